@@ -1,0 +1,138 @@
+"""One form for every error the API answers with.
+
+    {"error": {"code": "bad-input", "message": "problem; fix", "problem": ..., "fix": ...,
+               "field": "target", "items": [...]}}
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from ninja import NinjaAPI, Schema
+from ninja.errors import AuthenticationError, HttpError, ValidationError
+from pydantic import Field
+
+from mailmum.domain.errors import (
+    BadInput,
+    Conflict,
+    Forbidden,
+    NeedsConfirmation,
+    NotFound,
+    Refusal,
+    SeveralRefused,
+)
+from mailmum.domain.texts import shown
+
+STATUS = {
+    BadInput.code: 422,
+    NeedsConfirmation.code: 409,
+    Conflict.code: 409,
+    NotFound.code: 404,
+    Forbidden.code: 403,
+    "unauthenticated": 401,
+    "too-large": 413,
+    "unavailable": 503,
+}
+
+
+class ErrorItem(Schema):
+    """One refused input of several."""
+
+    target: str
+    code: str
+    problem: str
+    fix: str
+    field: str
+
+
+class ErrorBody(Schema):
+    """What was refused, why, and the likely fix."""
+
+    code: str = Field(
+        description="bad-input, needs-confirmation, conflict, not-found, forbidden, "
+        "unauthenticated, too-large or unavailable"
+    )
+    message: str
+    problem: str
+    fix: str
+    field: str = Field(description="the field at fault, empty when it is none in particular")
+    items: list[ErrorItem]
+
+
+class Error(Schema):
+    """The answer to a request that was refused."""
+
+    error: ErrorBody
+
+
+READ_ERRORS = {401: Error, 404: Error, 422: Error, 503: Error}
+WRITE_ERRORS = {**READ_ERRORS, 403: Error, 409: Error, 413: Error}
+
+
+def as_json(refusal: Refusal) -> dict[str, Any]:
+    """A refusal as the API tells it."""
+    items = refusal.items if isinstance(refusal, SeveralRefused) else []
+    return {
+        "error": {
+            "code": refusal.code,
+            "message": str(refusal),
+            "problem": refusal.problem,
+            "fix": refusal.fix,
+            "field": refusal.field,
+            "items": [
+                {
+                    "target": given,
+                    "code": item.code,
+                    "problem": item.problem,
+                    "fix": item.fix,
+                    "field": item.field,
+                }
+                for given, item in items
+            ],
+        }
+    }
+
+
+def respond(refusal: Refusal) -> HttpResponse:
+    """The response to a refusal."""
+    return JsonResponse(as_json(refusal), status=STATUS.get(refusal.code, 422))
+
+
+def install(api: NinjaAPI) -> None:
+    """Answer every error of the framework in our form."""
+
+    @api.exception_handler(Refusal)
+    def refused(request: HttpRequest, error: Refusal) -> HttpResponse:
+        return respond(error)
+
+    @api.exception_handler(AuthenticationError)
+    def unauthenticated(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
+        refusal = Refusal(
+            "the token is missing, unknown or has expired",
+            fix="send one as: Authorization: Bearer TOKEN",
+        )
+        refusal.code = "unauthenticated"
+        response = respond(refusal)
+        response["WWW-Authenticate"] = "Bearer"
+        return response
+
+    @api.exception_handler(ValidationError)
+    def invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
+        return respond(_explain(error.errors))
+
+    @api.exception_handler(HttpError)
+    def other(request: HttpRequest, error: HttpError) -> HttpResponse:
+        return respond(BadInput(str(error), fix="check that the body is JSON in UTF-8"))
+
+
+def _explain(errors: Sequence[dict[str, Any]]) -> Refusal:
+    first = errors[0]
+    path = [str(part) for part in first["loc"] if part not in {"body", "query", "path", "wanted"}]
+    field = next((part for part in path if not part.isdigit()), "")
+    reason = str(first["msg"]).removeprefix("Value error, ")
+    name = shown(".".join(path)) if path else "the request"
+    return BadInput(
+        f"{name}: {reason[0].lower() + reason[1:] if reason else 'not understood'}",
+        fix="see the description of this request under /api/v1/docs",
+        field=field,
+    )

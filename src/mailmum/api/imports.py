@@ -1,0 +1,117 @@
+"""Import over the API: the body is the file, the answer a stream of JSON lines.
+
+Lines of progress come while it runs; the last line is the report, or the error.
+"""
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from django.http import HttpRequest, StreamingHttpResponse
+from ninja import Query, Router
+from pydantic import Field
+
+from mailmum.api import schemas
+from mailmum.api.auth import writer
+from mailmum.api.errors import WRITE_ERRORS, as_json
+from mailmum.api.streaming import pushed
+from mailmum.control.accounts.access import Writing
+from mailmum.control.imports.options import ImportOptions, Report
+from mailmum.control.imports.services import Progress, run_import
+from mailmum.domain.errors import Refusal
+from mailmum.domain.lifetimes import parse_lifetime
+from mailmum.domain.listings import Action
+
+CHUNK = 256 * 1024
+
+router = Router(tags=["import and export"])
+
+
+class Wanted(schemas.Input):
+    """How to import."""
+
+    format: schemas.Short = ""
+    label: Annotated[str, Field(max_length=80)] = "import"
+    server: schemas.Short = ""
+    action: Action = Action.BLOCK
+    mine: bool = False
+    force: bool = False
+    dry_run: bool = False
+    remove_missing: bool = False
+    lifetime: schemas.Short = Field(default="", alias="for")
+    reason: schemas.Text = ""
+
+
+@router.post(
+    "",
+    response={200: None, **WRITE_ERRORS},
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/octet-stream": {"schema": {"type": "string"}}},
+        },
+        "responses": {
+            200: {
+                "description": "JSON lines: progress, then one report or error",
+                "content": {"application/x-ndjson": {"schema": {"type": "string"}}},
+            }
+        },
+    },
+)
+def import_file(request: HttpRequest, wanted: Query[Wanted]) -> Any:
+    """Import a file in one change: all or nothing."""
+    access = writer(request)
+    options = ImportOptions(
+        format=wanted.format,
+        label=wanted.label or "import",
+        server=wanted.server or None,
+        action=wanted.action,
+        mine=wanted.mine,
+        force=wanted.force,
+        dry_run=wanted.dry_run,
+        remove_missing=wanted.remove_missing,
+        expires=int(time.time()) + parse_lifetime(wanted.lifetime) if wanted.lifetime else None,
+        reason=wanted.reason,
+    )
+    total = int(request.headers.get("Content-Length") or 0) or None
+    return StreamingHttpResponse(
+        pushed(lambda: _lines(access, request, options, total)),
+        content_type="application/x-ndjson",
+    )
+
+
+def _lines(
+    access: Writing, request: HttpRequest, options: ImportOptions, total: int | None
+) -> Iterator[bytes]:
+    chunks = _Chunks(request)
+    try:
+        for step in run_import(access, chunks, options):
+            yield _line(step, chunks.read, total)
+    except Refusal as refusal:
+        yield _json(as_json(refusal))
+
+
+class _Chunks:
+    """The body in pieces, counting what has been read."""
+
+    def __init__(self, request: HttpRequest) -> None:
+        self._request = request
+        self.read = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        while chunk := self._request.read(CHUNK):
+            self.read += len(chunk)
+            yield chunk
+
+
+def _line(step: Progress | Report, read: int, total: int | None) -> bytes:
+    if isinstance(step, Report):
+        return _json({"report": asdict(step)})
+    told = {"phase": step.phase, "bytes": read, "of": total, "lines": step.done, "total": step.of}
+    return _json({"progress": told})
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value).encode() + b"\n"

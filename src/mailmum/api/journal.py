@@ -1,0 +1,48 @@
+"""The journal over the API: read it, undo from it."""
+
+from typing import Annotated, Any
+
+from django.http import HttpRequest
+from ninja import Query, Router
+from pydantic import Field
+
+from mailmum.api import schemas
+from mailmum.api.auth import reader, writer
+from mailmum.api.errors import READ_ERRORS, WRITE_ERRORS
+from mailmum.control.listings.history import records_of, show
+from mailmum.control.listings.undo import undo
+from mailmum.control.servers.queries import find_server
+
+router = Router(tags=["journal"])
+
+
+class Wanted(schemas.Input):
+    """Which records to show."""
+
+    server: schemas.Short = ""
+    target: schemas.Short = ""
+    cursor: Annotated[int, Field(ge=1, le=2**62)] | None = None
+    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+
+
+@router.get("", response={200: schemas.Journal, **READ_ERRORS})
+def list_records(request: HttpRequest, wanted: Query[Wanted]) -> dict[str, Any]:
+    """Changes, newest first."""
+    access = reader(request)
+    server = find_server(access, wanted.server).pk if wanted.server else None
+    found = records_of(access, server=server, target=wanted.target)
+    if wanted.cursor is not None:
+        found = found.filter(seq__lt=wanted.cursor)
+    page = list(found[: wanted.limit + 1])
+    shown = page[: wanted.limit]
+    return {
+        "records": show(access, shown),
+        "next": shown[-1].seq if len(page) > wanted.limit else None,
+    }
+
+
+@router.post("/{int:seq}/undo", response={200: schemas.Undone, **WRITE_ERRORS})
+def undo_change(request: HttpRequest, seq: int) -> dict[str, Any]:
+    """Undo one change, as a change of its own."""
+    made = undo(writer(request), min(seq, 2**62))
+    return {"change": made.seq, "summary": made.summary}

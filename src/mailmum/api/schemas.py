@@ -1,0 +1,288 @@
+"""What goes in and out.  Input takes no unknown fields: a misspelt one is an error, not a default."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from ninja import Schema
+from pydantic import ConfigDict, Field, StringConstraints
+
+from mailmum.domain.listings import Action
+
+Text = Annotated[str, StringConstraints(max_length=4000)]
+Short = Annotated[str, StringConstraints(max_length=300)]
+
+
+class Input(Schema):
+    """Base of all input."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Zones(Schema):
+    """Full names of a server's four zones."""
+
+    bl: str
+    wl: str
+    dbl: str
+    dwl: str
+
+
+class OldKey(Schema):
+    """A key that has been rotated out."""
+
+    key: str
+    until: str
+    revoked: bool
+
+
+class ServerOut(Schema):
+    """A mail server."""
+
+    name: str
+    key: str
+    zones: Zones
+    ref: str
+    addresses: list[str]
+    ttl: int
+    created: str
+    last_query: str | None
+    old_keys: list[OldKey]
+
+
+class Servers(Schema):
+    """The servers of the account."""
+
+    servers: list[ServerOut]
+
+
+class ServerIn(Input):
+    """A new server."""
+
+    name: Short
+    addresses: Annotated[list[Short], Field(max_length=200)] = []
+
+
+class ServerEdit(Input):
+    """What to change; a field left out stays."""
+
+    name: Short | None = None
+    addresses: Annotated[list[Short], Field(max_length=200)] | None = None
+
+
+class RotateIn(Input):
+    """How long the present key lives on: such as `7d`, `0s` for not at all, null: the default."""
+
+    keep: Short | None = None
+
+
+class ServerRemoved(Schema):
+    """What went with a server."""
+
+    removed: str
+    listings: int
+    change: int
+
+
+class ListingOut(Schema):
+    """A listing."""
+
+    id: int
+    action: str
+    target: str
+    kind: str
+    scope: str
+    source: str
+    origin: str
+    reason: str
+    note: str
+    code: str | None
+    expires: str | None
+    enabled: bool
+    created: str
+    created_by: str
+    changed: str
+
+
+class Listings(Schema):
+    """A page of listings, newest first; `next` is the cursor of the following page."""
+
+    listings: list[ListingOut]
+    next: str | None
+    total: int
+
+
+class ListingsIn(Input):
+    """Targets to list in one change, all or nothing; fields left out keep their value."""
+
+    targets: Annotated[list[Text], Field(min_length=1, max_length=10_000)]
+    action: Action
+    server: Short | None = None
+    lifetime: Short | None = Field(default=None, alias="for")
+    expires: datetime | None = None
+    reason: Text | None = None
+    note: Text | None = None
+    code: Short | None = None
+    force: bool = False
+    dry_run: bool = False
+
+
+class ListingEdit(Input):
+    """What to change of a listing; a field left out stays."""
+
+    action: Action | None = None
+    lifetime: Short | None = Field(default=None, alias="for")
+    expires: datetime | None = None
+    reason: Text | None = None
+    note: Text | None = None
+    code: Short | None = None
+    enabled: bool | None = None
+    force: bool = False
+
+
+class OutcomeOut(Schema):
+    """What became of one target."""
+
+    listing: ListingOut
+    outcome: str
+    was: ListingOut | None
+
+
+class Listed(Schema):
+    """What a change came to; `change` is null when nothing changed."""
+
+    change: int | None
+    listings: list[OutcomeOut]
+
+
+class Edited(Schema):
+    """A listing after and before an edit."""
+
+    change: int | None
+    listing: ListingOut
+    was: ListingOut | None
+
+
+class UnlistIn(Input):
+    """Targets to remove in one change."""
+
+    targets: Annotated[list[Text], Field(min_length=1, max_length=10_000)]
+    server: Short | None = None
+
+
+class Unlisted(Schema):
+    """What was removed, and what was not listed in the first place."""
+
+    change: int | None
+    removed: list[ListingOut]
+    not_listed: list[str]
+
+
+class VerdictOut(Schema):
+    """A verdict with the listing that decided and those it overruled."""
+
+    server: str
+    verdict: str
+    because: ListingOut | None
+    overruled: list[ListingOut]
+
+
+class ExplainOut(Schema):
+    """The verdict at one server, or for the account with one for each server."""
+
+    client: str
+    server: str | None
+    verdict: str
+    because: ListingOut | None
+    overruled: list[ListingOut]
+    servers: list[VerdictOut]
+
+
+class RecordOut(Schema):
+    """A change in the journal."""
+
+    seq: int
+    when: str
+    actor: str
+    via: str
+    what: str
+    server: str | None
+    summary: str
+    count: int
+    before: Any
+    after: Any
+    undoable: bool
+    undone_by: int | None
+
+
+class Journal(Schema):
+    """A page of the journal, newest first."""
+
+    records: list[RecordOut]
+    next: int | None
+
+
+class Undone(Schema):
+    """An undo is a change itself."""
+
+    change: int
+    summary: str
+
+
+class TokenIn(Input):
+    """A new token."""
+
+    name: Short
+    scopes: Annotated[list[Annotated[str, StringConstraints(pattern="^(read|write)$")]], Field(min_length=1)]
+    lifetime: Short | None = Field(default="90d", alias="for")
+
+
+class TokenOut(Schema):
+    """A token, without its secret."""
+
+    id: int
+    name: str
+    person: str
+    scopes: list[str]
+    created: str
+    expires: str | None
+    last_used: str | None
+
+
+class Tokens(Schema):
+    """Tokens one may see."""
+
+    tokens: list[TokenOut]
+
+
+class TokenMade(TokenOut):
+    """A token just made; the secret is shown this once."""
+
+    token: str
+
+
+class Me(Schema):
+    """Who the token speaks for, and where the service is."""
+
+    account: dict[str, Any]
+    person: str
+    role: str
+    token: dict[str, Any]
+    version: str
+    zone: str
+    dns: list[str]
+    public_url: str
+
+
+class Check(Schema):
+    """One finding of the doctor."""
+
+    name: str
+    state: str
+    message: str
+    fix: str
+
+
+class Checks(Schema):
+    """All findings."""
+
+    checks: list[Check]

@@ -1,0 +1,55 @@
+"""The API under /api/v1: its parts, its description, its errors."""
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import URLPattern, URLResolver, path
+from ninja import NinjaAPI
+
+from mailmum import __version__
+from mailmum.api import errors, exports, imports, journal, listings, schemas, servers, tokens
+from mailmum.api.auth import TokenAuth, TokenRequest, reader
+from mailmum.api.errors import READ_ERRORS
+from mailmum.control import config, doctor
+from mailmum.control.journal.moments import instant
+
+api = NinjaAPI(
+    title="MailMum",
+    version=__version__,
+    description="A Real-time Blackhole List of your own. Every refusal says what, why and the fix.",
+    auth=TokenAuth(),
+    urls_namespace="api",
+)
+errors.install(api)
+api.add_router("/servers", servers.router)
+api.add_router("/listings", listings.router)
+api.add_router("/explain", listings.explain_router)
+api.add_router("/journal", journal.router)
+api.add_router("/tokens", tokens.router)
+api.add_router("/import", imports.router)
+api.add_router("/export", exports.router)
+
+
+@api.get("/me", response={200: schemas.Me, **READ_ERRORS}, tags=["service"])
+def me(request: TokenRequest) -> dict[str, Any]:
+    """Who the token speaks for, and where the service is."""
+    access, token, parameters = reader(request), request.token, config.current()
+    return {
+        "account": {"id": access.account.pk, "name": access.account.name},
+        "person": access.actor.name,
+        "role": access.role.value,
+        "token": {"name": token.name, "scopes": token.scopes, "expires": instant(token.expires)},
+        "version": __version__,
+        "zone": parameters.zone,
+        "dns": [str(endpoint) for endpoint in parameters.dns_endpoints],
+        "public_url": parameters.base_url,
+    }
+
+
+@api.get("/doctor", response={200: schemas.Checks, **READ_ERRORS}, tags=["service"])
+def check(request: HttpRequest, server: schemas.Short = "") -> dict[str, Any]:
+    """What is wrong and how to mend it, as the service sees it."""
+    return {"checks": doctor.checks(reader(request), server)}
+
+
+urlpatterns: list[URLPattern | URLResolver] = [path("", api.urls)]

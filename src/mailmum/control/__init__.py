@@ -1,0 +1,1 @@
+"""The control plane: Django apps, services that write and queries that read."""

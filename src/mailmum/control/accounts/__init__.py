@@ -1,0 +1,1 @@
+"""Accounts, the people in them, and what each may do."""

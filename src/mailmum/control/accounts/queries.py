@@ -1,0 +1,52 @@
+"""What may be read of accounts, people and tokens."""
+
+from datetime import datetime, timedelta
+
+from django.db.models import QuerySet
+
+from mailmum.control.accounts.access import Owning, Reading, access
+from mailmum.control.accounts.models import Account, Membership, Token, User
+from mailmum.control.accounts.services import digest
+from mailmum.domain.errors import NotFound
+
+_STAMP_EVERY = timedelta(minutes=1)
+
+
+def accounts_of(person: User) -> QuerySet[Account]:
+    """The accounts a person is in, by name."""
+    return Account.objects.filter(memberships__person=person).order_by("name")
+
+
+def people_of(reading: Reading) -> QuerySet[Membership]:
+    """The people of an account with their roles."""
+    return (
+        Membership.objects.select_related("person")
+        .filter(account=reading.account)
+        .order_by("person__email")
+    )
+
+
+def tokens_of(reading: Reading) -> QuerySet[Token]:
+    """One's own tokens in the account; an owner sees everybody's."""
+    tokens = Token.objects.select_related("person").filter(account=reading.account)
+    if not isinstance(reading, Owning):
+        tokens = tokens.filter(person_id=reading.actor.person)
+    return tokens.order_by("id")
+
+
+def access_by_token(secret: str, now: datetime) -> tuple[Reading, Token] | None:
+    """What the bearer of a token may do, or None when it is unknown or has expired."""
+    token = (
+        Token.objects.select_related("person", "account").filter(digest=digest(secret)).first()
+    )
+    if token is None or (token.expires is not None and token.expires <= now):
+        return None
+    if token.last_used is None or now - token.last_used > _STAMP_EVERY:
+        Token.objects.filter(pk=token.pk).update(last_used=now)
+    try:
+        granted = access(
+            token.person, token.account_id, via=f"token {token.name}", writes=token.writes
+        )
+    except NotFound:
+        return None
+    return granted, token

@@ -1,0 +1,255 @@
+"""Parameters of one installation: where the data lies, which zone is served, who listens where.
+
+Each is found in this order: an option of the command line, an environment variable `MAILMUM_NAME`,
+the file `mailmum.toml` in the data folder, the default.  The first start writes that file, so that a
+second start on the same folder serves the same zone without being told again.
+"""
+
+import os
+import secrets
+import tomllib
+from dataclasses import dataclass, fields
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from mailmum.domain.errors import BadInput, Refusal
+from mailmum.domain.names import parse_name
+
+FILE_NAME = "mailmum.toml"
+SECRET_NAME = "secret.key"  # noqa: S105 (the name of a file)
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """Options given on the command line; None where an option was left out."""
+
+    data: Path
+    zone: str | None = None
+    web: str | None = None
+    dns: tuple[str, ...] | None = None
+    policy: str | None = None
+    dns_workers: int | None = None
+    log_format: str | None = None
+
+    def environment(self) -> dict[str, str]:
+        """The same as environment variables, for child processes."""
+        given = {item.name: getattr(self, item.name) for item in fields(self)}
+        return {
+            f"MAILMUM_{name.upper()}": ",".join(value) if isinstance(value, tuple) else str(value)
+            for name, value in given.items()
+            if value is not None
+        }
+
+
+class Config(BaseSettings):
+    """All parameters of an installation."""
+
+    model_config = SettingsConfigDict(env_prefix="MAILMUM_", extra="forbid", frozen=True)
+
+    data: Path = Field(description="folder of the database, the secret and the snapshots")
+    zone: str = Field(default="mailmum.internal", description="base of all zones")
+    web: str = Field(default="127.0.0.1:8053", description="host:port of pages and API")
+    dns: str = Field(default="127.0.0.1:5300", description="host:port, several with commas")
+    policy: str = Field(default="127.0.0.1:10053", description="host:port of the policy service")
+    dns_workers: int = Field(default=1, ge=1, le=64, description="DNS processes on the same port")
+    database: str = Field(default="", description="postgresql://... ; empty: SQLite in `data`")
+    public_url: str = Field(default="", description="how browsers reach the pages; empty: from web")
+    ns: str = Field(default="", description="names of the name servers, commas; empty: ns.ZONE")
+    hostmaster: str = Field(default="", description="contact in SOA; empty: hostmaster@ZONE")
+    log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
+    log_format: str = Field(default="auto", pattern="^(auto|console|json)$")
+    secure_cookies: bool | None = Field(default=None, description="empty: when public_url is https")
+
+    @field_validator("zone")
+    @classmethod
+    def _zone_is_a_name(cls, value: str) -> str:
+        try:
+            return parse_name(value, field="zone")
+        except BadInput as refusal:
+            raise ValueError(str(refusal)) from None
+
+    @field_validator("web", "policy")
+    @classmethod
+    def _one_endpoint(cls, value: str) -> str:
+        return str(parse_endpoint(value))
+
+    @field_validator("dns")
+    @classmethod
+    def _endpoints(cls, value: str) -> str:
+        return ",".join(str(parse_endpoint(part)) for part in value.split(","))
+
+    @field_validator("database")
+    @classmethod
+    def _known_database(cls, value: str) -> str:
+        if value and not value.startswith(("postgresql://", "postgres://")):
+            raise ValueError("only postgresql://USER@HOST/NAME is known; leave it out for SQLite")
+        return value
+
+    @property
+    def base_url(self) -> str:
+        """Where pages are reached, without a trailing slash."""
+        return self.public_url.rstrip("/") or f"http://{self.web}"
+
+    @property
+    def dns_endpoints(self) -> "tuple[Endpoint, ...]":
+        """Where DNS is answered."""
+        return tuple(parse_endpoint(part) for part in self.dns.split(","))
+
+    @property
+    def ns_names(self) -> tuple[str, ...]:
+        """Names of the name servers of every zone."""
+        given = tuple(name.strip().rstrip(".") for name in self.ns.split(",") if name.strip())
+        return given or (f"ns.{self.zone}",)
+
+    @property
+    def sqlite_path(self) -> Path:
+        """The database of rules and people, when it is SQLite."""
+        return self.data / "mailmum.sqlite3"
+
+    @property
+    def traffic_path(self) -> Path:
+        """The database of observed traffic, when it is SQLite."""
+        return self.data / "traffic.sqlite3"
+
+    @property
+    def snapshot_path(self) -> Path:
+        """The index that DNS starts from when the database is away."""
+        return self.data / "index.snapshot"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Options, then environment, then the file in the data folder."""
+        data = os.environ.get("MAILMUM_DATA", "")
+        path = Path(data) / FILE_NAME if data else None
+        return (
+            init_settings,
+            env_settings,
+            TomlConfigSettingsSource(settings_cls, toml_file=path),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """An address to listen on and a port."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def parse_endpoint(text: str) -> Endpoint:
+    """Read `host:port`, an IPv6 host in brackets.
+
+    Raises:
+        ValueError: it is not of this form; the message proposes one.
+    """
+    host, colon, port = text.strip().rpartition(":")
+    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    numeric = port.isascii() and port.isdigit() and 0 < int(port) < 65536
+    if not (colon and bare and numeric) or (":" in bare and bare == host):
+        raise ValueError(f"{text!r} is not HOST:PORT; write for example 127.0.0.1:5300 or [::1]:53")
+    return Endpoint(bare, int(port))
+
+
+@cache
+def current() -> Config:
+    """The parameters of this process, read once from environment and file.
+
+    Raises:
+        Refusal: a parameter is not understood; the message names it.
+    """
+    return load()
+
+
+def load(**given: Any) -> Config:
+    """Read the parameters anew.
+
+    Raises:
+        Refusal: a parameter is not understood; the message names it.
+    """
+    try:
+        return Config(**given)
+    except ValidationError as error:
+        raise _explain(error) from None
+    except tomllib.TOMLDecodeError as error:
+        raise Refusal(f"{FILE_NAME} cannot be read: {error}", fix="mend that line") from None
+
+
+def use(overrides: Overrides) -> Config:
+    """Take the options of the command line over into this process and its children.
+
+    Raises:
+        Refusal: a parameter is not understood.
+    """
+    absolute = overrides.data.expanduser().absolute()
+    os.environ.update(overrides.environment() | {"MAILMUM_DATA": str(absolute)})
+    current.cache_clear()
+    return current()
+
+
+def write_file(config: Config) -> None:
+    """Write `mailmum.toml` with the zone at the first start, so that it stays the same."""
+    path = config.data / FILE_NAME
+    if path.exists():
+        return
+    lines = ["# Parameters of this MailMum. Each can also be set as MAILMUM_NAME in the environment."]
+    for name, info in Config.model_fields.items():
+        if name == "data":
+            continue
+        note = f"  # {info.description}" if info.description else ""
+        value = getattr(config, name)
+        mark = "" if name == "zone" else "# "
+        lines.append(f"{mark}{name} = {_toml(value)}{note}")
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def secret(config: Config) -> str:
+    """The secret that sessions are signed with, made at first use, mode 0600."""
+    path = config.data / SECRET_NAME
+    try:
+        return path.read_text(encoding="ascii").strip()
+    except FileNotFoundError:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        value = secrets.token_urlsafe(48)
+        with os.fdopen(handle, "w", encoding="ascii") as file:
+            file.write(value + "\n")
+        return value
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int):
+        return str(value)
+    return '"' + str(value or "").replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _explain(error: ValidationError) -> Refusal:
+    first = error.errors()[0]
+    name = ".".join(str(part) for part in first["loc"]) or "parameters"
+    if first["type"] == "extra_forbidden":
+        return Refusal(
+            f"the parameter {name} is not known", fix=f"check its spelling in {FILE_NAME}"
+        )
+    message = str(first["msg"]).removeprefix("Value error, ")
+    return Refusal(
+        f"the parameter {name}: {message}", fix=f"see --{name}, MAILMUM_{name.upper()} or {FILE_NAME}"
+    )

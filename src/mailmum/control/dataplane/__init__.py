@@ -1,0 +1,1 @@
+"""What the data plane's daemons are fed from the database, and what they hand back."""

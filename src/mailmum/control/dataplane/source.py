@@ -1,0 +1,186 @@
+"""The listing source of the DNS daemons: the whole state, then the journal, change by change.
+
+A reader here never locks a writer out: each query reads on its own.  The position is read first,
+so what is read afterwards may be newer, never older; the newer part arrives once more as a change,
+and applying it twice changes nothing.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import groupby
+from operator import attrgetter
+from typing import Any, NamedTuple
+
+from django.db import DatabaseError, connection
+from django.db.models import Max, Q
+from django.utils import timezone
+
+from mailmum.control.accounts.models import Account
+from mailmum.control.dataplane.news import News, news_of
+from mailmum.control.journal.models import Record
+from mailmum.control.listings.models import Version
+from mailmum.control.listings.values import stored_network
+from mailmum.control.servers.models import Server
+from mailmum.domain.listings import Action, Listing, Source
+from mailmum.domain.targets import Kind, NameTarget, Target
+from mailmum.index.records import (
+    Changes,
+    Everything,
+    KeyRecord,
+    ServerRecord,
+    SourceRewound,
+    SourceUnavailable,
+)
+
+RECORDS_AT_ONCE = 1000
+LISTINGS_AT_ONCE = 2000
+
+
+class _Row(NamedTuple):
+    number: int
+    account_id: int
+    scope: int
+    action: str
+    kind: str
+    target: str
+    first: bytes | None
+    last: bytes | None
+    source: str
+    origin: str
+    reason: str
+    code: int | None
+    expires: int | None
+    enabled: bool
+    since: int
+    until: int | None
+
+
+class DatabaseSource:
+    """Implements `ListingSource` on the database of this installation."""
+
+    def __init__(self) -> None:
+        self._news: News = news_of(connection)
+
+    def load(self) -> Everything:
+        """The whole state; listings are read while they are iterated."""
+        with _availability():
+            position = _newest()
+            servers = tuple(_servers(Server.objects.all()))
+        return Everything(position, servers, self._listings())
+
+    def changes(self, after: int) -> Iterator[Changes]:
+        """What has happened after a position, in batches."""
+        with _availability():
+            newest = _newest()
+            if newest < after:
+                raise SourceRewound(f"the journal ends at {newest}, before {after}")
+            while after < newest:
+                upto = min(newest, after + RECORDS_AT_ONCE)
+                yield from _window(after, upto)
+                after = upto
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for a commit."""
+        with _availability():
+            return self._news.wait(seconds)
+
+    def close(self) -> None:
+        """Close this thread's connections."""
+        self._news.close()
+        connection.close()
+
+    def _listings(self) -> Iterator[Listing]:
+        now = int(timezone.now().timestamp())
+        in_force = Q(enabled=True) & (Q(expires=None) | Q(expires__gt=now))
+        with _availability():
+            for row in _rows(in_force & Q(until=None), "pk"):
+                yield _listing(row)
+
+
+def _window(after: int, upto: int) -> Iterator[Changes]:
+    """The changes in (after, upto].
+
+    Rows are read by listing, so that a listing that changed is taken away and put back in one
+    batch; of the steps between, only the first and the last matter.
+    """
+    servers = tuple(_changed_servers(after, upto))
+    touched = Q(since__gt=after, since__lte=upto) | Q(until__gt=after, until__lte=upto)
+    gone: list[Listing] = []
+    listings: list[Listing] = []
+    for _, versions in groupby(_rows(touched, "number"), key=attrgetter("number")):
+        for row in versions:
+            if row.since <= after:
+                gone.append(_listing(row))
+            elif row.until is None or row.until > upto:
+                listings.append(_listing(row))
+        if len(gone) + len(listings) >= LISTINGS_AT_ONCE:
+            yield Changes(after, (), (), tuple(listings), tuple(gone))
+            gone, listings = [], []
+    yield Changes(upto, servers, (), tuple(listings), tuple(gone))
+
+
+def _rows(wanted: Q, order: str) -> Iterator[_Row]:
+    found = Version.objects.filter(wanted).order_by(order).values_list(*_Row._fields)
+    for values in found.iterator(chunk_size=5000):
+        yield _Row._make(values)
+
+
+def _listing(row: _Row) -> Listing:
+    return Listing(
+        id=row.number,
+        account=row.account_id,
+        scope=row.scope,
+        action=Action(row.action),
+        target=_target(row),
+        source=Source(row.source),
+        origin=row.origin,
+        reason=row.reason,
+        code=row.code,
+        expires=row.expires,
+        enabled=row.enabled,
+    )
+
+
+def _target(row: _Row) -> Target:
+    if row.first is not None and row.last is not None:
+        return stored_network(bytes(row.first), bytes(row.last))
+    if row.kind == Kind.DOMAIN:
+        return NameTarget(row.target[1:], whole=True)
+    return NameTarget(row.target, whole=False)
+
+
+def _changed_servers(after: int, upto: int) -> Iterator[ServerRecord]:
+    records = Record.objects.filter(seq__gt=after, seq__lte=upto)
+    about = records.filter(Q(what__contains="server.") | Q(what__contains="account."))
+    accounts = set(about.values_list("account_id", flat=True))
+    if accounts:
+        yield from _servers(Server.objects.filter(account_id__in=accounts))
+
+
+def _servers(found: Any) -> Iterator[ServerRecord]:
+    for server in found.select_related("account").prefetch_related("keys"):
+        account: Account = server.account
+        yield ServerRecord(
+            id=server.pk,
+            account=account.pk,
+            ref=server.ref,
+            keys=tuple(KeyRecord(key.label, key.until) for key in server.keys.all()),
+            ttl=account.ttl,
+            code=account.code,
+            active=server.removed is None and not account.suspended,
+            ends=account.expires,
+        )
+
+
+def _newest() -> int:
+    return Record.objects.aggregate(newest=Max("seq"))["newest"] or 0
+
+
+@contextmanager
+def _availability() -> Iterator[None]:
+    """Turn a database that cannot be asked into `SourceUnavailable`, ready for another try."""
+    try:
+        yield
+    except (DatabaseError, OSError) as error:
+        connection.close()
+        raise SourceUnavailable(str(error).strip() or type(error).__name__) from error

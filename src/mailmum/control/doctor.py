@@ -1,0 +1,108 @@
+"""What is wrong with an account's set-up and how to mend it, as the service sees it.
+
+The command line adds what only the mail server's own machine can tell.
+"""
+
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+
+from mailmum.control import config
+from mailmum.control.accounts.access import Reading
+from mailmum.control.journal.moments import moment
+from mailmum.control.servers.models import Server
+from mailmum.control.servers.queries import find_server, servers_of
+from mailmum.control.traffic.queries import last_query, revoked_uses
+
+SILENT_AFTER = 86_400
+LOOPBACK = ("127.", "::1", "localhost")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One finding: `state` is ok, warn or fail."""
+
+    name: str
+    state: str
+    message: str
+    fix: str = ""
+
+
+def checks(reading: Reading, server: str = "") -> list[dict[str, str]]:
+    """Findings about the account, or about one server.
+
+    Raises:
+        NotFound: no such server.
+    """
+    servers = [find_server(reading, server)] if server else list(servers_of(reading))
+    found = [*_account(reading, servers)]
+    for one in servers:
+        found += _server(one)
+    return [asdict(finding) for finding in found]
+
+
+def _account(reading: Reading, servers: list[Server]) -> Iterator[Finding]:
+    parameters = config.current()
+    account = reading.account
+    if account.suspended or (account.expires is not None and account.expires <= time.time()):
+        yield Finding(
+            "account",
+            "fail",
+            "the account is suspended or has expired, so nothing is listed",
+            "ask the operator of this service",
+        )
+    if not servers:
+        yield Finding(
+            "servers", "warn", "there is no mail server yet", "add one: mailmum server add NAME"
+        )
+    if parameters.base_url.startswith("http://") and not any(
+        parameters.web.strip("[").startswith(name) for name in LOOPBACK
+    ):
+        yield Finding(
+            "web",
+            "warn",
+            "pages are served without TLS beyond this machine",
+            "put a proxy with TLS before them and set public_url",
+        )
+    if parameters.base_url.startswith("http://127."):
+        yield Finding(
+            "public_url",
+            "warn",
+            "links in replies lead to this machine only, so rejected senders cannot follow them",
+            "set public_url to an address that the Internet reaches",
+        )
+
+
+def _server(server: Server) -> Iterator[Finding]:
+    name, now = f"server {server.name}", time.time()
+    last = last_query(server.pk)
+    if last is None:
+        yield Finding(
+            name,
+            "warn",
+            "has not asked yet",
+            f"set Postfix up: mailmum postfix setup --server {server.name}",
+        )
+    elif now - last > SILENT_AFTER:
+        yield Finding(
+            name,
+            "warn",
+            f"has not asked since {moment(last)}",
+            "check its resolver and that Postfix still has the lines",
+        )
+    else:
+        yield Finding(name, "ok", f"asked at {moment(last)}")
+    for use in revoked_uses(server.pk):
+        yield Finding(
+            name,
+            "fail" if now - use.last < SILENT_AFTER else "warn",
+            f"a revoked key (…{use.key[-4:]}) was still used at {moment(use.last)}",
+            f"put the new zones into Postfix: mailmum postfix setup --server {server.name}",
+        )
+    if not server.addresses:
+        yield Finding(
+            name,
+            "warn",
+            "its own addresses are not known, so nothing keeps them from being listed",
+            f"add them: mailmum server add {server.name} --address ...",
+        )

@@ -1,0 +1,1 @@
+"""Importing and exporting: files of other programs become listings in one change, and back."""

@@ -1,0 +1,173 @@
+"""The first pass over an import: every line read and checked, nothing written.
+
+What passes is put aside in a temporary file, one JSON array a listing, so that the second pass
+neither reads the original again nor keeps a million listings in memory.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import IO, NamedTuple
+
+from mailmum.control.accounts.access import Writing
+from mailmum.control.imports.options import ImportOptions
+from mailmum.control.listings.services import scope_of
+from mailmum.control.listings.values import target_columns
+from mailmum.control.servers.queries import names_of_servers, own_servers, servers_of
+from mailmum.domain import guards
+from mailmum.domain.errors import Refusal
+from mailmum.domain.listings import WHOLE_ACCOUNT, Source
+from mailmum.domain.targets import Target
+from mailmum.domain.texts import LABEL_LIMIT, NOTE_LIMIT, REASON_LIMIT, clean_line, clean_text
+from mailmum.formats.entries import BadLine, Entry, Item, Remark
+
+LINES_A_STEP = 5000
+TOLD_LIMIT = 1000
+"""So many bad lines and remarks are told one by one; all are counted."""
+
+
+class Row(NamedTuple):
+    """A checked listing on its way to the second pass."""
+
+    kind: str
+    target: str
+    first: str | None
+    last: str | None
+    reversed_name: str
+    scope: int
+    action: str
+    source: str
+    origin: str
+    reason: str
+    note: str
+    code: int | None
+    expires: int | None
+    enabled: bool
+
+
+@dataclass(slots=True)
+class Findings:
+    """What the first pass came to."""
+
+    lines: int = 0
+    entries: int = 0
+    bad: int = 0
+    bad_lines: list[BadLine] = field(default_factory=list)
+    remarks: list[Remark] = field(default_factory=list)
+
+    def note_bad(self, line: BadLine) -> None:
+        """Count a bad line, and keep it while there is room."""
+        self.bad += 1
+        if len(self.bad_lines) < TOLD_LIMIT:
+            self.bad_lines.append(line)
+
+    def note_remark(self, remark: Remark) -> None:
+        """Keep a remark while there is room."""
+        if len(self.remarks) < TOLD_LIMIT:
+            self.remarks.append(remark)
+
+
+class Checker:
+    """Checks entries against guards, servers and limits, and puts the good ones aside."""
+
+    def __init__(self, access: Writing, options: ImportOptions, aside: IO[str], now: int) -> None:
+        self._options = options
+        self._aside = aside
+        self._now = now
+        self._own = own_servers(access)
+        self._reason = _reason(options.reason)
+        self._scope = scope_of(access, options.server)
+        live = {server.pk for server in servers_of(access)}
+        names = names_of_servers(access)
+        self._scopes = {name: number for number, name in names.items() if number in live}
+        self.findings = Findings()
+
+    def check(self, items: Iterable[Item]) -> Iterator[int]:
+        """Check all; yields the number of lines seen, now and then."""
+        for count, item in enumerate(items, start=1):
+            self.findings.lines = max(self.findings.lines, item.line)
+            if isinstance(item, BadLine):
+                self.findings.note_bad(item)
+            elif isinstance(item, Remark):
+                self.findings.note_remark(item)
+            else:
+                self._take(item)
+            if count % LINES_A_STEP == 0:
+                yield self.findings.lines
+
+    def _take(self, entry: Entry) -> None:
+        if entry.expires is not None and entry.expires <= self._now:
+            words = "has run out already and is left out"
+            self.findings.note_remark(Remark(entry.line, entry.target.text, words))
+            return
+        try:
+            row = self._row(entry)
+        except Refusal as refusal:
+            self.findings.note_bad(BadLine(entry.line, entry.target.text, str(refusal)))
+            return
+        self._aside.write(json.dumps(row) + "\n")
+        self.findings.entries += 1
+
+    def _row(self, entry: Entry) -> Row:
+        source = self._source(entry)
+        self._guard(entry.target, entry, source)
+        person = source is Source.PERSON
+        columns = target_columns(entry.target)
+        return Row(
+            kind=columns["kind"],
+            target=columns["target"],
+            first=columns["first"] and columns["first"].hex(),
+            last=columns["last"] and columns["last"].hex(),
+            reversed_name=columns["reversed_name"],
+            scope=self._scope_of(entry),
+            action=entry.action.value,
+            source=source.value,
+            origin="" if person else self._origin(entry),
+            reason=_reason(entry.reason) if entry.reason else self._reason,
+            note=clean_text(entry.note, field="note", limit=NOTE_LIMIT) if entry.note else "",
+            code=entry.code,
+            expires=self._options.expires if entry.expires is None else entry.expires,
+            enabled=entry.enabled,
+        )
+
+    def _guard(self, target: Target, entry: Entry, source: Source) -> None:
+        confirmed = self._options.force
+        guards.check(target, entry.action, source, self._own, confirmed=confirmed)
+
+    def _source(self, entry: Entry) -> Source:
+        if self._options.mine or entry.source is Source.PERSON:
+            return Source.PERSON
+        return Source.FEED
+
+    def _origin(self, entry: Entry) -> str:
+        if not entry.origin or entry.source is Source.TRIGGER or self._options.remove_missing:
+            return self._options.label
+        return clean_line(entry.origin, field="origin", limit=LABEL_LIMIT)
+
+    def _scope_of(self, entry: Entry) -> int:
+        if self._options.server or not entry.scope:
+            return self._scope
+        if entry.scope == "account":
+            return WHOLE_ACCOUNT
+        if entry.scope not in self._scopes:
+            raise Refusal(
+                f"there is no server {entry.scope}", fix="add it first, or name one with --server"
+            )
+        return self._scopes[entry.scope]
+
+
+def _reason(text: str) -> str:
+    return clean_line(text, field="reason", limit=REASON_LIMIT)
+
+
+def read_back(aside: IO[str], size: int) -> Iterator[list[Row]]:
+    """What the first pass put aside, in batches."""
+    aside.seek(0)
+    batch: list[Row] = []
+    for line in aside:
+        batch.append(Row(*json.loads(line)))
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

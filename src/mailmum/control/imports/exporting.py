@@ -1,0 +1,61 @@
+"""Export: listings as the files of other programs, streamed."""
+
+import time
+from collections.abc import Iterator
+
+from mailmum.control import config
+from mailmum.control.accounts.access import Reading
+from mailmum.control.listings.models import Version
+from mailmum.control.listings.queries import current
+from mailmum.control.listings.values import scope_name, to_listing
+from mailmum.control.servers.queries import find_server, names_of_servers
+from mailmum.domain.listings import WHOLE_ACCOUNT, Action
+from mailmum.formats.registry import find_format
+from mailmum.formats.rows import ExportRow, WriteOptions, ZoneHead
+
+
+def export(
+    reading: Reading, name: str, *, server: str | None = None, action: Action = Action.BLOCK
+) -> Iterator[str]:
+    """The listings of an account, or those that hold for one server.
+
+    Args:
+        reading: proof that the asker may read.
+        name: the format.
+        server: a server's name; None: all scopes, where the format can tell them apart.
+        action: which list to write in a format that holds only one.
+
+    Raises:
+        BadInput: unknown format, or one that needs a server to be named.
+        NotFound: no such server.
+    """
+    chosen = find_format(name)
+    parameters = config.current()
+    found = current(reading)
+    if server:
+        found = found.filter(scope__in=[WHOLE_ACCOUNT, find_server(reading, server).pk])
+    elif chosen.of_one_server:
+        found = found.filter(scope=WHOLE_ACCOUNT)
+    servers = names_of_servers(reading)
+    rows = (_row(version, servers) for version in found.order_by("first", "last", "pk").iterator())
+    options = WriteOptions(
+        action=action,
+        now=time.time(),
+        account_code=reading.account.code,
+        head=ZoneHead(
+            parameters.ns_names,
+            parameters.hostmaster or f"hostmaster.{parameters.zone}",
+            reading.account.ttl,
+        ),
+        presorted=True,
+    )
+    return chosen.write(rows, options)
+
+
+def _row(version: Version, servers: dict[int, str]) -> ExportRow:
+    return ExportRow(
+        to_listing(version),
+        scope_name(version.scope, servers),
+        version.note,
+        int(version.created.timestamp()),
+    )

@@ -1,0 +1,65 @@
+"""What can be chosen about an import, and what comes back."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from mailmum.domain.errors import BadInput
+from mailmum.domain.listings import Action
+from mailmum.domain.texts import LABEL_LIMIT, clean_line
+
+
+@dataclass(frozen=True, slots=True)
+class ImportOptions:
+    """How to import.
+
+    Attributes:
+        format: name of the format, empty to find out from the content.
+        label: name of the source, which marks its listings; also the file's name for guessing.
+        server: a server's name, None for the whole account.
+        action: what entries mean in a format that does not say.
+        mine: list as the importing person rather than as a feed.
+        force: guarded targets are meant (only with `mine`: a feed never lists them).
+        dry_run: report only.
+        remove_missing: remove what this source listed before and no longer does.
+        expires: Unix time at which what is imported ends, None: never, or as the file says.
+        reason: public text for entries that have none.
+    """
+
+    format: str = ""
+    label: str = "import"
+    server: str | None = None
+    action: Action = Action.BLOCK
+    mine: bool = False
+    force: bool = False
+    dry_run: bool = False
+    remove_missing: bool = False
+    expires: int | None = None
+    reason: str = ""
+
+    def __post_init__(self) -> None:
+        if self.mine and self.remove_missing:
+            raise BadInput(
+                "what a person lists has no source, so nothing can be said to have left it",
+                fix="leave out --mine, or --remove-missing",
+                field="remove_missing",
+            )
+        clean_line(self.label, field="label", limit=LABEL_LIMIT)
+
+
+@dataclass(slots=True)
+class Report:
+    """What an import came to; nothing is applied while there is a bad line."""
+
+    format: str
+    label: str
+    dry_run: bool
+    lines: int = 0
+    added: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    removed: int = 0
+    bad: int = 0
+    applied: bool = False
+    change: int | None = None
+    bad_lines: list[dict[str, Any]] = field(default_factory=list)
+    warnings: list[dict[str, Any]] = field(default_factory=list)

@@ -1,0 +1,257 @@
+"""Import: one change, all or nothing, in bounded memory.
+
+Two passes.  The first reads and checks every line without touching the database; one bad line and
+nothing is applied.  The second compares what was read with what is listed, in batches, within one
+change: only then is the writer's lock held.
+"""
+
+import tempfile
+import time
+from array import array
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import chain
+from typing import IO, Any, NamedTuple
+
+from django.db import IntegrityError
+
+from mailmum.control.accounts.access import Writing
+from mailmum.control.imports.checking import Checker, Findings, Row, read_back
+from mailmum.control.imports.options import ImportOptions, Report
+from mailmum.control.journal.services import Change, change
+from mailmum.control.listings import store
+from mailmum.control.listings.models import Version
+from mailmum.domain.errors import Conflict, NeedsConfirmation
+from mailmum.domain.listings import Source
+from mailmum.formats.detect import DETECT_BYTES, detect
+from mailmum.formats.entries import ReadOptions
+from mailmum.formats.registry import Format, find_format
+
+BATCH = 2000
+_CONTENT = ("action", "reason", "note", "code", "expires", "enabled")
+
+Place = tuple[int, str, str, str]
+
+
+class _Present(NamedTuple):
+    """What is compared of a listing that is there."""
+
+    pk: int
+    number: int
+    scope: int
+    target: str
+    source: str
+    origin: str
+    action: str
+    reason: str
+    note: str
+    code: int | None
+    expires: int | None
+    enabled: bool
+    created: datetime
+    created_by: str
+    since: int
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an import is: lines read while `phase` is checking, listings while writing."""
+
+    phase: str
+    done: int
+    of: int | None = None
+
+
+def run_import(
+    access: Writing, chunks: Iterable[bytes], options: ImportOptions
+) -> Iterator[Progress | Report]:
+    """Import a file; yields progress, and the report last.
+
+    Args:
+        access: proof that the asker may write.
+        chunks: the file, in pieces of any size.
+        options: how.
+
+    Raises:
+        BadInput: the format is unknown or cannot be found out.
+        NotFound: no such server.
+    """
+    chosen, chunks = _choose(options, chunks)
+    report = Report(chosen.name, options.label, options.dry_run)
+    with tempfile.TemporaryFile("w+", encoding="utf-8", prefix="mailmum-") as aside:
+        checker = Checker(access, options, aside, int(time.time()))
+        items = chosen.read(chunks, ReadOptions(action=options.action))
+        for lines in checker.check(items):
+            yield Progress("checking", lines)
+        _tell_findings(report, checker)
+        _refuse_to_empty(options, checker.findings)
+        if not report.bad:
+            yield from _apply(access, aside, options, report, checker.findings.entries)
+    yield report
+
+
+def _choose(options: ImportOptions, chunks: Iterable[bytes]) -> tuple[Format, Iterable[bytes]]:
+    """The format, named or found out from the beginning of the file; and the whole file."""
+    if options.format:
+        return find_format(options.format), chunks
+    rest = iter(chunks)
+    first = b""
+    while len(first) < DETECT_BYTES and (chunk := next(rest, b"")):
+        first += chunk
+    return find_format(detect(first, options.label)), chain([first], rest)
+
+
+def _refuse_to_empty(options: ImportOptions, found: Findings) -> None:
+    # A download that came to nothing must not be taken for a source that lists nothing any more.
+    if options.remove_missing and not found.entries and not found.bad and not options.force:
+        raise NeedsConfirmation(
+            f"there is nothing to list in it, so everything from {options.label} would be removed",
+            fix="repeat it with --force if that is meant",
+            field="remove_missing",
+        )
+
+
+def _tell_findings(report: Report, checker: Checker) -> None:
+    found = checker.findings
+    report.lines, report.bad = found.lines, found.bad
+    report.bad_lines = [
+        {"line": bad.line, "text": bad.text, "problem": bad.problem} for bad in found.bad_lines
+    ]
+    report.warnings = [
+        {"line": one.line, "text": one.text, "problem": one.remark} for one in found.remarks
+    ]
+
+
+def _apply(
+    access: Writing, aside: IO[str], options: ImportOptions, report: Report, total: int
+) -> Iterator[Progress]:
+    try:
+        with change(access.account.pk, access.actor, "listing.import") as made:
+            merger = _Merger(access, made, options, report)
+            for batch in read_back(aside, BATCH):
+                merger.merge(batch)
+                yield Progress("writing", merger.done, total)
+            if options.remove_missing:
+                merger.remove_missing()
+            moved = report.added + report.changed + report.removed
+            made.count = moved
+            made.summary = (
+                f"{options.label}: {report.added} added, {report.changed} changed, "
+                f"{report.removed} removed"
+            )
+            made.after = {"label": options.label, "format": report.format, "lines": report.lines}
+            if options.dry_run or not moved:
+                made.discard()
+                return
+            report.applied, report.change = True, made.seq
+    except IntegrityError as error:
+        raise Conflict(f"the import clashes with what is listed: {error}") from error
+
+
+class _Merger:
+    """Compares batches of rows with the current listings and writes the difference."""
+
+    def __init__(
+        self, access: Writing, made: Change, options: ImportOptions, report: Report
+    ) -> None:
+        self._access, self._made = access, made
+        self._options, self._report = options, report
+        self._seen: array[int] = array("q")
+        self._common = {
+            "account_id": access.account.pk,
+            "changed": made.at,
+            "changed_by": access.actor.name,
+            "since": made.seq,
+            "until": None,
+        }
+        self.done = 0
+
+    def merge(self, batch: list[Row]) -> None:
+        """Bring one batch in; of rows with the same place the last counts."""
+        wanted = {_place(row): row for row in batch}
+        present = self._present(wanted)
+        fresh: list[dict[str, Any]] = []
+        ended: list[int] = []
+        for place, row in wanted.items():
+            was = present.get(place)
+            if was is not None:
+                self._seen.append(was.number)
+            if was is not None and self._same(was, row):
+                self._report.unchanged += 1
+            elif was is not None and was.since == self._made.seq:
+                self._replace(was, row)
+            else:
+                ended += [] if was is None else [was.pk]
+                fresh.append(self._values(row, was))
+        self._write(fresh, ended)
+        self.done += len(batch)
+
+    def remove_missing(self) -> None:
+        """End what this source listed before and no longer does."""
+        seen = set(self._seen)
+        old = Version.objects.filter(
+            account=self._access.account,
+            until=None,
+            since__lt=self._made.seq,
+            source=Source.FEED.value,
+            origin=self._options.label,
+        )
+        if self._options.server:
+            old = old.filter(scope=self._made.server)
+        missing = [
+            pk for pk, number in old.values_list("pk", "number").iterator() if number not in seen
+        ]
+        self._report.removed = len(missing)
+        if not self._options.dry_run:
+            store.end(self._made, missing)
+
+    def _present(self, wanted: dict[Place, Row]) -> dict[Place, _Present]:
+        found = Version.objects.filter(
+            account=self._access.account, until=None, target__in={row.target for row in wanted.values()}
+        ).values_list(*_Present._fields)
+        present = map(_Present._make, found)
+        return {(one.scope, one.target, one.source, one.origin): one for one in present}
+
+    def _values(self, row: Row, was: _Present | None) -> dict[str, Any]:
+        """The next version: of a listing that is there, or of a new one (number 0 for now)."""
+        if was is not None and not self._has_expired(was):
+            self._report.changed += 1
+            since = {"created": was.created, "created_by": was.created_by}
+        else:
+            self._report.added += 1
+            since = {"created": self._made.at, "created_by": self._access.actor.name}
+        number = was.number if was else 0
+        return {**self._common, **since, **_columns(row), "number": number}
+
+    def _replace(self, was: _Present, row: Row) -> None:
+        """A place named twice in the file: the later line counts, and it is one listing."""
+        Version.objects.filter(pk=was.pk).update(**_columns(row))
+
+    def _write(self, fresh: list[dict[str, Any]], ended: list[int]) -> None:
+        if self._options.dry_run:
+            return
+        store.end(self._made, ended)
+        new = [values for values in fresh if not values["number"]]
+        for number, values in enumerate(new, store.take_numbers(len(new)) if new else 0):
+            values["number"] = number
+        store.add_rows(fresh)
+
+    def _has_expired(self, was: _Present) -> bool:
+        return was.expires is not None and was.expires <= self._made.at.timestamp()
+
+    def _same(self, was: _Present, row: Row) -> bool:
+        if self._has_expired(was):
+            return False
+        return all(getattr(was, name) == getattr(row, name) for name in _CONTENT)
+
+
+def _columns(row: Row) -> dict[str, Any]:
+    values = row._asdict()
+    for name in ("first", "last"):
+        values[name] = None if values[name] is None else bytes.fromhex(values[name])
+    return values
+
+
+def _place(row: Row) -> Place:
+    return row.scope, row.target, row.source, row.origin

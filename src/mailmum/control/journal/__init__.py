@@ -1,0 +1,1 @@
+"""The journal: the append-only record of every change, and the order in which they happened."""

@@ -1,0 +1,1 @@
+"""Listings: kept as versions, changed in whole changes, read by account."""

@@ -1,0 +1,66 @@
+"""The journal as the account's people read it."""
+
+from typing import Any
+
+from django.db.models import Q, QuerySet
+
+from mailmum.control.accounts.access import Reading
+from mailmum.control.journal.models import Record
+from mailmum.control.journal.moments import instant
+from mailmum.control.listings.models import Version
+from mailmum.control.listings.undo import why_not
+from mailmum.control.servers.queries import names_of_servers
+
+
+def records_of(
+    reading: Reading, *, server: int | None = None, target: str = ""
+) -> QuerySet[Record]:
+    """The account's changes, newest first.
+
+    Args:
+        reading: proof that the asker may read.
+        server: only those about this server.
+        target: only those that touched a listing of exactly this target.
+    """
+    found = Record.objects.filter(account=reading.account)
+    if server is not None:
+        found = found.filter(server=server)
+    if target:
+        versions = Version.objects.filter(account=reading.account, target=target.strip().lower())
+        began, ended = versions.values("since"), versions.values("until")
+        found = found.filter(Q(seq__in=began) | Q(seq__in=ended.exclude(until=None)))
+    return found.order_by("-seq")
+
+
+def show(reading: Reading, records: list[Record]) -> list[dict[str, Any]]:
+    """Records as API and pages show them."""
+    servers = names_of_servers(reading)
+    undone = dict(
+        Record.objects.filter(
+            account=reading.account, undoes__in=[record.seq for record in records]
+        ).values_list("undoes", "seq")
+    )
+    return [
+        {
+            "seq": record.seq,
+            "when": instant(record.at),
+            "actor": record.actor,
+            "via": record.via,
+            "what": record.what,
+            "server": servers.get(record.server),
+            "summary": record.summary,
+            "count": record.count,
+            "before": _public(record.before),
+            "after": _public(record.after),
+            "undoable": not why_not(record) and record.seq not in undone,
+            "undone_by": undone.get(record.seq),
+        }
+        for record in records
+    ]
+
+
+def _public(state: Any) -> Any:
+    """What is kept only for undo is not shown."""
+    if isinstance(state, dict):
+        return {name: value for name, value in state.items() if name != "keys_end"}
+    return state

@@ -1,0 +1,165 @@
+"""What may be read of listings: lists, what covers a client, what lies inside a target, verdicts."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.db.models import Q, QuerySet
+
+from mailmum.control.accounts.access import Reading
+from mailmum.control.listings.models import Version
+from mailmum.control.listings.values import reversed_name, stored_target, to_listing
+from mailmum.control.servers.models import Server
+from mailmum.domain.clients import AddressSubject, Subject
+from mailmum.domain.errors import NotFound
+from mailmum.domain.listings import WHOLE_ACCOUNT, Listing
+from mailmum.domain.names import parents
+from mailmum.domain.targets import NetworkTarget, Target, mapped
+from mailmum.domain.verdicts import Verdict, decide, gather
+
+_ALONE = -1
+"""A server number that no listing has: the account as a whole, without any server's exceptions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which listings to show.
+
+    Attributes:
+        server: number of a server: its own and the account's; None: all scopes.
+        own_only: with `server`, leave the account's out.
+        covering: only those that cover this client.
+        text: part of target, reason, note or origin.
+        action, source, origin: exactly these; empty: any.
+        expired: show those that have run out instead of those that have not.
+    """
+
+    server: int | None = None
+    own_only: bool = False
+    covering: Subject | None = None
+    text: str = ""
+    action: str = ""
+    source: str = ""
+    origin: str = ""
+    expired: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """A verdict with the versions behind it, the one that decided first."""
+
+    verdict: Verdict
+    because: Version | None
+    overruled: tuple[Version, ...]
+
+
+def current(reading: Reading) -> QuerySet[Version]:
+    """All listings of the account that have not been removed, run out or not."""
+    return Version.objects.filter(account=reading.account, until=None)
+
+
+def find_listings(reading: Reading, wanted: Filter) -> QuerySet[Version]:
+    """The listings that a filter describes, newest first."""
+    now = int(time.time())
+    ended = Q(expires__lte=now)
+    found = current(reading).filter(ended if wanted.expired else ~ended | Q(expires=None))
+    if wanted.server is not None:
+        scopes = [wanted.server] if wanted.own_only else [WHOLE_ACCOUNT, wanted.server]
+        found = found.filter(scope__in=scopes)
+    if wanted.covering is not None:
+        found = found.filter(target__in=covering_texts(wanted.covering))
+    if wanted.text:
+        found = found.filter(contains(wanted.text))
+    for name in ("action", "source", "origin"):
+        if value := getattr(wanted, name):
+            found = found.filter(**{name: value})
+    return found.order_by("-number")
+
+
+def find_listing(reading: Reading, number: int) -> Version:
+    """One listing.
+
+    Raises:
+        NotFound: the account has none of this number.
+    """
+    version = current(reading).filter(number=number).first()
+    if version is None:
+        raise NotFound(f"there is no listing {number}")
+    return version
+
+
+def inside(reading: Reading, target: Target) -> QuerySet[Version]:
+    """Listings whose target lies within this one, itself included."""
+    return current(reading).filter(lies_inside(target))
+
+
+def lies_inside(target: Target) -> Q:
+    """The condition that a listing's target lies within this one or equals it."""
+    if isinstance(target, NetworkTarget):
+        first, last = (value.to_bytes(16, "big") for value in mapped(target))
+        return Q(first__gte=first, first__lte=last, last__lte=last)
+    if not target.whole:
+        return Q(target=target.text)
+    prefix = reversed_name(target.name)
+    # The end of a prefix scan: no label has a character beyond "z", and "{" follows it.
+    return Q(reversed_name__gte=prefix, reversed_name__lt=prefix + "{")
+
+
+def explain(reading: Reading, subject: Subject, server: Server | None) -> Explained:
+    """The verdict on a client at one server, or for the account as a whole (None)."""
+    return explain_on(reading, subject, [server])[0]
+
+
+def explain_on(
+    reading: Reading, subject: Subject, servers: Sequence[Server | None]
+) -> list[Explained]:
+    """The verdicts on a client at several servers, looked up at once."""
+    now = time.time()
+    rows = current(reading).filter(target__in=covering_texts(subject))
+    versions = {version.number: version for version in rows}
+    listings = [to_listing(version) for version in versions.values()]
+    numbers = [_ALONE if server is None else server.pk for server in servers]
+    return [
+        _explained(
+            decide(gather(listings, subject, reading.account.pk, number, now)), versions
+        )
+        for number in numbers
+    ]
+
+
+def covering_texts(subject: Subject) -> list[str]:
+    """The canonical texts of all targets that cover a client: at most 129, each an exact look-up."""
+    if not isinstance(subject, AddressSubject):
+        names = parents(subject.name)
+        return [subject.name, *(f".{name}" for name in names)]
+    bits = 32 if subject.version == 4 else 128
+    return [
+        NetworkTarget(subject.version, subject.address >> free << free, bits - free).text
+        for free in range(bits + 1)
+    ]
+
+
+def as_listings(versions: QuerySet[Version]) -> list[Listing]:
+    """The domain's view of some versions."""
+    return [to_listing(version) for version in versions]
+
+
+def target_of(version: Version) -> Target:
+    """The target of a version."""
+    return stored_target(version.kind, version.target)
+
+
+def _explained(verdict: Verdict, versions: dict[int, Version]) -> Explained:
+    return Explained(
+        verdict,
+        versions[verdict.because.id] if verdict.because else None,
+        tuple(versions[listing.id] for listing in verdict.overruled),
+    )
+
+
+def contains(text: str) -> Q:
+    """The condition that a listing's target, reason, note or origin has this text in it."""
+    found = Q()
+    for name in ("target", "reason", "note", "origin"):
+        found |= Q(**{f"{name}__icontains": text})
+    return found

@@ -1,0 +1,145 @@
+"""Undo: put back what a change of the journal changed, as a change of its own.
+
+Listings go back by versions: those that the change added are ended, those that it ended are added
+again.  That is refused when a later change has touched one of them, since undoing would silently
+undo that one too.  Undoing an undo does the change again.
+"""
+
+from mailmum.control.accounts.access import Writing
+from mailmum.control.journal.models import Record
+from mailmum.control.journal.services import Change, change
+from mailmum.control.listings import store
+from mailmum.control.listings.models import Version
+from mailmum.control.servers.models import Server
+from mailmum.control.servers.services import reinstate, restore_state, retire
+from mailmum.domain.errors import BadInput, Conflict, NotFound
+
+_BATCH = 5000
+_REASONS = {
+    "server.rotate-key": "a revoked key stays revoked; rotate again for another",
+    "token.add": "revoke the token instead",
+    "token.remove": "a revoked token stays revoked; make a new one",
+    "account.add": "an account is not undone",
+}
+
+
+def why_not(record: Record) -> str:
+    """Why a record cannot be undone, empty when it can (unless later changes stand in the way)."""
+    what = record.what.removeprefix("undo.")
+    if what.startswith("listing.") or what in {"server.add", "server.set", "server.remove"}:
+        return ""
+    return _REASONS.get(what, "such a change is not undone; change it back by hand")
+
+
+def undo(access: Writing, seq: int) -> Change:
+    """Undo one change.
+
+    Args:
+        access: proof that the asker may write.
+        seq: the change's number in the journal.
+
+    Raises:
+        NotFound: the account's journal has no such change.
+        BadInput: this kind of change cannot be undone.
+        Conflict: it has been undone already, or a later change stands in the way.
+    """
+    with change(access.account.pk, access.actor, "undo") as made:
+        record = Record.objects.filter(account=access.account, seq=seq).first()
+        if record is None:
+            raise NotFound(f"there is no change {seq} in the journal")
+        if reason := why_not(record):
+            raise BadInput(f"change {seq} cannot be undone: {reason}")
+        if done := Record.objects.filter(undoes=seq).first():
+            raise Conflict(f"change {seq} was undone by change {done.seq} already")
+        made.what = _name(record)
+        made.server, made.undoes = record.server, seq
+        made.before, made.after, made.count = record.after, record.before, record.count
+        made.summary = f"undid {seq}: {record.summary}"
+        _undo_server(access, made, record)
+        _undo_listings(access, made, record)
+    return made
+
+
+def _name(record: Record) -> str:
+    what = record.what
+    return what.removeprefix("undo.") if what.startswith("undo.") else f"undo.{what}"
+
+
+def _undo_server(access: Writing, made: Change, record: Record) -> None:
+    what = record.what.removeprefix("undo.")
+    if not what.startswith("server."):
+        return
+    server = Server.objects.get(account=access.account, pk=record.server)
+    if what == "server.set":
+        restore_state(access, server, record.before)
+    elif server.removed is None:
+        _retire_if_bare(access, made, server)
+    elif server.removed == record.seq:
+        reinstate(access, server, record.before)
+    else:
+        raise Conflict(f"the server {server.name} has been removed by a later change")
+
+
+def _retire_if_bare(access: Writing, made: Change, server: Server) -> None:
+    own = Version.objects.filter(account=access.account, scope=server.pk, until=None)
+    if own.exists():
+        raise Conflict(
+            f"the server {server.name} has listings of its own by now",
+            fix="remove the server instead, which removes them too",
+        )
+    retire(server, made)
+
+
+def _undo_listings(access: Writing, made: Change, record: Record) -> None:
+    mine = Version.objects.filter(account=access.account)
+    added, ended = mine.filter(since=record.seq), mine.filter(until=record.seq)
+    later = added.exclude(until=None).exclude(until=record.seq).order_by("until").first()
+    if later is not None:
+        raise Conflict(
+            f"{later.target} has been changed since by change {later.until}",
+            fix=f"undo change {later.until} first",
+        )
+    added.filter(until=None).update(until=made.seq)
+    batch: list[Version] = []
+    for version in ended.order_by("pk").iterator(_BATCH):
+        batch.append(version)
+        if len(batch) == _BATCH:
+            _put_back(access, made, batch)
+            batch = []
+    _put_back(access, made, batch)
+
+
+def _put_back(access: Writing, made: Change, versions: list[Version]) -> None:
+    live = set(
+        Server.objects.filter(account=access.account, removed=None).values_list("pk", flat=True)
+    )
+    _refuse_if_taken(access, versions)
+    for version in versions:
+        if version.scope and version.scope not in live:
+            raise Conflict(
+                f"{version.target} was listed for a server that has been removed",
+                fix="undo the removal of the server first",
+            )
+        version.pk = None
+        version.since, version.until = made.seq, None
+        version.changed, version.changed_by = made.at, access.actor.name
+    store.add(versions)
+
+
+def _refuse_if_taken(access: Writing, versions: list[Version]) -> None:
+    wanted = {_place(version) for version in versions}
+    targets = [version.target for version in versions]
+    for start in range(0, len(targets), 500):
+        chunk = targets[start : start + 500]
+        for taken in Version.objects.filter(
+            account=access.account, until=None, target__in=chunk
+        ):
+            if _place(taken) in wanted:
+                raise Conflict(
+                    f"{taken.target} has been listed again since by change {taken.since}",
+                    fix=f"undo change {taken.since} first",
+                )
+
+
+def _place(version: Version) -> tuple[str, int, str, str]:
+    return version.target, version.scope, version.source, version.origin

@@ -1,0 +1,74 @@
+"""Structured logs for every process: one event a line, to standard error.
+
+JSON for machines, columns for a terminal; both carry the same fields.  Libraries that use the
+standard library's logging come out in the same form.
+"""
+
+import logging
+import sys
+from typing import Any
+
+import structlog
+
+from mailmum.control.config import Config
+
+_QUIET = {"uvicorn.access": logging.WARNING, "httpx": logging.WARNING, "asyncio": logging.WARNING}
+
+
+def set_up(config: Config, part: str) -> None:
+    """Set logging up for this process.
+
+    Args:
+        config: says which level and form.
+        part: name of the process, in every line.
+    """
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.ExtraAdder(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+        _naming(part),
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.make_filtering_bound_logger(_level(config)),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                *_renderer(config),
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(_level(config))
+    for name, level in _QUIET.items():
+        logging.getLogger(name).setLevel(level)
+
+
+def _level(config: Config) -> int:
+    return int(getattr(logging, config.log_level.upper()))
+
+
+def _naming(part: str) -> Any:
+    def add(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
+        event["part"] = part
+        return event
+
+    return add
+
+
+def _renderer(config: Config) -> list[Any]:
+    as_json = config.log_format == "json" or (
+        config.log_format == "auto" and not sys.stderr.isatty()
+    )
+    if as_json:
+        return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]

@@ -1,0 +1,151 @@
+"""Making a data folder ready: the folder, the secret, the database, the first account.
+
+Everything here may run again on a folder that is ready already, and then changes nothing.
+"""
+
+import json
+import os
+import sqlite3
+from pathlib import Path
+
+import django
+from django.core.management import call_command
+from django.db import DatabaseError, connections
+from django.db.migrations.executor import MigrationExecutor
+
+from mailmum.control.config import Config
+from mailmum.domain.errors import Refusal
+
+CREDENTIAL = "cli.json"
+FIRST_ACCOUNT = "main"
+FIRST_OWNER = "owner@localhost"
+
+
+def folder(path: Path) -> None:
+    """Make the data folder, for its owner's eyes only.
+
+    Raises:
+        Refusal: it cannot be made or written to.
+    """
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        probe = path / ".writable"
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        raise Refusal(
+            f"the data folder {path} cannot be written: {error.strerror}",
+            fix="choose another with --data, or run as the user who owns it",
+        ) from None
+
+
+def set_up_django() -> None:
+    """Load Django with the parameters of this process."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mailmum.control.settings")
+    django.setup()
+
+
+def database(parameters: Config) -> None:
+    """Make or upgrade the tables.
+
+    Raises:
+        Refusal: it cannot be reached, or a newer version of MailMum has made it.
+    """
+    if not parameters.database:
+        for path in (parameters.sqlite_path, parameters.traffic_path):
+            _create_sqlite(path)
+    try:
+        for alias in connections:
+            _refuse_newer(alias)
+            call_command("migrate", database=alias, verbosity=0, interactive=False)
+    except DatabaseError as error:
+        raise _unreachable(parameters, error) from error
+
+
+def first_account(parameters: Config) -> str | None:
+    """Make the first account with its owner, when there is none.
+
+    Returns:
+        The secret of a one-time sign-in link for the owner; None when there was an account.
+    """
+    from mailmum.control.accounts.models import Account, User
+    from mailmum.control.accounts.services import add_sign_in_link, create_account
+
+    if Account.objects.exists():
+        return None
+    create_account(FIRST_ACCOUNT, FIRST_OWNER)
+    return add_sign_in_link(User.objects.get(email=FIRST_OWNER))
+
+
+def credential(parameters: Config) -> None:
+    """Write the command line's credential into the data folder, mode 0600, when it has none."""
+    from mailmum.control.accounts.access import access
+    from mailmum.control.accounts.models import Membership, Role
+    from mailmum.control.accounts.services import add_token
+
+    path = parameters.data / CREDENTIAL
+    url = f"http://{parameters.web}"
+    if path.exists():
+        known = json.loads(path.read_text(encoding="utf-8"))
+        if known.get("url") != url:
+            _write_private(path, {**known, "url": url})
+        return
+    owner = Membership.objects.filter(role=Role.OWNER).order_by("since", "id").first()
+    if owner is None:
+        raise Refusal("no account has an owner", fix="add one with: mailmum account add")
+    granted = access(owner.person, owner.account_id, via="command line")
+    made = add_token(granted, "command line", writes=True)
+    _write_private(path, {"url": url, "token": made.secret})
+
+
+def static_files(parameters: Config) -> None:
+    """Gather the pages' styles and scripts where they are served from."""
+    call_command("collectstatic", verbosity=0, interactive=False, clear=False)
+
+
+def _create_sqlite(path: Path) -> None:
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        os.close(handle)
+        with sqlite3.connect(path) as connection:
+            connection.execute("PRAGMA schema_version")
+        connection.close()
+    except sqlite3.DatabaseError as error:
+        raise Refusal(
+            f"{path} is not an SQLite database: {error}", fix="restore it from a backup"
+        ) from None
+    except OSError as error:
+        raise Refusal(f"{path} cannot be opened: {error.strerror}", fix="check its owner") from None
+
+
+def _refuse_newer(alias: str) -> None:
+    executor = MigrationExecutor(connections[alias])
+    known = set(executor.loader.disk_migrations)
+    ours = {app for app, _ in known}
+    applied = {key for key in executor.loader.applied_migrations if key[0] in ours}
+    if unknown := sorted(applied - known):
+        raise Refusal(
+            f"the database was made by a newer MailMum (it has {'.'.join(unknown[0])})",
+            fix="install that version or a later one; nothing was changed",
+        )
+
+
+def _unreachable(parameters: Config, error: DatabaseError) -> Refusal:
+    if parameters.database:
+        return Refusal(
+            f"PostgreSQL cannot be reached: {str(error).strip().splitlines()[0]}",
+            fix="check that it runs and that MAILMUM_DATABASE names it",
+        )
+    return Refusal(f"the database cannot be used: {error}", fix="restore it from a backup")
+
+
+def _write_private(path: Path, content: dict[str, str]) -> None:
+    partial = path.with_suffix(".new")
+    partial.unlink(missing_ok=True)
+    handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        json.dump(content, file)
+        file.write("\n")
+    partial.replace(path)
+
+

@@ -1,0 +1,150 @@
+"""Composing the parts: what `mailmum up` and the commands of each part run.
+
+The daemons know neither Django nor where their data lies; they are handed a listing source and a
+sink for counts here.  Every function takes the options of the command line and raises `Refusal`
+with cause and fix when it cannot start.
+"""
+
+import os
+import sys
+from typing import Any
+
+from mailmum.control import config, logs, prepare
+from mailmum.control.config import Config, Overrides
+from mailmum.domain.errors import NotFound
+
+
+def up(overrides: Overrides) -> int:
+    """Run everything until told to stop; the exit status."""
+    from mailmum.control.parts import parts
+    from mailmum.daemons.supervisor import supervise
+
+    parameters, link = make_ready(overrides, "up")
+    _close_connections()
+
+    def announce() -> None:
+        if link is not None:
+            _say(f"Sign in once with {parameters.base_url}/enter/{link}/ (within 24 hours)")
+        _say(
+            f"ready: pages {parameters.base_url} · DNS {parameters.dns} (UDP and TCP) · "
+            f"zone {parameters.zone} · data {parameters.data}"
+        )
+
+    supervise(parts(parameters), on_ready=announce)
+    return 0
+
+
+def make_ready(overrides: Overrides, part: str) -> tuple[Config, str | None]:
+    """Data folder, database, first account, credential; and the first owner's link, if new."""
+    parameters = _start(overrides, part)
+    prepare.database(parameters)
+    link = prepare.first_account(parameters)
+    prepare.credential(parameters)
+    prepare.static_files(parameters)
+    return parameters, link
+
+
+def run_web(overrides: Overrides) -> None:
+    """Serve pages and API."""
+    from mailmum.control.serving import serve
+
+    serve(_start(overrides, "web"))
+
+
+def run_dns(overrides: Overrides) -> None:
+    """Answer DNS."""
+    from mailmum.control.dataplane.dns import answer
+
+    answer(_start(overrides, "dns"))
+
+
+def migrate(overrides: Overrides) -> None:
+    """Make or upgrade the database, and nothing else."""
+    make_ready(overrides, "migrate")
+    _say("the database is up to date")
+
+
+def account_add(overrides: Overrides, name: str, owner_email: str) -> str:
+    """Add an account; the link with which its owner signs in."""
+    parameters = _start(overrides, "account")
+    from mailmum.control.accounts.services import clean_email, create_account
+
+    create_account(name, owner_email)
+    return _link(parameters, clean_email(owner_email))
+
+
+def account_list(overrides: Overrides) -> list[dict[str, Any]]:
+    """All accounts with their people."""
+    _start(overrides, "account")
+    from mailmum.control.accounts.models import Account
+
+    return [
+        {
+            "name": account.name,
+            "people": [
+                {"email": one.person.email, "role": one.role}
+                for one in account.memberships.select_related("person").order_by("since")
+            ],
+            "servers": account.servers.filter(removed=None).count(),
+        }
+        for account in Account.objects.order_by("name")
+    ]
+
+
+def sign_in_link(overrides: Overrides, email: str) -> str:
+    """A new one-time link for somebody who has lost the way in."""
+    return _link(_start(overrides, "account"), email)
+
+
+def token_add(
+    overrides: Overrides, email: str, account: str, name: str, *, writes: bool, lifetime: int | None
+) -> str:
+    """A token for a person in an account."""
+    _start(overrides, "account")
+    from mailmum.control.accounts.access import access
+    from mailmum.control.accounts.services import add_token
+
+    granted = access(_person(email), account, via="command line")
+    return add_token(granted, name, writes=writes, lifetime=lifetime).secret
+
+
+def _start(overrides: Overrides, part: str) -> Config:
+    parameters = config.use(overrides)
+    prepare.folder(parameters.data)
+    config.write_file(parameters)
+    logs.set_up(parameters, part)
+    # Uploads and databases belong to the user who runs this, whatever the umask says.
+    os.umask(0o077)
+    prepare.set_up_django()
+    return parameters
+
+
+def _link(parameters: Config, email: str) -> str:
+    from mailmum.control.accounts.services import add_sign_in_link
+
+    return f"{parameters.base_url}/enter/{add_sign_in_link(_person(email))}/"
+
+
+def _person(email: str) -> Any:
+    from mailmum.control.accounts.models import User
+
+    found = User.objects.filter(email=email.strip().lower()).first()
+    if found is None:
+        raise NotFound(
+            f"nobody signs in as {email.strip()}", fix="see: mailmum account list", field="email"
+        )
+    return found
+
+
+def _close_connections() -> None:
+    # The supervisor lives for months and asks the database nothing more.
+    from django.db import connections
+
+    connections.close_all()
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+

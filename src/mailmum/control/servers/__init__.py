@@ -1,0 +1,1 @@
+"""Mail servers of an account and the zone keys by which each is told apart."""

@@ -1,0 +1,42 @@
+"""Servers and their keys."""
+
+from django.db import models
+
+from mailmum.control.accounts.models import Account
+
+
+class Server(models.Model):
+    """One mail server.  A removed one is kept, so that its keys stay known and undo can return it."""
+
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="servers")
+    name = models.CharField(max_length=80)
+    ref = models.CharField(max_length=16, unique=True)
+    addresses = models.JSONField(default=list, help_text="its own addresses and host names")
+    created = models.DateTimeField(auto_now_add=True)
+    removed = models.BigIntegerField(null=True, help_text="journal sequence of the removal")
+
+    class Meta:
+        """A name stands for one server of an account."""
+
+        constraints = (
+            models.UniqueConstraint(
+                fields=["account", "name"],
+                condition=models.Q(removed=None),
+                name="one_server_a_name",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Key(models.Model):
+    """A zone key.  It is never reused and never deleted: a revoked one is recognised and counted."""
+
+    server = models.ForeignKey(Server, on_delete=models.PROTECT, related_name="keys")
+    label = models.CharField(max_length=63, unique=True)
+    created = models.DateTimeField(auto_now_add=True)
+    until = models.BigIntegerField(null=True, help_text="Unix time of its end, null: current")
+
+    def __str__(self) -> str:
+        return f"key {self.pk} of {self.server_id}"

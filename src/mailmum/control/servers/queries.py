@@ -1,0 +1,80 @@
+"""What may be read of servers."""
+
+from django.db.models import Prefetch, QuerySet
+
+from mailmum.control.accounts.access import Reading
+from mailmum.control.servers.models import Key, Server
+from mailmum.domain.clients import AddressSubject, NameSubject, parse_subject
+from mailmum.domain.errors import NotFound
+from mailmum.domain.guards import OwnServer
+from mailmum.domain.texts import shown
+
+
+def servers_of(reading: Reading) -> QuerySet[Server]:
+    """The servers of an account by name, with their keys, newest first."""
+    keys = Prefetch("keys", queryset=Key.objects.order_by("-id"))
+    return (
+        Server.objects.filter(account=reading.account, removed=None)
+        .prefetch_related(keys)
+        .order_by("name")
+    )
+
+
+def find_server(reading: Reading, name: str) -> Server:
+    """One server by name.
+
+    Raises:
+        NotFound: the account has none of this name.
+    """
+    server = servers_of(reading).filter(name=name).first()
+    if server is None:
+        raise NotFound(
+            f"there is no server {shown(name)}",
+            fix="see the list of servers, or add it",
+            field="server",
+        )
+    return server
+
+
+def find_by_ref(ref: str) -> Server | None:
+    """The server of a public reference, whoever asks: for pages that strangers may see.
+
+    This is the one accessor that asks for no permission.  A reference is no secret, it stands in
+    replies to senders; so what is shown of the server must be public too.
+    """
+    return (
+        Server.objects.select_related("account")
+        .filter(ref=ref, removed=None)
+        .first()
+    )
+
+
+def names_of_servers(reading: Reading) -> dict[int, str]:
+    """Names of all servers that the account has or had, by number."""
+    return dict(Server.objects.filter(account=reading.account).values_list("id", "name"))
+
+
+def current_key(server: Server) -> str:
+    """The key in use."""
+    return next(key.label for key in server.keys.all() if key.until is None)
+
+
+def keys_of_account(reading: Reading) -> list[str]:
+    """All keys that servers of the account have or had."""
+    return list(
+        Key.objects.filter(server__account=reading.account).values_list("label", flat=True)
+    )
+
+
+def own_servers(reading: Reading) -> list[OwnServer]:
+    """The account's servers as guards want them."""
+    return [_own(server) for server in Server.objects.filter(account=reading.account, removed=None)]
+
+
+def _own(server: Server) -> OwnServer:
+    subjects = [parse_subject(text) for text in server.addresses]
+    return OwnServer(
+        server.name,
+        tuple(item for item in subjects if isinstance(item, AddressSubject)),
+        tuple(item for item in subjects if isinstance(item, NameSubject)),
+    )

@@ -1,0 +1,196 @@
+"""Changes to servers and their keys."""
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from mailmum.control.accounts.access import Writing
+from mailmum.control.journal.services import Change, change
+from mailmum.control.servers.models import Key, Server
+from mailmum.control.servers.queries import find_server
+from mailmum.domain.clients import AddressSubject, NameSubject, parse_subject
+from mailmum.domain.errors import BadInput, Conflict
+from mailmum.domain.keys import new_key, new_ref
+from mailmum.domain.texts import shown
+
+NAME_LIMIT = 80
+ADDRESS_LIMIT = 100
+_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?", re.ASCII)
+_RESERVED = {"account"}
+
+
+def add_server(access: Writing, name: str, addresses: Iterable[str] = ()) -> Server:
+    """A new server with its first key.
+
+    Args:
+        access: proof that the asker may write.
+        name: how people call it: letters, digits, dots, hyphens and underscores.
+        addresses: its own addresses and host names, which guards keep from being listed.
+
+    Raises:
+        BadInput: the name or an address cannot be used.
+        Conflict: the account has a server of this name.
+    """
+    label = clean_name(name)
+    own = clean_addresses(addresses)
+    with change(access.account.pk, access.actor, "server.add") as made:
+        _refuse_taken(access, label)
+        server = Server.objects.create(
+            account=access.account, name=label, ref=new_ref(), addresses=own
+        )
+        Key.objects.create(server=server, label=new_key())
+        made.server = server.pk
+        made.summary = f"server {label}"
+        made.after = state(server)
+    return server
+
+
+def edit_server(
+    access: Writing,
+    name: str,
+    *,
+    new_name: str | None = None,
+    addresses: Iterable[str] | None = None,
+) -> Server:
+    """Rename a server or change its own addresses; None leaves a value as it is.
+
+    Raises:
+        NotFound: no such server.
+        BadInput: the name or an address cannot be used.
+        Conflict: the account has a server of the new name.
+    """
+    label = None if new_name is None else clean_name(new_name)
+    own = None if addresses is None else clean_addresses(addresses)
+    with change(access.account.pk, access.actor, "server.set") as made:
+        server = find_server(access, name)
+        made.server, made.before = server.pk, state(server)
+        if label is not None and label != server.name:
+            _refuse_taken(access, label)
+            server.name = label
+        if own is not None:
+            server.addresses = own
+        server.save()
+        made.after = state(server)
+        made.summary = f"server {name}" + (f" is now {label}" if label not in (None, name) else "")
+        if made.before == made.after:
+            made.discard()
+    return server
+
+
+def rotate_key(access: Writing, name: str, *, keep: int | None = None) -> Server:
+    """Give a server a new key; the old one lives on for a while.
+
+    Args:
+        access: proof that the asker may write.
+        name: the server.
+        keep: seconds for which the present key lives on, 0: revoked at once, None: the account's
+            parameter.
+
+    Raises:
+        NotFound: no such server.
+        BadInput: `keep` is negative or longer than a year.
+    """
+    lifetime = access.account.key_keep if keep is None else keep
+    if not 0 <= lifetime <= 365 * 86400:
+        raise BadInput("an old key can live on for a year at most", field="keep")
+    with change(access.account.pk, access.actor, "server.rotate-key") as made:
+        server = find_server(access, name)
+        made.server = server.pk
+        _end_keys(server, made, lifetime)
+        Key.objects.create(server=server, label=new_key())
+        made.summary = f"new key for server {name}"
+        made.after = {"name": name, "old_key_lives": lifetime}
+    return server
+
+
+def retire(server: Server, made: Change) -> None:
+    """Mark a server removed and revoke its keys, as part of a change."""
+    ends = {str(key.pk): key.until for key in server.keys.all()}
+    made.before = {**state(server), "keys_end": ends}
+    server.removed = made.seq
+    server.save()
+    _end_keys(server, made, 0)
+
+
+def reinstate(access: Writing, server: Server, was: dict[str, Any]) -> None:
+    """Undo `retire`: the server is back with the keys it had, so that its mail server goes on.
+
+    Args:
+        access: proof that the asker may write.
+        server: the removed server.
+        was: what `retire` told the journal of it.
+
+    Raises:
+        Conflict: its name has been given to another server.
+    """
+    _refuse_taken(access, server.name)
+    server.removed = None
+    server.save()
+    for number, until in was["keys_end"].items():
+        Key.objects.filter(server=server, pk=int(number)).update(until=until)
+
+
+def restore_state(access: Writing, server: Server, was: dict[str, Any]) -> None:
+    """Undo `edit_server`: name and addresses as they were.
+
+    Raises:
+        Conflict: the former name has been given to another server.
+    """
+    name = str(was["name"])
+    if name != server.name:
+        _refuse_taken(access, name)
+    server.name = name
+    server.addresses = list(was["addresses"])
+    server.save()
+
+
+def state(server: Server) -> dict[str, object]:
+    """What the journal keeps of a server; never its key."""
+    return {"name": server.name, "addresses": list(server.addresses)}
+
+
+def clean_name(text: str) -> str:
+    """A server's name.
+
+    Raises:
+        BadInput: empty, too long, reserved, or with other characters.
+    """
+    name = text.strip()
+    if len(name) > NAME_LIMIT or not _NAME.fullmatch(name) or name.lower() in _RESERVED:
+        raise BadInput(
+            f"{shown(text)} cannot be the name of a server",
+            fix="use up to 80 letters, digits, dots, hyphens and underscores, such as mx1",
+            field="name",
+        )
+    return name
+
+
+def clean_addresses(texts: Iterable[str]) -> list[str]:
+    """Own addresses and host names of a server in canonical form, each once.
+
+    Raises:
+        BadInput: one is neither, or there are too many.
+    """
+    subjects: list[AddressSubject | NameSubject] = []
+    for text in texts:
+        if len(subjects) >= ADDRESS_LIMIT:
+            raise BadInput(f"more than {ADDRESS_LIMIT} own addresses", field="addresses")
+        try:
+            subjects.append(parse_subject(text))
+        except BadInput as refusal:
+            raise BadInput(refusal.problem, fix=refusal.fix, field="addresses") from None
+    return list(dict.fromkeys(subject.text for subject in subjects))
+
+
+def _refuse_taken(access: Writing, name: str) -> None:
+    if Server.objects.filter(account=access.account, name=name, removed=None).exists():
+        raise Conflict(
+            f"there is a server {shown(name)} already", fix="choose another name", field="name"
+        )
+
+
+def _end_keys(server: Server, made: Change, lifetime: int) -> None:
+    end = int(made.at.timestamp()) + lifetime
+    Key.objects.filter(server=server, until=None).update(until=end)
+    if lifetime == 0:
+        Key.objects.filter(server=server, until__gt=end).update(until=end)

@@ -1,0 +1,49 @@
+"""A server as API, command line and pages show it."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from mailmum.control import config
+from mailmum.control.journal.moments import instant, moment
+from mailmum.control.servers.models import Server
+from mailmum.control.servers.queries import current_key
+from mailmum.control.traffic.queries import last_query
+
+LISTS = ("bl", "wl", "dbl", "dwl")
+
+
+@dataclass(frozen=True, slots=True)
+class Zones:
+    """Full names of a server's four zones."""
+
+    bl: str
+    wl: str
+    dbl: str
+    dwl: str
+
+
+def zones_of(server: Server) -> Zones:
+    """The zones under the key in use."""
+    base, key = config.current().zone, current_key(server)
+    return Zones(*(f"{key}.{name}.{base}" for name in LISTS))
+
+
+def as_dict(server: Server) -> dict[str, Any]:
+    """Everything the account's people may see of a server."""
+    zones, now = zones_of(server), time.time()
+    return {
+        "name": server.name,
+        "key": current_key(server),
+        "zones": {name: getattr(zones, name) for name in LISTS},
+        "ref": server.ref,
+        "addresses": list(server.addresses),
+        "ttl": server.account.ttl,
+        "created": instant(server.created),
+        "last_query": moment(last_query(server.pk)),
+        "old_keys": [
+            {"key": key.label, "until": moment(key.until), "revoked": key.until <= now}
+            for key in server.keys.all()
+            if key.until is not None
+        ],
+    }

@@ -1,0 +1,1 @@
+"""What has been observed, kept apart from rules and people."""

@@ -1,0 +1,43 @@
+"""What may be read of observed lookups.
+
+The number of a server is proof enough here: callers get it from a scoped accessor.
+"""
+
+import logging
+from collections.abc import Iterable
+
+from django.db import DatabaseError
+
+from mailmum.control.traffic.models import RevokedUse, ServerUse
+
+log = logging.getLogger(__name__)
+
+
+def last_query(server: int) -> int | None:
+    """Unix time of a server's last lookup, None when there was none.
+
+    Traffic is worth less than rules: when its database fails, pages go on without it.
+    """
+    try:
+        return ServerUse.objects.filter(server=server).values_list("last", flat=True).first()
+    except DatabaseError as error:
+        log.warning("traffic cannot be read: %s", error)
+        return None
+
+
+def uses_of(servers: Iterable[int]) -> dict[int, ServerUse]:
+    """How much each of these servers has asked; those that never did are missing."""
+    try:
+        return ServerUse.objects.in_bulk(list(servers))
+    except DatabaseError as error:
+        log.warning("traffic cannot be read: %s", error)
+        return {}
+
+
+def revoked_uses(server: int) -> list[RevokedUse]:
+    """Revoked keys of a server that are still used, the latest first."""
+    try:
+        return list(RevokedUse.objects.filter(server=server).order_by("-last"))
+    except DatabaseError as error:
+        log.warning("traffic cannot be read: %s", error)
+        return []

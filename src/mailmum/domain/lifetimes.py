@@ -1,0 +1,57 @@
+"""Lifetimes as people write them: `90s`, `15m`, `12h`, `7d`, `2w`, or several as in `1d12h`.
+
+    >>> parse_lifetime("1d12h")
+    129600
+    >>> lifetime_text(129600)
+    '1d12h'
+"""
+
+import re
+
+from mailmum.domain.errors import BadInput
+from mailmum.domain.texts import shown
+
+UNITS = {"w": 604800, "d": 86400, "h": 3600, "m": 60, "s": 1}
+LONGEST = 100 * 365 * 86400
+_WHOLE = re.compile(r"(?:[0-9]{1,10}[wdhms])+", re.ASCII)
+_PART = re.compile(r"([0-9]{1,10})([wdhms])", re.ASCII)
+
+
+def parse_lifetime(text: str) -> int:
+    """Read a lifetime, in seconds.
+
+    Raises:
+        BadInput: not understood, zero, or longer than a hundred years.
+    """
+    given = text.strip().lower()
+    if len(given) > 60 or not _WHOLE.fullmatch(given):
+        raise BadInput(
+            f"{shown(text)} is not a lifetime", fix="write for example 7d, 12h or 1d12h", field="for"
+        )
+    seconds = sum(int(count) * UNITS[unit] for count, unit in _PART.findall(given))
+    if not 0 < seconds <= LONGEST:
+        raise BadInput(
+            f"the lifetime {shown(given)} is out of range",
+            fix="give at least 1s, or leave it out for a listing without end",
+            field="for",
+        )
+    return seconds
+
+
+def parse_keep(text: str) -> int:
+    """Like `parse_lifetime`, but `0` and `0s` stand for not at all.
+
+    Raises:
+        BadInput: not understood, or longer than a hundred years.
+    """
+    return 0 if text.strip().lower() in {"0", "0s"} else parse_lifetime(text)
+
+
+def lifetime_text(seconds: int) -> str:
+    """The shortest exact text of a lifetime in seconds."""
+    parts = []
+    for unit, length in UNITS.items():
+        count, seconds = divmod(seconds, length)
+        if count:
+            parts.append(f"{count}{unit}")
+    return "".join(parts) or "0s"

@@ -1,0 +1,1 @@
+"""Listings prepared for lookup: tables, overlay and snapshot codec, sans-IO."""

@@ -1,0 +1,243 @@
+"""The API: every request with everybody, and errors in one form."""
+
+from typing import Any
+
+import pytest
+
+from mailmum.api.urls import api as description
+from tests.api.conftest import Caller, Callers
+
+# Every operation, with a body that would do. A new one that is missing here fails the walk below.
+OPERATIONS: dict[tuple[str, str], tuple[str, Any]] = {
+    ("GET", "/me"): ("read", None),
+    ("GET", "/doctor"): ("read", None),
+    ("GET", "/servers"): ("read", None),
+    ("POST", "/servers"): ("write", {"name": "mx2"}),
+    ("GET", "/servers/{name}"): ("read", None),
+    ("PATCH", "/servers/{name}"): ("write", {"addresses": []}),
+    ("DELETE", "/servers/{name}"): ("write", None),
+    ("POST", "/servers/{name}/rotate-key"): ("write", {}),
+    ("GET", "/listings"): ("read", None),
+    ("POST", "/listings"): ("write", {"targets": ["203.0.113.9"], "action": "block"}),
+    ("POST", "/listings/remove"): ("write", {"targets": ["203.0.113.7"]}),
+    ("GET", "/listings/{number}"): ("read", None),
+    ("PATCH", "/listings/{number}"): ("write", {"reason": "changed"}),
+    ("DELETE", "/listings/{number}"): ("write", None),
+    ("GET", "/explain"): ("read", None),
+    ("GET", "/journal"): ("read", None),
+    ("POST", "/journal/{seq}/undo"): ("write", {}),
+    ("GET", "/tokens"): ("read", None),
+    ("POST", "/tokens"): ("write", {"name": "t", "scopes": ["read"]}),
+    ("DELETE", "/tokens/{number}"): ("write", None),
+    ("POST", "/import"): ("write", None),
+    ("GET", "/export"): ("read", None),
+}
+QUERY = {("GET", "/explain"): {"client": "203.0.113.7"}, ("GET", "/export"): {"format": "json"}}
+
+
+@pytest.fixture
+def things(api: Callers) -> dict[str, str]:
+    """A server, a listing, its change and a token, in the owner's account."""
+    assert api.admin("POST", "/servers", {"name": "mx1"})[0] == 201
+    status, listed = api.admin(
+        "POST",
+        "/listings",
+        {"targets": ["203.0.113.7"], "action": "block", "note": "private note"},
+    )
+    assert status == 200
+    token = api.owner("GET", "/tokens")[1]["tokens"][-1]["id"]
+    return {
+        "{name}": "mx1",
+        "{number}": str(listed["listings"][0]["listing"]["id"]),
+        "{seq}": str(listed["change"]),
+        "{token}": str(token),
+    }
+
+
+def call(caller: Caller, operation: tuple[str, str], things: dict[str, str]) -> tuple[int, Any]:
+    """Make a request that would do for somebody who may."""
+    method, template = operation
+    path = template
+    if template.startswith("/tokens/"):
+        path = path.replace("{number}", things["{token}"])
+    for name, value in things.items():
+        path = path.replace(name, value)
+    return caller(method, path, OPERATIONS[operation][1], **QUERY.get(operation, {}))
+
+
+def test_the_walk_knows_every_operation() -> None:
+    """Nobody can add one and forget to try it with an outsider."""
+    schema = description.get_openapi_schema()
+    known = {
+        (method.upper(), path.removeprefix("/api/v1"))
+        for path, methods in schema["paths"].items()
+        for method in methods
+    }
+    assert known == set(OPERATIONS)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=" ".join)
+def test_without_a_token_nothing(
+    api: Callers, things: dict[str, str], operation: tuple[str, str]
+) -> None:
+    """401 with the way to do it."""
+    status, body = call(api.nobody, operation, things)
+    assert status == 401
+    assert body["error"]["code"] == "unauthenticated"
+    assert "Bearer" in body["error"]["fix"]
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=" ".join)
+def test_an_outsider_meets_nothing(
+    api: Callers, things: dict[str, str], operation: tuple[str, str]
+) -> None:
+    """What has a name is not found; what is a list has nothing of it."""
+    status, body = call(api.outsider, operation, things)
+    if "{" in operation[1]:
+        assert (status, body["error"]["code"]) == (404, "not-found")
+    assert "private note" not in str(body)
+    assert "mx1" not in str(body).replace("no server mx1", "")
+    after = api.owner("GET", f"/listings/{things['{number}']}")
+    assert after[0] == 200
+    assert after[1]["reason"] == ""
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=" ".join)
+@pytest.mark.parametrize("who", ["viewer", "reader"])
+def test_reading_is_not_writing(
+    api: Callers, things: dict[str, str], operation: tuple[str, str], who: str
+) -> None:
+    """A viewer, and a token of scope read, may look at all and change nothing."""
+    kind = OPERATIONS[operation][0]
+    journal = api.owner("GET", "/journal")[1]["records"][0]["seq"]
+    status, body = call(getattr(api, who), operation, things)
+    if kind == "read":
+        assert status == 200
+    else:
+        assert (status, body["error"]["code"]) == (403, "forbidden")
+    assert api.owner("GET", "/journal")[1]["records"][0]["seq"] == journal
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=" ".join)
+def test_an_admin_may(api: Callers, things: dict[str, str], operation: tuple[str, str]) -> None:
+    """The same requests succeed for somebody who may; the token is the admin's own."""
+    if operation == ("DELETE", "/tokens/{number}"):
+        made = api.admin("POST", "/tokens", {"name": "own", "scopes": ["read"]})[1]
+        things["{token}"] = str(made["id"])
+    status, _ = call(api.admin, operation, things)
+    assert status in (200, 201, 204)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "field", "says"),
+    [
+        ("POST", "/listings", {"targets": ["203.0.113.7/24"], "action": "block"}, "target", "/24?"),
+        ("POST", "/listings", {"targets": [], "action": "block"}, "targets", "at least 1"),
+        ("POST", "/listings", {"targets": ["203.0.113.7"]}, "action", "required"),
+        ("POST", "/listings", {"targets": "203.0.113.7", "action": "block"}, "targets", "list"),
+        ("POST", "/listings", {"targets": [7], "action": "block"}, "targets", "string"),
+        ("POST", "/listings", {"targets": ["a.example"], "action": "deny"}, "action", "block"),
+        (
+            "POST",
+            "/listings",
+            {"targets": ["a.example"], "action": "block", "resaon": "x"},
+            "resaon",
+            "not permitted",
+        ),
+        (
+            "POST",
+            "/listings",
+            {"targets": ["a.example"], "action": "block", "reason": "a\x00b"},
+            "reason",
+            "control character",
+        ),
+        (
+            "POST",
+            "/listings",
+            {"targets": ["a.example"], "action": "block", "expires": "2030-01-01T00:00:00"},
+            "expires",
+            "time zone",
+        ),
+        (
+            "POST",
+            "/listings",
+            {"targets": ["a.example"], "action": "block", "expires": "2001-01-01T00:00:00Z"},
+            "expires",
+            "past",
+        ),
+        ("POST", "/servers", {"name": "mx 1"}, "name", "cannot be the name"),
+        ("POST", "/tokens", {"name": "t", "scopes": ["admin"]}, "scopes", "match"),
+    ],
+)
+def test_bad_input_says_where_and_why(
+    api: Callers, method: str, path: str, body: Any, field: str, says: str
+) -> None:
+    """422, the field, the reason; nothing is written."""
+    status, answer = api.admin(method, path, body)
+    assert status == 422, answer
+    assert answer["error"]["code"] == "bad-input"
+    assert answer["error"]["field"] == field
+    assert says in answer["error"]["message"]
+    assert api.admin("GET", "/listings")[1]["total"] == 0
+
+
+@pytest.mark.parametrize("body", [b"{", b"\xff", b"[]", b'"x"', b"null", b"{}" * 10])
+def test_bodies_that_are_no_json(api: Callers, body: bytes) -> None:
+    """Broken, foreign and empty bodies are answered in the same form."""
+    response = api.admin.raw("POST", "/listings", body)
+    assert response.status_code == 422
+    assert b'"bad-input"' in b"".join(response)  # type: ignore[arg-type]
+
+
+def test_unknown_server(api: Callers) -> None:
+    """Named in the answer."""
+    status, answer = api.admin(
+        "POST", "/listings", {"targets": ["a.example"], "action": "block", "server": "nope"}
+    )
+    assert (status, answer["error"]["field"]) == (404, "server")
+    assert "nope" in answer["error"]["message"]
+
+
+def test_paging_goes_through_everything_once(api: Callers) -> None:
+    """By cursor, newest first, also while the list grows."""
+    targets = [f"203.0.113.{n}" for n in range(25)]
+    api.admin("POST", "/listings", {"targets": targets, "action": "block"})
+    seen: list[str] = []
+    cursor = {}
+    while True:
+        page = api.viewer("GET", "/listings", limit="10", **cursor)[1]
+        seen += [listing["target"] for listing in page["listings"]]
+        api.admin("POST", "/listings", {"targets": [f"198.51.100.{len(seen)}"], "action": "block"})
+        if page["next"] is None:
+            break
+        cursor = {"cursor": page["next"]}
+    assert sorted(seen) == sorted(targets)
+
+
+def test_explain_names_the_listing_and_those_overruled(api: Callers) -> None:
+    """For the account and for each server."""
+    api.admin("POST", "/servers", {"name": "mx1"})
+    api.admin("POST", "/listings", {"targets": ["203.0.113.0/24"], "action": "block"})
+    api.admin(
+        "POST", "/listings", {"targets": ["203.0.113.7"], "action": "allow", "server": "mx1"}
+    )
+    whole = api.viewer("GET", "/explain", client="203.0.113.7")[1]
+    assert (whole["verdict"], whole["because"]["target"]) == ("block", "203.0.113.0/24")
+    assert [each["verdict"] for each in whole["servers"]] == ["allow"]
+    one = api.viewer("GET", "/explain", client="203.0.113.7", server="mx1")[1]
+    assert (one["verdict"], one["because"]["scope"]) == ("allow", "mx1")
+    assert [listing["target"] for listing in one["overruled"]] == ["203.0.113.0/24"]
+
+
+def test_left_out_fields_keep_their_value(api: Callers) -> None:
+    """And null for the lifetime means without end."""
+    first = {"targets": ["203.0.113.7"], "action": "block", "reason": "spam", "for": "7d"}
+    api.admin("POST", "/listings", first)
+    kept = api.admin("POST", "/listings", {**first, "reason": "more"})[1]["listings"][0]
+    assert kept["outcome"] == "changed"
+    assert kept["was"]["reason"] == "spam"
+    del first["for"]
+    kept = api.admin("POST", "/listings", first)[1]["listings"][0]
+    assert kept["listing"]["expires"] is not None
+    ended = api.admin("POST", "/listings", {**first, "for": None})[1]["listings"][0]
+    assert ended["listing"]["expires"] is None

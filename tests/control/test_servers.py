@@ -1,0 +1,87 @@
+"""Servers and their keys."""
+
+import time
+
+import pytest
+
+from mailmum.control.journal.models import Record
+from mailmum.control.listings.undo import undo
+from mailmum.control.servers.models import Key
+from mailmum.control.servers.queries import current_key, find_server, servers_of
+from mailmum.control.servers.services import add_server, edit_server, rotate_key
+from mailmum.domain.errors import BadInput, Conflict, NotFound
+from mailmum.domain.keys import is_key
+from tests.support.world import World
+
+
+def test_a_server_has_a_key_at_once(world: World) -> None:
+    """The key is well-formed, and another server's is another."""
+    add_server(world.admin, "mx1", ["192.0.2.25", "MX1.example.net."])
+    add_server(world.admin, "mx2")
+    first, second = (find_server(world.viewer, name) for name in ("mx1", "mx2"))
+    assert first.addresses == ["192.0.2.25", "mx1.example.net"]
+    assert is_key(current_key(first))
+    assert current_key(first) != current_key(second)
+
+
+def test_outsiders_see_no_server(world: World) -> None:
+    """Neither in the list nor by name; the same name is free for them."""
+    add_server(world.admin, "mx1")
+    assert not servers_of(world.outsider)
+    with pytest.raises(NotFound):
+        find_server(world.outsider, "mx1")
+    with pytest.raises(NotFound):
+        rotate_key(world.outsider, "mx1")
+    add_server(world.outsider, "mx1")
+
+
+@pytest.mark.parametrize("name", ["", " ", "a b", "mx/1", "account", "-mx", "x" * 81, "mx\x1b[2J"])
+def test_names_that_cannot_be(world: World, name: str) -> None:
+    """They would break command lines, or be taken for a scope."""
+    with pytest.raises(BadInput, match="cannot be the name of a server"):
+        add_server(world.admin, name)
+    assert not servers_of(world.admin)
+
+
+def test_a_name_stands_for_one_server(world: World) -> None:
+    """A second of the name is refused, also by renaming."""
+    add_server(world.admin, "mx1")
+    add_server(world.admin, "mx2")
+    with pytest.raises(Conflict):
+        add_server(world.admin, "mx1")
+    with pytest.raises(Conflict):
+        edit_server(world.admin, "mx2", new_name="mx1")
+
+
+def test_a_rotated_key_lives_on_for_a_while(world: World) -> None:
+    """For the account's parameter, or as long as was said."""
+    add_server(world.admin, "mx1")
+    old = current_key(find_server(world.admin, "mx1"))
+    rotate_key(world.admin, "mx1")
+    new = current_key(find_server(world.admin, "mx1"))
+    assert new != old
+    until = Key.objects.get(label=old).until
+    assert until is not None
+    assert abs(until - time.time() - 7 * 86400) < 60
+    rotate_key(world.admin, "mx1", keep=0)
+    ends = [key.until for key in Key.objects.exclude(until=None)]
+    assert all(end is not None and end <= time.time() for end in ends)
+
+
+def test_the_key_is_not_in_the_journal(world: World) -> None:
+    """The journal is read by viewers and exported; keys are not for them to carry away."""
+    add_server(world.admin, "mx1")
+    rotate_key(world.admin, "mx1")
+    told = str(list(Record.objects.values()))
+    assert not any(key.label in told for key in Key.objects.all())
+
+
+def test_an_edit_is_undone(world: World) -> None:
+    """Name and addresses return; without a change there is no record."""
+    add_server(world.admin, "mx1", ["192.0.2.25"])
+    edit_server(world.admin, "mx1", new_name="mx9", addresses=[])
+    record = Record.objects.get(what="server.set")
+    edit_server(world.admin, "mx9", new_name="mx9")
+    assert Record.objects.filter(what="server.set").count() == 1
+    undo(world.admin, record.seq)
+    assert find_server(world.admin, "mx1").addresses == ["192.0.2.25"]

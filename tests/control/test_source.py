@@ -1,0 +1,131 @@
+"""The data plane's source: whatever happens, following gives what loading anew would give."""
+
+import random
+import time
+
+import pytest
+
+from mailmum.control.dataplane.source import DatabaseSource
+from mailmum.control.journal.models import Record
+from mailmum.control.listings.models import Version
+from mailmum.control.listings.services import (
+    edit_listing,
+    remove_listings,
+    remove_server,
+    unlist_targets,
+)
+from mailmum.control.listings.draft import KEEP, make_wish
+from mailmum.control.listings.undo import undo, why_not
+from mailmum.control.servers.queries import current_key, find_server
+from mailmum.control.servers.services import add_server, rotate_key
+from mailmum.domain.errors import Refusal
+from mailmum.domain.listings import Listing
+from mailmum.index.records import ServerRecord, SourceRewound
+from tests.support.world import World
+from tests.control.test_listings import allow, block
+
+
+class Follower:
+    """Keeps the state that a daemon would have."""
+
+    def __init__(self) -> None:
+        self.source = DatabaseSource()
+        everything = self.source.load()
+        self.position = everything.position
+        self.servers = {server.id: server for server in everything.servers}
+        self.listings = {listing.id: listing for listing in everything.listings}
+
+    def follow(self) -> None:
+        """Apply what has happened since, checking that each change fits."""
+        for changes in self.source.changes(self.position):
+            for gone in changes.gone:
+                assert self.listings.pop(gone.id) == gone
+            for listing in changes.listings:
+                assert listing.id not in self.listings
+                self.listings[listing.id] = listing
+            self.servers |= {server.id: server for server in changes.servers}
+            self.position = changes.position
+
+    def state(self) -> tuple[dict[int, ServerRecord], dict[int, Listing]]:
+        """Servers, and listings that are enabled: a load leaves the others out."""
+        enabled = {n: listing for n, listing in self.listings.items() if listing.enabled}
+        return self.servers, enabled
+
+
+def test_following_is_loading(world: World) -> None:
+    """A random history of every kind of change, followed now and then."""
+    chance = random.Random(7)
+    follower = Follower()
+    add_server(world.admin, "mx1")
+    for step in range(150):
+        _something(world, chance)
+        if chance.random() < 0.3:
+            follower.follow()
+            assert follower.state() == Follower().state(), step
+    follower.follow()
+    assert follower.state() == Follower().state()
+    assert follower.position == Record.objects.latest("seq").seq
+
+
+def _something(world: World, chance: random.Random) -> None:
+    targets = [f"203.0.113.{chance.randrange(12)}" for _ in range(chance.randrange(1, 4))]
+    server = chance.choice([None, None, "mx1"])
+    numbers = list(Version.objects.filter(until=None).values_list("number", flat=True)) or [0]
+    seqs = list(Record.objects.values_list("seq", flat=True))
+    reason = str(chance.random())
+    action = chance.choice(
+        [
+            lambda: block(world.admin, *targets, server=server, reason=reason),
+            lambda: allow(world.admin, *targets, server=server),
+            lambda: unlist_targets(world.admin, targets, server=server),
+            lambda: remove_listings(world.admin, [chance.choice(numbers)]),
+            lambda: edit_listing(
+                world.admin,
+                chance.choice(numbers),
+                make_wish(KEEP, now=time.time(), reason=reason, enabled=chance.random() < 0.7),
+            ),
+            lambda: rotate_key(world.admin, "mx1", keep=chance.choice([0, 60])),
+            lambda: remove_server(world.admin, "mx1"),
+            lambda: add_server(world.admin, "mx1"),
+            lambda: _undo(world, chance.choice(seqs)),
+        ]
+    )
+    try:
+        action()
+    except Refusal:
+        return  # not everything can be done at any time
+
+
+def _undo(world: World, seq: int) -> None:
+    if not why_not(Record.objects.get(seq=seq)):
+        undo(world.admin, seq)
+
+
+def test_a_big_change_comes_in_pieces(world: World) -> None:
+    """No batch grows with the change; only the last moves the position."""
+    follower = Follower()
+    block(world.admin, *[f"203.0.{i // 250}.{i % 250}" for i in range(5_000)])
+    batches = list(follower.source.changes(follower.position))
+    assert len(batches) > 1
+    assert max(len(batch.listings) for batch in batches) <= 2_000
+    assert [batch.position for batch in batches[:-1]] == [follower.position] * (len(batches) - 1)
+    follower.follow()
+    assert follower.state() == Follower().state()
+
+
+def test_a_journal_that_ends_early_is_noticed(world: World) -> None:
+    """A restored backup: the daemon must load anew."""
+    source = DatabaseSource()
+    with pytest.raises(SourceRewound):
+        list(source.changes(Record.objects.latest("seq").seq + 1))
+
+
+def test_servers_tell_keys_and_parameters(world: World) -> None:
+    """A removed server stays known, with its key revoked, so that its use is noticed."""
+    add_server(world.admin, "mx1")
+    key = current_key(find_server(world.admin, "mx1"))
+    remove_server(world.admin, "mx1")
+    (server,) = DatabaseSource().load().servers
+    assert not server.active
+    assert [record.key for record in server.keys] == [key]
+    assert server.keys[0].until is not None
