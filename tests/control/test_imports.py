@@ -167,7 +167,9 @@ def test_into_one_server(world: World) -> None:
     with pytest.raises(NotFound):
         load(world.admin, "203.0.113.7\n", server="nope")
     report = load(
-        world.admin, '[{"target": "203.0.113.9", "action": "block", "scope": "nope"}]', format="json"
+        world.admin,
+        '[{"target": "203.0.113.9", "action": "block", "scope": "nope"}]',
+        format="json",
     )
     assert "no server nope" in report.bad_lines[0]["problem"]
 

@@ -52,7 +52,9 @@ def _read(after: int, seen: list[int], done: threading.Event) -> None:
     try:
         while True:
             last = done.is_set()
-            for seq in Record.objects.filter(seq__gt=after).order_by("seq").values_list("seq", flat=True):
+            for seq in (
+                Record.objects.filter(seq__gt=after).order_by("seq").values_list("seq", flat=True)
+            ):
                 seen.append(seq)
                 after = seq
             if last:

@@ -253,7 +253,9 @@ def test_an_edit_by_number(world: World) -> None:
 def test_search_by_what_covers_a_client(world: World) -> None:
     """Addresses, networks, hosts and domains that cover, and no others."""
     block(world.admin, "203.0.113.0/24", "203.0.113.7", "203.0.113.8", "2001:db8::/48")
-    block(world.admin, "mail.spam.example", ".spam.example", ".example", "spam.example", "a.example")
+    block(
+        world.admin, "mail.spam.example", ".spam.example", ".example", "spam.example", "a.example"
+    )
     by_address = find_listings(world.viewer, Filter(covering=parse_subject("::ffff:203.0.113.7")))
     assert {v.target for v in by_address} == {"203.0.113.0/24", "203.0.113.7"}
     by_name = find_listings(world.viewer, Filter(covering=parse_subject("mail.spam.example")))

@@ -7,6 +7,7 @@ import pytest
 
 from mailmum.control.dataplane.source import DatabaseSource
 from mailmum.control.journal.models import Record
+from mailmum.control.listings.draft import KEEP, make_wish
 from mailmum.control.listings.models import Version
 from mailmum.control.listings.services import (
     edit_listing,
@@ -14,15 +15,14 @@ from mailmum.control.listings.services import (
     remove_server,
     unlist_targets,
 )
-from mailmum.control.listings.draft import KEEP, make_wish
 from mailmum.control.listings.undo import undo, why_not
 from mailmum.control.servers.queries import current_key, find_server
 from mailmum.control.servers.services import add_server, rotate_key
 from mailmum.domain.errors import Refusal
 from mailmum.domain.listings import Listing
 from mailmum.index.records import ServerRecord, SourceRewound
-from tests.support.world import World
 from tests.control.test_listings import allow, block
+from tests.support.world import World
 
 
 class Follower:

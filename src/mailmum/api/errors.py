@@ -1,7 +1,7 @@
 """One form for every error the API answers with.
 
-    {"error": {"code": "bad-input", "message": "problem; fix", "problem": ..., "fix": ...,
-               "field": "target", "items": [...]}}
+{"error": {"code": "bad-input", "message": "problem; fix", "problem": ..., "fix": ...,
+           "field": "target", "items": [...]}}
 """
 
 from collections.abc import Sequence

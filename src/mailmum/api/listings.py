@@ -99,9 +99,7 @@ def show_listing(request: HttpRequest, number: int) -> dict[str, Any]:
 
 
 @router.patch("/{int:number}", response={200: schemas.Edited, **WRITE_ERRORS})
-def edit_listing(
-    request: HttpRequest, number: int, wanted: schemas.ListingEdit
-) -> dict[str, Any]:
+def edit_listing(request: HttpRequest, number: int, wanted: schemas.ListingEdit) -> dict[str, Any]:
     """Change one listing; its target and scope stay."""
     access = writer(request)
     wish = _wish(wanted, wanted.action or KEEP)
@@ -158,7 +156,9 @@ def _seconds(moment: datetime | None) -> int | Keep | None:
         return None
     if moment.tzinfo is None:
         raise BadInput(
-            "the end has no time zone", fix="write for example 2030-01-31T00:00:00Z", field="expires"
+            "the end has no time zone",
+            fix="write for example 2030-01-31T00:00:00Z",
+            field="expires",
         )
     return int(moment.timestamp())
 

@@ -1,4 +1,4 @@
-"""What goes in and out.  Input takes no unknown fields: a misspelt one is an error, not a default."""
+"""What goes in and out.  Input takes no unknown fields: a misspelt one is an error."""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -59,7 +59,7 @@ class ServerIn(Input):
     """A new server."""
 
     name: Short
-    addresses: Annotated[list[Short], Field(max_length=200)] = []
+    addresses: Annotated[list[Short], Field(max_length=200, default_factory=list)]
 
 
 class ServerEdit(Input):
@@ -232,7 +232,9 @@ class TokenIn(Input):
     """A new token."""
 
     name: Short
-    scopes: Annotated[list[Annotated[str, StringConstraints(pattern="^(read|write)$")]], Field(min_length=1)]
+    scopes: Annotated[
+        list[Annotated[str, StringConstraints(pattern="^(read|write)$")]], Field(min_length=1)
+    ]
     lifetime: Short | None = Field(default="90d", alias="for")
 
 

@@ -41,9 +41,7 @@ def show_server(request: HttpRequest, name: str) -> dict[str, Any]:
 def edit_server(request: HttpRequest, name: str, wanted: schemas.ServerEdit) -> dict[str, Any]:
     """Rename a server or change its own addresses."""
     access = writer(request)
-    edited = services.edit_server(
-        access, name, new_name=wanted.name, addresses=wanted.addresses
-    )
+    edited = services.edit_server(access, name, new_name=wanted.name, addresses=wanted.addresses)
     return as_dict(find_server(access, edited.name))
 
 

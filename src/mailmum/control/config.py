@@ -1,8 +1,8 @@
 """Parameters of one installation: where the data lies, which zone is served, who listens where.
 
 Each is found in this order: an option of the command line, an environment variable `MAILMUM_NAME`,
-the file `mailmum.toml` in the data folder, the default.  The first start writes that file, so that a
-second start on the same folder serves the same zone without being told again.
+the file `mailmum.toml` in the data folder, the default.  The first start writes that file, so that
+a second start on the same folder serves the same zone without being told again.
 """
 
 import os
@@ -64,6 +64,7 @@ class Config(BaseSettings):
     database: str = Field(default="", description="postgresql://... ; empty: SQLite in `data`")
     public_url: str = Field(default="", description="how browsers reach the pages; empty: from web")
     ns: str = Field(default="", description="names of the name servers, commas; empty: ns.ZONE")
+    ns_addresses: str = Field(default="", description="addresses of ns.ZONE; empty: from dns")
     hostmaster: str = Field(default="", description="contact in SOA; empty: hostmaster@ZONE")
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
     log_format: str = Field(default="auto", pattern="^(auto|console|json)$")
@@ -109,6 +110,11 @@ class Config(BaseSettings):
         """Names of the name servers of every zone."""
         given = tuple(name.strip().rstrip(".") for name in self.ns.split(",") if name.strip())
         return given or (f"ns.{self.zone}",)
+
+    @property
+    def ns_address_list(self) -> tuple[str, ...]:
+        """Addresses that name servers below the zone answer with, when they are given."""
+        return tuple(part.strip() for part in self.ns_addresses.split(",") if part.strip())
 
     @property
     def sqlite_path(self) -> Path:
@@ -210,7 +216,9 @@ def write_file(config: Config) -> None:
     path = config.data / FILE_NAME
     if path.exists():
         return
-    lines = ["# Parameters of this MailMum. Each can also be set as MAILMUM_NAME in the environment."]
+    lines = [
+        "# Parameters of this MailMum. Each can also be set as MAILMUM_NAME in the environment."
+    ]
     for name, info in Config.model_fields.items():
         if name == "data":
             continue
@@ -239,6 +247,8 @@ def _toml(value: object) -> str:
         return str(value).lower()
     if isinstance(value, int):
         return str(value)
+    if value is None:
+        return "true"
     return '"' + str(value or "").replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
@@ -251,5 +261,6 @@ def _explain(error: ValidationError) -> Refusal:
         )
     message = str(first["msg"]).removeprefix("Value error, ")
     return Refusal(
-        f"the parameter {name}: {message}", fix=f"see --{name}, MAILMUM_{name.upper()} or {FILE_NAME}"
+        f"the parameter {name}: {message}",
+        fix=f"see --{name}, MAILMUM_{name.upper()} or {FILE_NAME}",
     )

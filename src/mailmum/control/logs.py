@@ -59,7 +59,7 @@ def _level(config: Config) -> int:
 
 def _naming(part: str) -> Any:
     def add(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
-        event["part"] = part
+        event["process"] = part
         return event
 
     return add

@@ -147,5 +147,3 @@ def _write_private(path: Path, content: dict[str, str]) -> None:
         json.dump(content, file)
         file.write("\n")
     partial.replace(path)
-
-

@@ -46,16 +46,18 @@ def make_ready(overrides: Overrides, part: str) -> tuple[Config, str | None]:
 
 def run_web(overrides: Overrides) -> None:
     """Serve pages and API."""
+    parameters = _start(overrides, "web")
     from mailmum.control.serving import serve
 
-    serve(_start(overrides, "web"))
+    serve(parameters)
 
 
 def run_dns(overrides: Overrides) -> None:
     """Answer DNS."""
+    parameters = _start(overrides, "dns")
     from mailmum.control.dataplane.dns import answer
 
-    answer(_start(overrides, "dns"))
+    answer(parameters)
 
 
 def migrate(overrides: Overrides) -> None:
@@ -146,5 +148,3 @@ def _close_connections() -> None:
 def _say(line: str) -> None:
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
-
-

@@ -47,6 +47,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "servestatic.middleware.ServeStaticMiddleware",
     "mailmum.web.middleware.content_security_policy",
+    "mailmum.web.middleware.reader_zone",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -128,15 +129,20 @@ ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_USER_MODEL_EMAIL_FIELD = "email"
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_ON_GET = False
+ACCOUNT_SESSION_REMEMBER = True  # two weeks, without a box to tick at each sign-in
+MFA_TOTP_ISSUER = "MailMum"
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
 
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = (
-    CONFIG.base_url.startswith("https://") if CONFIG.secure_cookies is None else CONFIG.secure_cookies
+    CONFIG.base_url.startswith("https://")
+    if CONFIG.secure_cookies is None
+    else CONFIG.secure_cookies
 )
 SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_FAILURE_VIEW = "mailmum.web.views.errors.csrf_failure"
 CSRF_TRUSTED_ORIGINS = [CONFIG.base_url]
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CONTENT_TYPE_NOSNIFF = True

@@ -1,7 +1,7 @@
 """Subjects: the addresses and names that verdicts are asked for.
 
-    >>> parse_subject("::ffff:203.0.113.7").text
-    '203.0.113.7'
+>>> parse_subject("::ffff:203.0.113.7").text
+'203.0.113.7'
 """
 
 import ipaddress
@@ -9,7 +9,13 @@ from dataclasses import dataclass
 
 from mailmum.domain.errors import BadInput
 from mailmum.domain.names import parse_name
-from mailmum.domain.targets import NetworkTarget, Target, address_text, looks_like_address, parse_network
+from mailmum.domain.targets import (
+    NetworkTarget,
+    Target,
+    address_text,
+    looks_like_address,
+    parse_network,
+)
 from mailmum.domain.texts import shown
 
 _LOOPBACK = (NetworkTarget(4, 127 << 24, 8), NetworkTarget(6, 1, 128))

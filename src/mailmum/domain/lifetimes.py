@@ -1,9 +1,9 @@
 """Lifetimes as people write them: `90s`, `15m`, `12h`, `7d`, `2w`, or several as in `1d12h`.
 
-    >>> parse_lifetime("1d12h")
-    129600
-    >>> lifetime_text(129600)
-    '1d12h'
+>>> parse_lifetime("1d12h")
+129600
+>>> lifetime_text(129600)
+'1d12h'
 """
 
 import re
@@ -26,7 +26,9 @@ def parse_lifetime(text: str) -> int:
     given = text.strip().lower()
     if len(given) > 60 or not _WHOLE.fullmatch(given):
         raise BadInput(
-            f"{shown(text)} is not a lifetime", fix="write for example 7d, 12h or 1d12h", field="for"
+            f"{shown(text)} is not a lifetime",
+            fix="write for example 7d, 12h or 1d12h",
+            field="for",
         )
     seconds = sum(int(count) * UNITS[unit] for count, unit in _PART.findall(given))
     if not 0 < seconds <= LONGEST:

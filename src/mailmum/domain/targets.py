@@ -125,7 +125,7 @@ Target = NetworkTarget | NameTarget
 def address_text(version: int, address: int) -> str:
     """The canonical text of an address given as an integer."""
     if version == 4:
-        return "%d.%d.%d.%d" % tuple(address.to_bytes(4, "big"))
+        return ".".join(map(str, address.to_bytes(4, "big")))
     return str(ipaddress.IPv6Address(address))
 
 

@@ -13,14 +13,16 @@ NOTE_LIMIT = 2000
 LABEL_LIMIT = 80
 _SHOWN_LIMIT = 80
 # Line and paragraph separators, and the marks that reorder what is displayed (Unicode UAX 9).
-_FORBIDDEN_FORMAT = set("\u2028\u2029\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_FORBIDDEN_FORMAT = set(
+    "\u2028\u2029\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+)
 
 
 def shown(text: str) -> str:
-    """Untrusted text made fit for a message: escaped, quoted when odd, cut when long.
+    r"""Untrusted text made fit for a message: escaped, quoted when odd, cut when long.
 
-    >>> shown("mail.spam.example"), shown("a\\x1b[2J")
-    ('mail.spam.example', "'a\\\\x1b[2J'")
+    >>> shown("mail.spam.example"), shown("a\x1b[2J")
+    ('mail.spam.example', "'a\\x1b[2J'")
     """
     cut = text if len(text) <= _SHOWN_LIMIT else text[: _SHOWN_LIMIT - 1] + "…"
     plain = bool(cut) and cut.isprintable() and not any(c.isspace() for c in cut)

@@ -36,9 +36,7 @@ def tokens_of(reading: Reading) -> QuerySet[Token]:
 
 def access_by_token(secret: str, now: datetime) -> tuple[Reading, Token] | None:
     """What the bearer of a token may do, or None when it is unknown or has expired."""
-    token = (
-        Token.objects.select_related("person", "account").filter(digest=digest(secret)).first()
-    )
+    token = Token.objects.select_related("person", "account").filter(digest=digest(secret)).first()
     if token is None or (token.expires is not None and token.expires <= now):
         return None
     if token.last_used is None or now - token.last_used > _STAMP_EVERY:

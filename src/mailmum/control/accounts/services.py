@@ -180,9 +180,7 @@ def set_parameters(
     return account
 
 
-def add_token(
-    access: Reading, name: str, *, writes: bool, lifetime: int | None = None
-) -> NewToken:
+def add_token(access: Reading, name: str, *, writes: bool, lifetime: int | None = None) -> NewToken:
     """A new token for the person who asks, never for more than they may do.
 
     Args:
@@ -270,9 +268,7 @@ def _person(email: str) -> User:
 def _need_another_owner(access: Owning, person: User) -> None:
     owners = Membership.objects.filter(account=access.account, role=Role.OWNER)
     if not owners.exclude(person=person).exists():
-        raise Conflict(
-            f"{person.email} is the only owner", fix="make somebody else an owner first"
-        )
+        raise Conflict(f"{person.email} is the only owner", fix="make somebody else an owner first")
 
 
 def _parameters(account: Account) -> dict[str, object]:

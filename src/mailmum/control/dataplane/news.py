@@ -5,7 +5,6 @@ microseconds, so it is polled.  The connection would stay with a file that has b
 replaced by a backup, so the file's identity is compared too.  PostgreSQL: LISTEN.
 """
 
-import os
 import sqlite3
 import time
 from pathlib import Path
@@ -83,7 +82,7 @@ class SqliteNews:
         return changed
 
     def _follow_file(self) -> None:
-        found = os.stat(self._path)
+        found = self._path.stat()
         identity = (found.st_dev, found.st_ino)
         if self._connection is not None and identity == self._identity:
             return

@@ -44,12 +44,18 @@ def export(
         account_code=reading.account.code,
         head=ZoneHead(
             parameters.ns_names,
-            parameters.hostmaster or f"hostmaster.{parameters.zone}",
+            _contact(parameters.hostmaster or f"hostmaster@{parameters.zone}"),
             reading.account.ttl,
         ),
         presorted=True,
     )
     return chosen.write(rows, options)
+
+
+def _contact(email: str) -> str:
+    """A mail address as a name in the DNS (RFC 1035 section 8)."""
+    local, _, domain = email.rpartition("@")
+    return local.replace(".", "\\.") + f".{domain}"
 
 
 def _row(version: Version, servers: dict[int, str]) -> ExportRow:

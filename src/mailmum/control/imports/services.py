@@ -208,7 +208,9 @@ class _Merger:
 
     def _present(self, wanted: dict[Place, Row]) -> dict[Place, _Present]:
         found = Version.objects.filter(
-            account=self._access.account, until=None, target__in={row.target for row in wanted.values()}
+            account=self._access.account,
+            until=None,
+            target__in={row.target for row in wanted.values()},
         ).values_list(*_Present._fields)
         present = map(_Present._make, found)
         return {(one.scope, one.target, one.source, one.origin): one for one in present}

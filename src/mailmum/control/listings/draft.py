@@ -45,7 +45,7 @@ class Wish:
     enabled: bool | Keep = KEEP
 
 
-def make_wish(
+def make_wish(  # noqa: PLR0913 (one argument a field of the form)
     action: Action | Keep,
     *,
     now: float,

@@ -1,4 +1,4 @@
-"""What may be read of listings: lists, what covers a client, what lies inside a target, verdicts."""
+"""What may be read of listings: lists, what covers a client or lies inside a target, verdicts."""
 
 import time
 from collections.abc import Sequence
@@ -120,15 +120,13 @@ def explain_on(
     listings = [to_listing(version) for version in versions.values()]
     numbers = [_ALONE if server is None else server.pk for server in servers]
     return [
-        _explained(
-            decide(gather(listings, subject, reading.account.pk, number, now)), versions
-        )
+        _explained(decide(gather(listings, subject, reading.account.pk, number, now)), versions)
         for number in numbers
     ]
 
 
 def covering_texts(subject: Subject) -> list[str]:
-    """The canonical texts of all targets that cover a client: at most 129, each an exact look-up."""
+    """Canonical texts of all targets that cover a client: at most 129, each an exact look-up."""
     if not isinstance(subject, AddressSubject):
         names = parents(subject.name)
         return [subject.name, *(f".{name}" for name in names)]

@@ -329,4 +329,3 @@ def _tell(access: Writing, made: Change, before: list[Version], after: list[Vers
     made.summary = ", ".join(version.target for version in shown[:5])
     if len(shown) > 5:
         made.summary += f" and {len(shown) - 5} more"
-

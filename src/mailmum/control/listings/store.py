@@ -67,7 +67,8 @@ def _execute_many(rows: Iterable[tuple[Any, ...]]) -> None:
     names = ", ".join(f'"{column}"' for column in _COLUMNS)
     marks = ", ".join(["%s"] * len(_COLUMNS))
     with connection.cursor() as cursor:
-        cursor.executemany(f'INSERT INTO "{_TABLE}" ({names}) VALUES ({marks})', rows)  # noqa: S608
+        # A list, since that is what Django's cursor declares; callers come with batches.
+        cursor.executemany(f'INSERT INTO "{_TABLE}" ({names}) VALUES ({marks})', list(rows))  # noqa: S608
 
 
 def _copy(rows: Iterable[tuple[Any, ...]]) -> None:

@@ -5,6 +5,8 @@ again.  That is refused when a later change has touched one of them, since undoi
 undo that one too.  Undoing an undo does the change again.
 """
 
+from typing import Any
+
 from mailmum.control.accounts.access import Writing
 from mailmum.control.journal.models import Record
 from mailmum.control.journal.services import Change, change
@@ -70,12 +72,13 @@ def _undo_server(access: Writing, made: Change, record: Record) -> None:
     if not what.startswith("server."):
         return
     server = Server.objects.get(account=access.account, pk=record.server)
+    was: dict[str, Any] = record.before or {}
     if what == "server.set":
-        restore_state(access, server, record.before)
+        restore_state(access, server, was)
     elif server.removed is None:
         _retire_if_bare(access, made, server)
     elif server.removed == record.seq:
-        reinstate(access, server, record.before)
+        reinstate(access, server, was)
     else:
         raise Conflict(f"the server {server.name} has been removed by a later change")
 
@@ -131,9 +134,7 @@ def _refuse_if_taken(access: Writing, versions: list[Version]) -> None:
     targets = [version.target for version in versions]
     for start in range(0, len(targets), 500):
         chunk = targets[start : start + 500]
-        for taken in Version.objects.filter(
-            account=access.account, until=None, target__in=chunk
-        ):
+        for taken in Version.objects.filter(account=access.account, until=None, target__in=chunk):
             if _place(taken) in wanted:
                 raise Conflict(
                     f"{taken.target} has been listed again since by change {taken.since}",

@@ -6,7 +6,7 @@ from mailmum.control.accounts.models import Account
 
 
 class Server(models.Model):
-    """One mail server.  A removed one is kept, so that its keys stay known and undo can return it."""
+    """One mail server.  A removed one is kept: its keys stay known, and undo can return it."""
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="servers")
     name = models.CharField(max_length=80)
@@ -31,7 +31,7 @@ class Server(models.Model):
 
 
 class Key(models.Model):
-    """A zone key.  It is never reused and never deleted: a revoked one is recognised and counted."""
+    """A zone key.  It is never reused or deleted: a revoked one is recognised and counted."""
 
     server = models.ForeignKey(Server, on_delete=models.PROTECT, related_name="keys")
     label = models.CharField(max_length=63, unique=True)

@@ -42,11 +42,7 @@ def find_by_ref(ref: str) -> Server | None:
     This is the one accessor that asks for no permission.  A reference is no secret, it stands in
     replies to senders; so what is shown of the server must be public too.
     """
-    return (
-        Server.objects.select_related("account")
-        .filter(ref=ref, removed=None)
-        .first()
-    )
+    return Server.objects.select_related("account").filter(ref=ref, removed=None).first()
 
 
 def names_of_servers(reading: Reading) -> dict[int, str]:
@@ -61,9 +57,7 @@ def current_key(server: Server) -> str:
 
 def keys_of_account(reading: Reading) -> list[str]:
     """All keys that servers of the account have or had."""
-    return list(
-        Key.objects.filter(server__account=reading.account).values_list("label", flat=True)
-    )
+    return list(Key.objects.filter(server__account=reading.account).values_list("label", flat=True))
 
 
 def own_servers(reading: Reading) -> list[OwnServer]:

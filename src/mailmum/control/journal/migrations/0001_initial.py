@@ -5,33 +5,47 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0001_initial'),
+        ("accounts", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Record',
+            name="Record",
             fields=[
-                ('seq', models.BigIntegerField(primary_key=True, serialize=False)),
-                ('server', models.BigIntegerField(default=0, help_text='number of the server, 0: none')),
-                ('person', models.BigIntegerField(default=0, help_text='number of the person, 0: none')),
-                ('actor', models.CharField(max_length=320)),
-                ('via', models.CharField(blank=True, max_length=120)),
-                ('at', models.DateTimeField()),
-                ('what', models.CharField(max_length=40)),
-                ('summary', models.CharField(max_length=500)),
-                ('before', models.JSONField(null=True)),
-                ('after', models.JSONField(null=True)),
-                ('count', models.IntegerField(default=1)),
-                ('undoes', models.BigIntegerField(null=True, unique=True)),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.account')),
+                ("seq", models.BigIntegerField(primary_key=True, serialize=False)),
+                (
+                    "server",
+                    models.BigIntegerField(default=0, help_text="number of the server, 0: none"),
+                ),
+                (
+                    "person",
+                    models.BigIntegerField(default=0, help_text="number of the person, 0: none"),
+                ),
+                ("actor", models.CharField(max_length=320)),
+                ("via", models.CharField(blank=True, max_length=120)),
+                ("at", models.DateTimeField()),
+                ("what", models.CharField(max_length=40)),
+                ("summary", models.CharField(max_length=500)),
+                ("before", models.JSONField(null=True)),
+                ("after", models.JSONField(null=True)),
+                ("count", models.IntegerField(default=1)),
+                ("undoes", models.BigIntegerField(null=True, unique=True)),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.account",
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['account', 'seq'], name='journal_rec_account_64839b_idx')],
+                "indexes": [
+                    models.Index(fields=["account", "seq"], name="journal_rec_account_64839b_idx")
+                ],
             },
         ),
     ]

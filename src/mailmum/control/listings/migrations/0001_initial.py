@@ -5,51 +5,123 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0001_initial'),
+        ("accounts", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='NextNumber',
+            name="NextNumber",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('next', models.BigIntegerField(default=1)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("next", models.BigIntegerField(default=1)),
             ],
         ),
         migrations.CreateModel(
-            name='Version',
+            name="Version",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.BigIntegerField()),
-                ('scope', models.BigIntegerField(default=0, help_text="0: all servers, else the server's number")),
-                ('action', models.CharField(choices=[('block', 'block'), ('allow', 'allow')], max_length=5)),
-                ('kind', models.CharField(choices=[('address', 'address'), ('network', 'network'), ('host', 'host'), ('domain', 'domain')], max_length=7)),
-                ('target', models.CharField(max_length=260)),
-                ('first', models.BinaryField(max_length=16, null=True)),
-                ('last', models.BinaryField(max_length=16, null=True)),
-                ('reversed_name', models.CharField(blank=True, max_length=260)),
-                ('source', models.CharField(choices=[('person', 'person'), ('trigger', 'trigger'), ('feed', 'feed')], max_length=7)),
-                ('origin', models.CharField(blank=True, max_length=80)),
-                ('reason', models.CharField(blank=True, max_length=300)),
-                ('note', models.TextField(blank=True)),
-                ('code', models.BigIntegerField(null=True)),
-                ('expires', models.BigIntegerField(help_text='Unix time', null=True)),
-                ('enabled', models.BooleanField(default=True)),
-                ('created', models.DateTimeField()),
-                ('created_by', models.CharField(max_length=320)),
-                ('changed', models.DateTimeField()),
-                ('changed_by', models.CharField(max_length=320)),
-                ('since', models.BigIntegerField()),
-                ('until', models.BigIntegerField(null=True)),
-                ('account', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.account')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("number", models.BigIntegerField()),
+                (
+                    "scope",
+                    models.BigIntegerField(
+                        default=0, help_text="0: all servers, else the server's number"
+                    ),
+                ),
+                (
+                    "action",
+                    models.CharField(
+                        choices=[("block", "block"), ("allow", "allow")], max_length=5
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("address", "address"),
+                            ("network", "network"),
+                            ("host", "host"),
+                            ("domain", "domain"),
+                        ],
+                        max_length=7,
+                    ),
+                ),
+                ("target", models.CharField(max_length=260)),
+                ("first", models.BinaryField(max_length=16, null=True)),
+                ("last", models.BinaryField(max_length=16, null=True)),
+                ("reversed_name", models.CharField(blank=True, max_length=260)),
+                (
+                    "source",
+                    models.CharField(
+                        choices=[("person", "person"), ("trigger", "trigger"), ("feed", "feed")],
+                        max_length=7,
+                    ),
+                ),
+                ("origin", models.CharField(blank=True, max_length=80)),
+                ("reason", models.CharField(blank=True, max_length=300)),
+                ("note", models.TextField(blank=True)),
+                ("code", models.BigIntegerField(null=True)),
+                ("expires", models.BigIntegerField(help_text="Unix time", null=True)),
+                ("enabled", models.BooleanField(default=True)),
+                ("created", models.DateTimeField()),
+                ("created_by", models.CharField(max_length=320)),
+                ("changed", models.DateTimeField()),
+                ("changed_by", models.CharField(max_length=320)),
+                ("since", models.BigIntegerField()),
+                ("until", models.BigIntegerField(null=True)),
+                (
+                    "account",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.account",
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['since'], name='version_since'), models.Index(condition=models.Q(('until', None), _negated=True), fields=['until'], name='version_until'), models.Index(condition=models.Q(('until', None)), fields=['account', 'first'], name='version_first'), models.Index(condition=models.Q(('until', None)), fields=['account', 'reversed_name'], name='version_name')],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('until', None)), fields=('account', 'target', 'scope', 'source', 'origin'), name='one_listing_a_target'), models.UniqueConstraint(condition=models.Q(('until', None)), fields=('number',), name='one_current_version')],
+                "indexes": [
+                    models.Index(fields=["since"], name="version_since"),
+                    models.Index(
+                        condition=models.Q(("until", None), _negated=True),
+                        fields=["until"],
+                        name="version_until",
+                    ),
+                    models.Index(
+                        condition=models.Q(("until", None)),
+                        fields=["account", "first"],
+                        name="version_first",
+                    ),
+                    models.Index(
+                        condition=models.Q(("until", None)),
+                        fields=["account", "reversed_name"],
+                        name="version_name",
+                    ),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("until", None)),
+                        fields=("account", "target", "scope", "source", "origin"),
+                        name="one_listing_a_target",
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("until", None)),
+                        fields=("number",),
+                        name="one_current_version",
+                    ),
+                ],
             },
         ),
     ]

@@ -5,38 +5,76 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0001_initial'),
+        ("accounts", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Server',
+            name="Server",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=80)),
-                ('ref', models.CharField(max_length=16, unique=True)),
-                ('addresses', models.JSONField(default=list, help_text='its own addresses and host names')),
-                ('created', models.DateTimeField(auto_now_add=True)),
-                ('removed', models.BigIntegerField(help_text='journal sequence of the removal', null=True)),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='servers', to='accounts.account')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=80)),
+                ("ref", models.CharField(max_length=16, unique=True)),
+                (
+                    "addresses",
+                    models.JSONField(default=list, help_text="its own addresses and host names"),
+                ),
+                ("created", models.DateTimeField(auto_now_add=True)),
+                (
+                    "removed",
+                    models.BigIntegerField(help_text="journal sequence of the removal", null=True),
+                ),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="servers",
+                        to="accounts.account",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Key',
+            name="Key",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('label', models.CharField(max_length=63, unique=True)),
-                ('created', models.DateTimeField(auto_now_add=True)),
-                ('until', models.BigIntegerField(help_text='Unix time of its end, null: current', null=True)),
-                ('server', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='keys', to='servers.server')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("label", models.CharField(max_length=63, unique=True)),
+                ("created", models.DateTimeField(auto_now_add=True)),
+                (
+                    "until",
+                    models.BigIntegerField(
+                        help_text="Unix time of its end, null: current", null=True
+                    ),
+                ),
+                (
+                    "server",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="keys",
+                        to="servers.server",
+                    ),
+                ),
             ],
         ),
         migrations.AddConstraint(
-            model_name='server',
-            constraint=models.UniqueConstraint(condition=models.Q(('removed', None)), fields=('account', 'name'), name='one_server_a_name'),
+            model_name="server",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("removed", None)),
+                fields=("account", "name"),
+                name="one_server_a_name",
+            ),
         ),
     ]

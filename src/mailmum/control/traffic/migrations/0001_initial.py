@@ -4,30 +4,28 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='RevokedUse',
+            name="RevokedUse",
             fields=[
-                ('key', models.CharField(max_length=63, primary_key=True, serialize=False)),
-                ('server', models.BigIntegerField(db_index=True)),
-                ('queries', models.BigIntegerField(default=0)),
-                ('last', models.BigIntegerField(help_text='Unix time of the last lookup')),
+                ("key", models.CharField(max_length=63, primary_key=True, serialize=False)),
+                ("server", models.BigIntegerField(db_index=True)),
+                ("queries", models.BigIntegerField(default=0)),
+                ("last", models.BigIntegerField(help_text="Unix time of the last lookup")),
             ],
         ),
         migrations.CreateModel(
-            name='ServerUse',
+            name="ServerUse",
             fields=[
-                ('server', models.BigIntegerField(primary_key=True, serialize=False)),
-                ('queries', models.BigIntegerField(default=0)),
-                ('blocked', models.BigIntegerField(default=0)),
-                ('allowed', models.BigIntegerField(default=0)),
-                ('last', models.BigIntegerField(help_text='Unix time of the last lookup')),
+                ("server", models.BigIntegerField(primary_key=True, serialize=False)),
+                ("queries", models.BigIntegerField(default=0)),
+                ("blocked", models.BigIntegerField(default=0)),
+                ("allowed", models.BigIntegerField(default=0)),
+                ("last", models.BigIntegerField(help_text="Unix time of the last lookup")),
             ],
         ),
     ]

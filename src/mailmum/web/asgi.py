@@ -1,0 +1,37 @@
+"""The ASGI application that uvicorn serves: pages and API, behind a bound on request bodies.
+
+Django reads a whole body (into a temporary file) before any view runs, so the bound has to stand
+before it.  Large files are taken only where an import asks for them, and only from a known token:
+otherwise anybody could fill the disk.
+"""
+
+from asgiref.sync import sync_to_async
+from asgiref.typing import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, Scope
+from django.core.asgi import get_asgi_application
+
+from mailmum.web.limits import BodyLimit
+
+django_application = get_asgi_application()
+
+
+def known_token(secret: str) -> bool:
+    """Whether a token may be used at all."""
+    from django.db import connections
+    from django.utils import timezone
+
+    from mailmum.control.accounts.queries import access_by_token
+
+    try:
+        return access_by_token(secret, timezone.now()) is not None
+    finally:
+        connections.close_all()
+
+
+_limited: ASGI3Application = BodyLimit(
+    django_application, sync_to_async(known_token, thread_sensitive=False)
+)
+
+
+async def application(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+    """The application."""
+    await _limited(scope, receive, send)

@@ -1,0 +1,100 @@
+"""A bound on request bodies, as ASGI middleware: 4 MiB, and 512 MiB for an import with a token.
+
+A body announced or found to be larger is answered 413 in the API's form of errors, without reading
+the rest.
+"""
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+SMALL = 4 * 1024 * 1024
+LARGE = 512 * 1024 * 1024
+DRAINED = 16 * 1024 * 1024
+IMPORT_PATH = "/api/v1/import"
+
+Message = dict[str, Any]
+Receive = Callable[[], Awaitable[Any]]
+Send = Callable[[Any], Awaitable[None]]
+
+
+class _TooLarge(Exception):
+    """More bytes have come than are allowed."""
+
+
+class BodyLimit:
+    """Wraps an ASGI application."""
+
+    def __init__(self, application: Any, known_token: Callable[[str], Awaitable[bool]]) -> None:
+        self._application = application
+        self._known_token = known_token
+
+    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
+        """Pass a request on, its body bounded."""
+        if scope["type"] != "http":
+            await self._application(scope, receive, send)
+            return
+        headers = {name.lower(): value for name, value in scope["headers"]}
+        limit = await self._limit(scope["path"], headers)
+        announced = headers.get(b"content-length", b"0")
+        if announced.isdigit() and int(announced) > limit:
+            await _refuse(receive, send, limit)
+            return
+        started = False
+
+        async def counted() -> Message:
+            nonlocal taken
+            message: Message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > limit:
+                raise _TooLarge
+            return message
+
+        async def noted(message: Any) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        taken = 0
+        try:
+            await self._application(scope, counted, noted)
+        except _TooLarge:
+            if started:
+                raise
+            await _refuse(receive, send, limit)
+
+    async def _limit(self, path: str, headers: dict[bytes, bytes]) -> int:
+        if path.rstrip("/") != IMPORT_PATH:
+            return SMALL
+        scheme, _, secret = headers.get(b"authorization", b"").partition(b" ")
+        known = scheme.lower() == b"bearer" and await self._known_token(
+            secret.decode("latin-1").strip()
+        )
+        return LARGE if known else SMALL
+
+
+async def _refuse(receive: Receive, send: Send, limit: int) -> None:
+    problem = f"the request body has more than {limit // (1024 * 1024)} MiB"
+    fix = "split it, or send a file to /api/v1/import with a token"
+    error = {
+        "code": "too-large",
+        "message": f"{problem}; {fix}",
+        "problem": problem,
+        "fix": fix,
+        "field": "",
+        "items": [],
+    }
+    headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
+    await send({"type": "http.response.start", "status": 413, "headers": headers})
+    await send({"type": "http.response.body", "body": json.dumps({"error": error}).encode()})
+    await _drain(receive)
+
+
+async def _drain(receive: Receive) -> None:
+    """Read on a little: closing with bytes unread resets the connection, answer and all."""
+    left = DRAINED
+    while left > 0:
+        message = await receive()
+        if message["type"] == "http.disconnect" or not message.get("more_body", False):
+            return
+        left -= len(message.get("body", b""))

@@ -1,0 +1,170 @@
+"""`mailmum up`: what it makes, how it fails, how it goes on."""
+
+import json
+import os
+import signal
+import socket
+import sqlite3
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.support.ports import free_port
+from tests.support.service import MAILMUM, make_service, service
+
+
+def fails(folder: Path, *options: str, **environment: str) -> str:
+    """Run `mailmum up` where it must fail; what it says."""
+    made = make_service(folder, sqlite=True)
+    done = subprocess.run(
+        [
+            MAILMUM,
+            "up",
+            "--data",
+            str(made.data),
+            "--web",
+            made.web,
+            "--dns",
+            ":".join(map(str, made.dns)),
+            *options,
+        ],
+        env={**made.environment, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1, done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stderr.strip().splitlines()[-1]
+
+
+def test_an_empty_folder_becomes_a_service(tmp_path: Path) -> None:
+    """Database, account, owner, credential; secrets are the owner's alone; the second start goes on.
+
+    The zone given at the first start is kept.
+    """
+    made = make_service(tmp_path, "--zone", "rbl.example.net")
+    with made.up():
+        assert made.sign_in_link()
+        zones = made.json("server", "add", "mx1")["zones"]
+        assert zones["bl"].endswith(".bl.rbl.example.net")
+        made.run("block", "203.0.113.7")
+        for name in ("cli.json", "secret.key"):
+            assert stat.S_IMODE((made.data / name).stat().st_mode) == 0o600
+        assert stat.S_IMODE(made.data.stat().st_mode) == 0o700
+    made.options = ()
+    with made.up():
+        assert "/enter/" not in (made.child.output if made.child else "")
+        assert made.json("server", "show", "mx1")["zones"] == zones
+        made.eventually(lambda: made.lookup(f"7.113.0.203.{zones['bl']}") == ["127.0.0.2"])
+
+
+@pytest.mark.parametrize("part", ["web", "dns"])
+def test_a_part_that_dies_is_started_again(tmp_path: Path, part: str) -> None:
+    """With a line in the log that says why; the service answers again."""
+    with service(tmp_path) as made:
+        assert made.child is not None
+        zones = made.json("server", "add", "mx1")["zones"]
+        made.run("block", "203.0.113.7")
+        os.kill(_pid_of(made.child.output, part), signal.SIGKILL)
+        made.child.wait_for(r'killed by SIGKILL.*"part ended, starting it again"')
+        child = made.child
+        child.wait_for(lambda: child.output.count('"event": "part answers"') == 3, 20)
+        made.run("listings")
+        made.eventually(lambda: made.lookup(f"7.113.0.203.{zones['bl']}") == ["127.0.0.2"])
+
+
+def _pid_of(log: str, part: str) -> int:
+    """The process of a part, from the structured log."""
+    started = [json.loads(line) for line in log.splitlines() if '"part started"' in line]
+    return int(next(entry["pid"] for entry in started if entry["part"] == part))
+
+
+def test_sigterm_stops_all(tmp_path: Path) -> None:
+    """Cleanly, with status 0, and nobody is left."""
+    with service(tmp_path) as made:
+        assert made.child is not None
+        pids = [_pid_of(made.child.output, part) for part in ("web", "dns")]
+        assert made.child.stop() == 0
+        for pid in pids:
+            with pytest.raises(ProcessLookupError):
+                os.kill(pid, 0)
+
+
+@pytest.mark.parametrize(("option", "kind"), [("--web", "tcp"), ("--dns", "udp"), ("--dns", "tcp")])
+def test_a_port_in_use(tmp_path: Path, option: str, kind: str) -> None:
+    """Named, with the way to find out who has it."""
+    port = free_port("both")
+    kinds = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
+    with socket.socket(socket.AF_INET, kinds[kind]) as taken:
+        taken.bind(("127.0.0.1", port))
+        if kind == "tcp":
+            taken.listen()
+        said = fails(tmp_path, option, f"127.0.0.1:{port}")
+    assert f"127.0.0.1:{port}" in said
+    assert "in use" in said
+    assert ";" in said
+
+
+def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    """Here: a file stands in its place."""
+    (tmp_path / "data").write_text("a file")
+    said = fails(tmp_path)
+    assert "data" in said
+    assert "cannot be written" in said
+
+
+def test_a_database_from_a_newer_version(tmp_path: Path) -> None:
+    """Recognised by a migration that this version does not know; it is left alone."""
+    with service(tmp_path, sqlite=True) as made:
+        pass
+    with sqlite3.connect(made.data / "mailmum.sqlite3") as database:
+        database.execute(
+            "INSERT INTO django_migrations (app, name, applied) "
+            "VALUES ('listings', '9999_from_the_future', '2030-01-01')"
+        )
+    said = fails(tmp_path)
+    assert "newer MailMum" in said
+    assert "9999_from_the_future" in said
+
+
+def test_a_database_that_is_none(tmp_path: Path) -> None:
+    """Garbage in its place is named, and not overwritten."""
+    (tmp_path / "data").mkdir()
+    path = tmp_path / "data" / "mailmum.sqlite3"
+    path.write_bytes(b"this is no database at all, " * 100)
+    said = fails(tmp_path)
+    assert "not an SQLite database" in said
+    assert path.read_bytes().startswith(b"this is no database")
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--zone", "no such..name"), "zone"),
+        (("--web", "8053"), "HOST:PORT"),
+        (("--dns", "127.0.0.1:99999"), "HOST:PORT"),
+    ],
+)
+def test_options_that_cannot_be(tmp_path: Path, options: tuple[str, ...], says: str) -> None:
+    """The option is named, and an example given."""
+    assert says in fails(tmp_path, *options)
+
+
+def test_a_file_of_parameters_that_cannot_be_read(tmp_path: Path) -> None:
+    """A misspelt parameter is named instead of being ignored."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "mailmum.toml").write_text('zona = "rbl.example.net"\n')
+    said = fails(tmp_path)
+    assert "zona" in said
+    assert "mailmum.toml" in said
+
+
+def test_postgresql_away(tmp_path: Path) -> None:
+    """Says what cannot be reached."""
+    url = f"postgresql://nobody@127.0.0.1:{free_port('tcp')}/none"
+    said = fails(tmp_path, MAILMUM_DATABASE=url)
+    assert "PostgreSQL cannot be reached" in said
