@@ -42,9 +42,9 @@ def fails(folder: Path, *options: str, **environment: str) -> str:
 
 
 def test_an_empty_folder_becomes_a_service(tmp_path: Path) -> None:
-    """Database, account, owner, credential; secrets are the owner's alone; the second start goes on.
+    """Database, account, owner, credential; secrets are the owner's alone.
 
-    The zone given at the first start is kept.
+    The second start goes on, with the zone that was given at the first.
     """
     made = make_service(tmp_path, "--zone", "rbl.example.net")
     with made.up():
@@ -69,7 +69,7 @@ def test_a_part_that_dies_is_started_again(tmp_path: Path, part: str) -> None:
         assert made.child is not None
         zones = made.json("server", "add", "mx1")["zones"]
         made.run("block", "203.0.113.7")
-        os.kill(_pid_of(made.child.output, part), signal.SIGKILL)
+        os.kill(pid_of(made.child.output, part), signal.SIGKILL)
         made.child.wait_for(r'killed by SIGKILL.*"part ended, starting it again"')
         child = made.child
         child.wait_for(lambda: child.output.count('"event": "part answers"') == 3, 20)
@@ -77,17 +77,17 @@ def test_a_part_that_dies_is_started_again(tmp_path: Path, part: str) -> None:
         made.eventually(lambda: made.lookup(f"7.113.0.203.{zones['bl']}") == ["127.0.0.2"])
 
 
-def _pid_of(log: str, part: str) -> int:
-    """The process of a part, from the structured log."""
+def pid_of(log: str, part: str) -> int:
+    """The latest process of a part, from the structured log."""
     started = [json.loads(line) for line in log.splitlines() if '"part started"' in line]
-    return int(next(entry["pid"] for entry in started if entry["part"] == part))
+    return int(next(entry["pid"] for entry in reversed(started) if entry["part"] == part))
 
 
 def test_sigterm_stops_all(tmp_path: Path) -> None:
     """Cleanly, with status 0, and nobody is left."""
     with service(tmp_path) as made:
         assert made.child is not None
-        pids = [_pid_of(made.child.output, part) for part in ("web", "dns")]
+        pids = [pid_of(made.child.output, part) for part in ("web", "dns")]
         assert made.child.stop() == 0
         for pid in pids:
             with pytest.raises(ProcessLookupError):

@@ -21,6 +21,12 @@ FIRST_ACCOUNT = "main"
 FIRST_OWNER = "owner@localhost"
 
 
+class DatabaseAway(Refusal):
+    """The database cannot be reached, or its file is gone."""
+
+    code = "unavailable"
+
+
 def folder(path: Path) -> None:
     """Make the data folder, for its owner's eyes only.
 
@@ -49,9 +55,11 @@ def database(parameters: Config) -> None:
     """Make or upgrade the tables.
 
     Raises:
-        Refusal: it cannot be reached, or a newer version of MailMum has made it.
+        DatabaseAway: it cannot be reached, or it is missing from a folder that has been used.
+        Refusal: a newer version of MailMum has made it, or it is damaged.
     """
     if not parameters.database:
+        _refuse_lost(parameters)
         for path in (parameters.sqlite_path, parameters.traffic_path):
             _create_sqlite(path)
     try:
@@ -103,6 +111,16 @@ def static_files(parameters: Config) -> None:
     call_command("collectstatic", verbosity=0, interactive=False, clear=False)
 
 
+def _refuse_lost(parameters: Config) -> None:
+    # An empty database in its place would look like a start, with every listing and key gone.
+    credential_left = (parameters.data / CREDENTIAL).exists()
+    if credential_left and not parameters.sqlite_path.exists():
+        raise DatabaseAway(
+            f"{parameters.sqlite_path} is missing, though this folder has been in use",
+            fix="restore it from a backup, or choose an empty folder with --data",
+        )
+
+
 def _create_sqlite(path: Path) -> None:
     try:
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
@@ -132,7 +150,7 @@ def _refuse_newer(alias: str) -> None:
 
 def _unreachable(parameters: Config, error: DatabaseError) -> Refusal:
     if parameters.database:
-        return Refusal(
+        return DatabaseAway(
             f"PostgreSQL cannot be reached: {str(error).strip().splitlines()[0]}",
             fix="check that it runs and that MAILMUM_DATABASE names it",
         )

@@ -9,17 +9,31 @@ import os
 import sys
 from typing import Any
 
+import structlog
+
 from mailmum.control import config, logs, prepare
 from mailmum.control.config import Config, Overrides
 from mailmum.domain.errors import NotFound
 
+log = structlog.get_logger()
+
 
 def up(overrides: Overrides) -> int:
-    """Run everything until told to stop; the exit status."""
+    """Run everything until told to stop; the exit status.
+
+    With the database away but a snapshot in the folder, DNS answers from that all the same: a
+    machine that starts again while its database does not must go on protecting mail servers.
+    """
     from mailmum.control.parts import parts
     from mailmum.daemons.supervisor import supervise
 
-    parameters, link = make_ready(overrides, "up")
+    parameters, link = _start(overrides, "up"), None
+    try:
+        link = _make_ready(parameters)
+    except prepare.DatabaseAway as away:
+        if not parameters.snapshot_path.exists():
+            raise
+        log.warning("database away", reason=str(away), consequence="DNS answers from its snapshot")
     _close_connections()
 
     def announce() -> None:
@@ -32,16 +46,6 @@ def up(overrides: Overrides) -> int:
 
     supervise(parts(parameters), on_ready=announce)
     return 0
-
-
-def make_ready(overrides: Overrides, part: str) -> tuple[Config, str | None]:
-    """Data folder, database, first account, credential; and the first owner's link, if new."""
-    parameters = _start(overrides, part)
-    prepare.database(parameters)
-    link = prepare.first_account(parameters)
-    prepare.credential(parameters)
-    prepare.static_files(parameters)
-    return parameters, link
 
 
 def run_web(overrides: Overrides) -> None:
@@ -62,7 +66,7 @@ def run_dns(overrides: Overrides) -> None:
 
 def migrate(overrides: Overrides) -> None:
     """Make or upgrade the database, and nothing else."""
-    make_ready(overrides, "migrate")
+    _make_ready(_start(overrides, "migrate"))
     _say("the database is up to date")
 
 
@@ -108,6 +112,15 @@ def token_add(
 
     granted = access(_person(email), account, via="command line")
     return add_token(granted, name, writes=writes, lifetime=lifetime).secret
+
+
+def _make_ready(parameters: Config) -> str | None:
+    """Database, first account, credential; the first owner's link, when the account is new."""
+    prepare.database(parameters)
+    link = prepare.first_account(parameters)
+    prepare.credential(parameters)
+    prepare.static_files(parameters)
+    return link
 
 
 def _start(overrides: Overrides, part: str) -> Config:

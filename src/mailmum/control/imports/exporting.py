@@ -3,6 +3,8 @@
 import time
 from collections.abc import Iterator
 
+from django.db.models import Q, QuerySet
+
 from mailmum.control import config
 from mailmum.control.accounts.access import Reading
 from mailmum.control.listings.models import Version
@@ -10,8 +12,11 @@ from mailmum.control.listings.queries import current
 from mailmum.control.listings.values import scope_name, to_listing
 from mailmum.control.servers.queries import find_server, names_of_servers
 from mailmum.domain.listings import WHOLE_ACCOUNT, Action
+from mailmum.domain.targets import NetworkTarget, mapped
 from mailmum.formats.registry import find_format
 from mailmum.formats.rows import ExportRow, WriteOptions, ZoneHead
+
+_BY_TARGET = ("first", "-last", "pk")
 
 
 def export(
@@ -37,7 +42,7 @@ def export(
     elif chosen.of_one_server:
         found = found.filter(scope=WHOLE_ACCOUNT)
     servers = names_of_servers(reading)
-    rows = (_row(version, servers) for version in found.order_by("first", "last", "pk").iterator())
+    rows = (_row(version, servers) for version in _in_order(found))
     options = WriteOptions(
         action=action,
         now=time.time(),
@@ -50,6 +55,15 @@ def export(
         presorted=True,
     )
     return chosen.write(rows, options)
+
+
+def _in_order(found: QuerySet[Version]) -> Iterator[Version]:
+    """IPv4, IPv6, names; networks before what lies in them, as writers want to have them."""
+    first, last = (value.to_bytes(16, "big") for value in mapped(NetworkTarget(4, 0, 0)))
+    is_four = Q(first__gte=first, last__lte=last)
+    is_six = Q(first__lt=first) | Q(last__gt=last)
+    for wanted, order in ((is_four, _BY_TARGET), (is_six, _BY_TARGET), (Q(first=None), ("pk",))):
+        yield from found.filter(wanted).order_by(*order).iterator()
 
 
 def _contact(email: str) -> str:

@@ -1,0 +1,92 @@
+"""Whether the Postfix of this machine asks one of the servers' zones, wholly and by the new key."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from mailmum.cli.doctor_findings import Finding, fail, ok, warn
+from mailmum.domain.errors import Conflict
+from mailmum.postfix.setup import Current, Options, ServerZones, plan
+from mailmum.postfix.setup_zones import BLOCK, REPLY_FILE, reply_table
+
+_NAME = "Postfix"
+
+
+def examine(
+    current: Current, servers: Iterable[dict[str, Any]], base: str, config_dir: str = ""
+) -> Iterator[Finding]:
+    """Findings about this Postfix.
+
+    Args:
+        current: its configuration.
+        servers: the account's servers, or the one that was asked about.
+        base: the service's base.
+        config_dir: folder of main.cf when it is not Postfix's default.
+    """
+    known = list(servers)
+    settings = " ".join(current.explicit.values())
+    asked = [one for one in known if f"{one['key']}." in settings]
+    for one in asked:
+        yield from _complete(current, one, base, config_dir)
+    if asked:
+        return
+    outdated = [
+        one for one in known if any(f"{old['key']}." in settings for old in one["old_keys"])
+    ]
+    for one in outdated:
+        yield fail(
+            _NAME,
+            f"it asks server {one['name']} under a key that was rotated out",
+            f"run the lines of: mailmum postfix setup --server {one['name']}",
+        )
+    if not outdated and known:
+        name = known[0]["name"] if len(known) == 1 else "NAME"
+        yield warn(
+            _NAME,
+            "the Postfix of this machine does not ask this service",
+            f"run the lines of: mailmum postfix setup --server {name}",
+        )
+
+
+def _complete(
+    current: Current, one: dict[str, Any], base: str, config_dir: str
+) -> Iterator[Finding]:
+    zones = ServerZones(name=one["name"], base=base, **one["zones"])
+    again = f"run the lines of: mailmum postfix setup --server {zones.name}"
+    trial = "warn_if_reject" in current.value(BLOCK)
+    try:
+        missing = plan(zones, current, Options(trial=trial, config_dir=config_dir)).changes
+    except Conflict as conflict:
+        yield fail(_NAME, conflict.problem, conflict.fix)
+        return
+    if missing:
+        yield fail(
+            _NAME, f"its setup for {zones.name} is not complete: {', '.join(missing)}", again
+        )
+    elif trial:
+        yield warn(
+            _NAME,
+            f"it asks {zones.name} on trial: blocks are logged, nothing is rejected",
+            f"{again}, without --trial",
+        )
+    else:
+        yield ok(_NAME, f"it is set up for server {zones.name}")
+    yield _replies(
+        zones, Path(config_dir or current.value("config_directory") or "/etc/postfix"), again
+    )
+
+
+def _replies(zones: ServerZones, folder: Path, again: str) -> Finding:
+    path = folder / REPLY_FILE
+    try:
+        content = path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        return fail(
+            _NAME,
+            f"{path} cannot be read ({error.strerror}), so replies may show the zone key",
+            again,
+        )
+    wanted = set(reply_table(zones).splitlines())
+    if wanted - set(content.splitlines()):
+        return fail(_NAME, f"{path} is not for the present key, so replies may show it", again)
+    return ok(_NAME, "replies do not show the zone key")

@@ -1,0 +1,48 @@
+"""`explain`: the verdict on a client, the listing that decided and those it overruled."""
+
+from typing import Any
+
+import click
+
+from mailmum.cli.output import listing_text, print_json, say
+from mailmum.cli.session import Session, common, pass_session
+
+
+@click.command(short_help="Show the verdict on a client, and why.")
+@click.argument("client")
+@click.option("--server", metavar="NAME", help="At this server; else at each of them.")
+@common
+@pass_session
+def explain(session: Session, client: str, server: str | None) -> None:
+    """Show the verdict on a client, the listing that decided and those it overruled.
+
+    CLIENT is an address or a host name. The exit status is 0 whatever the verdict.
+    """
+    answer = session.client().get("/explain", client=client, server=server)
+    if session.as_json:
+        print_json(answer)
+        return
+    name = answer["client"]
+    if answer["server"]:
+        _tell(f"{name} at server {answer['server']}", answer)
+        return
+    _tell(f"{name} at all servers", answer)
+    for one in answer["servers"]:
+        if _differs(one, answer):
+            _tell(f"{name} at server {one['server']}", one)
+
+
+def _differs(one: dict[str, Any], whole: dict[str, Any]) -> bool:
+    return any(one[word] != whole[word] for word in ("verdict", "because", "overruled"))
+
+
+def _tell(subject: str, told: dict[str, Any]) -> None:
+    say(f"{subject}: {told['verdict']}")
+    if told["because"]:
+        say(f"  because of {_numbered(told['because'])}")
+    for listing in told["overruled"]:
+        say(f"  overruled: {_numbered(listing)}")
+
+
+def _numbered(listing: dict[str, Any]) -> str:
+    return f"listing {listing['id']}: {listing_text(listing)}"

@@ -1,0 +1,155 @@
+"""`server add | list | show | edit | rotate-key | remove`."""
+
+from typing import Any
+
+import click
+
+from mailmum.cli.client import segment
+from mailmum.cli.failures import Failure
+from mailmum.cli.output import moment_text, print_json, print_json_list, print_rows, say
+from mailmum.cli.session import Session, common, pass_session
+from mailmum.cli.visible import visible
+
+_LISTS = {
+    "bl": "blocked addresses",
+    "wl": "allowed addresses",
+    "dbl": "blocked names",
+    "dwl": "allowed names",
+}
+_name = click.argument("name")
+_addresses = click.option(
+    "--address",
+    "addresses",
+    metavar="ADDRESS",
+    multiple=True,
+    help="One of its own addresses or host names, which are then never blocked by mistake.",
+)
+
+
+@click.group(short_help="Add, show and remove mail servers.")
+@common
+def server() -> None:
+    """Add, show and remove mail servers.
+
+    Each server has zones of its own, so that it can be told apart and its key be changed.
+    """
+
+
+@server.command()
+@_name
+@_addresses
+@common
+@pass_session
+def add(session: Session, name: str, addresses: tuple[str, ...]) -> None:
+    """Add a mail server; it gets its zones at once."""
+    made = session.client().send("POST", "/servers", {"name": name, "addresses": list(addresses)})
+    _show(session, made)
+    if not session.as_json:
+        say(f"next: mailmum postfix setup --server {made['name']}")
+
+
+@server.command("list")
+@common
+@pass_session
+def list_(session: Session) -> None:
+    """List the mail servers."""
+    found = session.client().get("/servers")["servers"]
+    if session.as_json:
+        print_json_list(found)
+        return
+    rows = (
+        [
+            one["name"],
+            one["key"],
+            moment_text(one["last_query"]) or "never",
+            " ".join(one["addresses"]),
+        ]
+        for one in found
+    )
+    none = "there is no mail server yet; add one: mailmum server add NAME"
+    print_rows(("Name", "Key", "Last asked", "Own addresses"), rows, none=none)
+
+
+@server.command()
+@_name
+@common
+@pass_session
+def show(session: Session, name: str) -> None:
+    """Show a mail server with its zones."""
+    _show(session, session.client().get(_path(name)))
+
+
+@server.command()
+@_name
+@click.option("--name", "new_name", metavar="NEW", help="Call it by another name.")
+@_addresses
+@click.option("--no-addresses", is_flag=True, help="Forget its own addresses.")
+@common
+@pass_session
+def edit(
+    session: Session,
+    name: str,
+    new_name: str | None,
+    addresses: tuple[str, ...],
+    *,
+    no_addresses: bool,
+) -> None:
+    """Rename a mail server, or replace its own addresses."""
+    if addresses and no_addresses:
+        raise click.UsageError("--address and --no-addresses exclude each other.")
+    body: dict[str, Any] = {} if new_name is None else {"name": new_name}
+    if addresses or no_addresses:
+        body["addresses"] = list(addresses)
+    if not body:
+        raise click.UsageError("Say what to change: --name, --address or --no-addresses.")
+    _show(session, session.client().send("PATCH", _path(name), body))
+
+
+@server.command("rotate-key")
+@_name
+@click.option("--keep", metavar="7d", help="How long the present key lives on; 0s ends it at once.")
+@common
+@pass_session
+def rotate_key(session: Session, name: str, keep: str | None) -> None:
+    """Give a mail server a new key, and so new zones."""
+    made = session.client().send("POST", f"{_path(name)}/rotate-key", {"keep": keep})
+    _show(session, made)
+    if not session.as_json:
+        say(f"next: mailmum postfix setup --server {made['name']}")
+
+
+@server.command()
+@_name
+@common
+@pass_session
+def remove(session: Session, name: str) -> None:
+    """Remove a mail server with its own listings; its key ends at once."""
+    answer = session.client().send("DELETE", _path(name))
+    if session.as_json:
+        print_json(answer)
+        return
+    say(f"removed: server {answer['removed']} with {answer['listings']} listings of its own")
+
+
+def _path(name: str) -> str:
+    # A dot segment or a slash would name another resource; no server has such a name.
+    if not name or name.strip(".") == "" or "/" in name:
+        raise Failure(
+            f"there is no server {visible(name)!r}", "see: mailmum server list", code="not-found"
+        )
+    return f"/servers/{segment(name)}"
+
+
+def _show(session: Session, one: dict[str, Any]) -> None:
+    if session.as_json:
+        print_json(one)
+        return
+    say(f"server {one['name']}")
+    for word, meaning in _LISTS.items():
+        say(f"  {word:4} {one['zones'][word]}  ({meaning})")
+    if one["addresses"]:
+        say(f"  own addresses: {', '.join(one['addresses'])}")
+    say(f"  last asked: {moment_text(one['last_query']) or 'never'}")
+    for key in one["old_keys"]:
+        state = "revoked since" if key["revoked"] else "still answered until"
+        say(f"  old key {key['key']}: {state} {moment_text(key['until'])}")

@@ -1,0 +1,1 @@
+"""The data plane's processes: sockets, signals and threads, without Django."""

@@ -1,0 +1,82 @@
+"""Parameters of the DNS daemon, and why it may not start."""
+
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mailmum.dns.engine import MAX_UDP
+from mailmum.dns.zones import ZoneConfig
+from mailmum.domain.errors import Refusal
+
+
+class StartFailed(Refusal):
+    """The daemon cannot start: what was tried, the cause, and the likely fix."""
+
+    code = "start-failed"
+
+
+@dataclass(frozen=True, slots=True)
+class TcpLimits:
+    """What TCP clients may take up.
+
+    Attributes:
+        connections: at most so many per worker; a further one closes the longest idle.
+        idle: seconds without a whole query or an answer taken, after which a connection is closed.
+        query: longest query in bytes.
+        unsent: bytes of answers a client may leave unread before its queries are no longer read.
+    """
+
+    connections: int = 150
+    idle: float = 10.0
+    query: int = 4096
+    unsent: int = 65536
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often things are done beside answering; seconds, unless said otherwise.
+
+    Attributes:
+        poll: how long to wait for news from the database at a time.
+        recheck: ask for changes at least this often, news or not.
+        retry: pause before the database is asked again, doubled from the first to the second.
+        counts: between two batches of counts.
+        snapshot: between two snapshots, if there were changes.
+        merge_after: merge when this many targets have changed.
+        merge_within: merge when the oldest change not merged is as old as this.
+    """
+
+    poll: float = 1.0
+    recheck: float = 10.0
+    retry: tuple[float, float] = (0.2, 5.0)
+    counts: float = 1.0
+    snapshot: float = 60.0
+    merge_after: int = 2000
+    merge_within: float = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class DnsdOptions:
+    """All parameters of the daemon.
+
+    Attributes:
+        listen: addresses and ports, each answered over UDP and TCP.
+        zone: what is configured about the zones.
+        snapshot: the file to start from when the database is away; None for none.
+        workers: processes that answer on the same ports.
+        max_udp: most bytes sent over UDP.
+        require_cookies: see `Engine`.
+        cookie_secret: secret of server cookies; servers at one address need the same one.
+        tcp: limits of TCP.
+        pace: how often things are done.
+    """
+
+    listen: tuple[tuple[str, int], ...]
+    zone: ZoneConfig
+    snapshot: Path | None = None
+    workers: int = 1
+    max_udp: int = MAX_UDP
+    require_cookies: bool = False
+    cookie_secret: bytes = field(default_factory=lambda: secrets.token_bytes(32))
+    tcp: TcpLimits = TcpLimits()
+    pace: Pace = Pace()

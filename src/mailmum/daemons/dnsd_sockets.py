@@ -1,0 +1,160 @@
+"""The sockets of the DNS daemon: bound all or none, with a reason that tells what to do.
+
+Each address is served over UDP and TCP on the same port.  Several workers share it by SO_REUSEPORT;
+a worker binds sockets of its own, so that one which dies takes its queue with it and the kernel
+gives its clients to the others.  SO_REUSEPORT would also let a second daemon of the same user take
+half of the queries in silence, so before it is used the port is probed without.
+
+An answer must come from the address that was asked.  On a wildcard address (0.0.0.0, ::) only the
+packet tells which that was (IP_PKTINFO).
+"""
+
+import errno
+import os
+import socket
+from collections.abc import Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+from mailmum.daemons.dnsd_options import StartFailed
+
+_BACKLOG = 128
+_RECEIVE_BUFFER = 4 << 20
+_IP_PKTINFO = 8  # linux/in.h; the socket module of Python 3.11 does not name it
+_WILDCARDS = ("0.0.0.0", "::")  # noqa: S104 (compared with, not bound)
+
+Listen = Iterable[tuple[str, int]]
+
+
+@dataclass(slots=True)
+class Sockets:
+    """Bound sockets, not blocking.
+
+    Attributes:
+        udp: one for each address that is not a wildcard.
+        wildcard_udp: one for each address that is.
+        tcp: listening.
+    """
+
+    udp: list[socket.socket] = field(default_factory=list)
+    wildcard_udp: list[socket.socket] = field(default_factory=list)
+    tcp: list[socket.socket] = field(default_factory=list)
+
+    def close(self) -> None:
+        """Close all of them."""
+        for one in (*self.udp, *self.wildcard_udp, *self.tcp):
+            one.close()
+
+
+def bind(listen: Listen, *, shared: bool) -> Sockets:
+    """Bind every address over UDP and TCP.
+
+    Args:
+        listen: hosts and ports.
+        shared: whether other workers bind the same.
+
+    Raises:
+        StartFailed: one of them cannot be bound; then none is.
+    """
+    sockets = Sockets()
+    with ExitStack() as undo:
+        undo.callback(sockets.close)
+        for host, port in listen:
+            for family, address in _resolve(host, port):
+                _bind_both(sockets, family, address, shared)
+        undo.pop_all()
+    return sockets
+
+
+def probe(listen: Listen) -> None:
+    """Make sure that nobody else has the ports.
+
+    Raises:
+        StartFailed: somebody has, or they cannot be bound for another reason.
+    """
+    bind(listen, shared=False).close()
+
+
+def packet_info(family: int, ancillary: list[tuple[int, int, bytes]]) -> list[Any]:
+    """Ancillary data that sends an answer from the address that a packet came to."""
+    for level, type_, data in ancillary:
+        if level == socket.IPPROTO_IP and type_ == _IP_PKTINFO and family == socket.AF_INET:
+            # struct in_pktinfo: interface, local address, destination; the kernel picks the first.
+            return [(level, type_, bytes(4) + data[4:8] + bytes(4))]
+        if level == socket.IPPROTO_IPV6 and type_ == socket.IPV6_PKTINFO:
+            return [(level, type_, data)]
+    return []
+
+
+def _resolve(host: str, port: int) -> list[tuple[socket.AddressFamily, Any]]:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM, flags=socket.AI_PASSIVE)
+    except (socket.gaierror, UnicodeError) as error:
+        raise StartFailed(
+            f"DNS cannot listen on {host!r}: {error}",
+            fix="write an address of this machine, such as 127.0.0.1:5300 or [::1]:5300",
+            field="dns",
+        ) from None
+    return [(family, address) for family, _, _, _, address in found]
+
+
+def _bind_both(
+    sockets: Sockets, family: socket.AddressFamily, address: tuple[Any, ...], shared: bool
+) -> None:
+    wildcard = address[0] in _WILDCARDS
+    udp = _open(family, socket.SOCK_DGRAM)
+    (sockets.wildcard_udp if wildcard else sockets.udp).append(udp)
+    tcp = _open(family, socket.SOCK_STREAM)
+    sockets.tcp.append(tcp)
+    udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
+    if wildcard and family == socket.AF_INET:
+        udp.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
+    elif wildcard:
+        udp.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
+    # Connections of a daemon that ended a moment ago linger and hold the port.
+    tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    for one in (udp, tcp):
+        if family == socket.AF_INET6:
+            one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        if shared:
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        one.setblocking(False)
+        try:
+            one.bind(address)
+            if one is tcp:
+                tcp.listen(_BACKLOG)
+        except OSError as error:
+            raise _explain(error, one, address) from None
+
+
+def _open(family: socket.AddressFamily, kind: socket.SocketKind) -> socket.socket:
+    try:
+        return socket.socket(family, kind)
+    except OSError as error:
+        raise StartFailed(
+            f"DNS cannot open a socket of {family.name}: {error.strerror}",
+            fix="leave out addresses of that family",
+            field="dns",
+        ) from None
+
+
+def _explain(error: OSError, one: socket.socket, address: tuple[Any, ...]) -> StartFailed:
+    host, port = address[:2]
+    over = "TCP" if one.type == socket.SOCK_STREAM else "UDP"
+    where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    if error.errno == errno.EADDRINUSE:
+        why, fix = (
+            "the port is in use",
+            (f"see who has it with: ss -lnptu 'sport = :{port}'; end that, or choose another port"),
+        )
+    elif error.errno in (errno.EACCES, errno.EPERM):
+        why, fix = (
+            "permission denied",
+            "grant CAP_NET_BIND_SERVICE or choose a port above 1023",
+        )
+    elif error.errno == errno.EADDRNOTAVAIL:
+        why, fix = "this machine does not have that address", "see its addresses with: ip address"
+    else:
+        why, fix = os.strerror(error.errno or 0), "choose another address or port"
+    return StartFailed(f"DNS cannot listen on {where} ({over}): {why}", fix=fix, field="dns")

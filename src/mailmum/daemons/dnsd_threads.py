@@ -1,0 +1,50 @@
+"""Threads beside the loop: kept alive, and never in the way of stopping.
+
+A thread that ends by a fault of ours has its traceback printed by Python and is started again here
+after a pause; the loop goes on answering meanwhile.  They are daemon threads: one that hangs in the
+database does not keep the process from ending.
+"""
+
+import threading
+from collections.abc import Callable
+
+import structlog
+
+log = structlog.get_logger()
+
+
+class KeptThread:
+    """A thread that runs again when it has died.
+
+    Args:
+        name: for the log.
+        target: runs until it is told to stop, by whatever means it has.
+        pause: seconds before it is started again.
+    """
+
+    def __init__(self, name: str, target: Callable[[], None], pause: float = 5.0) -> None:
+        self._name = name
+        self._target = target
+        self._pause = pause
+        self._again = 0.0
+        self._thread = self._start()
+
+    def check(self, now: float) -> None:
+        """Start it again if it has died; to be called now and then with the monotonic time."""
+        if self._thread.is_alive():
+            return
+        if not self._again:
+            self._again = now + self._pause
+            log.error("dns.thread-died", thread=self._name, again_in=self._pause)
+        elif now >= self._again:
+            self._again = 0.0
+            self._thread = self._start()
+
+    def join(self, timeout: float) -> None:
+        """Wait for it to end, for at most so many seconds."""
+        self._thread.join(timeout)
+
+    def _start(self) -> threading.Thread:
+        thread = threading.Thread(target=self._target, name=self._name, daemon=True)
+        thread.start()
+        return thread

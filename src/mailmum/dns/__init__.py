@@ -1,0 +1,1 @@
+"""The DNS protocol as MailMum speaks it: bytes in, bytes out, no sockets."""

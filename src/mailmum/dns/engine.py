@@ -1,0 +1,153 @@
+"""The engine: a packet in, a packet or silence out, and everything counted.
+
+    >>> zone = Zone(ZoneConfig("rbl.example.net"))
+    >>> engine = Engine(None, zone, counters=Counters(), cookie_secret=b"secret")
+    >>> engine.handle(b"short", None, 0.0, tcp=False) is None
+    True
+
+The engine has no clock, no socket and no thread.  Its index may be replaced or changed between two
+packets by the thread that calls `handle`; no query ever sees half of a change.
+"""
+
+from mailmum.dns import answers, wire
+from mailmum.dns.cookies import Cookies
+from mailmum.dns.counters import Counters
+from mailmum.dns.quick import Quick
+from mailmum.dns.reply import Reply
+from mailmum.dns.wire import Opt, Query, Settled
+from mailmum.dns.zones import Zone, ZoneConfig
+from mailmum.index.index import Index
+from mailmum.index.records import Changes
+
+MAX_UDP = 1232
+"""UDP payload in bytes that reaches nearly everybody unfragmented (DNS flag day 2020)."""
+
+__all__ = ["MAX_UDP", "Engine", "Zone", "ZoneConfig"]
+
+_CUT = 512
+"""UDP payload without EDNS (RFC 1035 section 4.2.1)."""
+
+_BADCOOKIE = Reply(wire.BADCOOKIE, fault="badcookie")
+
+
+class Engine:
+    """Answers DNS packets from an index.
+
+    Args:
+        index: the listings, or None while there are none: then SERVFAIL.
+        zone: the zones served.
+        counters: what is counted into.
+        cookie_secret: secret of server cookies, the same for all that answer at one address.
+        max_udp: most bytes sent over UDP, and announced in OPT records.
+        require_cookies: whether a client that sends a cookie over UDP without a good server cookie
+            gets BADCOOKIE instead of an answer.
+    """
+
+    def __init__(
+        self,
+        index: Index | None,
+        zone: Zone,
+        *,
+        counters: Counters,
+        cookie_secret: bytes,
+        max_udp: int = MAX_UDP,
+        require_cookies: bool = False,
+    ) -> None:
+        self._index = index
+        self.zone = zone
+        self.counters = counters
+        self._max_udp = max(max_udp, _CUT)
+        self._require_cookies = require_cookies
+        self._cookies = Cookies(cookie_secret)
+        self._quick = Quick(zone, counters, self._max_udp)
+
+    @property
+    def index(self) -> Index | None:
+        """The listings answered from."""
+        return self._index
+
+    @index.setter
+    def index(self, index: Index | None) -> None:
+        self._index = index
+        self._quick.clear()
+
+    def apply(self, changes: Changes) -> None:
+        """Take over changes into the index, if there is one."""
+        if self._index is None:
+            return
+        self._index.apply(changes)
+        if changes.servers or changes.gone_servers:
+            self._quick.clear()
+
+    def handle(
+        self, packet: bytes, client: tuple[object, ...] | None, now: float, tcp: bool
+    ) -> bytes | None:
+        """The response to one packet, or None for silence.
+
+        Args:
+            packet: the message, without a length prefix.
+            client: its sender as sockets give it, the address first; for cookies.
+            now: Unix time in seconds.
+            tcp: whether it came over TCP.
+        """
+        index = self._index
+        if index is not None:
+            quick = self._quick.answer(packet, index, now)
+            if quick is not None:
+                return quick
+        parsed = wire.parse(packet)
+        if parsed is None:
+            self.counters.fault("ignored")
+            return None
+        cookie, known = self._cookie(parsed.opt, client, now)
+        if self._require_cookies and cookie and not (known or tcp):
+            reply = _BADCOOKIE
+        elif isinstance(parsed, Settled):
+            reply = Reply(parsed.rcode, fault=parsed.kind)
+        else:
+            reply = answers.decide(self.zone, parsed, index, now)
+            if index is not None and reply.verdict is not None:
+                self._quick.learn(parsed, index, now)
+        self._count(reply)
+        return self._write(packet, parsed, reply, cookie, 0xFFFF if tcp else self._limit(parsed))
+
+    def _cookie(
+        self, opt: Opt | None, client: tuple[object, ...] | None, now: float
+    ) -> tuple[bytes, bool]:
+        """The cookie to send back, empty for none, and whether the client's was good."""
+        if opt is None or opt.cookie is None:
+            return b"", False
+        return self._cookies.reply(opt.cookie, str(client[0]) if client else "", now)
+
+    def _limit(self, parsed: Query | Settled) -> int:
+        return _CUT if parsed.opt is None else min(parsed.opt.size, self._max_udp)
+
+    def _count(self, reply: Reply) -> None:
+        if reply.fault:
+            self.counters.fault(reply.fault)
+        if reply.verdict is not None:
+            server, list_, word = reply.verdict
+            self.counters.cell(server, list_)[word] += 1
+        if reply.revoked is not None:
+            self.counters.revoked(*reply.revoked)
+
+    def _write(
+        self, packet: bytes, parsed: Query | Settled, reply: Reply, cookie: bytes, limit: int
+    ) -> bytes:
+        opt = b""
+        if parsed.opt is not None:
+            options = [(wire.OPTION_COOKIE, cookie)] if cookie else []
+            if reply.extended is not None:
+                options.append((wire.OPTION_EDE, reply.extended.to_bytes(2, "big")))
+            opt = wire.opt_record(
+                self._max_udp, reply.rcode, dnssec=parsed.opt.dnssec, options=options
+            )
+        return wire.write(
+            packet,
+            parsed.end,
+            reply.rcode,
+            answers=reply.answers,
+            authority=reply.authority,
+            opt=opt,
+            limit=limit,
+        )

@@ -1,0 +1,263 @@
+"""The quick way: the common queries answered from prepared parts.
+
+Nearly all queries are for an A record of a reversed address in a list of a known key, and of one
+client after another only the address differs.  What follows the address in the packet (key, list,
+BASE, type, class, OPT) is the *tail*; a `Plan` holds everything that can be known from header and
+tail alone, so that a query costs two dictionary look-ups, reading the address, asking the index,
+and joining four byte strings.
+
+Rules:
+
+- Only an optimisation.  A plan is made after the ordinary way has understood a query of this
+  form, from the same functions, and a property test holds both ways equal byte for byte.
+- Whatever is out of the ordinary (test entries, names that may be above an entry, a lifetime
+  shorter than the TTL, a cookie) is left to the ordinary way: `answer` returns None.
+- A plan is made anew when the index has moved (its SOA tells the position), and no longer used
+  once its key is revoked or its account about to end.  Plans hold on to servers, so all of them go
+  when servers change.
+- The table of plans has a limit; when it is full it is emptied.  Tails are kept in lower case only,
+  so that resolvers that vary the case of names (0x20) do not fill it.
+"""
+
+from struct import Struct
+
+from mailmum.dns import counters, entries, reverse, wire
+from mailmum.dns.counters import Counters
+from mailmum.dns.wire import Query
+from mailmum.dns.zones import KINDS, Kind, Zone
+from mailmum.domain.listings import Action
+from mailmum.index.index import Hit, Index, ServerEntry
+
+PLANS = 32_768
+"""Most plans kept; one takes about a kilobyte."""
+
+TAIL_LIMIT = 220
+"""Longest tail for which a plan is made, in bytes; answers then stay well below 512."""
+
+_OCTETS = {bytes((len(text),)) + text: value for text, value in reverse.OCTETS.items()}
+_V4_FIRST, _V4_LAST = wire.HEADER + 8, wire.HEADER + 16
+_V6_END = wire.HEADER + 64
+_V6_LENGTHS = b"\x01" * 32
+_CODE = Struct(">I")
+
+
+class Plan:
+    """All about one header and tail that does not depend on the address.
+
+    Attributes:
+        key: the zone key.
+        server: its server.
+        position: of the index when the plan was made.
+        until: when the plan can no longer be used.
+        action: what this list lists.
+        ttl: of answers, in seconds.
+        cell: counts of this server and list.
+        size: bytes of the tail that belong to the question.
+        listed: header of an answer, after the identifier.
+        unlisted: header of a negative answer, after the identifier.
+        negative: by where the tail begins, what follows the question in a negative answer.
+        positive: by code, source and whether it is a single address, the same when listed.
+    """
+
+    __slots__ = (
+        "action",
+        "cell",
+        "key",
+        "kind",
+        "listed",
+        "negative",
+        "opt",
+        "position",
+        "positive",
+        "server",
+        "size",
+        "ttl",
+        "unlisted",
+        "until",
+    )
+
+    server: ServerEntry
+    position: int
+    until: float
+    action: Action
+    ttl: int
+    cell: list[int]
+
+    def __init__(
+        self, key: bytes, kind: Kind, size: int, heads: tuple[bytes, bytes, bytes]
+    ) -> None:
+        self.key = key
+        self.kind = kind
+        self.action = kind.action
+        self.size = size
+        self.listed, self.unlisted, self.opt = heads
+        self.negative: dict[int, bytes] = {}
+        self.positive: dict[object, bytes] = {}
+
+    def renew(self, index: Index, tally: Counters, now: float) -> bool:
+        """Take over what the index says now; False when there is something out of the ordinary.
+
+        That is: the key is no longer good, or the account has ended or will within the TTL.
+        """
+        state = index.key(self.key, now)
+        if state is None or state.revoked:
+            return False
+        self.server = state.server
+        record = state.server.record
+        name = self.key.decode("ascii")
+        until = [key.until for key in record.keys if key.key == name and key.until is not None]
+        if record.ends is not None:
+            until.append(record.ends - record.ttl - 1)
+        self.until = min(until, default=float("inf"))
+        if now >= self.until:
+            return False
+        self.position = index.position
+        self.ttl = record.ttl
+        self.cell = tally.cell(record.id, self.kind.value)
+        self.negative.clear()
+        self.positive.clear()
+        return True
+
+
+class Quick:
+    """The table of plans of one engine."""
+
+    __slots__ = ("_count", "_opt_size", "_tables", "_tally", "_zone")
+
+    def __init__(self, zone: Zone, tally: Counters, opt_size: int) -> None:
+        self._zone = zone
+        self._tally = tally
+        self._opt_size = opt_size
+        self._tables: dict[bytes, dict[bytes, Plan]] = {}
+        self._count = 0
+
+    def clear(self) -> None:
+        """Forget all plans."""
+        self._tables.clear()
+        self._count = 0
+
+    def answer(self, packet: bytes, index: Index, now: float) -> bytes | None:
+        """The answer to a packet, or None when it is for the ordinary way."""
+        table = self._tables.get(packet[2:12])
+        if table is None:
+            return None
+        at = address = 0
+        version = 4
+        try:
+            # Slices beyond the end are short or empty, and then no key; an index raises.
+            b = 13 + packet[12]
+            c = b + 1 + packet[b]
+            d = c + 1 + packet[c]
+            at = d + 1 + packet[d]
+            address = (
+                _OCTETS[packet[12:b]]
+                | _OCTETS[packet[b:c]] << 8
+                | _OCTETS[packet[c:d]] << 16
+                | _OCTETS[packet[d:at]] << 24
+            )
+            plan = table.get(packet[at:]) or table.get(packet[at:].lower())
+        except (KeyError, IndexError):
+            plan = None
+        if plan is None:
+            at, version = _V6_END, 6
+            plan = table.get(packet[at:]) or table.get(packet[at:].lower())
+            value = None if plan is None else _read_nibbles(packet)
+            if plan is None or value is None or value >> 32 == 0xFFFF:
+                return None
+            address = value
+        elif address >> 24 == 127 or at == _V4_FIRST:
+            # The test entry, and octets that may be nibbles of an IPv6 address.
+            return None
+        if (plan.position != index.position or now >= plan.until) and not plan.renew(
+            index, self._tally, now
+        ):
+            return None
+        hit = index.find_address(plan.server, version, address, now)
+        if hit is None:
+            plan.cell[0] += 1
+            ending = plan.negative.get(at) or self._make_negative(plan, packet, at)
+            return packet[:2] + plan.unlisted + packet[12 : at + plan.size] + ending
+        return self._answer_hit(plan, hit, packet, at, now)
+
+    def _answer_hit(self, plan: Plan, hit: Hit, packet: bytes, at: int, now: float) -> bytes | None:
+        if hit.expires is not None and hit.expires - now < plan.ttl + 1:
+            return None
+        if hit.action is not plan.action:
+            plan.cell[counters.ALLOW if hit.action is Action.ALLOW else counters.BLOCK] += 1
+            ending = plan.negative.get(at) or self._make_negative(plan, packet, at)
+            return packet[:2] + plan.unlisted + packet[12 : at + plan.size] + ending
+        plan.cell[counters.BLOCK if hit.action is Action.BLOCK else counters.ALLOW] += 1
+        sort = (hit.code, hit.source, hit.single)
+        ending = plan.positive.get(sort) or self._make_positive(plan, hit, sort)
+        return packet[:2] + plan.listed + packet[12 : at + plan.size] + ending
+
+    def learn(self, query: Query, index: Index, now: float) -> None:
+        """Make a plan from a query that the ordinary way has answered, if it is of the form."""
+        depth = len(self._zone.base) + 2
+        count = len(query.labels) - depth
+        if query.type != wire.A or count not in (4, 32) or query.klass != wire.CLASS_IN:
+            return
+        at = query.at(depth)
+        in_place = at == _V6_END if count == 32 else _V4_FIRST <= at <= _V4_LAST
+        if not in_place or len(query.packet) - at > TAIL_LIMIT or not _plain_opt(query):
+            return
+        self._add(query, at, query.packet[query.end - 4 : query.end], index, now)
+
+    def _add(self, query: Query, at: int, ending: bytes, index: Index, now: float) -> None:
+        depth = len(self._zone.base) + 2
+        key, label = (part.lower() for part in query.labels[-depth : 2 - depth])
+        kind = KINDS.get(label)
+        if kind is None or kind.names:
+            return
+        plan = Plan(key, kind, query.end - at, self._heads(query))
+        if not plan.renew(index, self._tally, now):
+            return
+        if self._count >= PLANS:
+            self.clear()
+        name_end = query.end - len(ending)
+        tail = query.packet[at:name_end].lower() + query.packet[name_end:]
+        table = self._tables.setdefault(query.packet[2:12], {})
+        self._count += tail not in table
+        table[tail] = plan
+
+    def _heads(self, query: Query) -> tuple[bytes, bytes, bytes]:
+        """The headers of both answers after the identifier, and the OPT record."""
+        opt = b""
+        if query.opt is not None:
+            opt = wire.opt_record(self._opt_size, 0, dnssec=query.opt.dnssec)
+        packet, end = query.packet, query.end
+        listed = wire.write(packet, end, wire.NOERROR, answers=(b"",), opt=opt)
+        unlisted = wire.write(packet, end, wire.NXDOMAIN, authority=(b"",), opt=opt)
+        return listed[2:12], unlisted[2:12], opt
+
+    def _make_negative(self, plan: Plan, packet: bytes, at: int) -> bytes:
+        # Key and list come before BASE, each with its length byte.
+        base_at = at + len(plan.key) + len(plan.kind.value) + 2
+        soa = self._zone.soa(wire.pointer(at), base_at, plan.position, plan.ttl, plan.ttl)
+        ending = plan.negative[at] = soa + plan.opt
+        return ending
+
+    def _make_positive(self, plan: Plan, hit: Hit, sort: object) -> bytes:
+        code = entries.entry_code(hit, plan.kind, plan.server)
+        record = wire.answer(wire.A, plan.ttl, _CODE.pack(code))
+        ending = record + plan.opt
+        if len(plan.positive) < 64:
+            plan.positive[sort] = ending
+        return ending
+
+
+def _plain_opt(query: Query) -> bool:
+    if query.opt is None:
+        return query.records == 0
+    return query.records == 1 and query.opt.bare
+
+
+def _read_nibbles(packet: bytes) -> int | None:
+    """The address that 32 labels of one hexadecimal digit spell, last digit first."""
+    digits = packet[13:_V6_END:2]
+    if packet[12:_V6_END:2] != _V6_LENGTHS or not digits.isalnum():
+        return None
+    try:
+        return int.from_bytes(bytes.fromhex(digits[::-1].decode("ascii")), "big")
+    except ValueError:
+        return None

@@ -1,0 +1,93 @@
+"""What an import reads: entries, lines that cannot be used, and remarks.
+
+Every reader of this package takes chunks of bytes and gives `Entry`, `BadLine` and `Remark` values
+one at a time, in the order of the file, so that a file of any length needs bounded memory.  A
+reader never raises: whatever is wrong with the bytes comes out as a `BadLine`.  What becomes of the
+values (all or nothing, guards, two entries with one target) is decided by whoever imports; readers
+of formats that have a rule of their own for repeated targets state it in their module.
+"""
+
+from dataclasses import dataclass
+
+from mailmum.domain.errors import Refusal
+from mailmum.domain.listings import Action, Source
+from mailmum.domain.targets import Target
+from mailmum.domain.texts import shown
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One listing as a file describes it.
+
+    Attributes:
+        line: number of the line that it starts on, from 1.
+        action: block or allow.
+        target: whom it covers.
+        reason: public text.
+        note: private text.
+        code: own return code as a 32-bit integer, or None.
+        expires: Unix time in seconds from which it no longer holds, or None.
+        source: who made it, or None when the format does not say.
+        origin: name of the trigger or feed, may be empty.
+        enabled: whether it is in force at all.
+        scope: `account`, the name of a server, or empty when the format does not say.
+    """
+
+    line: int
+    action: Action
+    target: Target
+    reason: str = ""
+    note: str = ""
+    code: int | None = None
+    expires: int | None = None
+    source: Source | None = None
+    origin: str = ""
+    enabled: bool = True
+    scope: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BadLine:
+    """A line that gives no entry: its number, its text made fit to be shown, and why."""
+
+    line: int
+    text: str
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """Something the importing person should know although nothing is wrong."""
+
+    line: int
+    text: str
+    remark: str
+
+
+Item = Entry | BadLine | Remark
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """How to read a file.
+
+    Attributes:
+        action: what an entry means in a format that does not say.
+    """
+
+    action: Action = Action.BLOCK
+
+
+def opposite(action: Action) -> Action:
+    """The action of an exception."""
+    return Action.ALLOW if action is Action.BLOCK else Action.BLOCK
+
+
+def bad_line(line: int, text: str, problem: Refusal | str) -> BadLine:
+    """A bad line, its text escaped and cut."""
+    return BadLine(line, shown(text), str(problem))
+
+
+def remark(line: int, text: str, words: str) -> Remark:
+    """A remark, its text escaped and cut."""
+    return Remark(line, shown(text), words)

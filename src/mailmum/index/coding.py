@@ -1,0 +1,118 @@
+"""The parts that snapshots are made of: numbers, texts and columns as bytes, and back.
+
+The reader holds every length against the bytes that are there before it makes anything of them, so
+no input makes it use more memory than a small multiple of its own size.
+"""
+
+from array import array
+from collections.abc import Iterator, Sequence
+from struct import Struct
+
+_NUMBER = Struct("=q")
+_SIZE = Struct("=Q")
+_LONGEST_NAME = 253
+
+
+class SnapshotDamaged(Exception):
+    """The bytes are no snapshot, or not a whole one; the text says why."""
+
+
+def number(value: int) -> bytes:
+    """A signed number."""
+    return _NUMBER.pack(value)
+
+
+def optional(value: int | None) -> bytes:
+    """A number or None."""
+    return b"\0" if value is None else b"\1" + _NUMBER.pack(value)
+
+
+def text(value: str) -> bytes:
+    """A text."""
+    encoded = value.encode()
+    return _SIZE.pack(len(encoded)) + encoded
+
+
+def names(values: Sequence[str]) -> bytes:
+    """Many names, which contain no line break."""
+    return _SIZE.pack(len(values)) + text("\n".join(values))
+
+
+def column(values: "array[int]") -> Iterator[bytes]:
+    """A column of numbers."""
+    yield values.typecode.encode() + _SIZE.pack(len(values))
+    yield values.tobytes()
+
+
+class Reader:
+    """Reads what the functions above wrote.
+
+    Every method raises `SnapshotDamaged` when the bytes end too early or mean nothing.
+    """
+
+    def __init__(self, data: memoryview) -> None:
+        self._data = data
+        self._at = 0
+
+    @property
+    def left(self) -> int:
+        """Bytes not read yet."""
+        return len(self._data) - self._at
+
+    def take(self, size: int) -> memoryview:
+        """So many bytes."""
+        if size > self.left:
+            raise SnapshotDamaged(f"it ends {size - self.left} bytes early")
+        start, self._at = self._at, self._at + size
+        return self._data[start : self._at]
+
+    def number(self) -> int:
+        """A signed number."""
+        value: int = _NUMBER.unpack(self.take(8))[0]
+        return value
+
+    def optional(self) -> int | None:
+        """A number or None."""
+        present = self.take(1)[0]
+        if present > 1:
+            raise SnapshotDamaged("a number is neither there nor missing")
+        return self.number() if present else None
+
+    def text(self) -> str:
+        """A text."""
+        encoded = bytes(self.take(self._size()))
+        try:
+            return encoded.decode()
+        except UnicodeDecodeError:
+            raise SnapshotDamaged("a text is not UTF-8") from None
+
+    def count(self, least: int) -> int:
+        """How many things follow that take at least so many bytes each."""
+        count = self.number()
+        if not 0 <= count * least <= self.left:
+            raise SnapshotDamaged(f"{count} things cannot follow in {self.left} bytes")
+        return count
+
+    def names(self) -> list[str]:
+        """Many names."""
+        count = self._size()
+        joined = self.text()
+        values = joined.split("\n") if count else []
+        if len(values) != count or (joined and not count):
+            raise SnapshotDamaged(f"{len(values)} names stand where {count} are announced")
+        if not all(0 < len(name) <= _LONGEST_NAME for name in values):
+            raise SnapshotDamaged("a name is empty or too long")
+        return values
+
+    def column(self, codes: str) -> "array[int]":
+        """A column of numbers, of one of these type codes."""
+        code = chr(self.take(1)[0])
+        if code not in codes:
+            raise SnapshotDamaged(f"a column has the type {code!r}, which is none of {codes}")
+        values: array[int] = array(code)
+        values.frombytes(self.take(self._size() * values.itemsize))
+        return values
+
+    def _size(self) -> int:
+        size: int = _SIZE.unpack(self.take(8))[0]
+        return size

@@ -1,0 +1,1 @@
+"""What MailMum knows of Postfix: configuration text and merging, no processes."""

@@ -1,0 +1,62 @@
+"""Values as the API gives them."""
+
+from typing import Any
+
+BASE = "mailmum.internal"
+KEY = "kx0h2m5n8q3r6t9w"
+
+
+def listing(target: str = "203.0.113.7", **more: Any) -> dict[str, Any]:
+    """A listing."""
+    return {
+        "id": 12,
+        "action": "block",
+        "target": target,
+        "kind": "address",
+        "scope": "account",
+        "source": "person",
+        "origin": "",
+        "reason": "",
+        "note": "",
+        "code": None,
+        "expires": None,
+        "enabled": True,
+        "created": "2026-11-22T10:00:00Z",
+        "created_by": "owner@example.net",
+        "changed": "2026-11-22T10:00:00Z",
+    } | more
+
+
+def zones(key: str = KEY) -> dict[str, str]:
+    """The zones under a key."""
+    return {name: f"{key}.{name}.{BASE}" for name in ("bl", "wl", "dbl", "dwl")}
+
+
+def server(name: str = "mx1", **more: Any) -> dict[str, Any]:
+    """A server."""
+    key = more.get("key", KEY)
+    return {
+        "name": name,
+        "key": key,
+        "zones": zones(key),
+        "ref": "r0000000000",
+        "addresses": ["192.0.2.25"],
+        "ttl": 60,
+        "created": "2026-11-22T10:00:00Z",
+        "last_query": None,
+        "old_keys": [],
+    } | more
+
+
+def me(**more: Any) -> dict[str, Any]:
+    """Who the token speaks for."""
+    return {
+        "account": {"id": 1, "name": "main"},
+        "person": "owner@example.net",
+        "role": "owner",
+        "token": {"name": "command line", "scopes": ["read", "write"], "expires": None},
+        "version": "0.1.0",
+        "zone": BASE,
+        "dns": ["127.0.0.1:5300"],
+        "public_url": "http://127.0.0.1:8053",
+    } | more

@@ -1,0 +1,1 @@
+"""The daemons, with real processes and sockets on loopback."""

@@ -1,0 +1,392 @@
+"""The supervisor with real processes: starts, deaths, stops, and nothing left behind."""
+
+import json
+import os
+import re
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.process import Child, Ready, running
+
+PROGRAM = Path(__file__).parent / "supervised.py"
+
+# What a part's program may use: it says ready, and writes its process number to a file.
+PRELUDE = """
+import os, signal, sys, time
+from pathlib import Path
+def ready():
+    from mailmum.daemons.supervisor_ready import tell_ready
+    assert tell_ready()
+def note(path):
+    with open(path, "a") as file:
+        file.write(f"{os.getpid()}\\n")
+def wait():
+    while True:
+        time.sleep(60)
+"""
+QUICK = {"first_delay": 0.05, "longest_delay": 0.2, "patience": 1.0}
+
+
+def described(name: str, code: str, **more: Any) -> dict[str, Any]:
+    """A part whose program is the prelude and `code`."""
+    return {"name": name, "code": PRELUDE + code, **more}
+
+
+def supervised(
+    *parts: dict[str, Any], ready: Ready | None = "^ready$", **timings: float
+) -> AbstractContextManager[Child]:
+    """A running supervisor of the parts."""
+    wanted = json.dumps({"parts": parts, "timings": QUICK | timings})
+    return running([sys.executable, PROGRAM, wanted], ready, env=dict(os.environ), timeout=20)
+
+
+def logged(child: Child, event: str) -> list[dict[str, Any]]:
+    """The log entries with that event."""
+    lines = [line for line in child.output.splitlines() if line.startswith("{")]
+    return [entry for line in lines if (entry := json.loads(line))["event"] == event]
+
+
+def alive(pid: int) -> bool:
+    """Whether the process runs; one that is dead and merely not reaped does not."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return stat.rpartition(") ")[2][0] not in "ZX"
+
+
+def eventually(truth: Callable[[], bool], timeout: float = 10.0) -> None:
+    """Wait until it is true."""
+    deadline = time.monotonic() + timeout
+    while not truth():
+        assert time.monotonic() < deadline, truth
+        time.sleep(0.02)
+
+
+def pids(path: Path) -> list[int]:
+    """The process numbers noted so far."""
+    return [int(line) for line in path.read_text().split()] if path.exists() else []
+
+
+@pytest.fixture
+def noted(tmp_path: Path) -> Iterator[Path]:
+    """A file for process numbers; those still alive at the end are a failure, and are ended."""
+    path = tmp_path / "pids"
+    yield path
+    left = [pid for pid in pids(path) if alive(pid)]
+    for pid in left:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    assert not left, f"processes were left behind: {left}"
+
+
+def test_parts_start_become_ready_and_stop_cleanly(noted: Path) -> None:
+    """One `ready` when all answer; SIGTERM lets each part finish its work; exit status 0."""
+    code = f"""
+note({str(noted)!r})
+def stop(*_):
+    print("finished my work", flush=True)
+    sys.exit(0)
+signal.signal(signal.SIGTERM, stop)
+ready()
+wait()
+"""
+    with supervised(described("web", code), described("dns", code)) as child:
+        assert child.output.count("ready\n") == 1
+        assert child.stop() == 0
+        assert child.output.count("finished my work\n") == 2
+        assert child.output.endswith("done\n")
+        assert [entry["reason"] for entry in logged(child, "stopping")] == ["SIGTERM"]
+        assert {entry["part"] for entry in logged(child, "part stopped")} == {"web", "dns"}
+
+
+def test_ready_waits_for_the_last_part(tmp_path: Path, noted: Path) -> None:
+    """A part that has started but does not answer keeps `ready` back."""
+    probe = tmp_path / "answers"
+    code = f"note({str(noted)!r}); ready(); wait()"
+    slow = described("slow", f"note({str(noted)!r}); wait()", probe=str(probe))
+    with supervised(described("web", code), slow, ready="part answers", reminder=0.2) as child:
+        child.wait_for('"event": "part does not answer yet"')
+        assert "ready\n" not in child.output
+        probe.touch()
+        child.wait_for("^ready$")
+        assert {entry["part"] for entry in logged(child, "part does not answer yet")} == {"slow"}
+
+
+def test_a_killed_part_starts_again_and_the_log_says_why(noted: Path) -> None:
+    """The log names the signal, the last line and the pause; the part answers again."""
+    code = f"note({str(noted)!r}); print('loaded 3 listings', flush=True); ready(); wait()"
+    with supervised(described("dns", code)) as child:
+        os.kill(pids(noted)[0], signal.SIGKILL)
+        eventually(lambda: len(logged(child, "part answers")) == 2)
+        [entry] = logged(child, "part ended, starting it again")
+        assert entry["part"] == "dns"
+        assert entry["reason"] == "killed by SIGKILL"
+        assert entry["last_line"] == "loaded 3 listings"
+        assert entry["restart_in"] == 0.05
+        assert entry["level"] == "warning"
+        assert len(set(pids(noted))) == 2
+        assert child.output.count("ready\n") == 1
+
+
+def test_an_exit_status_is_named_too(noted: Path) -> None:
+    """A part that ends by itself, even with status 0, is started again."""
+    code = f"note({str(noted)!r}); ready(); time.sleep(0.1); sys.exit(0)"
+    with supervised(described("dns", code)) as child:
+        eventually(lambda: len(logged(child, "part ended, starting it again")) >= 3)
+        entries = logged(child, "part ended, starting it again")
+        assert {entry["reason"] for entry in entries} == {"exit status 0"}
+        assert [entry["restart_in"] for entry in entries[:3]] == [0.05, 0.1, 0.2]
+
+
+def test_a_part_that_refuses_to_start_ends_the_whole_with_its_message(noted: Path) -> None:
+    """Exit 1, and the message is that part's: cause and fix; the others are stopped."""
+    web = described("web", f"note({str(noted)!r}); ready(); wait()")
+    message = "mailmum: 127.0.0.1:53: permission denied; choose a port above 1023"
+    dns = described(
+        "dns", f"note({str(noted)!r}); print({message!r}, file=sys.stderr); sys.exit(1)"
+    )
+    with supervised(web, dns, ready=None) as child:
+        assert child.process.wait(20) == 1
+        last = child.output.splitlines()[-1]
+        assert last == (
+            "mailmum: dns does not start: 127.0.0.1:53: permission denied; choose a port above 1023"
+        )
+        assert "ready\n" not in child.output
+    assert len(pids(noted)) == 4
+
+
+def test_a_silent_refusal_still_says_what_happened() -> None:
+    """Without any output the message has the exit status."""
+    with supervised(described("dns", "sys.exit(3)"), ready=None) as child:
+        assert child.process.wait(20) == 1
+        last = child.output.splitlines()[-1]
+        assert last == "mailmum: dns does not start: exit status 3 on each of 3 starts"
+
+
+def test_a_program_that_is_not_there_is_named() -> None:
+    """A command that cannot be run is a refusal like any other."""
+    part = {"name": "dns", "argv": ["/nonexistent/mailmum", "dns"]}
+    with supervised(part, ready=None) as child:
+        assert child.process.wait(20) == 1
+        assert child.output.splitlines()[-1] == (
+            "mailmum: dns does not start: cannot run /nonexistent/mailmum: "
+            "No such file or directory"
+        )
+
+
+def test_a_port_that_another_program_answers_on_is_not_ready(noted: Path) -> None:
+    """Readiness comes from the part: the other program's answer does not count."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        code = f"""
+import socket
+note({str(noted)!r})
+try:
+    socket.create_server(("127.0.0.1", {port}), reuse_port=False)
+except OSError:
+    sys.exit("mailmum: 127.0.0.1:{port} is in use; choose another with --web")
+ready()
+"""
+        with supervised(described("web", code), ready=None) as child:
+            assert child.process.wait(20) == 1
+            assert "ready\n" not in child.output
+            assert child.output.endswith(f"{port} is in use; choose another with --web\n")
+
+
+def test_a_stubborn_part_is_killed_after_the_patience(noted: Path) -> None:
+    """SIGTERM ignored: SIGKILL follows, workers included, and the exit status is still 0."""
+    code = f"""
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+os.fork()
+note({str(noted)!r})
+ready()
+wait()
+"""
+    with supervised(described("dns", code)) as child:
+        eventually(lambda: len(pids(noted)) == 2)
+        began = time.monotonic()
+        assert child.stop() == 0
+        assert 0.9 < time.monotonic() - began < 5
+        assert [entry["part"] for entry in logged(child, "part does not stop, killing it")] == [
+            "dns"
+        ]
+
+
+def test_a_second_interrupt_ends_at_once(noted: Path) -> None:
+    """Ctrl-C twice does not wait for a stubborn part; a second SIGTERM does."""
+    code = f"signal.signal(signal.SIGTERM, signal.SIG_IGN); note({str(noted)!r}); ready(); wait()"
+    with supervised(described("dns", code), patience=60.0) as child:
+        child.process.send_signal(signal.SIGINT)
+        child.wait_for('"event": "stopping"')
+        child.process.send_signal(signal.SIGTERM)
+        eventually(lambda: len(logged(child, "stopping")) == 2)
+        time.sleep(0.3)
+        assert child.process.poll() is None
+        child.process.send_signal(signal.SIGINT)
+        assert child.process.wait(10) == 0
+
+
+def test_workers_of_a_killed_part_do_not_live_on(noted: Path) -> None:
+    """A worker that outlived its part would keep the port: it goes before the new start."""
+    code = f"""
+if not Path({str(noted)!r}).exists():
+    os.fork()
+note({str(noted)!r})
+ready()
+wait()
+"""
+    with supervised(described("dns", code)) as child:
+        eventually(lambda: len(pids(noted)) == 2)
+        leader, worker = sorted(pids(noted))
+        os.kill(leader, signal.SIGKILL)
+        eventually(lambda: len(pids(noted)) == 3)
+        assert not alive(worker)
+        assert child.process.poll() is None
+
+
+@pytest.mark.parametrize("stubborn", [False, True])
+def test_a_killed_supervisor_leaves_no_orphans(noted: Path, *, stubborn: bool) -> None:
+    """After kill -9 parts and their workers end, by SIGTERM if they listen to it."""
+    ignore = "signal.signal(signal.SIGTERM, signal.SIG_IGN)" if stubborn else ""
+    code = f"""
+{ignore}
+os.fork()
+note({str(noted)!r})
+ready()
+wait()
+"""
+    with supervised(described("web", code), described("dns", code), patience=0.5) as child:
+        eventually(lambda: len(pids(noted)) == 4)
+        guard = guard_of(child)
+        assert guard is not None
+        child.process.kill()
+        child.process.wait()
+        eventually(lambda: not any(alive(pid) for pid in pids(noted)))
+        eventually(lambda: not alive(guard))
+
+
+def test_whenever_the_supervisor_is_killed_nothing_is_left(tmp_path: Path) -> None:
+    """Also in the moment between the birth of a child and its first instruction."""
+    mark = str(tmp_path)
+    parts = [described(f"part{number}", f"{mark!r}; ready(); wait()") for number in range(4)]
+    for step in range(12):
+        with supervised(*parts, ready=lambda: bool(bearing(mark)), patience=0.5) as child:
+            time.sleep(0.12 + step * 0.008)
+            child.process.kill()
+            child.process.wait()
+            eventually(lambda: not bearing(mark))
+
+
+def bearing(mark: str) -> list[int]:
+    """The living processes that have the mark in their command line."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if mark.encode() in (folder / "cmdline").read_bytes() and alive(int(folder.name)):
+                found.append(int(folder.name))
+    return found
+
+
+def guard_of(child: Child) -> int | None:
+    """The guard process of this supervisor, if one runs."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            words = (folder / "cmdline").read_bytes().split(b"\0")
+            parent = (folder / "stat").read_text().rpartition(") ")[2].split()[1]
+            if any(w.endswith(b"supervisor_guard.py") for w in words) and parent == str(child.pid):
+                return int(folder.name)
+    return None
+
+
+def test_a_killed_guard_is_replaced(noted: Path) -> None:
+    """The new guard knows the parts that already run, and the one after a normal end goes too."""
+    code = f"note({str(noted)!r}); ready(); wait()"
+    with supervised(described("dns", code)) as child:
+        first = guard_of(child)
+        assert first is not None
+        os.kill(first, signal.SIGKILL)
+        eventually(lambda: guard_of(child) not in (None, first))
+        second = guard_of(child)
+        assert second is not None
+        child.wait_for("the guard process had ended")
+        child.process.kill()
+        child.process.wait()
+        eventually(lambda: not alive(pids(noted)[0]))
+        eventually(lambda: not alive(second))
+
+
+def test_the_guard_ignores_polite_signals(noted: Path) -> None:
+    """A service manager that signals every process must not take the guard first."""
+    code = f"note({str(noted)!r}); ready(); wait()"
+    with supervised(described("dns", code)) as child:
+        guard = guard_of(child)
+        assert guard is not None
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            os.kill(guard, number)
+        time.sleep(0.2)
+        assert alive(guard)
+        assert child.stop() == 0
+        eventually(lambda: not alive(guard))
+
+
+def test_a_hangup_stops_unless_it_is_ignored(noted: Path) -> None:
+    """Closing the terminal ends it; under nohup it goes on."""
+    code = f"note({str(noted)!r}); ready(); wait()"
+    with supervised(described("dns", code)) as child:
+        assert child.stop(signal.SIGHUP) == 0
+    former = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with supervised(described("dns", code)) as child:
+            child.process.send_signal(signal.SIGHUP)
+            time.sleep(0.3)
+            assert child.process.poll() is None
+            assert child.stop() == 0
+    finally:
+        signal.signal(signal.SIGHUP, former)
+
+
+def test_lines_of_parts_are_passed_on_whole(noted: Path) -> None:
+    """Two parts that write at the same time never mix within a line."""
+    code = f"""
+note({str(noted)!r})
+for number in range(300):
+    for piece in ("NAME", " says ", str(number), " " + "x" * 50, "\\n"):
+        sys.stderr.write(piece)
+        sys.stderr.flush()
+ready()
+wait()
+"""
+    parts = [described(name, code.replace("NAME", name)) for name in ("web", "dns")]
+    numbers = [str(number) for number in range(300)]
+    with supervised(*parts) as child:
+        eventually(lambda: said(child, "web") == numbers)
+        eventually(lambda: said(child, "dns") == numbers)
+
+
+def said(child: Child, name: str) -> list[str]:
+    """The numbers in that part's unbroken lines."""
+    return re.findall(rf"^{name} says (\d+) x{{50}}$", child.output, re.MULTILINE)
+
+
+def test_a_part_that_closes_its_output_costs_no_cycles(noted: Path) -> None:
+    """A daemon may close its standard descriptors; the supervisor must not spin on that."""
+    code = f"note({str(noted)!r}); os.close(1); os.close(2); ready(); wait()"
+    with supervised(described("dns", code)) as child:
+        before = cpu_time(child.pid)
+        time.sleep(0.5)
+        assert cpu_time(child.pid) - before < 0.2
+
+
+def cpu_time(pid: int) -> float:
+    """Seconds of processor time the process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -1,0 +1,445 @@
+"""What the zones answer: the standards' fixed points, and everything against the naive reading."""
+
+import dns.message
+import dns.rcode
+import dns.rdatatype
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mailmum.domain.listings import Action, Source
+from tests.dns import strategies
+from tests.dns.world import (
+    BASE,
+    CONFIG,
+    ENDING_KEY,
+    KEY,
+    KEYS,
+    NOW,
+    OLD_KEY,
+    OTHER_KEY,
+    PAUSED_KEY,
+    World,
+    ask,
+    expect,
+    make_engine,
+    reverse,
+    zone_of,
+)
+
+MAPPED_TEST = "2.0.0.0.0.0.f.7.f.f.f.f" + ".0" * 20
+MAPPED_NEVER = "1.0.0.0.0.0.f.7.f.f.f.f" + ".0" * 20
+
+
+def shape(response: dns.message.Message) -> tuple[str, list[str], list[str]]:
+    """Return code, answers, and owners of the SOA records in the authority section."""
+    answers = [str(item) for rrset in response.answer for item in rrset]
+    soas = [str(rrset.name).lower() for rrset in response.authority]
+    assert all(rrset.rdtype == dns.rdatatype.SOA for rrset in response.authority)
+    return dns.rcode.to_text(response.rcode()), answers, soas
+
+
+def a_record(response: dns.message.Message) -> str | None:
+    """The one address of a response."""
+    _, answers, _ = shape(response)
+    assert len(answers) < 2
+    return answers[0] if answers else None
+
+
+@settings(max_examples=400)
+@given(
+    strategies.worlds(),
+    st.lists(
+        st.tuples(
+            st.sampled_from(list(KEYS)),
+            st.sampled_from(["bl", "wl"]),
+            strategies.spellings(),
+        ),
+        max_size=8,
+    ),
+    strategies.times,
+)
+def test_addresses_against_the_naive_reading(
+    world: World, questions: list[tuple[str, str, list[str]]], now: float
+) -> None:
+    """Whatever is listed and asked, return code and address are those of the naive reading."""
+    engine = make_engine(world)
+    for key, kind, labels in questions:
+        response = ask(engine, ".".join([*labels, zone_of(kind, key)]), now=now)
+        expected = expect(world, KEYS[key], kind, labels, now)
+        assert dns.rcode.to_text(response.rcode()) == expected.rcode, (labels, kind)
+        assert a_record(response) == expected.address, (labels, kind)
+
+
+@settings(max_examples=400)
+@given(
+    strategies.worlds(),
+    st.lists(
+        st.tuples(st.sampled_from(list(KEYS)), st.sampled_from(["dbl", "dwl"]), strategies.names),
+        max_size=8,
+    ),
+    strategies.times,
+)
+def test_names_against_the_naive_reading(
+    world: World, questions: list[tuple[str, str, str]], now: float
+) -> None:
+    """The same for host names."""
+    engine = make_engine(world)
+    for key, kind, name in questions:
+        response = ask(engine, f"{name}.{zone_of(kind, key)}", now=now)
+        expected = expect(world, KEYS[key], kind, name.split("."), now)
+        assert dns.rcode.to_text(response.rcode()) == expected.rcode, (name, kind)
+        assert a_record(response) == expected.address, (name, kind)
+
+
+@settings(max_examples=300)
+@given(
+    strategies.worlds(),
+    st.sampled_from(["bl", "wl", "dbl", "dwl"]),
+    strategies.spellings(),
+    strategies.names,
+    st.sampled_from(["A", "TXT", "AAAA"]),
+)
+def test_nothing_is_listed_below_a_name_that_does_not_exist(
+    world: World, kind: str, spelt: list[str], name: str, type_: str
+) -> None:
+    """RFC 8020: where NXDOMAIN is answered for a name, no name below it has a record."""
+    engine = make_engine(world)
+    labels = spelt if kind in ("bl", "wl") else name.split(".")
+    if ask(engine, ".".join([*labels, zone_of(kind)]), type_).answer:
+        for cut in range(1, len(labels)):
+            above = ask(engine, ".".join([*labels[cut:], zone_of(kind)]), type_)
+            assert above.rcode() == dns.rcode.NOERROR
+
+
+@pytest.mark.parametrize("kind", ["bl", "wl"])
+@pytest.mark.parametrize("entry", ["2.0.0.127", MAPPED_TEST])
+@pytest.mark.parametrize("key", [KEY, PAUSED_KEY])
+def test_addresses_that_are_always_listed(key: str, entry: str, kind: str) -> None:
+    """RFC 5782 section 5, for a server that is paused too."""
+    engine = make_engine(World())
+    name = f"{entry}.{zone_of(kind, key)}"
+    assert a_record(ask(engine, name)) == "127.0.0.2"
+    assert "test entry" in shape(ask(engine, name, "TXT"))[1][0]
+
+
+@pytest.mark.parametrize("kind", ["bl", "wl"])
+@pytest.mark.parametrize("entry", ["1.0.0.127", MAPPED_NEVER, "1." + ".".join("0" * 31)])
+def test_addresses_that_are_never_listed(entry: str, kind: str) -> None:
+    """RFC 5782 section 5 and RFC 6471 section 3.5, whatever is listed around them."""
+    world = World()
+    world.add("0.0.0.0/0", Action.BLOCK if kind == "bl" else Action.ALLOW)
+    world.add("::/0", Action.BLOCK if kind == "bl" else Action.ALLOW)
+    response = ask(make_engine(world), f"{entry}.{zone_of(kind)}")
+    assert response.rcode() == dns.rcode.NXDOMAIN
+
+
+@pytest.mark.parametrize("kind", ["dbl", "dwl"])
+def test_names_that_are_always_and_never_listed(kind: str) -> None:
+    """RFC 5782 section 5: TEST is, INVALID is not, even where that whole domain is listed."""
+    world = World()
+    engine = make_engine(world)
+    assert a_record(ask(engine, f"TEST.{zone_of(kind)}")) == "127.0.0.2"
+    assert ask(engine, f"INVALID.{zone_of(kind)}").rcode() == dns.rcode.NXDOMAIN
+    world.add(".invalid", Action.BLOCK if kind == "dbl" else Action.ALLOW)
+    engine = make_engine(world)
+    assert shape(ask(engine, f"INVALID.{zone_of(kind)}"))[:2] == ("NOERROR", [])
+    assert a_record(ask(engine, f"mail.INVALID.{zone_of(kind)}")) == "127.0.1.3"
+
+
+def test_return_codes() -> None:
+    """Each sort of listing has its code; a listing's own comes before the account's."""
+    world = World()
+    world.add("192.0.2.1")
+    world.add("198.51.100.0/24")
+    world.add("192.0.2.2", source=Source.TRIGGER)
+    world.add("192.0.2.3", source=Source.FEED)
+    world.add("mail.spam.example")
+    world.add(".bulk.example")
+    world.add("one.trigger.example", source=Source.TRIGGER)
+    world.add(".feed.example", source=Source.FEED)
+    world.add("192.0.2.4", code=0x7F000063)
+    engine = make_engine(world)
+    codes = {
+        "1.2.0.192": "127.0.0.2",
+        "7.100.51.198": "127.0.0.3",
+        "2.2.0.192": "127.0.0.4",
+        "3.2.0.192": "127.0.0.5",
+        "4.2.0.192": "127.0.0.99",
+    }
+    for labels, code in codes.items():
+        assert a_record(ask(engine, f"{labels}.{zone_of('bl')}")) == code
+        own = code if code == "127.0.0.99" else "127.0.0.9"
+        assert a_record(ask(engine, f"{labels}.{zone_of('bl', OTHER_KEY)}")) == own
+    names = {
+        "mail.spam.example": "127.0.1.2",
+        "x.bulk.example": "127.0.1.3",
+        "one.trigger.example": "127.0.1.4",
+        "feed.example": "127.0.1.5",
+    }
+    for name, code in names.items():
+        assert a_record(ask(engine, f"{name}.{zone_of('dbl')}")) == code
+
+
+def test_txt_tells_reason_and_link_in_utf8() -> None:
+    """The reason, then the page that explains it, with the server's public reference."""
+    world = World()
+    world.add("203.0.113.7", reason="Überfüllt mit Spam")
+    world.add("2001:db8::/32")
+    world.add(".spam.example", Action.ALLOW)
+    engine = make_engine(world)
+
+    def text(name: str) -> str:
+        (rrset,) = ask(engine, name, "TXT").answer
+        (item,) = rrset
+        return b"".join(item.strings).decode()
+
+    assert text(f"7.113.0.203.{zone_of('bl')}") == (
+        "Überfüllt mit Spam See https://mx.example.net/why/ref1ref1/203.0.113.7"
+    )
+    assert text(f"{reverse('2001:db8::1')}.{zone_of('bl')}") == (
+        "Blocked by the mail server's own policy "
+        "See https://mx.example.net/why/ref1ref1/2001:db8::1"
+    )
+    assert text(f"Mail.Spam.Example.{zone_of('dwl')}") == (
+        "Allowed by the mail server's own policy "
+        "See https://mx.example.net/why/ref1ref1/mail.spam.example"
+    )
+
+
+@given(st.text(min_size=1, max_size=300), st.sampled_from(["bl", "dbl"]))
+def test_txt_never_holds_the_key(reason: str, kind: str) -> None:
+    """Neither from the reason nor from the client's name."""
+    world = World()
+    for target in ("203.0.113.7", f".{KEY}"):
+        world.add(target, reason=f"{reason} {KEY.upper()} {OLD_KEY}")
+    labels = "7.113.0.203" if kind == "bl" else f"x.{KEY}"
+    response = ask(make_engine(world), f"{labels}.{zone_of(kind)}", "TXT")
+    (rrset,) = response.answer
+    text = b"".join(next(iter(rrset)).strings).decode().lower()
+    assert KEY not in text
+    assert OLD_KEY not in text
+
+
+def test_ttl_is_the_accounts_or_what_is_left() -> None:
+    """At most the server's TTL, at most what the listing has left, at least a second."""
+    world = World()
+    world.add("203.0.113.7", expires=int(NOW) + 90)
+    engine = make_engine(world)
+    name = f"7.113.0.203.{zone_of('bl')}"
+    for passed, ttl in ((0, 60), (30, 60), (31, 59), (45.5, 44), (89.9, 1)):
+        for type_ in ("A", "TXT"):
+            (rrset,) = ask(engine, name, type_, now=NOW + passed).answer
+            assert rrset.ttl == ttl, passed
+    assert not ask(engine, name, now=NOW + 90).answer
+
+
+def test_negative_answers_carry_the_soa_of_their_zone() -> None:
+    """RFC 2308: SOA in authority, TTL and MINIMUM the account's; serial is the position."""
+    engine = make_engine(World())
+    response = ask(engine, f"7.113.0.203.{zone_of('bl', OTHER_KEY)}")
+    (rrset,) = response.authority
+    (soa,) = rrset
+    assert response.rcode() == dns.rcode.NXDOMAIN
+    assert str(rrset.name) == f"{zone_of('bl', OTHER_KEY)}."
+    assert (rrset.ttl, soa.minimum, soa.serial) == (120, 120, 42)
+    assert str(soa.mname) == f"ns.{BASE}."
+    assert str(soa.rname) == "dns\\.admin.example.net."
+
+
+def test_a_negative_answer_ends_with_the_exception_that_caused_it() -> None:
+    """An allowed address in a blocked network: not listed for as long as the exception holds."""
+    world = World()
+    world.add("203.0.113.0/24")
+    world.add("203.0.113.7", Action.ALLOW, expires=int(NOW) + 10)
+    engine = make_engine(world)
+    name = f"7.113.0.203.{zone_of('bl')}"
+    (rrset,) = ask(engine, name).authority
+    assert rrset.ttl == 10
+    assert a_record(ask(engine, name, now=NOW + 10)) == "127.0.0.3"
+
+
+@pytest.mark.parametrize("zone", [BASE, zone_of("bl"), zone_of("dwl").upper()])
+def test_zone_apexes(zone: str) -> None:
+    """SOA and NS, one RRset for ANY, nothing else."""
+    engine = make_engine(World())
+    (soa,) = ask(engine, zone, "SOA").answer
+    (ns,) = ask(engine, zone, "NS").answer
+    (any_,) = ask(engine, zone, "ANY").answer
+    assert [rrset.rdtype for rrset in (soa, ns, any_)] == [6, 2, 6]
+    assert [str(item).lower() for item in ns] == [f"ns.{BASE}."]
+    for type_ in ("A", "AAAA", "TXT", "MX", "DNSKEY", "TYPE65280", "RRSIG", "CNAME"):
+        assert shape(ask(engine, zone, type_)) == ("NOERROR", [], [f"{zone.lower()}."])
+
+
+def test_ds_is_answered_by_the_parent() -> None:
+    """RFC 4035 section 3.1.4.1: BASE answers for a key's zone."""
+    engine = make_engine(World())
+    assert shape(ask(engine, zone_of("bl"), "DS")) == ("NOERROR", [], [f"{BASE}."])
+    assert shape(ask(engine, BASE, "DS")) == ("NOERROR", [], [f"{BASE}."])
+
+
+@pytest.mark.parametrize("kind", ["bl", "wl", "dbl", "dwl"])
+def test_list_names_are_empty_nonterminals(kind: str) -> None:
+    """LIST.BASE exists without records, since keys are below it."""
+    engine = make_engine(World())
+    for type_ in ("A", "NS", "SOA", "ANY"):
+        assert shape(ask(engine, f"{kind}.{BASE}", type_)) == ("NOERROR", [], [f"{BASE}."])
+
+
+def test_unknown_and_revoked_keys_do_not_exist() -> None:
+    """NXDOMAIN from BASE, also below and at the zone; use of a revoked key is counted."""
+    engine = make_engine(World())
+    for key in ("n0suchkey0000000", OLD_KEY):
+        for labels in ("", "2.0.0.127.", "7.113.0.203."):
+            for type_ in ("A", "SOA", "TXT", "DS"):
+                response = ask(engine, f"{labels}{zone_of('bl', key)}", type_)
+                assert shape(response) == ("NXDOMAIN", [], [f"{BASE}."])
+    batch = engine.counters.take()
+    assert dict(batch.faults) == {"unknown-key": 12}
+    assert [(use.server, use.key, use.count) for use in batch.revoked] == [(1, OLD_KEY, 12)]
+    assert not batch.verdicts
+
+
+def test_a_key_is_good_until_it_is_revoked() -> None:
+    """To the second, on the way that is prepared for repeated queries too."""
+    engine = make_engine(World())
+    name = f"2.0.0.127.{zone_of('bl', OLD_KEY)}"
+    unlisted = f"7.113.0.203.{zone_of('bl', OLD_KEY)}"
+    for _ in range(3):
+        assert a_record(ask(engine, name, now=NOW - 5.001)) == "127.0.0.2"
+        assert shape(ask(engine, unlisted, now=NOW - 5.001))[2] == [f"{zone_of('bl', OLD_KEY)}."]
+    for question in (name, unlisted):
+        assert shape(ask(engine, question, now=NOW - 5)) == ("NXDOMAIN", [], [f"{BASE}."])
+
+
+def test_listed_names_have_other_types_empty() -> None:
+    """AAAA and all the rest: NOERROR without an answer; ANY: the A record alone."""
+    world = World()
+    world.add("203.0.113.7")
+    engine = make_engine(world)
+    name = f"7.113.0.203.{zone_of('bl')}"
+    for type_ in ("AAAA", "MX", "NS", "SOA", "CNAME", "TYPE65280", "DS"):
+        assert shape(ask(engine, name, type_)) == ("NOERROR", [], [f"{zone_of('bl')}."])
+    assert shape(ask(engine, name, "ANY"))[1] == ["127.0.0.2"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "rcode"),
+    [
+        ("203", "NOERROR"),
+        ("0.203", "NOERROR"),
+        ("113.0.203", "NOERROR"),
+        ("f", "NOERROR"),
+        ("a.b.c", "NOERROR"),
+        ("8.b.d.0.1.0.0.2", "NOERROR"),
+        (".".join("0" * 31), "NOERROR"),
+        (".".join("1" * 33), "NXDOMAIN"),
+        ("256", "NXDOMAIN"),
+        ("00", "NXDOMAIN"),
+        ("12.f", "NXDOMAIN"),
+        ("x", "NXDOMAIN"),
+        ("8.113.0.203", "NXDOMAIN"),
+        ("1.7.113.0.203", "NXDOMAIN"),
+        ("07.113.0.203", "NXDOMAIN"),
+        ("8.b.d.0.1.0.0.x", "NXDOMAIN"),
+        ("1.0.0.2", "NOERROR"),
+        ("2.0.0.2", "NXDOMAIN"),
+    ],
+)
+def test_names_above_entries_exist(labels: str, rcode: str) -> None:
+    """RFC 4592 section 2.2.2: a name that an entry may lie below is not denied."""
+    world = World()
+    world.add("203.0.113.7")
+    world.add("2001:db8::/32")
+    response = ask(make_engine(world), f"{labels}.{zone_of('bl')}")
+    assert shape(response) == (rcode, [], [f"{zone_of('bl')}."])
+
+
+def test_a_host_excepted_from_a_domain_does_not_hide_what_is_below() -> None:
+    """mail.spam.example is allowed, so it is no entry, but x.mail.spam.example still is."""
+    world = World()
+    world.add(".spam.example")
+    world.add("mail.spam.example", Action.ALLOW)
+    engine = make_engine(world)
+    zone = zone_of("dbl")
+    assert shape(ask(engine, f"mail.spam.example.{zone}"))[:2] == ("NOERROR", [])
+    assert a_record(ask(engine, f"x.mail.spam.example.{zone}")) == "127.0.1.3"
+    world.add(".mail.spam.example", Action.ALLOW)
+    engine = make_engine(world)
+    assert ask(engine, f"mail.spam.example.{zone}").rcode() == dns.rcode.NXDOMAIN
+
+
+def test_odd_labels_are_covered_by_domains_only() -> None:
+    """A dot inside a label is not two labels; any bytes below a listed domain are covered."""
+    world = World()
+    world.add("mail.spam.example")
+    world.add(".bulk.example")
+    engine = make_engine(world)
+    zone = zone_of("dbl")
+    assert ask(engine, f"mail\\.spam.example.{zone}").rcode() == dns.rcode.NXDOMAIN
+    assert a_record(ask(engine, f"\\255\\000\\(.bulk.example.{zone}")) == "127.0.1.3"
+    (rrset,) = ask(engine, f"a\\032b\\.c.bulk.example.{zone}", "TXT").answer
+    assert "/why/ref1ref1/a%20b.c.bulk.example" in str(rrset[0])
+
+
+def test_name_servers_below_base_have_addresses() -> None:
+    """ns.BASE answers with the configured addresses."""
+    engine = make_engine(World())
+    assert shape(ask(engine, f"NS.{BASE}"))[1] == ["192.0.2.53"]
+    assert shape(ask(engine, f"ns.{BASE}", "AAAA"))[1] == ["2001:db8::53"]
+    assert shape(ask(engine, f"ns.{BASE}", "ANY"))[1] == ["192.0.2.53"]
+    assert shape(ask(engine, f"ns.{BASE}", "TXT")) == ("NOERROR", [], [f"{BASE}."])
+    assert ask(engine, f"x.ns.{BASE}").rcode() == dns.rcode.NXDOMAIN
+    assert ask(engine, f"other.{BASE}").rcode() == dns.rcode.NXDOMAIN
+
+
+def test_a_paused_server_lists_nothing() -> None:
+    """Its zone exists; nothing is listed in it."""
+    world = World()
+    world.add("203.0.113.7", account=2)
+    engine = make_engine(world)
+    name = f"7.113.0.203.{zone_of('bl', PAUSED_KEY)}"
+    assert shape(ask(engine, name)) == ("NXDOMAIN", [], [f"{zone_of('bl', PAUSED_KEY)}."])
+    assert ask(engine, zone_of("bl", PAUSED_KEY), "SOA").answer
+
+
+@pytest.mark.parametrize("name", ["example.net", ".", "xrbl.example.net", "rbl.example.org", "net"])
+def test_outside_base_is_refused(name: str) -> None:
+    """REFUSED with "Not Authoritative"; no recursion, no referral."""
+    response = ask(make_engine(World()), name, use_edns=0)
+    assert shape(response) == ("REFUSED", [], [])
+    assert [option.code for option in response.options] == [20]
+
+
+@pytest.mark.parametrize("name", [BASE, f"7.113.0.203.{zone_of('bl')}", zone_of("bl"), f"x.{BASE}"])
+def test_without_an_index_the_server_fails(name: str) -> None:
+    """SERVFAIL with "Not Ready": neither a block nor a denial that resolvers would keep."""
+    engine = make_engine(World())
+    engine.index = None
+    response = ask(engine, name, use_edns=0)
+    assert shape(response) == ("SERVFAIL", [], [])
+    assert [option.code for option in response.options] == [14]
+    assert ask(engine, "example.net").rcode() == dns.rcode.REFUSED
+
+
+def test_without_a_public_url_there_is_no_link() -> None:
+    """The TXT is the reason alone."""
+    world = World()
+    world.add("203.0.113.7", reason="Sent spam")
+    config = type(CONFIG)(BASE)
+    (rrset,) = ask(make_engine(world, config), f"7.113.0.203.{zone_of('bl')}", "TXT").answer
+    assert str(rrset[0]) == '"Sent spam"'
+
+
+def test_an_account_ends_to_the_second() -> None:
+    """TTLs run down to its end; from then on nothing is listed but the test entry."""
+    world = World()
+    world.add("203.0.113.7")
+    engine = make_engine(world)
+    name = f"7.113.0.203.{zone_of('bl', ENDING_KEY)}"
+    for passed, ttl in ((0, 60), (19, 60), (20.5, 59), (50, 30), (79.5, 1)):
+        (rrset,) = ask(engine, name, now=NOW + passed).answer
+        assert rrset.ttl == ttl
+    assert ask(engine, name, now=NOW + 80).rcode() == dns.rcode.NXDOMAIN
+    assert a_record(ask(engine, f"2.0.0.127.{zone_of('bl', ENDING_KEY)}", now=NOW + 80))

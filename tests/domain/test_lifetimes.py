@@ -1,0 +1,74 @@
+"""Lifetimes as people write them."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailmum.domain.errors import BadInput
+from mailmum.domain.lifetimes import LONGEST, lifetime_text, parse_lifetime
+
+SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 24 * 3600, "w": 7 * 24 * 3600}
+
+
+@given(st.integers(1, LONGEST))
+def test_text_reads_back(seconds: int) -> None:
+    """To the second, for every lifetime that is allowed."""
+    assert parse_lifetime(lifetime_text(seconds)) == seconds
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 100), st.sampled_from(sorted(SECONDS))), min_size=1, max_size=6
+    )
+)
+def test_parts_add_up(parts: list[tuple[int, str]]) -> None:
+    """In any order, repeated or not; nothing at all is refused."""
+    text = "".join(f"{count}{unit}" for count, unit in parts)
+    total = sum(count * SECONDS[unit] for count, unit in parts)
+    if total:
+        assert parse_lifetime(text) == total
+    else:
+        with pytest.raises(BadInput, match="out of range"):
+            parse_lifetime(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("7d", 604800), ("1D12H", 129600), (" 90s ", 90), ("5200w", 3144960000)]
+)
+def test_examples(text: str, seconds: int) -> None:
+    """Any case, with space around."""
+    assert parse_lifetime(text) == seconds
+
+
+def test_shortest_text() -> None:
+    """Each unit once, the largest first."""
+    assert lifetime_text(129600) == "1d12h"
+    assert lifetime_text(604800) == "1w"
+    assert lifetime_text(61) == "1m1s"
+    assert lifetime_text(0) == "0s"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "7", "d", "7 d", "-1d", "1y", "1.5h", "\uff17d", "1d;", "1d" * 40]
+)
+def test_what_is_no_lifetime_is_refused(text: str) -> None:
+    """The message says how to write one."""
+    with pytest.raises(BadInput, match="is not a lifetime; write for example 7d, 12h or 1d12h"):
+        parse_lifetime(text)
+
+
+@pytest.mark.parametrize("text", ["0s", "0d0h", "36501d", "9999999999w"])
+def test_out_of_range(text: str) -> None:
+    """At least a second, at most a hundred years."""
+    with pytest.raises(BadInput, match="is out of range"):
+        parse_lifetime(text)
+
+
+@given(st.text(max_size=80))
+def test_any_text_is_a_lifetime_or_refused(text: str) -> None:
+    """Nothing else is raised."""
+    try:
+        seconds = parse_lifetime(text)
+    except BadInput:
+        return
+    assert 0 < seconds <= LONGEST

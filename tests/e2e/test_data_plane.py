@@ -1,0 +1,135 @@
+"""DNS and the database: changes arrive, and answers go on without it."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+from dns.exception import DNSException
+
+from tests.e2e.test_up import pid_of
+from tests.support.postgres import Cluster, postgres
+from tests.support.service import Service, fresh_database, make_service
+
+
+@contextmanager
+def losable(folder: Path, kind: str) -> Iterator[tuple[Service, ExitStack]]:
+    """A service whose database can be taken away: closing the stack does it."""
+    with ExitStack() as database:
+        made = make_service(folder, sqlite=True)
+        if kind == "postgresql":
+            cluster: Cluster = database.enter_context(postgres())
+            made.environment["MAILMUM_DATABASE"] = fresh_database(cluster.url())
+        else:
+            database.callback(_lose_files, made.data)
+        yield made, database
+
+
+def _lose_files(data: Path) -> None:
+    for path in data.glob("mailmum.sqlite3*"):
+        path.rename(path.with_name(f"lost-{path.name}"))
+
+
+def blocked(made: Service, name: str) -> bool:
+    """Whether the name has an A record."""
+    return made.lookup(name) == ["127.0.0.2"]
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_without_its_database_dns_goes_on(tmp_path: Path, kind: str) -> None:
+    """It answers on, also after a restart of the DNS part and of everything, from its snapshot."""
+    with losable(tmp_path, kind) as (made, database):
+        with made.up():
+            assert made.child is not None
+            name = f"7.113.0.203.{made.json('server', 'add', 'mx1')['zones']['bl']}"
+            made.run("block", "203.0.113.7")
+            made.eventually(lambda: blocked(made, name))
+            os.kill(pid_of(made.child.output, "dns"), signal.SIGTERM)
+            made.child.wait_for((made.data / "index.snapshot").exists)
+            made.eventually(lambda: _answers(made, name), 20)
+            database.close()
+            time.sleep(1.5)
+            assert blocked(made, name)
+            os.kill(pid_of(made.child.output, "dns"), signal.SIGKILL)
+            made.eventually(lambda: _answers(made, name), 20)
+        with made.up():
+            assert made.child is not None
+            assert blocked(made, name)
+            assert "database away" in made.child.output
+
+
+def _answers(made: Service, name: str) -> bool:
+    try:
+        return blocked(made, name)
+    except (OSError, DNSException):
+        return False  # it is being started again
+
+
+def test_a_damaged_snapshot_is_left_alone(tmp_path: Path) -> None:
+    """It is named in the log; the database gives what is needed."""
+    made = make_service(tmp_path)
+    with made.up():
+        name = f"7.113.0.203.{made.json('server', 'add', 'mx1')['zones']['bl']}"
+        made.run("block", "203.0.113.7")
+    path = made.data / "index.snapshot"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0x10
+    path.write_bytes(content)
+    with made.up():
+        assert made.child is not None
+        assert blocked(made, name)
+        made.child.wait_for(r"dns\.snapshot-damaged|snapshot-damaged")
+
+
+def test_an_end_takes_effect_to_the_second(tmp_path: Path) -> None:
+    """Listed for three seconds: there at once, gone when they are over; the TTL says it too."""
+    with make_service(tmp_path).up() as made:
+        name = f"7.113.0.203.{made.json('server', 'add', 'mx1')['zones']['bl']}"
+        made.run("block", "203.0.113.0/24", "--code", "127.0.0.9")
+        listed = made.json("block", "203.0.113.7", "--for", "3s")
+        ends = listed["listings"][0]["expires"]
+        made.eventually(lambda: blocked(made, name), 2)
+        (rrset,) = made.ask(name).answer
+        assert rrset.ttl <= 4
+        end = _seconds(ends)
+        while (now := time.time()) < end + 1.5:
+            answer = made.lookup(name)
+            # A query on its way over the boundary may fall on either side.
+            if time.time() < end:
+                assert answer == ["127.0.0.2"]
+            elif now >= end:
+                assert answer == ["127.0.0.9"]
+            time.sleep(0.05)
+
+
+def _seconds(text: str) -> float:
+    return time.mktime(time.strptime(text, "%Y-%m-%dT%H:%M:%SZ")) - time.timezone
+
+
+def test_several_workers_answer_alike(tmp_path: Path) -> None:
+    """Each follows the journal; after a moment none answers the old."""
+    with make_service(tmp_path, dns_workers="3").up() as made:
+        name = f"7.113.0.203.{made.json('server', 'add', 'mx1')['zones']['bl']}"
+        made.run("block", "203.0.113.7")
+        made.eventually(lambda: all(blocked(made, name) for _ in range(20)))
+        made.run("unlist", "203.0.113.7")
+        made.eventually(lambda: not any(blocked(made, name) for _ in range(20)))
+
+
+def test_rotated_keys(tmp_path: Path) -> None:
+    """The old one lives on as long as was said; a revoked one answers nothing, and is reported."""
+    with make_service(tmp_path).up() as made:
+        old = made.json("server", "add", "mx1")["zones"]["bl"]
+        made.run("block", "203.0.113.7")
+        new = made.json("server", "rotate-key", "mx1")["zones"]["bl"]
+        assert new != old
+        made.eventually(lambda: blocked(made, f"7.113.0.203.{new}"))
+        assert blocked(made, f"7.113.0.203.{old}")
+        made.run("server", "rotate-key", "mx1", "--keep", "0s")
+        made.eventually(lambda: not made.ask(f"7.113.0.203.{old}").answer)
+        made.eventually(lambda: not made.ask(f"7.113.0.203.{new}").answer)
+        made.ask(f"7.113.0.203.{new}")
+        made.eventually(lambda: "revoked key" in made.run("doctor", status=1).stdout, 15)

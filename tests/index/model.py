@@ -1,0 +1,128 @@
+"""The index's oracle: a plain list of listings, asked through `gather` and `decide`."""
+
+from dataclasses import dataclass, field
+
+from mailmum.domain.clients import AddressSubject, Subject
+from mailmum.domain.listings import Action, Listing
+from mailmum.domain.targets import Kind, NameTarget, NetworkTarget
+from mailmum.domain.verdicts import decide, gather
+from mailmum.index.index import Hit, Index
+from mailmum.index.records import Everything, KeyRecord, ServerRecord
+from tests.domain.worlds import SERVERS
+
+
+def key_of(server: int) -> str:
+    """The zone key of a server in these tests."""
+    return f"k{server:011}"
+
+
+def record_of(account: int, server: int) -> ServerRecord:
+    """An active server with one key."""
+    return ServerRecord(server, account, f"ref{server}", (KeyRecord(key_of(server)),))
+
+
+@dataclass
+class Model:
+    """What an index should know, kept in the plainest way."""
+
+    listings: dict[int, Listing] = field(default_factory=dict)
+    servers: dict[int, ServerRecord] = field(
+        default_factory=lambda: {server: record_of(account, server) for account, server in SERVERS}
+    )
+    position: int = 0
+
+    def everything(self) -> Everything:
+        """The whole state, for `Index.build`."""
+        return Everything(self.position, tuple(self.servers.values()), self.listings.values())
+
+    def covering(self, server: ServerRecord, subject: Subject, now: float) -> list[Listing]:
+        """The listings in force that cover a subject."""
+        return gather(self.listings.values(), subject, server.account, server.id, now)
+
+    def deciding(self, server: ServerRecord, subject: Subject, now: float) -> Listing | None:
+        """The listing that decides, None where nothing may be listed."""
+        if not server.active or (server.ends is not None and now >= server.ends):
+            return None
+        return decide(self.covering(server, subject, now)).because
+
+    def name_below(self, server: ServerRecord, name: str, action: Action, now: float) -> bool:
+        """Whether a listing in force is of a name below."""
+        return any(
+            isinstance(one.target, NameTarget) and one.target.name.endswith(f".{name}")
+            for one in self._in_force(server, action, now)
+        )
+
+    def address_below(
+        self, server: ServerRecord, target: NetworkTarget, action: Action, now: float
+    ) -> bool:
+        """Whether a listing in force overlaps a network."""
+        return any(
+            isinstance(one.target, NetworkTarget) and one.target.overlaps(target)
+            for one in self._in_force(server, action, now)
+        )
+
+    def _in_force(self, server: ServerRecord, action: Action, now: float) -> list[Listing]:
+        if not server.active or (server.ends is not None and now >= server.ends):
+            return []
+        return [
+            one
+            for one in self.listings.values()
+            if one.holds_for(server.account, server.id) and one.in_force(now)
+            if one.action is action
+        ]
+
+
+def as_hit(listing: Listing | None) -> Hit | None:
+    """The hit that the index should give for a listing that decides."""
+    if listing is None:
+        return None
+    return Hit(
+        id=listing.id,
+        action=listing.action,
+        source=listing.source,
+        single=listing.target.kind in (Kind.ADDRESS, Kind.HOST),
+        code=listing.code,
+        reason=listing.reason,
+        expires=listing.expires,
+        origin=listing.origin,
+        specificity=listing.target.specificity,
+    )
+
+
+def check(index: Index, model: Model, subject: Subject, now: float) -> None:
+    """Hold every answer about a subject, on every server, against the model."""
+    for server in model.servers.values():
+        found = index.key(server.keys[0].key.encode(), now)
+        assert found is not None
+        assert found.server.record == server
+        expected = model.deciding(server, subject, now)
+        if isinstance(subject, AddressSubject):
+            hit = index.find_address(found.server, subject.version, subject.address, now)
+        else:
+            hit = index.find_name(found.server, subject.name, now)
+        assert hit == as_hit(expected)
+        covering = index.covering(server.account, server.id, subject, now)
+        assert sorted(covering, key=repr) == sorted(model.covering(server, subject, now), key=repr)
+        check_below(index, model, server, subject, now)
+
+
+def check_below(
+    index: Index, model: Model, server: ServerRecord, subject: Subject, now: float
+) -> None:
+    """The answers about what lies below the subject's name or around its address."""
+    found = index.key(server.keys[0].key.encode(), now)
+    assert found is not None
+    for action in Action:
+        if not isinstance(subject, AddressSubject):
+            expected = model.name_below(server, subject.name, action, now)
+            assert index.name_below(found.server, subject.name, action, now) == expected
+            continue
+        bits = 32 if subject.version == 4 else 128
+        for open_bits in (0, 2, bits // 2, bits):
+            first = subject.address >> open_bits << open_bits
+            network = NetworkTarget(subject.version, first, bits - open_bits)
+            expected = model.address_below(server, network, action, now)
+            answer = index.address_below(
+                found.server, network.version, network.first, network.prefix, action, now
+            )
+            assert answer == expected
