@@ -2,6 +2,7 @@
 
 import random
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -73,25 +74,23 @@ def _something(world: World, chance: random.Random) -> None:
     numbers = list(Version.objects.filter(until=None).values_list("number", flat=True)) or [0]
     seqs = list(Record.objects.values_list("seq", flat=True))
     reason = str(chance.random())
-    action = chance.choice(
-        [
-            lambda: block(world.admin, *targets, server=server, reason=reason),
-            lambda: allow(world.admin, *targets, server=server),
-            lambda: unlist_targets(world.admin, targets, server=server),
-            lambda: remove_listings(world.admin, [chance.choice(numbers)]),
-            lambda: edit_listing(
-                world.admin,
-                chance.choice(numbers),
-                make_wish(KEEP, now=time.time(), reason=reason, enabled=chance.random() < 0.7),
-            ),
-            lambda: rotate_key(world.admin, "mx1", keep=chance.choice([0, 60])),
-            lambda: remove_server(world.admin, "mx1"),
-            lambda: add_server(world.admin, "mx1"),
-            lambda: _undo(world, chance.choice(seqs)),
-        ]
-    )
+    actions: list[Callable[[], object]] = [
+        lambda: block(world.admin, *targets, server=server, reason=reason),
+        lambda: allow(world.admin, *targets, server=server),
+        lambda: unlist_targets(world.admin, targets, server=server),
+        lambda: remove_listings(world.admin, [chance.choice(numbers)]),
+        lambda: edit_listing(
+            world.admin,
+            chance.choice(numbers),
+            make_wish(KEEP, now=time.time(), reason=reason, enabled=chance.random() < 0.7),
+        ),
+        lambda: rotate_key(world.admin, "mx1", keep=chance.choice([0, 60])),
+        lambda: remove_server(world.admin, "mx1"),
+        lambda: add_server(world.admin, "mx1"),
+        lambda: _undo(world, chance.choice(seqs)),
+    ]
     try:
-        action()
+        chance.choice(actions)()
     except Refusal:
         return  # not everything can be done at any time
 

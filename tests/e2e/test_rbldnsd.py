@@ -79,7 +79,8 @@ def _settled(made: Service, zones: dict[str, str], targets: list[str]) -> bool:
     address = targets[0].partition("/")[0]
     verdict = made.json("explain", address, "--server", "mx1")["verdict"]
     name = ".".join(reversed(address.split(".")))
-    return bool(made.lookup(f"{name}.{zones['bl']}")) == (verdict == "block")
+    listed = made.lookup(f"{name}.{zones['bl']}")
+    return bool(listed) == bool(verdict == "block")
 
 
 def _near(chance: random.Random, targets: list[str]) -> Subject:

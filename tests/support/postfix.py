@@ -187,6 +187,7 @@ def postfix(
             env={"PATH": _PATH},
         ) as child:
             yield Postfix(folder, port, screen_port, child)
+        _await_end(child.pid)
     finally:
         shutil.rmtree(folder)
 
@@ -222,6 +223,18 @@ def _write(
         master += _SCREEN.format(host=HOST, port=screen_port)
     (folder / "etc/master.cf").write_text(master)
     _age(folder / "etc")
+
+
+def _await_end(group: int) -> None:
+    # They have been killed; a folder in which one still writes cannot be removed.
+    deadline = time.monotonic() + _PATIENCE
+    while time.monotonic() < deadline:
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(_POLL)
+    raise RuntimeError(f"processes of Postfix {group} do not end")
 
 
 def _run(command: list[str]) -> str:

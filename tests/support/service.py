@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-import dns.message
-import dns.query
 import psycopg
+from dns import query as over
+from dns.message import Message, make_query
 from psycopg import sql
 
 from tests.support.ports import free_port
@@ -79,11 +79,10 @@ class Service:
         """Run a verb with --json, and read what it prints."""
         return json.loads(self.run(*words, "--json", given=given, status=status).stdout)
 
-    def ask(self, name: str, kind: str = "A", *, tcp: bool = False) -> dns.message.Message:
+    def ask(self, name: str, kind: str = "A", *, tcp: bool = False) -> Message:
         """Ask the service's own DNS."""
-        query = dns.message.make_query(name, kind)
-        ask = dns.query.tcp if tcp else dns.query.udp
-        return ask(query, self.dns[0], timeout=5, port=self.dns[1])
+        ask = over.tcp if tcp else over.udp
+        return ask(make_query(name, kind), self.dns[0], timeout=5, port=self.dns[1])
 
     def lookup(self, name: str, kind: str = "A") -> list[str]:
         """The records of an answer, as text."""
@@ -107,7 +106,7 @@ class Service:
     def up(self) -> Iterator["Service"]:
         """Run `mailmum up` for the length of a `with` block."""
         host, port = self.dns
-        command = [MAILMUM, "up", "--data", str(self.data), "--web", self.web]
+        command: list[str | Path] = [MAILMUM, "up", "--data", str(self.data), "--web", self.web]
         command += ["--dns", f"{host}:{port}", *self.options]
         with running(
             command, r"^ready", timeout=START_SECONDS, env=self.environment, cwd=self.data.parent

@@ -40,7 +40,7 @@ class BodyLimit:
         if announced.isdigit() and int(announced) > limit:
             await _refuse(receive, send, limit)
             return
-        started = False
+        taken, started = 0, False
 
         async def counted() -> Message:
             nonlocal taken
@@ -55,7 +55,6 @@ class BodyLimit:
             started = True
             await send(message)
 
-        taken = 0
         try:
             await self._application(scope, counted, noted)
         except _TooLarge:
