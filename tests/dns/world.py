@@ -72,10 +72,12 @@ class World:
         return Everything(self.position, self.servers, iter(self.listings))
 
 
-def make_engine(world: World, config: ZoneConfig = CONFIG, **options: Any) -> Engine:
-    """An engine that answers from an index of the world."""
+def make_engine(
+    world: World, config: ZoneConfig = CONFIG, *, index: Index | None = None, **options: Any
+) -> Engine:
+    """An engine that answers from an index of the world, or from this one."""
     return Engine(
-        Index.build(world.everything()),
+        Index.build(world.everything()) if index is None else index,
         Zone(config),
         counters=Counters(),
         cookie_secret=b"a secret",

@@ -172,12 +172,13 @@ def postfix(
     """
     _check_possible()
     folder = Path(tempfile.mkdtemp(prefix="mailmum-postfix-", dir="/var/tmp"))
+    group = 0
     try:
         port = free_port()
         screen_port = free_port() if postscreen else 0
         _write(folder, name_server, settings or {}, port, screen_port)
-        # What `postfix start` does: it makes the queue folders, then runs master. Run like this,
-        # master stays in the process group of the test, and nothing outlives that.
+        # As `postfix start-fg`, which gives master a session of its own; here it ends with the
+        # child. (Only a killed test run leaves it behind: its signal is lost on a change of user.)
         config = str(folder / "etc")
         daemons = _run(["postconf", "-c", config, "-h", "daemon_directory"]).strip()
         _run(["postfix", "-c", config, "check"])
@@ -186,9 +187,10 @@ def postfix(
             ready=lambda: "daemon started" in _read(folder / "mail.log"),
             env={"PATH": _PATH},
         ) as child:
+            group = child.pid
             yield Postfix(folder, port, screen_port, child)
-        _await_end(child.pid)
     finally:
+        _await_end(group)
         shutil.rmtree(folder)
 
 
@@ -226,6 +228,8 @@ def _write(
 
 
 def _await_end(group: int) -> None:
+    if not group:
+        return
     # They have been killed; a folder in which one still writes cannot be removed.
     deadline = time.monotonic() + _PATIENCE
     while time.monotonic() < deadline:

@@ -131,6 +131,7 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_SESSION_REMEMBER = True  # two weeks, without a box to tick at each sign-in
 MFA_TOTP_ISSUER = "MailMum"
+MFA_TOTP_TOLERANCE = 1  # periods of 30 s either way: clocks of telephones are not exact
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"

@@ -9,6 +9,8 @@ The engine has no clock, no socket and no thread.  Its index may be replaced or 
 packets by the thread that calls `handle`; no query ever sees half of a change.
 """
 
+from typing import Literal, Protocol
+
 from mailmum.dns import answers, wire
 from mailmum.dns.cookies import Cookies
 from mailmum.dns.counters import Counters
@@ -28,6 +30,12 @@ _CUT = 512
 """UDP payload without EDNS (RFC 1035 section 4.2.1)."""
 
 _BADCOOKIE = Reply(wire.BADCOOKIE, fault="badcookie")
+
+
+class Client(Protocol):
+    """The sender of a packet as sockets give it: its address at 0."""
+
+    def __getitem__(self, at: Literal[0], /) -> object: ...
 
 
 class Engine:
@@ -60,6 +68,7 @@ class Engine:
         self._require_cookies = require_cookies
         self._cookies = Cookies(cookie_secret)
         self._quick = Quick(zone, counters, self._max_udp)
+        self._quick_answer = self._quick.answer
 
     @property
     def index(self) -> Index | None:
@@ -79,20 +88,18 @@ class Engine:
         if changes.servers or changes.gone_servers:
             self._quick.clear()
 
-    def handle(
-        self, packet: bytes, client: tuple[object, ...] | None, now: float, tcp: bool
-    ) -> bytes | None:
+    def handle(self, packet: bytes, client: Client | None, now: float, tcp: bool) -> bytes | None:
         """The response to one packet, or None for silence.
 
         Args:
             packet: the message, without a length prefix.
-            client: its sender as sockets give it, the address first; for cookies.
+            client: its sender, for cookies.
             now: Unix time in seconds.
             tcp: whether it came over TCP.
         """
         index = self._index
         if index is not None:
-            quick = self._quick.answer(packet, index, now)
+            quick = self._quick_answer(packet, index, now)
             if quick is not None:
                 return quick
         parsed = wire.parse(packet)
@@ -111,9 +118,7 @@ class Engine:
         self._count(reply)
         return self._write(packet, parsed, reply, cookie, 0xFFFF if tcp else self._limit(parsed))
 
-    def _cookie(
-        self, opt: Opt | None, client: tuple[object, ...] | None, now: float
-    ) -> tuple[bytes, bool]:
+    def _cookie(self, opt: Opt | None, client: Client | None, now: float) -> tuple[bytes, bool]:
         """The cookie to send back, empty for none, and whether the client's was good."""
         if opt is None or opt.cookie is None:
             return b"", False

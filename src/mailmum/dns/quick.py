@@ -34,7 +34,11 @@ PLANS = 32_768
 TAIL_LIMIT = 220
 """Longest tail for which a plan is made, in bytes; answers then stay well below 512."""
 
-_OCTETS = {bytes((len(text),)) + text: value for text, value in reverse.OCTETS.items()}
+# Labels with their length byte, and what they are worth as the first to fourth octet of an address.
+_FOURTH = {bytes((len(text),)) + text: value for text, value in reverse.OCTETS.items()}
+_FIRST, _SECOND, _THIRD = (
+    {label: value << shift for label, value in _FOURTH.items()} for shift in (24, 16, 8)
+)
 _V4_FIRST, _V4_LAST = wire.HEADER + 8, wire.HEADER + 16
 _V6_END = wire.HEADER + 64
 _V6_LENGTHS = b"\x01" * 32
@@ -50,6 +54,7 @@ class Plan:
         position: of the index when the plan was made.
         until: when the plan can no longer be used.
         action: what this list lists.
+        word: the same as an index of `cell`.
         ttl: of answers, in seconds.
         cell: counts of this server and list.
         size: bytes of the tail that belong to the question.
@@ -74,6 +79,7 @@ class Plan:
         "ttl",
         "unlisted",
         "until",
+        "word",
     )
 
     server: ServerEntry
@@ -89,6 +95,7 @@ class Plan:
         self.key = key
         self.kind = kind
         self.action = kind.action
+        self.word = counters.BLOCK if kind.action is Action.BLOCK else counters.ALLOW
         self.size = size
         self.listed, self.unlisted, self.opt = heads
         self.negative: dict[int, bytes] = {}
@@ -141,7 +148,6 @@ class Quick:
         table = self._tables.get(packet[2:12])
         if table is None:
             return None
-        at = address = 0
         version = 4
         try:
             # Slices beyond the end are short or empty, and then no key; an index raises.
@@ -150,46 +156,37 @@ class Quick:
             d = c + 1 + packet[c]
             at = d + 1 + packet[d]
             address = (
-                _OCTETS[packet[12:b]]
-                | _OCTETS[packet[b:c]] << 8
-                | _OCTETS[packet[c:d]] << 16
-                | _OCTETS[packet[d:at]] << 24
+                _FOURTH[packet[12:b]]
+                | _THIRD[packet[b:c]]
+                | _SECOND[packet[c:d]]
+                | _FIRST[packet[d:at]]
             )
-            plan = table.get(packet[at:]) or table.get(packet[at:].lower())
+            plan = table[packet[at:]]
         except (KeyError, IndexError):
-            plan = None
-        if plan is None:
-            at, version = _V6_END, 6
-            plan = table.get(packet[at:]) or table.get(packet[at:].lower())
-            value = None if plan is None else _read_nibbles(packet)
-            if plan is None or value is None or value >> 32 == 0xFFFF:
+            found = _find_other(table, packet)
+            if found is None:
                 return None
-            address = value
-        elif address >> 24 == 127 or at == _V4_FIRST:
-            # The test entry, and octets that may be nibbles of an IPv6 address.
-            return None
-        if (plan.position != index.position or now >= plan.until) and not plan.renew(
-            index, self._tally, now
-        ):
+            plan, at, version, address = found
+        # The test entry, and octets that may be nibbles of an IPv6 address.
+        special = version == 4 and (address >> 24 == 127 or at == _V4_FIRST)
+        stale = plan.position != index.position or now >= plan.until
+        if special or (stale and not plan.renew(index, self._tally, now)):
             return None
         hit = index.find_address(plan.server, version, address, now)
         if hit is None:
             plan.cell[0] += 1
-            ending = plan.negative.get(at) or self._make_negative(plan, packet, at)
-            return packet[:2] + plan.unlisted + packet[12 : at + plan.size] + ending
-        return self._answer_hit(plan, hit, packet, at, now)
-
-    def _answer_hit(self, plan: Plan, hit: Hit, packet: bytes, at: int, now: float) -> bytes | None:
-        if hit.expires is not None and hit.expires - now < plan.ttl + 1:
+        elif hit.expires is not None and hit.expires - now < plan.ttl + 1:
             return None
-        if hit.action is not plan.action:
-            plan.cell[counters.ALLOW if hit.action is Action.ALLOW else counters.BLOCK] += 1
-            ending = plan.negative.get(at) or self._make_negative(plan, packet, at)
-            return packet[:2] + plan.unlisted + packet[12 : at + plan.size] + ending
-        plan.cell[counters.BLOCK if hit.action is Action.BLOCK else counters.ALLOW] += 1
-        sort = (hit.code, hit.source, hit.single)
-        ending = plan.positive.get(sort) or self._make_positive(plan, hit, sort)
-        return packet[:2] + plan.listed + packet[12 : at + plan.size] + ending
+        elif hit.action is plan.action:
+            plan.cell[plan.word] += 1
+            sort = (hit.code, hit.source, hit.single)
+            ending = plan.positive.get(sort) or self._make_positive(plan, hit, sort)
+            return packet[:2] + plan.listed + packet[12 : at + plan.size] + ending
+        else:
+            # Words 1 and 2 are block and allow: it is the other one.
+            plan.cell[3 - plan.word] += 1
+        ending = plan.negative.get(at) or self._make_negative(plan, at)
+        return packet[:2] + plan.unlisted + packet[12 : at + plan.size] + ending
 
     def learn(self, query: Query, index: Index, now: float) -> None:
         """Make a plan from a query that the ordinary way has answered, if it is of the form."""
@@ -230,7 +227,7 @@ class Quick:
         unlisted = wire.write(packet, end, wire.NXDOMAIN, authority=(b"",), opt=opt)
         return listed[2:12], unlisted[2:12], opt
 
-    def _make_negative(self, plan: Plan, packet: bytes, at: int) -> bytes:
+    def _make_negative(self, plan: Plan, at: int) -> bytes:
         # Key and list come before BASE, each with its length byte.
         base_at = at + len(plan.key) + len(plan.kind.value) + 2
         soa = self._zone.soa(wire.pointer(at), base_at, plan.position, plan.ttl, plan.ttl)
@@ -250,6 +247,27 @@ def _plain_opt(query: Query) -> bool:
     if query.opt is None:
         return query.records == 0
     return query.records == 1 and query.opt.bare
+
+
+def _find_other(table: dict[bytes, Plan], packet: bytes) -> tuple[Plan, int, int, int] | None:
+    """Plan, beginning of the tail, version and address of what is not plainly IPv4.
+
+    That is IPv6, and zones in capital letters.
+    """
+    plan = table.get(packet[_V6_END:]) or table.get(packet[_V6_END:].lower())
+    if plan is not None:
+        value = _read_nibbles(packet)
+        return None if value is None or value >> 32 == 0xFFFF else (plan, _V6_END, 6, value)
+    at, octets = wire.HEADER, []
+    for values in (_FOURTH, _THIRD, _SECOND, _FIRST):
+        end = at + 1 + packet[at] if at < len(packet) else at
+        value = values.get(packet[at:end])
+        if value is None:
+            return None
+        octets.append(value)
+        at = end
+    plan = table.get(packet[at:].lower())
+    return None if plan is None else (plan, at, 4, sum(octets))
 
 
 def _read_nibbles(packet: bytes) -> int | None:

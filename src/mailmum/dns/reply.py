@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from mailmum.dns import wire
 from mailmum.dns.zones import Zone
 
+_NS_TTL = 1
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
@@ -53,8 +55,14 @@ class Place:
         return self.zone.soa(wire.pointer(self.at), self.base_at, self.serial, short, self.ttl)
 
     def ns(self) -> tuple[bytes, ...]:
-        """The NS records."""
-        return self.zone.ns(wire.pointer(self.at), self.base_at, self.ttl)
+        """The NS records; those of a key's zone may be kept only for a moment.
+
+        A resolver that is pointed at BASE on another port than 53 (unbound's stub-zone) and is
+        asked for the NS of a zone below goes by these records until they expire, and finds nobody
+        at port 53.  Mail servers never ask for them.
+        """
+        ttl = self.ttl if self.at == self.base_at else min(self.ttl, _NS_TTL)
+        return self.zone.ns(wire.pointer(self.at), self.base_at, ttl)
 
     def nodata(self) -> Reply:
         """The name exists, but has no record of this type."""

@@ -13,10 +13,21 @@ from mailmum.domain.listings import Source
 from mailmum.domain.public import DEFAULT_TEXTS, public_text
 from mailmum.index.records import KeyRecord
 
-__all__ = ["DEFAULT_TEXTS", "TEST_TEXT", "TEXT_LIMIT", "code_of", "lookup_name", "name_client", "txt"]
+__all__ = [
+    "DEFAULT_TEXTS",
+    "TEST_TEXT",
+    "TEXT_LIMIT",
+    "code_of",
+    "lookup_name",
+    "name_client",
+    "txt",
+]
 
 TEXT_LIMIT = 1000
 """Bytes of text in a TXT record: with it a response stays below 1232 bytes."""
+
+STRING_LIMIT = 255
+"""Bytes in one string of a TXT record (RFC 1035 section 3.3)."""
 
 TEST_TEXT = "This is the test entry that every list has (RFC 5782 section 5)"
 
@@ -37,8 +48,16 @@ def code_of(source: Source, single: bool, names: bool) -> int:
 
 
 def txt(reason: str, link: str, keys: tuple[KeyRecord, ...]) -> bytes:
-    """The text of a TXT record in UTF-8, at most `TEXT_LIMIT` bytes; a long reason is cut."""
-    return public_text(reason, link, (key.key for key in keys), limit=TEXT_LIMIT)
+    """The text of a TXT record in UTF-8, at most `TEXT_LIMIT` bytes; a long reason is cut.
+
+    Postfix before 3.10 shows only the first of the strings that a long text is split into, so
+    there the link comes first.
+    """
+    labels = [key.key for key in keys]
+    text = public_text(reason, link, labels, limit=TEXT_LIMIT)
+    if len(text) <= STRING_LIMIT or not link:
+        return text
+    return public_text(f"See {link} {reason}", "", labels, limit=TEXT_LIMIT)
 
 
 def name_client(labels: tuple[bytes, ...]) -> str:

@@ -59,7 +59,8 @@ class ZoneConfig:
     Attributes:
         base: the name all zones lie below, such as `rbl.example.net`.
         ns: names of the name servers; empty for `ns.BASE`.
-        addresses: addresses that name servers below BASE answer with.
+        addresses: addresses that name servers below BASE answer with.  Leave them out when DNS is
+            not answered on port 53 there: a resolver that learns them would ask that port.
         hostmaster: e-mail address of the contact; empty for `hostmaster@BASE`.
         public_url: where the pages are, for the link in TXT records; empty for no link.
         ttl: TTL of BASE's own records and of negative answers from it, in seconds.

@@ -7,6 +7,7 @@ and applying it twice changes nothing.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from heapq import merge
 from itertools import groupby
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -104,10 +105,9 @@ def _window(after: int, upto: int) -> Iterator[Changes]:
     batch; of the steps between, only the first and the last matter.
     """
     servers = tuple(_changed_servers(after, upto))
-    touched = Q(since__gt=after, since__lte=upto) | Q(until__gt=after, until__lte=upto)
     gone: list[Listing] = []
     listings: list[Listing] = []
-    for _, versions in groupby(_rows(touched, "number"), key=attrgetter("number")):
+    for _, versions in groupby(_touched(after, upto), key=attrgetter("number")):
         for row in versions:
             if row.since <= after:
                 gone.append(_listing(row))
@@ -117,6 +117,18 @@ def _window(after: int, upto: int) -> Iterator[Changes]:
             yield Changes(after, (), (), tuple(listings), tuple(gone))
             gone, listings = [], []
     yield Changes(upto, servers, (), tuple(listings), tuple(gone))
+
+
+def _touched(after: int, upto: int) -> Iterator[_Row]:
+    """Versions that began or ended in (after, upto], by listing.
+
+    Two queries, each on its index: for one with OR, SQLite reads the whole table.
+    """
+    began = Q(since__gt=after, since__lte=upto)
+    ended = Q(until__gt=after, until__lte=upto)
+    # One that began and ended in between comes twice, and once is enough.
+    before = (row for row in _rows(ended, "number") if row.since <= after)
+    return merge(_rows(began, "number"), before, key=attrgetter("number"))
 
 
 def _rows(wanted: Q, order: str) -> Iterator[_Row]:

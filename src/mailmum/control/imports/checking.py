@@ -33,7 +33,7 @@ class Row(NamedTuple):
     target: str
     first: str | None
     last: str | None
-    reversed_name: str
+    reversed_name: str | None
     scope: int
     action: str
     source: str

@@ -160,7 +160,7 @@ class _Merger:
         self._seen: array[int] = array("q")
         self._common = {
             "account_id": access.account.pk,
-            "changed": made.at,
+            "changed": store.stored_time(made.at),
             "changed_by": access.actor.name,
             "since": made.seq,
             "until": None,
@@ -219,10 +219,10 @@ class _Merger:
         """The next version: of a listing that is there, or of a new one (number 0 for now)."""
         if was is not None and not self._has_expired(was):
             self._report.changed += 1
-            since = {"created": was.created, "created_by": was.created_by}
+            since = {"created": store.stored_time(was.created), "created_by": was.created_by}
         else:
             self._report.added += 1
-            since = {"created": self._made.at, "created_by": self._access.actor.name}
+            since = {"created": self._common["changed"], "created_by": self._access.actor.name}
         number = was.number if was else 0
         return {**self._common, **since, **_columns(row), "number": number}
 
@@ -250,8 +250,8 @@ class _Merger:
 
 def _columns(row: Row) -> dict[str, Any]:
     values = row._asdict()
-    for name in ("first", "last"):
-        values[name] = None if values[name] is None else bytes.fromhex(values[name])
+    if row.first is not None and row.last is not None:
+        values["first"], values["last"] = bytes.fromhex(row.first), bytes.fromhex(row.last)
     return values
 
 

@@ -22,6 +22,7 @@ def _choices(words: type[Action] | type[Source] | type[Kind]) -> list[tuple[str,
 
 
 CURRENT = models.Q(until=None)
+ENDED = models.Q(until__isnull=False)
 
 
 class Version(models.Model):
@@ -38,7 +39,8 @@ class Version(models.Model):
     target = models.CharField(max_length=260)
     first = models.BinaryField(max_length=16, null=True)
     last = models.BinaryField(max_length=16, null=True)
-    reversed_name = models.CharField(max_length=260, blank=True)
+    # NULL for addresses, which keeps them out of the index: "" could not.
+    reversed_name = models.CharField(max_length=260, null=True)  # noqa: DJ001
     source = models.CharField(max_length=7, choices=_choices(Source))
     origin = models.CharField(max_length=80, blank=True)
     reason = models.CharField(max_length=300, blank=True)
@@ -63,15 +65,21 @@ class Version(models.Model):
                 name="one_listing_a_target",
             ),
             models.UniqueConstraint(
-                fields=["number"], condition=CURRENT, name="one_current_version"
+                fields=["account", "number"], condition=CURRENT, name="one_current_version"
             ),
         )
         indexes = (
             models.Index(fields=["since"], name="version_since"),
-            models.Index(fields=["until"], name="version_until", condition=~CURRENT),
-            models.Index(fields=["account", "first"], name="version_first", condition=CURRENT),
+            models.Index(fields=["until"], name="version_until", condition=ENDED),
             models.Index(
-                fields=["account", "reversed_name"], name="version_name", condition=CURRENT
+                fields=["account", "first"],
+                name="version_first",
+                condition=CURRENT & models.Q(first__isnull=False),
+            ),
+            models.Index(
+                fields=["account", "reversed_name"],
+                name="version_name",
+                condition=CURRENT & models.Q(reversed_name__isnull=False),
             ),
         )
 

@@ -67,7 +67,7 @@ def find_listings(reading: Reading, wanted: Filter) -> QuerySet[Version]:
         scopes = [wanted.server] if wanted.own_only else [WHOLE_ACCOUNT, wanted.server]
         found = found.filter(scope__in=scopes)
     if wanted.covering is not None:
-        found = found.filter(target__in=covering_texts(wanted.covering))
+        found = found.filter(pk__in=_covering(reading, wanted.covering))
     if wanted.text:
         found = found.filter(contains(wanted.text))
     for name in ("action", "source", "origin"):
@@ -135,6 +135,16 @@ def covering_texts(subject: Subject) -> list[str]:
         NetworkTarget(subject.version, subject.address >> free << free, bits - free).text
         for free in range(bits + 1)
     ]
+
+
+def _covering(reading: Reading, subject: Subject) -> list[int]:
+    """Primary keys of what covers a client.
+
+    Asked for on its own: in one query with an order, SQLite reads all listings of the account in
+    that order instead of looking the targets up.
+    """
+    rows = current(reading).filter(target__in=covering_texts(subject))
+    return list(rows.values_list("pk", flat=True))
 
 
 def as_listings(versions: QuerySet[Version]) -> list[Listing]:

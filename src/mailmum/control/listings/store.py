@@ -7,6 +7,7 @@ ORM's `bulk_create` a million listings take minutes.
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 from django.db import connection
@@ -19,6 +20,8 @@ _FEW = 50
 _FIELDS = [field for field in Version._meta.concrete_fields if not field.primary_key]
 _COLUMNS = [field.column for field in _FIELDS]
 _TABLE = Version._meta.db_table
+_NAMES = [field.attname for field in _FIELDS]
+_in_order = itemgetter(*_NAMES)
 
 
 def take_numbers(count: int) -> int:
@@ -44,23 +47,28 @@ def add(versions: Sequence[Version]) -> None:
         for version in versions:
             version.save(force_insert=True)
         return
-    names = [field.attname for field in _FIELDS]
-    add_rows({name: getattr(version, name) for name in names} for version in versions)
+    add_rows({name: _prepared(getattr(version, name)) for name in _NAMES} for version in versions)
 
 
 def add_rows(rows: Iterable[Mapping[str, Any]]) -> None:
-    """Add versions given as values by field (`account_id` for the account), without the ORM."""
-    prepared = (tuple(_prepared(row[field.attname]) for field in _FIELDS) for row in rows)
+    """Add versions given as values by field (`account_id` for the account), without the ORM.
+
+    Times are given as `stored_time` makes them.
+    """
+    prepared = map(_in_order, rows)
     if connection.vendor == "postgresql":
         _copy(prepared)
     else:
         _execute_many(prepared)
 
 
+def stored_time(value: datetime) -> Any:
+    """A time as the database in use takes it."""
+    return connection.ops.adapt_datetimefield_value(value)
+
+
 def _prepared(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return connection.ops.adapt_datetimefield_value(value)
-    return value
+    return stored_time(value) if isinstance(value, datetime) else value
 
 
 def _execute_many(rows: Iterable[tuple[Any, ...]]) -> None:

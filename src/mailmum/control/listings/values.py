@@ -64,7 +64,7 @@ def target_columns(target: Target) -> dict[str, Any]:
             "target": target.text,
             "first": first.to_bytes(16, "big"),
             "last": last.to_bytes(16, "big"),
-            "reversed_name": "",
+            "reversed_name": None,
         }
     return {
         "kind": target.kind.value,

@@ -1,0 +1,131 @@
+"""Debian's Chromium, driven by Playwright, with an eye on what must never happen.
+
+    with chromium() as browser, watching(browser, url, LOOKS[0]) as page:
+        page.goto(f"{url}/")
+
+Leaving `watching` fails the test when the console told an error, a script threw, a request went to
+another host, or a dialog opened. Playwright's own loop runs in the thread that uses it, and Django
+refuses the database there: such tests keep to the pages, and the service is a process of its own.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, sync_playwright
+
+PROGRAM = Path("/usr/bin/chromium")
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+PATIENCE = 15_000
+_GRAVE = {"serious", "critical"}
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How somebody looks at the pages: size of the window, colours, whether script runs."""
+
+    width: int
+    height: int
+    colours: str
+    script: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.width}-{self.colours}{'' if self.script else '-unscripted'}"
+
+    @property
+    def phone(self) -> bool:
+        """Whether it is a telephone's."""
+        return self.width < 600
+
+
+LOOKS = tuple(
+    Look(width, height, colours)
+    for width, height in ((1440, 900), (390, 844))
+    for colours in ("light", "dark")
+)
+
+
+@contextlib.contextmanager
+def chromium() -> Iterator[Browser]:
+    """A browser. Raises FileNotFoundError with the fix when there is none."""
+    if not PROGRAM.exists():
+        raise FileNotFoundError(f"no {PROGRAM}; run script/bootstrap --test")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=PROGRAM, args=FLAGS)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@contextlib.contextmanager
+def watching(
+    browser: Browser, url: str, look: Look, *, state: Any = None, expected: tuple[str, ...] = ()
+) -> Iterator[Page]:
+    """A page in a context of its own.
+
+    Args:
+        browser: from `chromium`.
+        url: the site; no request may go elsewhere.
+        look: size, colours, script.
+        state: cookies of an earlier context, from its `storage_state()`.
+        expected: texts of console errors that the test causes on purpose.
+    """
+    problems: list[str] = []
+    context = browser.new_context(
+        viewport={"width": look.width, "height": look.height},
+        color_scheme="dark" if look.colours == "dark" else "light",
+        has_touch=look.phone,
+        java_script_enabled=look.script,
+        timezone_id="Europe/Berlin",
+        storage_state=state,
+    )
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE)
+    page.on("console", lambda message: _told(problems, message, expected))
+    page.on("pageerror", lambda error: problems.append(f"script threw {error}"))
+    page.on("dialog", lambda dialog: problems.append(f"dialog {dialog.message}"))
+    page.on("request", lambda request: _asked(problems, request.url, url))
+    try:
+        yield page
+        assert not problems, problems
+    finally:
+        context.close()
+
+
+def grave_violations(page: Page) -> list[str]:
+    """What axe-core finds serious or critical on the page, with the elements it is about."""
+    found = Axe().run(page).response["violations"]
+    return [
+        f"{one['id']}: {node['html'][:200]} {node['failureSummary']}"
+        for one in found
+        if one["impact"] in _GRAVE
+        for node in one["nodes"]
+    ]
+
+
+def scrolls_sideways(page: Page) -> bool:
+    """Whether the page is wider than its window."""
+    return bool(page.evaluate("document.documentElement.scrollWidth > innerWidth"))
+
+
+def _told(problems: list[str], message: Any, expected: tuple[str, ...]) -> None:
+    if message.type == "error" and not any(text in message.text for text in expected):
+        problems.append(f"console: {message.text}")
+
+
+def _asked(problems: list[str], asked: str, url: str) -> None:
+    if not asked.startswith((f"{url}/", "data:")):
+        problems.append(f"request to {asked}")
