@@ -3,8 +3,13 @@
 Nothing runs: that Postfix obeys what is set is tested end to end elsewhere.
 """
 
+import os
 import subprocess
 from pathlib import Path
+
+from mailmum.cli.postfix_here import read_postfix
+from mailmum.postfix.setup import Options, ServerZones, plan, render
+from tests.cli.shapes import BASE, KEY, zones
 
 MASTER = "smtp inet n - y - - smtpd\n"
 
@@ -16,6 +21,7 @@ def make_postfix(folder: Path, *settings: str) -> Path:
         "".join(f"{line}\n" for line in ("compatibility_level = 3.6", *settings))
     )
     (folder / "master.cf").write_text(MASTER)
+    age(folder)
     return folder
 
 
@@ -30,7 +36,14 @@ def value(folder: Path, name: str) -> str:
     return done.stdout.strip()
 
 
-def apply(script: str) -> None:
+def age(folder: Path) -> None:
+    """Make main.cf look an hour old: postconf waits before it reads one that has just changed."""
+    path = folder / "main.cf"
+    then = path.stat().st_mtime - 3600
+    os.utime(path, (then, then))
+
+
+def apply(script: str, folder: Path) -> None:
     """Run what `postfix setup` printed, but for the reload: nothing runs that could."""
     lines = [line for line in script.splitlines(keepends=True) if "postfix -c" not in line]
     subprocess.run(
@@ -40,3 +53,11 @@ def apply(script: str) -> None:
         text=True,
         check=True,
     )
+    age(folder)
+
+
+def set_up(folder: Path, *, key: str = KEY, trial: bool = False) -> None:
+    """Run the lines of `postfix setup`."""
+    known = ServerZones(name="mx1", base=BASE, **zones(key))
+    options = Options(trial=trial, config_dir=str(folder))
+    apply(render(plan(known, read_postfix(str(folder)), options)), folder)

@@ -3,6 +3,7 @@
 import json
 import os
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from mailmum.cli.failures import Failure
 from mailmum.cli.imports import _counted
 from tests.cli.service import Service, error, lines
+from tests.cli.terminal import on_a_terminal, without_style
 
 PATH = "/api/v1/import"
 
@@ -206,3 +208,22 @@ def test_a_large_file_needs_little_memory(service: Service, tmp_path: Path) -> N
     with path.open("rb") as source:
         longest = max(len(piece) for piece in _counted(source, None, lambda *_: None))
     assert longest <= 256 * 1024
+
+
+def test_a_terminal_shows_progress_and_no_trace_of_it_in_the_end(
+    service: Service, file: Path
+) -> None:
+    """A bar on standard error while it runs; then the report alone."""
+    told = {"phase": "checking", "bytes": 9, "of": 22, "lines": 1, "total": None}
+    service.on("POST", PATH, replace(lines({"progress": told}, {"report": report()}), delay=0.4))
+    shown = on_a_terminal(service, "import", str(file))
+    assert "sending" in shown
+    assert "%" in shown
+    assert "\x1b[2K" in shown
+    assert without_style(shown).rstrip().endswith("0 removed in change 21")
+
+
+def test_json_on_a_terminal_shows_no_progress(service: Service, file: Path) -> None:
+    """Whoever asks for JSON gets nothing else."""
+    service.on("POST", PATH, lines({"report": report()}))
+    assert json.loads(on_a_terminal(service, "import", str(file), "--json")) == report()

@@ -33,7 +33,7 @@ def test_on_the_mail_server_it_merges(ready: Service, tmp_path: Path) -> None:
     """The printed script, run, leaves what stands and puts the allow before the third party."""
     folder = make_postfix(tmp_path / "postfix", OWN)
     script = ready.run("postfix", "setup", "--server", "mx1", "--config-dir", str(folder)).stdout
-    apply(script)
+    apply(script, folder)
     restrictions = value(folder, "smtpd_client_restrictions")
     assert restrictions.startswith(
         "permit_mynetworks, $mailmum_allow, reject_rbl_client zen.example"
@@ -47,7 +47,7 @@ def test_run_again_it_has_nothing_to_do(ready: Service, tmp_path: Path) -> None:
     """And says so, for scripts in `changes`."""
     folder = make_postfix(tmp_path / "postfix", OWN)
     words = ("postfix", "setup", "--server", "mx1", "--config-dir", str(folder))
-    apply(ready.run(*words).stdout)
+    apply(ready.run(*words).stdout, folder)
     told = json.loads(ready.run(*words, "--json").stdout)
     assert told["merged"] is True
     assert told["changes"] == []
@@ -58,7 +58,7 @@ def test_a_trial_only_warns(ready: Service, tmp_path: Path) -> None:
     """Every block stands behind warn_if_reject."""
     folder = make_postfix(tmp_path / "postfix")
     words = ("postfix", "setup", "--server", "mx1", "--trial", "--config-dir", str(folder))
-    apply(ready.run(*words).stdout)
+    apply(ready.run(*words).stdout, folder)
     block = value(folder, "mailmum_block")
     assert block.count("warn_if_reject") == block.count("reject_rbl_client") + block.count(
         "reject_rhsbl_"

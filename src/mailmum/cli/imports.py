@@ -39,7 +39,11 @@ _SHOWN = 20
 @click.option("--remove-missing", is_flag=True, help="Remove what has left the source since.")
 @click.option("--for", "lifetime", metavar="7d", help="How long, for entries that do not say.")
 @click.option("--reason", metavar="TEXT", help="Public reason for entries that have none.")
-@click.option("--force", is_flag=True, help="List guarded targets too (with --mine).")
+@click.option(
+    "--force",
+    is_flag=True,
+    help="Do what is guarded: list such targets (with --mine), empty a source.",
+)
 @click.option("--dry-run", is_flag=True, help="Only report what would change.")
 @common
 @pass_session

@@ -104,5 +104,5 @@ def _server(server: Server) -> Iterator[Finding]:
             name,
             "warn",
             "its own addresses are not known, so nothing keeps them from being listed",
-            f"add them: mailmum server add {server.name} --address ...",
+            f"add them: mailmum server edit {server.name} --address ...",
         )

@@ -12,7 +12,8 @@ import structlog
 
 from mailmum.control.config import Config
 
-_QUIET = {"uvicorn.access": logging.WARNING, "httpx": logging.WARNING, "asyncio": logging.WARNING}
+# A refused request is its sender's matter: the answer says why, and the log is for our own faults.
+_QUIET = {"asyncio": logging.WARNING, "django.request": logging.ERROR, "uvicorn": logging.WARNING}
 
 
 def set_up(config: Config, part: str) -> None:
@@ -28,6 +29,7 @@ def set_up(config: Config, part: str) -> None:
         structlog.stdlib.ExtraAdder(),
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
+        _without_colours,
         _naming(part),
     ]
     structlog.configure(
@@ -63,6 +65,11 @@ def _naming(part: str) -> Any:
         return event
 
     return add
+
+
+def _without_colours(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
+    event.pop("color_message", None)  # uvicorn's text once more, with escape codes
+    return event
 
 
 def _renderer(config: Config) -> list[Any]:

@@ -75,7 +75,8 @@ class SeveralRefused(Refusal):
             super().__init__(first.problem, fix=first.fix, field=first.field)
         else:
             super().__init__(
-                f"{len(items)} of {total} targets are refused and nothing was changed: "
+                f"{len(items)} of {total} targets {'is' if len(items) == 1 else 'are'} refused "
+                "and nothing was changed: "
                 f"{first.problem}",
                 fix=first.fix,
                 field=first.field,

@@ -1,0 +1,81 @@
+"""`doctor` and Postfix: what it finds in the configuration of this machine."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mailmum.cli import doctor_postfix
+from mailmum.cli.doctor_findings import Finding
+from mailmum.cli.postfix_here import read_postfix
+from tests.cli.postconf import age, set_up
+from tests.cli.shapes import BASE, server
+
+
+def states(findings: list[Finding]) -> list[tuple[str, str]]:
+    """Names and states."""
+    return [(finding.name, finding.state) for finding in findings]
+
+
+def examine(folder: Path, *servers: dict[str, Any]) -> list[Finding]:
+    """What reading that Postfix finds."""
+    known = servers or (server(),)
+    return list(doctor_postfix.examine(read_postfix(str(folder)), known, BASE, str(folder)))
+
+
+def test_a_postfix_that_was_set_up_is_well(postfix: Path) -> None:
+    """Its restrictions and its replies."""
+    set_up(postfix)
+    assert states(examine(postfix)) == [("Postfix", "ok"), ("Postfix", "ok")]
+
+
+def test_a_postfix_that_was_not_set_up(postfix: Path) -> None:
+    """A warning: perhaps it is another machine's turn. With one server the command is complete."""
+    [found] = examine(postfix)
+    assert found.state == "warn"
+    assert found.fix.endswith("mailmum postfix setup --server mx1")
+    assert examine(postfix, server(), server("mx2", key="k2k2k2k2k2k2"))[0].fix.endswith("NAME")
+
+
+def test_a_postfix_on_trial(postfix: Path) -> None:
+    """Nothing is rejected: not to be forgotten."""
+    set_up(postfix, trial=True)
+    found = examine(postfix)
+    assert states(found) == [("Postfix", "warn"), ("Postfix", "ok")]
+    assert found[0].fix.endswith("without --trial")
+
+
+def test_a_postfix_with_an_old_key(postfix: Path) -> None:
+    """Soon it is not answered any more."""
+    old_key = "m0m0m0m0m0m0"
+    set_up(postfix, key=old_key)
+    old = {"key": old_key, "until": "2026-11-29T10:00:00Z", "revoked": False}
+    [found] = examine(postfix, server(old_keys=[old]))
+    assert found.state == "fail"
+    assert "rotated out" in found.message
+
+
+def test_a_setup_that_lost_a_part(postfix: Path) -> None:
+    """The parameter that differs is named."""
+    set_up(postfix)
+    main = postfix / "main.cf"
+    lines = main.read_text().splitlines(keepends=True)
+    main.write_text("".join(line for line in lines if not line.startswith("rbl_reply_maps")))
+    age(postfix)
+    found = examine(postfix)
+    assert found[0].state == "fail"
+    assert "rbl_reply_maps" in found[0].message
+
+
+@pytest.mark.parametrize("content", [None, "", "# another\n"])
+def test_replies_that_may_show_the_key(postfix: Path, content: str | None) -> None:
+    """The table that hides it is gone, or for another key."""
+    set_up(postfix)
+    table = postfix / "mailmum_rbl_reply"
+    if content is None:
+        table.unlink()
+    else:
+        table.write_text(content)
+    found = examine(postfix)
+    assert states(found) == [("Postfix", "ok"), ("Postfix", "fail")]
+    assert "zone key" in found[1].message or "present key" in found[1].message
