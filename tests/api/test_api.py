@@ -3,7 +3,9 @@
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 
+from mailmum.api import servers as server_operations
 from mailmum.api.urls import api as description
 from tests.api.conftest import Caller, Callers
 
@@ -239,3 +241,15 @@ def test_left_out_fields_keep_their_value(api: Callers) -> None:
     assert kept["listing"]["expires"] is not None
     ended = api.admin("POST", "/listings", {**first, "for": None})[1]["listings"][0]
     assert ended["listing"]["expires"] is None
+
+
+def test_a_database_that_fails_is_our_fault(api: Callers, monkeypatch: pytest.MonkeyPatch) -> None:
+    """503, with what to do, and nothing of the database's words."""
+
+    def fail(*_: object) -> None:
+        raise OperationalError("database is locked at /secret/path")
+
+    monkeypatch.setattr(server_operations, "servers_of", fail)
+    status, answer = api.viewer("GET", "/servers")
+    assert (status, answer["error"]["code"]) == (503, "unavailable")
+    assert "secret" not in str(answer)

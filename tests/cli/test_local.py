@@ -62,7 +62,13 @@ def run(*words: str, data: Path | None = None) -> Result:
 
 @pytest.mark.parametrize(
     ("verb", "function"),
-    [("up", "up"), ("web", "run_web"), ("dns", "run_dns"), ("migrate", "migrate")],
+    [
+        ("up", "up"),
+        ("web", "run_web"),
+        ("dns", "run_dns"),
+        ("policy", "run_policy"),
+        ("migrate", "migrate"),
+    ],
 )
 def test_options_become_overrides(
     runtime: Runtime, tmp_path: Path, verb: str, function: str

@@ -253,10 +253,11 @@ def serving(
     tcp: TcpLimits = USUAL,
     wait: bool = True,
     pace: Pace = QUICK,
+    zone: ZoneConfig = ZONE,
 ) -> Iterator[Served]:
     """Run a worker in a thread for the length of a `with` block."""
     port = free_port("both", host)
-    options = DnsdOptions(((host, port),), ZONE, snapshot, tcp=tcp, pace=pace)
+    options = DnsdOptions(((host, port),), zone, snapshot, tcp=tcp, pace=pace)
     sink, ready = Sink(), threading.Event()
     interval = sys.getswitchinterval()
     worker = Worker(

@@ -207,7 +207,7 @@ def test_a_fault_in_following_does_not_stop_answers(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The thread is started again after a pause."""
-    monkeypatch.setattr("mailmum.daemons.dnsd_worker.KeptThread.__init__.__defaults__", (0.5,))
+    monkeypatch.setattr("mailmum.daemons.threads.KeptThread.__init__.__defaults__", (0.5,))
     died = threading.Event()
     monkeypatch.setattr(threading, "excepthook", lambda _: died.set())
     with serving(database) as served:

@@ -4,7 +4,7 @@ import threading
 
 from structlog.testing import capture_logs
 
-from mailmum.daemons.dnsd_counts import Handover
+from mailmum.daemons.counts import Handover
 from mailmum.daemons.dnsd_faults import FaultLog
 from mailmum.dns.counters import CountBatch, Counters, VerdictCount
 from mailmum.index.records import SourceUnavailable

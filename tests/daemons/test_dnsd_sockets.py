@@ -6,8 +6,8 @@ from unittest import mock
 
 import pytest
 
-from mailmum.daemons.dnsd_options import StartFailed
 from mailmum.daemons.dnsd_sockets import bind, probe
+from mailmum.daemons.listening import StartFailed
 from tests.support.ports import free_port, is_free
 
 

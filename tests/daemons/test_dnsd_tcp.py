@@ -122,7 +122,9 @@ def test_what_a_client_does_not_read_is_bounded(database: Database) -> None:
         with contextlib.suppress(BlockingIOError):
             while True:
                 sent += sock.send(query * 50)
-        (connection,) = served.worker.loop._tcp._connections.values()
+        connections = served.worker.loop._tcp._connections
+        eventually(lambda: [one for one in connections.values() if len(one.unsent) > 10_000])
+        (connection,) = connections.values()
         # One chunk of queries beyond the limit at most.
         assert len(connection.unsent) < 10_000 + 4096 // len(query) * 400
         sock.settimeout(3)

@@ -114,11 +114,12 @@ def test_ready_waits_for_the_last_part(tmp_path: Path, noted: Path) -> None:
     code = f"note({str(noted)!r}); ready(); wait()"
     slow = described("slow", f"note({str(noted)!r}); wait()", probe=str(probe))
     with supervised(described("web", code), slow, ready="part answers", reminder=0.2) as child:
-        child.wait_for('"event": "part does not answer yet"')
+        child.wait_for('"part": "slow", "event": "part does not answer yet"')
         assert "ready\n" not in child.output
         probe.touch()
         child.wait_for("^ready$")
-        assert {entry["part"] for entry in logged(child, "part does not answer yet")} == {"slow"}
+        answered = [entry["part"] for entry in logged(child, "part answers")]
+        assert answered == ["web", "slow"]
 
 
 def test_a_killed_part_starts_again_and_the_log_says_why(noted: Path) -> None:

@@ -70,6 +70,15 @@ def test_a_table_is_read() -> None:
     assert ["DUNNO" in each.remark for each in remarks] == [True]
 
 
+def test_loopback_is_left_out_with_a_remark() -> None:
+    """Tables allow the machine itself; there is never a verdict about it."""
+    text = b"127.0.0.0/8 OK\n::1 OK\n127.0.0.0/8 DUNNO\n0.0.0.0/0 DUNNO\n"
+    entries, bad, remarks = sorted_out(read_cidr([text], OPTIONS))
+    assert [entry.target.text for entry in entries] == ["0.0.0.0/0"]
+    assert bad == []
+    assert [each.line for each in remarks] == [1, 2, 3, 4]
+
+
 def test_what_stands_behind_a_wider_entry_is_left_out() -> None:
     """It never matches in Postfix, so it may not decide here."""
     text = b"""\
@@ -236,6 +245,7 @@ def test_widest_networks_are_written() -> None:
         for version in (4, 6)
     ]
     table = "".join(write_cidr(rows, WriteOptions()))
+    assert "ffff" not in table
     results = postmap("cidr", table, ["192.0.2.1", "127.0.0.1", "2001:db8::1", "::1"])
     assert results == {
         "192.0.2.1": "REJECT",

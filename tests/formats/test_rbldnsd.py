@@ -286,10 +286,10 @@ def test_data_sets_of_a_combined_file_are_read_each_by_its_kind() -> None:
         10.0.0.0/8 :ignore
     """
     entries, bad, notes = sorted_out(read_rbldnsd([text.encode()], ReadOptions()))
-    assert [(entry.target.text, entry.reason) for entry in entries] == [
-        ("203.0.113.1", "common local"),
-        ("203.0.113.2", "common local"),
-        ("spam.example", "common $2"),
+    assert [(entry.target.text, entry.code, entry.reason) for entry in entries] == [
+        ("203.0.113.1", 0x7F000003, "common local"),
+        ("203.0.113.2", 0x7F000003, "common local"),
+        ("spam.example", None, "common $2"),
     ]
     assert [line.line for line in bad] == [10, 12, 13]
     assert [note.text for note in notes] == ["'$DATASET generic bl'", "'$DATASET acl bl'"]

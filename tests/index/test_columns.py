@@ -187,3 +187,24 @@ def test_an_empty_base(bits: int) -> None:
     base = empty_base(bits)
     assert (len(base), base.find(0, 0.0), base.find((1 << bits) - 1, 0.0)) == (0, None, None)
     assert len(base.merged({(0, 1): ()})) == 0
+
+
+@given(st.lists(st.tuples(st.integers(0, 255), st.integers(20, 31)), max_size=40))
+def test_a_parent_is_the_next_network_around(drawn: list[tuple[int, int]]) -> None:
+    """So that a search takes as many steps as networks nest, not as many as there are."""
+    targets = {NetworkTarget(4, low << 8 >> (32 - prefix) << (32 - prefix), prefix)
+               for low, prefix in drawn}  # fmt: skip
+    base = built(*(listing(number, one.text) for number, one in enumerate(targets, start=1)))
+    rows = base.networks
+    known = [rows.listing(row, 32, 1, 0).target for row in range(len(rows))]
+    for row, target in enumerate(known):
+        assert isinstance(target, NetworkTarget)
+        around = [
+            other
+            for other in known
+            if isinstance(other, NetworkTarget)
+            if other.prefix < target.prefix and other.covers(4, target.first)
+        ]
+        parent = rows.parents[row]
+        expected = max(around, key=lambda other: other.prefix, default=None)
+        assert (None if parent < 0 else known[parent]) == expected

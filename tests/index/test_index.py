@@ -315,6 +315,9 @@ class TestMerges:
             image = index.image()
             assert not image.bases
             assert not image.names
+            state = index.key(KEY, NOW)
+            assert state is not None
+            assert (state.server.stages4, state.server.stages_of_names) == ((), ())
             assert (found(index, "203.0.113.7"), found(index, "spam.example")) == (None, None)
             index.apply(Changes(position + 1, listings=(one, name)))
             assert (found(index, "203.0.113.7"), found(index, "spam.example")) == (1, 2)

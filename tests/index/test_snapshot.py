@@ -2,6 +2,7 @@
 
 import struct
 import tracemalloc
+from array import array
 from contextlib import suppress
 from dataclasses import replace
 from hashlib import blake2b
@@ -194,3 +195,76 @@ def test_the_reason_is_told(place: int, value: bytes, reason: str) -> None:
     data = SAMPLE[:place] + value + SAMPLE[place + len(value) :]
     with pytest.raises(SnapshotDamaged, match=reason):
         load(data)
+
+
+def two_of_each() -> bytes:
+    """Header and body of an index with few rows, whose columns are easily found among the bytes."""
+    texts = ["203.0.113.7", "203.0.113.9", "198.51.100.0/24", "198.51.100.0/28",
+             "a.example", "b.example"]  # fmt: skip
+    listings = {
+        number: Listing(number, 1, 0, Action.BLOCK, parse_target(text), expires=7000 + number)
+        for number, text in enumerate(texts, start=11)
+    }
+    return b"".join(dump(Index.build(Model(listings).everything())))[:-TRAILER]
+
+
+def column(code: str, *values: int) -> bytes:
+    """A column as it stands in a snapshot."""
+    return code.encode() + struct.pack("=Q", len(values)) + array(code, values).tobytes()
+
+
+HOSTS = (0xCB007107, 0xCB007109)
+NETWORK = 0xC6336400
+REFUSED = [
+    ("addresses are out of order", column("I", *HOSTS), column("I", *HOSTS[::-1])),
+    ("networks are out of order", column("B", 8, 4), column("B", 4, 8)),
+    ("has bits set beyond its prefix", column("B", 8, 4), column("B", 11, 4)),
+    ("has bits set beyond its prefix", column("B", 8, 4), column("B", 8, 0)),
+    ("has bits set beyond its prefix", column("B", 8, 4), column("B", 33, 4)),
+    ("differ in length", column("B", 8, 4), column("B", 8)),
+    ("differ in length", column("B", 11, 12), column("B", 11, 12, 13)),
+    ("differ in length", column("q", 7011, 7012), column("q", 7011)),
+    ("differ in length", column("q", 7015, 7016), column("q")),
+    ("has terms that are not there", column("B", 0, 0), column("B", 0, 1)),
+    ("has terms that are not there", column("I", 0, 0), column("I", 0, 9)),
+    ("a column has the type 'f'", column("I", *HOSTS), b"f" + column("I", *HOSTS)[1:]),
+    ("a column has the type 'q'", column("I", *HOSTS), b"q" + column("I", *HOSTS)[1:]),
+    ("is not UTF-8", b"a.example", b"a.exampl\xff"),
+    ("a name is empty or too long", b"\x13\0\0\0\0\0\0\0a.example\nb", b"\x0a\0\0\0\0\0\0\0\nb"),
+    ("3 names stand where 2 are announced", b"a.example\n", b"a.exam\nle\n"),
+    ("is not a valid Action", b"block", b"blick"),
+    ("is not a valid Source", b"person", b"parson"),
+    ("is neither there nor missing", b"\0" + struct.pack("=q", 1), b"\2" + struct.pack("=q", 1)),
+]
+
+
+@pytest.mark.parametrize(("reason", "found", "put"), REFUSED)
+def test_what_contradicts_itself_is_refused(reason: str, found: bytes, put: bytes) -> None:
+    """Under a right checksum too."""
+    body = two_of_each()
+    assert found in body
+    with pytest.raises(SnapshotDamaged, match=reason):
+        load(resealed(body.replace(found, put, 1)))
+
+
+def test_a_table_that_stands_in_it_twice_is_refused() -> None:
+    """Here the account's table of addresses comes as the other account's too."""
+    listings = {
+        account: Listing(account, account, 0, Action.BLOCK, parse_target("203.0.113.7"))
+        for account in (1, 2)
+    }
+    body = b"".join(dump(Index.build(Model(listings).everything())))[:-TRAILER]
+    first, second = (struct.pack("=4q", account, 0, 0, 4) for account in (1, 2))
+    with pytest.raises(SnapshotDamaged, match="stands in it twice"):
+        load(resealed(body.replace(second, first)))
+
+
+@pytest.mark.parametrize("kind", [1, 5])
+def test_a_table_of_an_unknown_kind_is_refused(kind: int) -> None:
+    """Rather than read as something else."""
+    found, put = (struct.pack("=4q", 1, 0, 0, version) for version in (4, kind))
+    with pytest.raises(SnapshotDamaged, match="is no table of addresses"):
+        load(resealed(two_of_each().replace(found, put)))
+    names, put = (struct.pack("=4q", 1, 0, 0, version) for version in (0, kind))
+    with pytest.raises(SnapshotDamaged, match="is no table of names"):
+        load(resealed(two_of_each().replace(names, put)))

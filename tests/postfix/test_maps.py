@@ -107,6 +107,8 @@ def test_cidr_patterns(text: str, target: str) -> None:
         ("[2001:db8::]x", "is no address"),
         ("spam.example", "names belong in an access table"),
         ("2001:db8::1%eth0", "is no address"),
+        ("::ffff:0:0/96", "never matches"),
+        ("::ffff:203.0.113.7", "write 203.0.113.7"),
     ],
 )
 def test_what_is_no_cidr_pattern(text: str, problem: str) -> None:
@@ -154,6 +156,7 @@ def test_access_patterns(text: str, target: str) -> None:
         ("203.0.113.7.9", "ends in a number"),
         ("2001:db8:", "no IPv6 address"),
         ("2001:db8::g", "no IPv6 address"),
+        ("::ffff:203.0.113.7", "write 203.0.113.7"),
         ("spam..example", "empty label"),
     ],
 )

@@ -55,6 +55,11 @@ class Service:
     child: Child | None = field(default=None)
 
     @property
+    def policy(self) -> str:
+        """host:port of the policy service."""
+        return self.environment["MAILMUM_POLICY"]
+
+    @property
     def url(self) -> str:
         """Where the pages are."""
         return f"http://{self.web}"
@@ -134,6 +139,7 @@ def make_service(
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith("MAILMUM_")
     }
+    environment["MAILMUM_POLICY"] = f"127.0.0.1:{free_port('tcp')}"
     environment |= {f"MAILMUM_{name.upper()}": value for name, value in parameters.items()}
     environment["MAILMUM_DATA"] = str(folder / "data")
     url = "" if sqlite else os.environ.get("MAILMUM_DATABASE", "")

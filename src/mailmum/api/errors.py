@@ -7,6 +7,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+import structlog
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from ninja import NinjaAPI, Schema
 from ninja.errors import AuthenticationError, HttpError, ValidationError
@@ -22,6 +24,8 @@ from mailmum.domain.errors import (
     SeveralRefused,
 )
 from mailmum.domain.texts import shown
+
+log = structlog.get_logger()
 
 STATUS = {
     BadInput.code: 422,
@@ -119,6 +123,13 @@ def install(api: NinjaAPI) -> None:
     @api.exception_handler(ValidationError)
     def invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
         return respond(_explain(error.errors))
+
+    @api.exception_handler(DatabaseError)
+    def unavailable(request: HttpRequest, error: DatabaseError) -> HttpResponse:
+        log.error("database cannot be used", reason=str(error).strip(), path=request.path)
+        refusal = Refusal("the database cannot be used just now", fix="try again in a moment")
+        refusal.code = "unavailable"
+        return respond(refusal)
 
     @api.exception_handler(HttpError)
     def other(request: HttpRequest, error: HttpError) -> HttpResponse:

@@ -52,7 +52,7 @@ def _part(name: str, short_help: str) -> Callable[[Callable[..., Any]], click.Co
 
 @_part("up", "Run the whole service.")
 def up(session: Session, **options: Any) -> None:
-    """Run the whole service: pages, API and DNS.
+    """Run the whole service: pages, API, DNS and policy service.
 
     An empty data folder gets a database, an account with its owner, and a credential for this
     command; a one-time link to sign in is printed. A line that begins with `ready` follows when
@@ -78,6 +78,14 @@ def dns(session: Session, **options: Any) -> None:
     from mailmum.control import runtime
 
     runtime.run_dns(_overrides(session, options))
+
+
+@_part("policy", "Run only the policy service.")
+def policy(session: Session, **options: Any) -> None:
+    """Run only the policy service for Postfix, for a service manager."""
+    from mailmum.control import runtime
+
+    runtime.run_policy(_overrides(session, options))
 
 
 @_part("migrate", "Make or upgrade the database, then end.")

@@ -46,6 +46,7 @@ SECTIONS: dict[str, dict[str, Verb]] = {
         "up": Verb("local", "up", "Run the whole service."),
         "web": Verb("local", "web", "Run only pages and API."),
         "dns": Verb("local", "dns", "Run only the DNS server."),
+        "policy": Verb("local", "policy", "Run only the policy service."),
         "migrate": Verb("local", "migrate", "Make or upgrade the database, then end."),
         "account": Verb("local", "account", "Add accounts, sign-in links and tokens."),
     },

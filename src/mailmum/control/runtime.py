@@ -21,8 +21,9 @@ log = structlog.get_logger()
 def up(overrides: Overrides) -> int:
     """Run everything until told to stop; the exit status.
 
-    With the database away but a snapshot in the folder, DNS answers from that all the same: a
-    machine that starts again while its database does not must go on protecting mail servers.
+    With the database away but a snapshot in the folder, DNS and the policy service answer from that
+    all the same: a machine that starts again while its database does not must go on protecting mail
+    servers.
     """
     from mailmum.control.parts import parts
     from mailmum.daemons.supervisor import supervise
@@ -33,7 +34,7 @@ def up(overrides: Overrides) -> int:
     except prepare.DatabaseAway as away:
         if not parameters.snapshot_path.exists():
             raise
-        log.warning("database away", reason=str(away), consequence="DNS answers from its snapshot")
+        log.warning("database away", reason=str(away), consequence="answering from the snapshot")
     _close_connections()
 
     def announce() -> None:
@@ -41,7 +42,7 @@ def up(overrides: Overrides) -> int:
             _say(f"Sign in once with {parameters.base_url}/enter/{link}/ (within 24 hours)")
         _say(
             f"ready: pages {parameters.base_url} · DNS {parameters.dns} (UDP and TCP) · "
-            f"zone {parameters.zone} · data {parameters.data}"
+            f"policy {parameters.policy} · zone {parameters.zone} · data {parameters.data}"
         )
 
     supervise(parts(parameters), on_ready=announce)
@@ -60,6 +61,14 @@ def run_dns(overrides: Overrides) -> None:
     """Answer DNS."""
     parameters = _start(overrides, "dns")
     from mailmum.control.dataplane.dns import answer
+
+    answer(parameters)
+
+
+def run_policy(overrides: Overrides) -> None:
+    """Answer Postfix's policy requests."""
+    parameters = _start(overrides, "policy")
+    from mailmum.control.dataplane.policy import answer
 
     answer(parameters)
 

@@ -19,12 +19,14 @@ from types import FrameType
 
 import structlog
 
-from mailmum.daemons.dnsd_counts import Sink
-from mailmum.daemons.dnsd_follower import OpenSource
-from mailmum.daemons.dnsd_options import DnsdOptions, Pace, StartFailed, TcpLimits
+from mailmum.daemons.counts import Sink
+from mailmum.daemons.dnsd_options import DnsdOptions, TcpLimits
 from mailmum.daemons.dnsd_sockets import Sockets, bind, probe
 from mailmum.daemons.dnsd_worker import Worker
 from mailmum.daemons.dnsd_workers import Workers
+from mailmum.daemons.follower import OpenSource
+from mailmum.daemons.listening import StartFailed
+from mailmum.daemons.pace import Pace
 from mailmum.dns.zones import Zone
 
 __all__ = ["DnsdOptions", "Pace", "StartFailed", "TcpLimits", "run"]

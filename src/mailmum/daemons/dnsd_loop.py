@@ -1,10 +1,10 @@
 """The loop that answers: one thread, UDP first, TCP beside it, changes in between.
 
 Everything that touches the engine happens here, so no lock is needed and no query sees half of a
-change: other threads hand over jobs (`post`, `call`), which run between packets.
+change: other threads hand over jobs (`post`), which run between packets.
 
-A round waits for any socket, takes up to `_BATCH` datagrams from each UDP socket, then serves what
-else is ready: under load waiting costs next to nothing, and TCP clients get their turn all the
+A round waits for any socket, takes a batch of datagrams from each UDP socket, then serves what else
+is ready: under load waiting costs next to nothing, and TCP clients get their turn all the
 same.
 """
 
@@ -14,29 +14,20 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import structlog
 
 from mailmum.daemons.dnsd_faults import FaultLog
 from mailmum.daemons.dnsd_options import TcpLimits
-from mailmum.daemons.dnsd_sockets import Sockets, packet_info
+from mailmum.daemons.dnsd_sockets import Sockets
 from mailmum.daemons.dnsd_tcp import TcpService
+from mailmum.daemons.dnsd_udp import answer_safely, serve
 from mailmum.dns.engine import Engine
 
 log = structlog.get_logger()
 
-_BATCH = 64
 _TICK = 1.0
-# Longer datagrams are cut, and cut ones are format errors; no honest query comes near.
-_DATAGRAM = 4096
-_ANCILLARY = 128
-
-_Result = TypeVar("_Result")
-
-
-class Stopped(Exception):
-    """The loop has ended, or is about to: it takes no more jobs."""
 
 
 class Loop:
@@ -47,6 +38,8 @@ class Loop:
         limits: what TCP clients may take up.
         on_tick: called about once a second.
     """
+
+    name, unready = "dns", "SERVFAIL"
 
     def __init__(self, engine: Engine, limits: TcpLimits, on_tick: Callable[[], None]) -> None:
         self.engine = engine
@@ -100,25 +93,6 @@ class Loop:
         self._jobs.append(job)
         self._rouse()
 
-    def call(self, job: Callable[[], _Result]) -> _Result:
-        """The result of a job that is run between two packets; from any other thread.
-
-        Raises:
-            Stopped: the loop ended before it came to it.
-        """
-        results: list[_Result] = []
-        done = threading.Event()
-
-        def run() -> None:
-            results.append(job())
-            done.set()
-
-        self.post(run)
-        while not done.wait(0.2):
-            if self._stopping.is_set():
-                raise Stopped
-        return results[0]
-
     def watch(self, descriptor: int, on_ready: Callable[[], None]) -> None:
         """Have something called when a descriptor can be read, or its other end has been closed."""
         self._selector.register(descriptor, selectors.EVENT_READ, lambda _: on_ready())
@@ -126,10 +100,10 @@ class Loop:
     def open(self, sockets: Sockets) -> None:
         """Answer on these too, until the end; before `run`, or in the loop."""
         self._sockets.append(sockets)
-        for udp in sockets.udp:
-            self._selector.register(udp, selectors.EVENT_READ, self._drainer(udp))
-        for udp in sockets.wildcard_udp:
-            self._selector.register(udp, selectors.EVENT_READ, self._wildcard_drainer(udp))
+        for some, wildcard in ((sockets.udp, False), (sockets.wildcard_udp, True)):
+            for udp in some:
+                drain = serve(udp, self.engine, self._faults, wildcard=wildcard)
+                self._selector.register(udp, selectors.EVENT_READ, drain)
         for tcp in sockets.tcp:
             self._tcp.listen(tcp)
 
@@ -143,61 +117,5 @@ class Loop:
     def _clear_wake(self, _events: int) -> None:
         self._woken.recv(4096)
 
-    def _drainer(self, udp: socket.socket) -> Callable[[int], None]:
-        """What to do when a UDP socket has something; this is the hot path."""
-        receive, send, handle = udp.recvfrom, udp.sendto, self.engine.handle
-        clock = time.time
-
-        def drain(_events: int) -> None:
-            now = clock()
-            for _ in range(_BATCH):
-                try:
-                    packet, client = receive(_DATAGRAM)
-                except OSError as error:
-                    if not isinstance(error, BlockingIOError):
-                        self.engine.counters.fault("unread")
-                    return
-                try:
-                    answer = handle(packet, client, now, False)
-                # The last resort: one packet that shows a fault of ours must not end the service.
-                except Exception as error:  # noqa: BLE001
-                    answer = self._faults.internal(packet, error)
-                if answer is not None:
-                    try:
-                        send(answer, client)
-                    except OSError:
-                        self.engine.counters.fault("unsent")
-
-        return drain
-
-    def _wildcard_drainer(self, udp: socket.socket) -> Callable[[int], None]:
-        """The same for a wildcard address: the answer is sent from the address that was asked."""
-
-        def drain(_events: int) -> None:
-            now = time.time()
-            for _ in range(_BATCH):
-                try:
-                    packet, ancillary, _, client = udp.recvmsg(_DATAGRAM, _ANCILLARY)
-                except OSError as error:
-                    if not isinstance(error, BlockingIOError):
-                        self.engine.counters.fault("unread")
-                    return
-                answer = self._answer(packet, client, now, tcp=False)
-                if answer is None:
-                    continue
-                try:
-                    udp.sendmsg([answer], packet_info(udp.family, ancillary), 0, client)
-                except OSError:
-                    self.engine.counters.fault("unsent")
-
-        return drain
-
     def _answer_tcp(self, packet: bytes, client: Any, now: float) -> bytes | None:
-        return self._answer(packet, client, now, tcp=True)
-
-    def _answer(self, packet: bytes, client: Any, now: float, *, tcp: bool) -> bytes | None:
-        try:
-            return self.engine.handle(packet, client, now, tcp)
-        # The last resort, as in `_drainer`.
-        except Exception as error:  # noqa: BLE001
-            return self._faults.internal(packet, error)
+        return answer_safely(self.engine, self._faults, packet, client, now, tcp=True)

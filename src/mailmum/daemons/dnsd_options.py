@@ -1,18 +1,12 @@
-"""Parameters of the DNS daemon, and why it may not start."""
+"""Parameters of the DNS daemon."""
 
 import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mailmum.daemons.pace import Pace
 from mailmum.dns.engine import MAX_UDP
 from mailmum.dns.zones import ZoneConfig
-from mailmum.domain.errors import Refusal
-
-
-class StartFailed(Refusal):
-    """The daemon cannot start: what was tried, the cause, and the likely fix."""
-
-    code = "start-failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,29 +24,6 @@ class TcpLimits:
     idle: float = 10.0
     query: int = 4096
     unsent: int = 65536
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How often things are done beside answering; seconds, unless said otherwise.
-
-    Attributes:
-        poll: how long to wait for news from the database at a time.
-        recheck: ask for changes at least this often, news or not.
-        retry: pause before the database is asked again, doubled from the first to the second.
-        counts: between two batches of counts.
-        snapshot: between two snapshots, if there were changes.
-        merge_after: merge when this many targets have changed.
-        merge_within: merge when the oldest change not merged is as old as this.
-    """
-
-    poll: float = 1.0
-    recheck: float = 10.0
-    retry: tuple[float, float] = (0.2, 5.0)
-    counts: float = 1.0
-    snapshot: float = 60.0
-    merge_after: int = 2000
-    merge_within: float = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,4 +50,4 @@ class DnsdOptions:
     require_cookies: bool = False
     cookie_secret: bytes = field(default_factory=lambda: secrets.token_bytes(32))
     tcp: TcpLimits = TcpLimits()
-    pace: Pace = Pace()
+    pace: Pace = field(default_factory=Pace)

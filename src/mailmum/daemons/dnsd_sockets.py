@@ -9,16 +9,15 @@ An answer must come from the address that was asked.  On a wildcard address (0.0
 packet tells which that was (IP_PKTINFO).
 """
 
-import errno
-import os
 import socket
 from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
-from mailmum.daemons.dnsd_options import StartFailed
+from mailmum.daemons.listening import explain, open_socket, resolve
 
+_WHO, _FIELD = "DNS", "dns"
 _BACKLOG = 128
 _RECEIVE_BUFFER = 4 << 20
 _IP_PKTINFO = 8  # linux/in.h; the socket module of Python 3.11 does not name it
@@ -61,7 +60,7 @@ def bind(listen: Listen, *, shared: bool) -> Sockets:
     with ExitStack() as undo:
         undo.callback(sockets.close)
         for host, port in listen:
-            for family, address in _resolve(host, port):
+            for family, address in resolve(host, port, socket.SOCK_DGRAM, who=_WHO, field=_FIELD):
                 _bind_both(sockets, family, address, shared)
         undo.pop_all()
     return sockets
@@ -87,25 +86,13 @@ def packet_info(family: int, ancillary: list[tuple[int, int, bytes]]) -> list[An
     return []
 
 
-def _resolve(host: str, port: int) -> list[tuple[socket.AddressFamily, Any]]:
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM, flags=socket.AI_PASSIVE)
-    except (socket.gaierror, UnicodeError) as error:
-        raise StartFailed(
-            f"DNS cannot listen on {host!r}: {error}",
-            fix="write an address of this machine, such as 127.0.0.1:5300 or [::1]:5300",
-            field="dns",
-        ) from None
-    return [(family, address) for family, _, _, _, address in found]
-
-
 def _bind_both(
     sockets: Sockets, family: socket.AddressFamily, address: tuple[Any, ...], shared: bool
 ) -> None:
     wildcard = address[0] in _WILDCARDS
-    udp = _open(family, socket.SOCK_DGRAM)
+    udp = open_socket(family, socket.SOCK_DGRAM, who=_WHO, field=_FIELD)
     (sockets.wildcard_udp if wildcard else sockets.udp).append(udp)
-    tcp = _open(family, socket.SOCK_STREAM)
+    tcp = open_socket(family, socket.SOCK_STREAM, who=_WHO, field=_FIELD)
     sockets.tcp.append(tcp)
     udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
     if wildcard and family == socket.AF_INET:
@@ -125,36 +112,4 @@ def _bind_both(
             if one is tcp:
                 tcp.listen(_BACKLOG)
         except OSError as error:
-            raise _explain(error, one, address) from None
-
-
-def _open(family: socket.AddressFamily, kind: socket.SocketKind) -> socket.socket:
-    try:
-        return socket.socket(family, kind)
-    except OSError as error:
-        raise StartFailed(
-            f"DNS cannot open a socket of {family.name}: {error.strerror}",
-            fix="leave out addresses of that family",
-            field="dns",
-        ) from None
-
-
-def _explain(error: OSError, one: socket.socket, address: tuple[Any, ...]) -> StartFailed:
-    host, port = address[:2]
-    over = "TCP" if one.type == socket.SOCK_STREAM else "UDP"
-    where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    if error.errno == errno.EADDRINUSE:
-        why, fix = (
-            "the port is in use",
-            (f"see who has it with: ss -lnptu 'sport = :{port}'; end that, or choose another port"),
-        )
-    elif error.errno in (errno.EACCES, errno.EPERM):
-        why, fix = (
-            "permission denied",
-            "grant CAP_NET_BIND_SERVICE or choose a port above 1023",
-        )
-    elif error.errno == errno.EADDRNOTAVAIL:
-        why, fix = "this machine does not have that address", "see its addresses with: ip address"
-    else:
-        why, fix = os.strerror(error.errno or 0), "choose another address or port"
-    return StartFailed(f"DNS cannot listen on {where} ({over}): {why}", fix=fix, field="dns")
+            raise explain(error, one, address, who=_WHO, field=_FIELD) from None

@@ -1,32 +1,20 @@
-"""One worker: the loop that answers, and beside it the threads that feed it and hand on its counts.
+"""One worker: the loop that answers, and the threads beside it."""
 
-Stopping takes less than a second whatever hangs: the loop ends at once, the last counts and the
-snapshot get what is left of that second, and no thread is waited for longer.
-"""
-
-import sys
-import threading
-import time
 from collections.abc import Callable
 
 import structlog
 
-from mailmum.daemons.dnsd_counts import Handover, Sink
-from mailmum.daemons.dnsd_follower import Follower, OpenSource
+from mailmum.daemons.counts import Sink
+from mailmum.daemons.crew import Crew, Outside
 from mailmum.daemons.dnsd_loop import Loop
 from mailmum.daemons.dnsd_options import DnsdOptions
 from mailmum.daemons.dnsd_sockets import Sockets
-from mailmum.daemons.dnsd_threads import KeptThread
-from mailmum.daemons.dnsd_upkeep import Upkeep
+from mailmum.daemons.follower import OpenSource
 from mailmum.dns.counters import Counters
 from mailmum.dns.engine import Engine
 from mailmum.dns.zones import Zone
 
 log = structlog.get_logger()
-
-_PATIENCE = 0.7
-# How long a thread may keep the interpreter from the loop; Python's default is ten times as long.
-_SWITCH = 0.0005
 
 
 class Worker:
@@ -57,62 +45,38 @@ class Worker:
         saves: bool = True,
         replaces: bool = False,
     ) -> None:
-        self._counters = Counters()
+        counters = Counters()
         engine = Engine(
             None,
             Zone(options.zone),
-            counters=self._counters,
+            counters=counters,
             cookie_secret=options.cookie_secret,
             max_udp=options.max_udp,
             require_cookies=options.require_cookies,
         )
-        pace = options.pace
         self.loop = Loop(engine, options.tcp, self._tick)
         if not replaces:
             self.loop.open(open_sockets())
-        self._handover = Handover(sink, pace.retry)
-        self._upkeep = Upkeep(self.loop, options.snapshot if saves else None, pace)
-        self._follower = Follower(
+        self._crew = Crew(
             self.loop,
-            open_source,
-            options.snapshot,
-            pace,
-            on_index=lambda: self.loop.open(open_sockets()) if replaces else None,
+            counters,
+            Outside(open_source, sink, options.snapshot, saves, options.pace),
             on_ready=ready,
-            on_change=self._upkeep.note_change,
+            on_index=lambda: self.loop.open(open_sockets()) if replaces else None,
         )
-        self._threads: list[KeptThread] = []
 
     def run(self) -> None:
         """Answer until `stop`."""
-        sys.setswitchinterval(_SWITCH)
-        jobs = {
-            "dns-follower": self._follower.run,
-            "dns-upkeep": self._upkeep.run,
-            "dns-counts": self._handover.run,
-        }
-        self._threads = [KeptThread(name, job) for name, job in jobs.items()]
+        self._crew.start()
         try:
             self.loop.run()
         finally:
-            self._finish()
+            self._crew.finish()
+            log.info("dns.stopped")
 
     def stop(self) -> None:
         """End `run` soon; from any thread or signal handler."""
         self.loop.stop()
 
     def _tick(self) -> None:
-        self._handover.put(self._counters.take())
-        for thread in self._threads:
-            thread.check(time.monotonic())
-
-    def _finish(self) -> None:
-        deadline = time.monotonic() + _PATIENCE
-        self._handover.put(self._counters.take())
-        self._handover.end()
-        saving = threading.Thread(target=self._upkeep.save_at_end, daemon=True)
-        saving.start()
-        saving.join(max(deadline - time.monotonic(), 0))
-        for thread in self._threads:
-            thread.join(max(deadline - time.monotonic(), 0))
-        log.info("dns.stopped")
+        self._crew.tick()

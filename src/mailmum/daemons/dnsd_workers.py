@@ -19,11 +19,12 @@ from types import FrameType
 
 import structlog
 
-from mailmum.daemons.dnsd_counts import Sink
-from mailmum.daemons.dnsd_follower import OpenSource
-from mailmum.daemons.dnsd_options import DnsdOptions, StartFailed
+from mailmum.daemons.counts import Sink
+from mailmum.daemons.dnsd_options import DnsdOptions
 from mailmum.daemons.dnsd_sockets import bind
 from mailmum.daemons.dnsd_worker import Worker
+from mailmum.daemons.follower import OpenSource
+from mailmum.daemons.listening import StartFailed
 from mailmum.daemons.supervisor_plan import Act, Ended, Plan, Restart, Timings
 
 log = structlog.get_logger()

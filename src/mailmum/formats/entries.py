@@ -9,9 +9,10 @@ of formats that have a rule of their own for repeated targets state it in their 
 
 from dataclasses import dataclass
 
+from mailmum.domain.clients import AddressSubject, NameSubject
 from mailmum.domain.errors import Refusal
 from mailmum.domain.listings import Action, Source
-from mailmum.domain.targets import Target
+from mailmum.domain.targets import NameTarget, Target
 from mailmum.domain.texts import shown
 
 
@@ -81,6 +82,14 @@ class ReadOptions:
 def opposite(action: Action) -> Action:
     """The action of an exception."""
     return Action.ALLOW if action is Action.BLOCK else Action.BLOCK
+
+
+def is_loopback(target: Target) -> bool:
+    """Whether the target is the machine itself, which tables name for their own reasons."""
+    if isinstance(target, NameTarget):
+        return NameSubject(target.name).is_loopback
+    widest = 8 if target.version == 4 else 128
+    return target.prefix >= widest and AddressSubject(target.version, target.first).is_loopback
 
 
 def bad_line(line: int, text: str, problem: Refusal | str) -> BadLine:

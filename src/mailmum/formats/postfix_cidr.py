@@ -4,6 +4,9 @@ MailMum goes by the longest prefix instead.  Reading keeps what the table does: 
 wider one never matches in Postfix, so it is left out, with a remark.  (Of the same single address
 twice the first holds; both are given.)  Writing puts the narrower before the wider.
 
+Postfix writes IPv4 clients as IPv4 whatever the socket says, so the table needs no word about them
+in IPv6 form.  Loopback is left out when read: `127.0.0.0/8 OK` is there for other reasons.
+
 `if` and `!pattern` have no counterpart; an `if` and all up to its `endif` are bad lines.
 """
 
@@ -11,7 +14,7 @@ from collections.abc import Iterable, Iterator
 
 from mailmum.domain.errors import BadInput
 from mailmum.domain.targets import NetworkTarget
-from mailmum.formats.effective import Node, walk_networks
+from mailmum.formats.effective import MAPPED, Node, walk_networks
 from mailmum.formats.entries import Item, ReadOptions, bad_line, remark
 from mailmum.formats.postfix_tables import Entries, logical_lines, pattern_and_result
 from mailmum.formats.rows import ExportRow, WriteOptions, in_force
@@ -47,7 +50,7 @@ def write_cidr(rows: Iterable[ExportRow], options: WriteOptions) -> Iterator[str
         if node.row is not None:
             reason = one_line(node.row.listing.reason)
             yield f"{node.target.text}\t{result_text(node.row.listing.action, reason)}\n"
-        elif is_inside_a_row(node):
+        elif is_inside_a_row(node) and node.target != MAPPED:
             yield f"{node.target.text}\tDUNNO\n"
     yield from left_out(len(names), "a CIDR table holds no names")
 

@@ -7,11 +7,12 @@ A line that begins with white space continues the one before it, across comments
 from collections.abc import Iterable, Iterator
 
 from mailmum.domain.targets import Target
-from mailmum.formats.entries import BadLine, Entry, Remark, bad_line, remark
+from mailmum.formats.entries import BadLine, Entry, Remark, bad_line, is_loopback, remark
 from mailmum.formats.lines import LINE_LIMIT, text_lines
 from mailmum.postfix.maps import Result
 
 _BLANK = " \t"
+_LOOPBACK = "left out: the machine itself (loopback), about which there is never a verdict"
 _SKIPS = "DUNNO only ends the search of this table; the allow listing overrides other lists too"
 
 
@@ -50,7 +51,10 @@ class Entries:
         self._said = False
 
     def of(self, line: int, text: str, target: Target, result: Result) -> Iterator[Entry | Remark]:
-        """The entry of one line."""
+        """The entry of one line, or a remark that it is left out."""
+        if is_loopback(target):
+            yield remark(line, text, _LOOPBACK)
+            return
         if result.only_skips and not self._said:
             self._said = True
             yield remark(line, text, _SKIPS)

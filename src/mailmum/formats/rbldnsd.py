@@ -19,11 +19,18 @@ looks: octets, groups of hexadecimal digits, or a name.
 
 from collections.abc import Iterable, Iterator
 
-from mailmum.domain.clients import AddressSubject, NameSubject
 from mailmum.domain.errors import BadInput
 from mailmum.domain.listings import Action
 from mailmum.domain.targets import NetworkTarget, Target
-from mailmum.formats.entries import Entry, Item, ReadOptions, bad_line, opposite, remark
+from mailmum.formats.entries import (
+    Entry,
+    Item,
+    ReadOptions,
+    bad_line,
+    is_loopback,
+    opposite,
+    remark,
+)
 from mailmum.formats.lines import text_lines
 from mailmum.formats.rbldnsd_special import KINDS, State, apply_special
 from mailmum.formats.rbldnsd_targets import Parsed, parse_entry, shape_of
@@ -129,16 +136,15 @@ class _Reader:
     def _listed(
         self, number: int, text: str, target: Target, action: Action, value: Value
     ) -> Iterator[Item]:
-        if _is_loopback(target):
+        if is_loopback(target):
             yield remark(number, text, _TEST)
             return
         variables = self._state.variables
-        subject = target.text.lstrip(".")
         wide = isinstance(target, NetworkTarget) and target.prefix < target.bits
         if wide and not self._warned and names_subject(value.template, variables):
             self._warned = True
             yield remark(number, text, _SUBJECT)
-        reason = fill(value.template, subject, variables)
+        reason = fill(value.template, target, variables)
         expires = self._state.expires
         yield Entry(number, action, target, reason, code=value.code, expires=expires)
 
@@ -146,10 +152,3 @@ class _Reader:
 def _names_test(text: str) -> bool:
     """Whether it is the test entry of a data set of names, a single label (RFC 5782 section 5)."""
     return text[:4].lower() == "test" and (len(text) == 4 or text[4] in " \t")
-
-
-def _is_loopback(target: Target) -> bool:
-    if not isinstance(target, NetworkTarget):
-        return NameSubject(target.name).is_loopback
-    narrowest = 8 if target.version == 4 else 128
-    return target.prefix >= narrowest and AddressSubject(target.version, target.first).is_loopback

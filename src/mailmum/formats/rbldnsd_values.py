@@ -9,9 +9,11 @@ no templates, so they are filled in here, with the target of the entry for `$`.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from mailmum.domain.codes import parse_code
 from mailmum.domain.errors import BadInput
+from mailmum.domain.targets import Target
 from mailmum.domain.texts import REASON_LIMIT, clean_line, shown
 
 TEXT_LIMIT = 254
@@ -54,7 +56,7 @@ def parse_value(text: str, default: Value) -> Value:
         )
     rest = text[found.end() :]
     template = rest[1:].strip(" \t") if rest else default.template
-    return Value(parse_code(_dotted(found[1])), template)
+    return Value(_code(found[1]), template)
 
 
 def template_of(text: str) -> str:
@@ -62,21 +64,22 @@ def template_of(text: str) -> str:
     return text[1:].partition(":")[2].strip(" \t")
 
 
-def fill(template: str, subject: str, variables: Mapping[str, str]) -> str:
+def fill(template: str, target: Target, variables: Mapping[str, str]) -> str:
     """The text of a template for one entry, cut as rbldnsd cuts it.
 
     Raises:
         BadInput: the text cannot be a reason (a control character).
     """
-    own, used = template, template
+    if not variables and "$" not in template:
+        return _reason(template.removeprefix(BASE))
+    own, used, subject = template, template, target.text.lstrip(".")
     if template.startswith(BASE):
         own = used = template[1:]
     elif BASE in variables:
         own, used = template or subject, variables[BASE]
     if "$" in used:
         used = _substituted(used, own, subject, variables)
-    cut = used.replace("\t", " ").encode()[:TEXT_LIMIT].decode(errors="ignore")
-    return clean_line(cut, field="reason", limit=REASON_LIMIT)
+    return _reason(used)
 
 
 def names_subject(template: str, variables: Mapping[str, str]) -> bool:
@@ -92,6 +95,17 @@ def template_from(reason: str) -> str:
     while len(template.encode()) > TEXT_LIMIT:
         template = template[:-2] if template.endswith("$$") else template[:-1]
     return template.rstrip()
+
+
+def _reason(text: str) -> str:
+    cut = text.replace("\t", " ").encode()[:TEXT_LIMIT].decode(errors="ignore")
+    return clean_line(cut, field="reason", limit=REASON_LIMIT)
+
+
+# A million lines may each name one of a few codes.
+@lru_cache(maxsize=256)
+def _code(text: str) -> int:
+    return parse_code(_dotted(text))
 
 
 def _dotted(text: str) -> str:

@@ -9,13 +9,12 @@ are.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from mailmum.dns.texts import code_of
 from mailmum.domain.errors import BadInput
-from mailmum.domain.listings import WHOLE_ACCOUNT, Action, Listing, Source
+from mailmum.domain.listings import WHOLE_ACCOUNT, Action, Listing
 from mailmum.domain.targets import Kind
 
 ACCOUNT = "account"
-_ADDRESSES = 0x7F000000
-_NAMES = 0x7F000100
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,18 +95,12 @@ def in_force(rows: Iterable[ExportRow], now: float) -> Iterator[ExportRow]:
 def answer_code(listing: Listing, account_code: int | None) -> int:
     """The A record that MailMum answers for a listing, as a 32-bit integer.
 
-    Its own code, else the account's, else the default: .2 for a person's address or host, .3 for a
-    person's network or domain, .4 for a trigger's and .5 for a feed's, below 127.0.0 for addresses
-    and below 127.0.1 for names.
+    Its own code, else the account's, else the default of its source and kind.
     """
     if listing.code is not None:
         return listing.code
     if account_code is not None:
         return account_code
     kind = listing.target.kind
-    base = _ADDRESSES if kind in (Kind.ADDRESS, Kind.NETWORK) else _NAMES
-    if listing.source is Source.TRIGGER:
-        return base + 4
-    if listing.source is Source.FEED:
-        return base + 5
-    return base + (2 if kind in (Kind.ADDRESS, Kind.HOST) else 3)
+    single = kind in (Kind.ADDRESS, Kind.HOST)
+    return code_of(listing.source, single, kind in (Kind.HOST, Kind.DOMAIN))

@@ -110,7 +110,7 @@ def parse_cidr_pattern(text: str) -> NetworkTarget:
         raise BadInput(f"{shown(text)}: {shown(length)} is not a prefix length")
     if not re.fullmatch("[0-9A-Fa-f:.]+", address, re.ASCII):
         raise BadInput(f"{shown(text)} is no address", fix="names belong in an access table")
-    return parse_network(pattern)
+    return _not_mapped(parse_network(pattern), text)
 
 
 def parse_access_pattern(text: str) -> Target:
@@ -196,7 +196,16 @@ def _groups(pattern: str, text: str) -> NetworkTarget:
                 fix="write for example 2001:db8:1",
             ) from None
         return parse_network(f"{pattern}::/{16 * (pattern.count(':') + 1)}")
-    return parse_network(pattern)
+    return _not_mapped(parse_network(pattern), text)
+
+
+def _not_mapped(network: NetworkTarget, text: str) -> NetworkTarget:
+    if ":" in text and network.version == 4:
+        raise BadInput(
+            f"{shown(text)} never matches: Postfix writes IPv4 clients as IPv4",
+            fix=f"write {network.text} if that is meant",
+        )
+    return network
 
 
 def _ipv6_keys(target: NetworkTarget) -> list[str] | None:

@@ -4,7 +4,8 @@
 
 The snapshot is read first, because that takes a fraction of a second and a database of a million
 listings does not: mail servers get answers that were right when the daemon last stopped, until the
-database has been read.  Without a snapshot the engine has no index meanwhile and answers SERVFAIL.
+database has been read.  Without a snapshot the engine has no index meanwhile, and answers so that
+mail flows.
 When the database cannot be asked, what there is stays in use for as long as it takes.
 
 The daemon is ready when it has an index and has asked the database once, whatever came of it.
@@ -19,8 +20,8 @@ from pathlib import Path
 import structlog
 
 from mailmum.daemons import snapshots
-from mailmum.daemons.dnsd_loop import Loop, Stopped
-from mailmum.daemons.dnsd_options import Pace
+from mailmum.daemons.loops import AnswerLoop, Stopped, call
+from mailmum.daemons.pace import Pace
 from mailmum.domain.listings import Listing
 from mailmum.index.index import Index
 from mailmum.index.records import (
@@ -55,7 +56,7 @@ class Follower:
 
     def __init__(
         self,
-        loop: Loop,
+        loop: AnswerLoop,
         open_source: OpenSource,
         snapshot: Path | None,
         pace: Pace,
@@ -101,12 +102,14 @@ class Follower:
             return
         except snapshots.SnapshotDamaged as error:
             log.warning(
-                "dns.snapshot-damaged", file=str(self._snapshot), reason=str(error),
+                f"{self._loop.name}.snapshot-damaged",
+                file=str(self._snapshot),
+                reason=str(error),
                 consequence="starting without it",
-            )  # fmt: skip
+            )
             return
         self._adopt(index)
-        log.info("dns.snapshot-loaded", position=index.position)
+        log.info(f"{self._loop.name}.snapshot-loaded", position=index.position)
 
     def _follow(self) -> None:
         with closing(self._open_source()) as source:
@@ -130,7 +133,7 @@ class Follower:
         self._position = index.position
         self._note_back()
         seconds = round(time.monotonic() - began, 3)
-        log.info("dns.loaded", position=index.position, seconds=seconds)
+        log.info(f"{self._loop.name}.loaded", position=index.position, seconds=seconds)
 
     def _catch_up(self, source: ListingSource) -> None:
         assert self._position is not None
@@ -145,7 +148,7 @@ class Follower:
                 reached = changes.position
             self._position = reached
         except SourceRewound as error:
-            log.warning("dns.rewound", position=self._position, reason=str(error))
+            log.warning(f"{self._loop.name}.rewound", position=self._position, reason=str(error))
             self._load(source)
         self._note_back()
 
@@ -156,7 +159,7 @@ class Follower:
             self._loop.engine.apply(changes)
             self._on_change()
 
-        self._loop.call(apply)
+        call(self._loop, apply)
 
     def _adopt(self, index: Index) -> None:
         def adopt() -> None:
@@ -165,21 +168,23 @@ class Follower:
                 self._has_index = True
                 self._on_index()
 
-        self._loop.call(adopt)
+        call(self._loop, adopt)
 
     def _note_away(self, error: SourceUnavailable) -> None:
         if not self._away:
             self._away = True
-            consequence = (
-                "answering from what there is" if self._has_index else "answering SERVFAIL"
+            answers = "from what there is" if self._has_index else self._loop.unready
+            log.warning(
+                f"{self._loop.name}.source-away",
+                reason=str(error),
+                consequence=f"answering {answers}",
             )
-            log.warning("dns.source-away", reason=str(error), consequence=consequence)
         self._tell_ready()
 
     def _note_back(self) -> None:
         if self._away:
             self._away = False
-            log.info("dns.source-back", position=self._position)
+            log.info(f"{self._loop.name}.source-back", position=self._position)
         self._tell_ready()
 
     def _tell_ready(self) -> None:

@@ -12,8 +12,8 @@ from pathlib import Path
 import structlog
 
 from mailmum.daemons import snapshots
-from mailmum.daemons.dnsd_loop import Loop, Stopped
-from mailmum.daemons.dnsd_options import Pace
+from mailmum.daemons.loops import AnswerLoop, Stopped, call
+from mailmum.daemons.pace import Pace
 from mailmum.index.index import Index
 from mailmum.index.snapshot import dump
 
@@ -32,7 +32,7 @@ class Upkeep:
         pace: when to merge and to save.
     """
 
-    def __init__(self, loop: Loop, snapshot: Path | None, pace: Pace) -> None:
+    def __init__(self, loop: AnswerLoop, snapshot: Path | None, pace: Pace) -> None:
         self._loop = loop
         self._snapshot = snapshot
         self._pace = pace
@@ -65,7 +65,7 @@ class Upkeep:
 
     def save(self) -> None:
         """Save the index if it has changed since; in any thread but the loop's."""
-        self._write(*self._loop.call(self._note))
+        self._write(*call(self._loop, self._note))
 
     def save_at_end(self) -> None:
         """The same when the loop has ended."""
@@ -86,23 +86,25 @@ class Upkeep:
         except OSError as error:
             if not self._failed:
                 log.warning(
-                    "dns.snapshot-not-saved", file=str(self._snapshot), reason=error.strerror
+                    f"{self._loop.name}.snapshot-not-saved",
+                    file=str(self._snapshot),
+                    reason=error.strerror,
                 )
             self._failed = True
             return
         self._failed = False
         self._saved = (index, changes)
-        log.debug("dns.snapshot-saved", file=str(self._snapshot))
+        log.debug(f"{self._loop.name}.snapshot-saved", file=str(self._snapshot))
 
     def _merge_if_due(self) -> None:
         index = self._loop.engine.index
         if index is None or self._changed_at is None:
             return
         old = time.monotonic() - self._changed_at >= self._pace.merge_within
-        if not old and self._loop.call(lambda: index.overlay_size) < self._pace.merge_after:
+        if not old and call(self._loop, lambda: index.overlay_size) < self._pace.merge_after:
             return
         self._changed_at = None
-        plan = self._loop.call(index.begin_merge)
+        plan = call(self._loop, index.begin_merge)
         merged = plan.run(lambda: time.sleep(_BREATH))
-        self._loop.call(lambda: index.finish_merge(merged))
-        log.debug("dns.merged", position=index.position)
+        call(self._loop, lambda: index.finish_merge(merged))
+        log.debug(f"{self._loop.name}.merged", position=index.position)

@@ -35,7 +35,7 @@ class KeptThread:
             return
         if not self._again:
             self._again = now + self._pause
-            log.error("dns.thread-died", thread=self._name, again_in=self._pause)
+            log.error("thread.died", thread=self._name, again_in=self._pause)
         elif now >= self._again:
             self._again = 0.0
             self._thread = self._start()

@@ -65,7 +65,7 @@ class Handover:
         try:
             self._sink(batch)
         except SourceUnavailable as error:
-            log.debug("dns.counts-kept", reason=str(error))
+            log.debug("counts.kept", reason=str(error))
             with self._lock:
                 self._pending = merge((batch, self._pending))
             return False

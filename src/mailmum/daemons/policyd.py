@@ -1,0 +1,132 @@
+"""policyd: the Postfix policy service, instant where DNS answers are kept by resolvers and smtpd.
+
+    options = PolicydOptions("127.0.0.1", 10053)
+    run(options, open_source, sink, ready=lambda: print("ready"))
+
+It is a process of its own with an index of its own, which follows the journal as dnsd's does.  When
+in doubt mail flows:
+
+- No index yet (first start, the database away, no snapshot): DUNNO.
+- The database goes away: answers go on from what there is; one line in the log.
+- The database is away at the start: the snapshot that dnsd saves is used.
+- A fault of ours: DUNNO, logged.
+- SIGTERM, SIGINT: stopped within a second, also while the database hangs.
+"""
+
+import asyncio
+import signal
+import socket
+from collections.abc import Callable
+from contextlib import ExitStack
+
+import structlog
+
+from mailmum.daemons.counts import Sink
+from mailmum.daemons.crew import Crew, Outside
+from mailmum.daemons.follower import OpenSource
+from mailmum.daemons.listening import StartFailed, explain, open_socket, resolve
+from mailmum.daemons.policyd_connections import Connections
+from mailmum.daemons.policyd_desk import Desk
+from mailmum.daemons.policyd_loop import PolicyLoop
+from mailmum.daemons.policyd_options import Limits, PolicydOptions
+from mailmum.dns.counters import Counters
+from mailmum.policy.engine import Engine
+
+__all__ = ["Limits", "PolicydOptions", "StartFailed", "bind", "run", "serve"]
+
+log = structlog.get_logger()
+
+_WHO, _FIELD = "the policy service", "policy"
+_BACKLOG = 512
+
+
+def run(
+    options: PolicydOptions,
+    open_source: OpenSource,
+    sink: Sink,
+    *,
+    ready: Callable[[], None] = lambda: None,
+) -> None:
+    """Answer until SIGTERM or SIGINT; in the main thread.
+
+    Args:
+        options: parameters of the daemon.
+        open_source: how to reach the database; called in a thread of its own.
+        sink: takes counts about once a second; likewise.
+        ready: called once answers are right.
+
+    Raises:
+        StartFailed: the address cannot be listened on.
+    """
+    sockets = bind(options.host, options.port)
+
+    def started(loop: PolicyLoop) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, loop.stop)
+
+    log.info("policy.listening", listen=f"{options.host} port {options.port}")
+    asyncio.run(serve(options, sockets, open_source, sink, ready=ready, started=started))
+    log.info("policy.stopped")
+
+
+async def serve(
+    options: PolicydOptions,
+    sockets: list[socket.socket],
+    open_source: OpenSource,
+    sink: Sink,
+    *,
+    ready: Callable[[], None],
+    started: Callable[[PolicyLoop], None],
+) -> None:
+    """Answer on these sockets until the loop that `started` is given is stopped; closes them."""
+    engine, counters = Engine(options.public_url), Counters()
+    loop = PolicyLoop(engine)
+    outside = Outside(open_source, sink, options.snapshot, saves=False, pace=options.pace)
+    crew = Crew(loop, counters, outside, on_ready=ready)
+    connections = Connections(Desk(engine, counters), options.limits)
+    accepting = asyncio.get_running_loop()
+    servers = [
+        await accepting.create_server(connections.accept, sock=one, backlog=_BACKLOG)
+        for one in sockets
+    ]
+    started(loop)
+    crew.start()
+
+    def tick() -> None:
+        connections.sweep()
+        crew.tick()
+
+    try:
+        await loop.until_stopped(tick)
+    finally:
+        loop.stopping.set()
+        for server in servers:
+            server.close()
+        connections.close()
+        await asyncio.sleep(0)
+        crew.finish()
+
+
+def bind(host: str, port: int) -> list[socket.socket]:
+    """Listening sockets, one for each family that the host has an address of.
+
+    Raises:
+        StartFailed: one of them cannot be had; then none is.
+    """
+    sockets: list[socket.socket] = []
+    with ExitStack() as undo:
+        for family, address in resolve(host, port, socket.SOCK_STREAM, who=_WHO, field=_FIELD):
+            one = open_socket(family, socket.SOCK_STREAM, who=_WHO, field=_FIELD)
+            undo.callback(one.close)
+            sockets.append(one)
+            # Connections of a daemon that ended a moment ago linger and hold the port.
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            try:
+                one.bind(address)
+                one.listen(_BACKLOG)
+            except OSError as error:
+                raise explain(error, one, address, who=_WHO, field=_FIELD) from None
+        undo.pop_all()
+    return sockets

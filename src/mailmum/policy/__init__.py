@@ -1,0 +1,1 @@
+"""The Postfix policy service, sans-IO: bytes of requests in, bytes of replies out."""

@@ -1,0 +1,82 @@
+"""What the frame of every page of an account shows: where one is and where one can go.
+
+Everything is looked up when a template asks for it, so pages without the frame pay nothing.
+"""
+
+import time
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils import timezone
+
+from mailmum.control.accounts.access import Owning, Reading, Writing
+from mailmum.control.accounts.models import Account, User
+from mailmum.control.accounts.queries import accounts_of
+from mailmum.control.servers.queries import servers_of
+from mailmum.control.traffic.queries import uses_of
+from mailmum.web.rows import ServerState, state_of
+
+SERVERS_SHOWN = 8
+
+
+@dataclass(frozen=True, slots=True)
+class SideServer:
+    """A server in the side bar."""
+
+    name: str
+    state: ServerState
+
+
+class Place:
+    """The account one is in and what one may do there."""
+
+    def __init__(self, reading: Reading, person: User) -> None:
+        self._reading = reading
+        self._person = person
+
+    @property
+    def account(self) -> Account:
+        """The account."""
+        return self._reading.account
+
+    @property
+    def role(self) -> str:
+        """What the person is in it."""
+        return self._reading.role.value
+
+    @property
+    def may_write(self) -> bool:
+        """Whether servers and listings may be changed."""
+        return isinstance(self._reading, Writing)
+
+    @property
+    def may_own(self) -> bool:
+        """Whether people and parameters may be changed."""
+        return isinstance(self._reading, Owning)
+
+    @cached_property
+    def accounts(self) -> list[Account]:
+        """All accounts of the person."""
+        return list(accounts_of(self._person))
+
+    @cached_property
+    def server_count(self) -> int:
+        """How many servers the account has."""
+        return servers_of(self._reading).count()
+
+    @cached_property
+    def servers(self) -> list[SideServer]:
+        """The first servers by name, with their state."""
+        servers = list(servers_of(self._reading)[:SERVERS_SHOWN])
+        uses, now = uses_of(server.pk for server in servers), time.time()
+        return [SideServer(one.name, state_of(uses.get(one.pk), now)) for one in servers]
+
+
+def shell(request: HttpRequest) -> dict[str, Any]:
+    """The place, on pages of an account, and the zone that times are shown in."""
+    granted = getattr(request, "granted", None)
+    person = getattr(request, "user", None)
+    place = Place(granted, person) if granted is not None and isinstance(person, User) else None
+    return {"place": place, "zone": timezone.get_current_timezone_name()}

@@ -1,0 +1,155 @@
+"""Records of the journal as sentences: who did what, and what was different before."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from mailmum.web.words import span
+
+_KINDS = {
+    "listing.block": ("own", "o-own", "blocked"),
+    "listing.allow": ("allowed", "o-allowed", "allowed"),
+    "listing.set": ("listings", "", "edited"),
+    "listing.unlist": ("reject", "", "removed"),
+    "listing.import": ("down", "", "imported"),
+    "server.add": ("servers", "", "added"),
+    "server.set": ("servers", "", "changed"),
+    "server.rotate-key": ("servers", "", "made a"),
+    "server.remove": ("reject", "", "removed"),
+    "account.set": ("settings", "", "changed the"),
+    "account.add": ("settings", "", "made the"),
+    "people.set": ("user", "", "changed people:"),
+    "people.remove": ("user", "", "changed people:"),
+    "token.add": ("auth", "", "made the"),
+    "token.remove": ("auth", "", "changed tokens:"),
+}
+_LABELS = {
+    "action": "action",
+    "reason": "reason",
+    "note": "note",
+    "code": "return code",
+    "expires": "end",
+    "enabled": "in force",
+    "name": "name",
+    "addresses": "own addresses",
+    "ttl": "TTL",
+    "key_keep": "old keys live on",
+    "contact": "contact",
+    "role": "role",
+}
+
+
+Said = str | datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """One field: what it said before (None: nothing to tell) and what it says now."""
+
+    label: str
+    before: Said | None
+    after: Said
+
+
+@dataclass(frozen=True, slots=True)
+class RecordRow:
+    """One change.
+
+    Attributes:
+        seq: its number.
+        at: when.
+        actor, via: who, and by which way.
+        icon, css: how it is marked.
+        verb, summary: what was done to what.
+        where: name of the server it is about, empty when about none.
+        details: what was different before, or what was said of one new listing.
+        targets: the targets of a change of several listings, as far as the journal tells them.
+        total: how many there were in all; `more` of them are not told.
+        undoable: whether a button to undo it makes sense.
+        undone_by: number of the change that undid it.
+    """
+
+    seq: int
+    at: datetime
+    actor: str
+    via: str
+    icon: str
+    css: str
+    verb: str
+    summary: str
+    where: str
+    details: tuple[Detail, ...]
+    targets: tuple[str, ...]
+    total: int
+    more: int
+    undoable: bool
+    undone_by: int | None
+
+
+def record_rows(records: list[dict[str, Any]]) -> list[RecordRow]:
+    """Rows from what the control side shows of records."""
+    return [_row(record) for record in records]
+
+
+def _row(record: dict[str, Any]) -> RecordRow:
+    undid = record["summary"].startswith("undid ")
+    kind = ("undo", "", "") if undid else _KINDS.get(record["what"], ("info", "", record["what"]))
+    before, after = _listings(record["before"]), _listings(record["after"])
+    several = [item["target"] for item in after or before] if record["count"] > 1 else []
+    return RecordRow(
+        seq=record["seq"],
+        at=datetime.fromisoformat(record["when"]),
+        actor=record["actor"],
+        via=record["via"],
+        icon=kind[0],
+        css=kind[1],
+        verb=kind[2],
+        summary=record["summary"],
+        where=record["server"] or "",
+        details=() if undid or several else tuple(_details(record, before, after)),
+        targets=tuple(several),
+        total=record["count"],
+        more=max(record["count"] - len(several), 0) if several else 0,
+        undoable=record["undoable"],
+        undone_by=record["undone_by"],
+    )
+
+
+def _listings(state: Any) -> list[dict[str, Any]]:
+    return [item for item in state if "target" in item] if isinstance(state, list) else []
+
+
+def _details(
+    record: dict[str, Any], before: list[dict[str, Any]], after: list[dict[str, Any]]
+) -> Iterator[Detail]:
+    if isinstance(record["before"], dict) and isinstance(record["after"], dict):
+        yield from _differences(record["before"], record["after"])
+    elif len(before) == len(after) == 1:
+        yield from _differences(before[0], after[0])
+    elif len(after) == 1:
+        yield from _said(after[0])
+
+
+def _differences(before: dict[str, Any], after: dict[str, Any]) -> Iterator[Detail]:
+    for name, label in _LABELS.items():
+        if name in after and before.get(name) != after[name]:
+            yield Detail(label, _text(name, before.get(name)), _text(name, after[name]))
+
+
+def _said(listing: dict[str, Any]) -> Iterator[Detail]:
+    for name in ("reason", "note", "code", "expires"):
+        if listing.get(name):
+            yield Detail(_LABELS[name], None, _text(name, listing[name]))
+
+
+def _text(name: str, value: Any) -> Said:
+    if name == "expires":
+        return datetime.fromisoformat(value) if value else "until removed"
+    if name == "key_keep":
+        return span(value)
+    if value is None or value in ("", []):
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

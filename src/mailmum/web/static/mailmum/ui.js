@@ -1,0 +1,101 @@
+// What a page gains when script runs.  Every page works without it.
+// Under the Content-Security-Policy there are no inline handlers, and positions are set through the
+// CSSOM (el.style.x).  Listeners sit on the document, so that what htmx swaps in has them too.  Text
+// that people or strangers wrote only ever enters through textContent.
+const $ = (sel, root = document) => root.querySelector(sel);
+const $$ = (sel, root = document) => [...root.querySelectorAll(sel)];
+const on = (type, sel, fn) => document.addEventListener(type, e => { const t = e.target.closest?.(sel); if (t) fn(e, t); });
+const el = (tag, props = {}, ...kids) => { const e = Object.assign(document.createElement(tag), props); e.append(...kids); return e; };
+
+// --- the reader's time zone, told to the server, which writes all times
+const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+if (zone) document.cookie = `zone=${zone}; path=/; max-age=31536000; samesite=lax`;
+
+// --- theme: system, then the other one, then back to the system's; theme.js (in <head>) applies it before paint
+on("click", "[data-theme-switch]", () => {
+  const root = document.documentElement, dark = matchMedia("(prefers-color-scheme: dark)").matches;
+  const next = root.dataset.theme ? "" : dark ? "light" : "dark";
+  if (next) root.dataset.theme = next; else delete root.dataset.theme;
+  try { next ? localStorage.setItem("theme", next) : localStorage.removeItem("theme"); } catch { /* private window */ }
+});
+
+// --- a tip with the whole of a value that is cut in the middle
+const tip = el("div", { className: "tip", popover: "manual" });
+document.body.append(tip);
+function showTip(x, y, text) {
+  tip.replaceChildren(el("span", { className: "mono", textContent: text }));
+  if (!tip.matches(":popover-open")) tip.showPopover();
+  const w = tip.offsetWidth, h = tip.offsetHeight;
+  tip.style.left = `${Math.max(8, Math.min(x, innerWidth - w - 8))}px`;
+  tip.style.top = `${Math.max(8, Math.min(y, innerHeight - h - 8))}px`;
+}
+const hideTip = () => tip.matches(":popover-open") && tip.hidePopover();
+const cut = t => t.matches("[data-full]") ? t : $("[data-full]", t);
+for (const type of ["pointerover", "focusin"]) on(type, "[data-full], a:has([data-full])", (e, t) => {
+  const value = cut(t), head = value.firstElementChild;
+  if (!head || head.scrollWidth <= head.clientWidth) return;      // nothing is hidden
+  const box = value.getBoundingClientRect();
+  value.removeAttribute("title");                                  // the native tip would double ours
+  showTip(box.left, box.bottom + 4, value.dataset.full);
+});
+for (const type of ["pointerout", "focusout"]) on(type, "[data-full], a:has([data-full])", hideTip);
+
+// --- toasts: they go after a while, but not from under the pointer or the focus; the journal keeps the way back
+function expire(t) {
+  setTimeout(() => t.matches(":hover, :focus-within") ? expire(t) : t.remove(), 12000);
+}
+$$(".toast").forEach(expire);
+on("click", "[data-dismiss]", (e, b) => b.closest(".toast").remove());
+function toast(text) {
+  const box = $(".toasts") ?? document.body.appendChild(el("div", { className: "toasts" }));
+  const t = el("div", { className: "toast", role: "status", textContent: text });
+  box.replaceChildren(t);
+  expire(t);
+}
+
+// --- copy
+on("click", "[data-copy]", async (e, b) => {
+  const from = $(b.dataset.copy), word = $("span", b);
+  let said = "Copied";
+  try { await navigator.clipboard.writeText(from.innerText.trim()); }
+  catch { getSelection().selectAllChildren(from); said = "Press Ctrl+C"; }   // no TLS, no clipboard
+  if (!word) return toast(said);
+  word.textContent = said;
+  setTimeout(() => { word.textContent = "Copy"; }, 2000);
+});
+
+// --- chosen rows
+function count(form) {
+  const boxes = $$("[name=number]", form), chosen = boxes.filter(b => b.checked).length, all = $("[data-all]", form);
+  $("[data-chosen]", form).textContent = `${chosen} chosen`;
+  all.checked = chosen === boxes.length;
+  all.indeterminate = chosen > 0 && chosen < boxes.length;
+}
+on("change", "[data-all]", (e, b) => { for (const box of $$("[name=number]", b.form)) box.checked = b.checked; count(b.form); });
+on("change", "[name=number]", (e, b) => count(b.form));
+on("reset", "form:has([data-chosen])", (e, form) => setTimeout(() => count(form)));
+
+// --- a choice that is a whole form
+on("change", "[data-submit]", (e, s) => s.form.requestSubmit());
+
+// --- keys
+const rows = () => $$("[data-rows] > tr");
+function step(by) {
+  const all = rows(), now = all.findIndex(r => r.classList.contains("sel")), next = all[Math.max(0, Math.min(all.length - 1, now + by))];
+  all[now]?.classList.remove("sel"); next?.classList.add("sel"); next?.scrollIntoView({ block: "nearest" });
+}
+const keys = {
+  "/": () => $("[data-search]")?.focus(), "?": () => $("dialog.help")?.showModal(), j: () => step(1), k: () => step(-1),
+  x: () => $(".sel [name=number]")?.click(), Enter: () => $(".sel a.x")?.click(), t: () => $("[data-theme-switch]")?.click(),
+};
+addEventListener("keydown", e => {
+  const busy = e.target.matches("input:not([type=checkbox], [type=radio]), textarea, select") || (e.key === "Enter" && e.target !== document.body);
+  if (e.ctrlKey || e.metaKey || e.altKey || busy || $("dialog[open]")) return;
+  if (Object.hasOwn(keys, e.key)) { e.preventDefault(); keys[e.key](); }
+});
+on("click", "[data-help]", () => $("dialog.help")?.showModal());
+
+// --- a part that could not be loaded says so, and what stood there stays
+for (const type of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) {
+  document.addEventListener(type, () => toast("This could not be loaded. What you see is from before."));
+}

@@ -1,0 +1,120 @@
+"""Small parts that recur in every page: icons, moments, long values cut in the middle.
+
+Each makes its markup with `format_html`, so that what people or strangers wrote stays text.
+"""
+
+from datetime import UTC, datetime
+
+from django import template
+from django.templatetags.static import static
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from mailmum.web import words
+
+register = template.Library()
+
+_MID_SLACK = 6
+
+
+@register.simple_tag
+def icon(name: str, css: str = "i") -> SafeString:
+    """A picture from icons.svg; words beside it say the same, so readers skip it."""
+    return format_html(
+        '<svg class="{}" viewBox="0 0 16 16" aria-hidden="true"><use href="{}#{}"/></svg>',
+        css,
+        static("mailmum/icons.svg"),
+        name,
+    )
+
+
+@register.simple_tag
+def mid(text: str, tail: int = 12, css: str = "mono") -> SafeString:
+    """A long value, cut in the middle where there is no room; the whole of it as title."""
+    if len(text) <= tail + _MID_SLACK:
+        return format_html('<span class="{}">{}</span>', css, text)
+    return format_html(
+        '<span class="mid {}" title="{}" data-full="{}"><span>{}</span><span>{}</span></span>',
+        css,
+        text,
+        text,
+        text[:-tail],
+        text[-tail:],
+    )
+
+
+@register.simple_tag
+def moment(at: datetime | int | None) -> SafeString:
+    """A moment as people say it, with the exact one as title, in the reader's zone."""
+    if at is None:
+        return format_html("{}", "\u2013")
+    instant = datetime.fromtimestamp(at, UTC) if isinstance(at, int) else at
+    now = timezone.now()
+    seconds = (now - instant).total_seconds()
+    if abs(seconds) > words.RELATIVE_UP_TO:
+        text = words.date(timezone.localtime(instant), timezone.localtime(now))
+    else:
+        text = words.ago(seconds) if seconds >= 0 else words.in_future(-seconds)
+    return _time(instant, text)
+
+
+@register.simple_tag
+def exact(at: datetime | int) -> SafeString:
+    """A moment to the second, in the reader's zone."""
+    instant = datetime.fromtimestamp(at, UTC) if isinstance(at, int) else at
+    return _time(instant, f"{timezone.localtime(instant):%Y-%m-%d %H:%M:%S}")
+
+
+@register.simple_tag
+def said(value: datetime | str) -> str:
+    """A value of a journal record."""
+    return exact(value) if isinstance(value, datetime) else value
+
+
+@register.filter
+def number(value: int) -> str:
+    """A number with its thousands set apart."""
+    return f"{value:,}"
+
+
+@register.simple_tag
+def counted(value: int, one: str, many: str = "") -> str:
+    """A count with its noun."""
+    return words.plural(value, one, many)
+
+
+@register.filter
+def lifetime(seconds: int) -> str:
+    """A length of time."""
+    return words.span(seconds)
+
+
+@register.filter
+def marked(text: str, key: str) -> SafeString:
+    """A text with every zone key in it marked."""
+    return format_html_join(
+        format_html("<mark>{}</mark>", key), "{}", ((part,) for part in text.split(key))
+    )
+
+
+@register.filter
+def undo_of(tags: str | None) -> dict[str, str] | None:
+    """The account and the change that a message offers to undo."""
+    for tag in (tags or "").split():
+        kind, _, rest = tag.partition(":")
+        account, _, seq = rest.partition(":")
+        if kind == "undo" and account and seq:
+            return {"account": account, "seq": seq}
+    return None
+
+
+def _time(instant: datetime, text: str) -> SafeString:
+    local = timezone.localtime(instant)
+    return format_html(
+        '<time datetime="{}" title="{} {}">{}</time>',
+        f"{instant.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        f"{local:%Y-%m-%d %H:%M:%S}",
+        timezone.get_current_timezone_name(),
+        text,
+    )

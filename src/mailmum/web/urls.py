@@ -1,0 +1,106 @@
+"""All addresses of the site.
+
+What belongs to an account lies under /a/NUMBER/ and stands behind `gate.account_view`.  Of
+allauth's pages only those are here that fit people who are let in by owners: no signing up, no
+changing of the e-mail address that memberships hang on, no reset by mail.
+"""
+
+from allauth.account import views as allauth_views
+from django.urls import URLPattern, URLResolver, include, path, register_converter
+
+from mailmum.web.views import (
+    client,
+    entry,
+    health,
+    journal,
+    listing_forms,
+    listings,
+    parameters,
+    people,
+    servers,
+    tokens,
+    why,
+)
+
+Addresses = list[URLPattern | URLResolver]
+
+
+class Number:
+    """A number of a row; more digits than a database holds are no address of ours."""
+
+    regex = "[0-9]{1,18}"
+
+    def to_python(self, value: str) -> int:
+        """The number."""
+        return int(value)
+
+    def to_url(self, value: int) -> str:
+        """Its digits."""
+        return str(value)
+
+
+register_converter(Number, "num")
+
+sign_in: Addresses = [
+    path("login/", allauth_views.login, name="account_login"),
+    path("logout/", allauth_views.logout, name="account_logout"),
+    path("inactive/", allauth_views.account_inactive, name="account_inactive"),
+    path("reauthenticate/", allauth_views.reauthenticate, name="account_reauthenticate"),
+    path("password/change/", allauth_views.password_change, name="account_change_password"),
+    path("password/set/", allauth_views.password_set, name="account_set_password"),
+    path("two-factor/", include("allauth.mfa.urls")),
+]
+
+server: Addresses = [
+    path("", servers.detail, name="server"),
+    path("edit/", servers.edit, name="server-edit"),
+    path("rotate/", servers.rotate, name="server-rotate"),
+    path("remove/", servers.remove, name="server-remove"),
+]
+
+settings: Addresses = [
+    path("", parameters.parameters, name="settings"),
+    path("set/", parameters.set_parameters, name="settings-set"),
+    path("people/", people.people, name="people"),
+    path("people/add/", people.add_person, name="person-add"),
+    path("people/role/", people.set_role, name="person-role"),
+    path("people/remove/", people.remove_person, name="person-remove"),
+    path("people/link/", people.new_link, name="person-link"),
+    path("tokens/", tokens.tokens, name="tokens"),
+    path("tokens/add/", tokens.add_token, name="token-add"),
+    path("tokens/<num:number>/revoke/", tokens.revoke_token, name="token-revoke"),
+]
+
+account: Addresses = [
+    path("", entry.account, name="account"),
+    path("find/", listings.find, name="find"),
+    path("client/", client.client, name="client"),
+    path("servers/", servers.index, name="servers"),
+    path("servers/add/", servers.add, name="server-add"),
+    path("server/<str:name>/", include(server)),
+    path("listings/", listings.index, name="listings"),
+    path("listings/add/", listing_forms.add, name="listing-add"),
+    path("listings/check/", listing_forms.check, name="listing-check"),
+    path("listings/remove/", listings.remove, name="listings-remove"),
+    path("listings/<num:number>/", listings.detail, name="listing"),
+    path("listings/<num:number>/edit/", listing_forms.edit, name="listing-edit"),
+    path("journal/", journal.index, name="journal"),
+    path("journal/<num:seq>/undo/", journal.undo_change, name="undo"),
+    path("settings/", include(settings)),
+]
+
+urlpatterns: Addresses = [
+    path("", entry.home, name="home"),
+    path("enter/<str:secret>/", entry.enter, name="enter"),
+    path("a/<num:account>/", include(account)),
+    path("why/<str:ref>/<path:client>", why.why, name="why"),
+    path("accounts/", include(sign_in)),
+    path("api/v1/", include("mailmum.api.urls")),
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+]
+
+handler400 = "mailmum.web.views.errors.bad_request"
+handler403 = "mailmum.web.views.errors.forbidden"
+handler404 = "mailmum.web.views.errors.not_found"
+handler500 = "mailmum.web.views.errors.server_error"

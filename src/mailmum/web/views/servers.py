@@ -1,0 +1,185 @@
+"""Servers: list, add, show with what sets the mail server up, edit, new key, remove."""
+
+import time
+from typing import Any
+
+from django.http import HttpResponse
+
+from mailmum.control import config
+from mailmum.control.accounts.access import Reading, Writing
+from mailmum.control.listings.history import records_of
+from mailmum.control.listings.queries import current
+from mailmum.control.listings.services import remove_server
+from mailmum.control.servers import services
+from mailmum.control.servers.models import Server
+from mailmum.control.servers.queries import current_key, find_server, servers_of
+from mailmum.control.servers.show import zones_of
+from mailmum.control.traffic.queries import revoked_uses, uses_of
+from mailmum.domain.errors import NotFound, Refusal
+from mailmum.domain.lifetimes import parse_keep
+from mailmum.postfix.setup import Options, Plan, ServerZones, plan
+from mailmum.web.form import Form, posted
+from mailmum.web.gate import PageRequest, account_view
+from mailmum.web.reply import show, tell, to
+from mailmum.web.rows import ServerRow, state_of
+from mailmum.web.words import plural, span
+
+SECTION = "servers"
+ZONE_ROWS = (
+    ("bl", "Blocked addresses"),
+    ("wl", "Allowed addresses"),
+    ("dbl", "Blocked names"),
+    ("dwl", "Allowed names"),
+)
+KEEPS = (("", "As set"), ("1d", "1 day"), ("30d", "30 days"), ("0s", "End it now"))
+
+
+@account_view(Reading)
+def index(request: PageRequest, access: Reading) -> HttpResponse:
+    """All servers with their keys and how they are."""
+    servers = list(servers_of(access))
+    uses, now = uses_of(server.pk for server in servers), time.time()
+    rows = [
+        ServerRow(
+            server,
+            current_key(server),
+            state_of(uses.get(server.pk), now),
+            uses.get(server.pk),
+            sum(key.until is not None and key.until > now for key in server.keys.all()),
+        )
+        for server in servers
+    ]
+    return show(request, "servers/list.html", SECTION, rows=rows, asking=len(uses))
+
+
+@account_view(Writing, "GET", "POST")
+def add(request: PageRequest, access: Writing) -> HttpResponse:
+    """Add a server."""
+    form = posted(request.POST, "name", "addresses")
+    if request.method == "POST":
+        try:
+            made = services.add_server(access, form.values["name"], form.lines("addresses"))
+        except Refusal as refusal:
+            form.refuse(refusal, otherwise="name")
+            return show(request, "servers/add.html", SECTION, form=form)
+        text = f"Added the server {made.name}. Next, its Postfix lines."
+        tell(request, text, access=access, change=_latest_change(access, made))
+        return to(access, "server", name=made.name)
+    return show(request, "servers/add.html", SECTION, form=form)
+
+
+@account_view(Reading)
+def detail(request: PageRequest, access: Reading, name: str) -> HttpResponse:
+    """A server: its zones and keys, and what sets the mail server up."""
+    server = find_server(access, name)
+    now, base, key = time.time(), config.current().zone, current_key(server)
+    use = uses_of([server.pk]).get(server.pk)
+    return show(
+        request,
+        "servers/show.html",
+        SECTION,
+        server=server,
+        key=key,
+        base=base,
+        zone_rows=ZONE_ROWS,
+        plan=_setup(server, base),
+        use=use,
+        state=state_of(use, now),
+        old_keys=[(key, key.until <= now) for key in server.keys.all() if key.until is not None],
+        revoked=revoked_uses(server.pk),
+        own=_own_count(access, server),
+    )
+
+
+@account_view(Writing, "GET", "POST")
+def edit(request: PageRequest, access: Writing, name: str) -> HttpResponse:
+    """Rename a server, or change what it is known by."""
+    server = find_server(access, name)
+    form = Form({"name": server.name, "addresses": "\n".join(server.addresses)})
+    if request.method == "POST":
+        form, before = posted(request.POST, "name", "addresses"), _latest_change(access, server)
+        try:
+            edited = services.edit_server(
+                access, name, new_name=form.values["name"], addresses=form.lines("addresses")
+            )
+        except NotFound:
+            raise
+        except Refusal as refusal:
+            form.refuse(refusal, otherwise="name")
+            return show(request, "servers/edit.html", SECTION, server=server, form=form)
+        changed = _latest_change(access, edited)
+        if changed == before:
+            tell(request, f"Nothing was changed on the server {name}.")
+        else:
+            tell(request, f"Saved the server {edited.name}.", access=access, change=changed)
+        return to(access, "server", name=edited.name)
+    return show(request, "servers/edit.html", SECTION, server=server, form=form)
+
+
+@account_view(Writing, "GET", "POST")
+def rotate(request: PageRequest, access: Writing, name: str) -> HttpResponse:
+    """Give a server a new key, and say how long the old one lives on."""
+    server = find_server(access, name)
+    form = posted(request.POST, "keep", "other")
+    shown: dict[str, Any] = {
+        "server": server,
+        "form": form,
+        "key": current_key(server),
+        "keeps": KEEPS,
+        "usual": span(access.account.key_keep),
+    }
+    if request.method == "POST":
+        try:
+            keep = _keep(form)
+            services.rotate_key(access, name, keep=keep)
+        except NotFound:
+            raise
+        except Refusal as refusal:
+            form.refuse(refusal, names={"keep": "other", "for": "other"}, otherwise="other")
+            return show(request, "servers/rotate.html", SECTION, **shown)
+        lives = access.account.key_keep if keep is None else keep
+        old = f"The old one lives on for {span(lives)}." if lives else "The old one is revoked."
+        tell(request, f"{name} has a new key. {old} Put the new zones into its Postfix.")
+        return to(access, "server", name=name)
+    return show(request, "servers/rotate.html", SECTION, **shown)
+
+
+@account_view(Writing, "GET", "POST")
+def remove(request: PageRequest, access: Writing, name: str) -> HttpResponse:
+    """Remove a server with its own listings, after saying how many go with it."""
+    server = find_server(access, name)
+    if request.method == "POST":
+        change, count = remove_server(access, name)
+        gone = f" with {plural(count, 'listing')} of its own" if count else ""
+        tell(request, f"Removed the server {name}{gone}.", access=access, change=change)
+        return to(access, "servers")
+    use = uses_of([server.pk]).get(server.pk)
+    shown: dict[str, Any] = {"server": server, "own": _own_count(access, server), "use": use}
+    return show(request, "servers/remove.html", SECTION, **shown)
+
+
+def _setup(server: Server, base: str) -> Plan:
+    """What sets up a Postfix whose settings cannot be read from here."""
+    zones, endpoint = zones_of(server), config.current().dns_endpoints[0]
+    wild = endpoint.host in {"0.0.0.0", "::"}  # noqa: S104 (compared, not bound)
+    return plan(
+        ServerZones(server.name, zones.bl, zones.wl, zones.dbl, zones.dwl, base),
+        None,
+        Options(dns_host="127.0.0.1" if wild else endpoint.host, dns_port=endpoint.port),
+    )
+
+
+def _own_count(access: Reading, server: Server) -> int:
+    return current(access).filter(scope=server.pk).count()
+
+
+def _latest_change(access: Reading, server: Server) -> int | None:
+    record = records_of(access, server=server.pk).first()
+    return record.seq if record else None
+
+
+def _keep(form: Form) -> int | None:
+    choice = form.values["other"] if form.values["keep"] == "other" else form.values["keep"]
+    if not choice and form.values["keep"] != "other":
+        return None
+    return parse_keep(choice)

@@ -1,0 +1,91 @@
+"""Moments, spans and targets in the words that pages use.
+
+>>> ago(13), ago(3 * 3600 + 59), in_future(2 * 86400 + 5)
+('13 s ago', '3 h ago', 'in 2 days')
+>>> span(7 * 86400), span(5400)
+('7 days', '1 h 30 min')
+"""
+
+from datetime import datetime
+
+from mailmum.domain.targets import NameTarget, NetworkTarget, Target
+
+_STEPS = ((86_400, "day"), (3_600, "h"), (60, "min"), (1, "s"))
+RELATIVE_UP_TO = 30 * 86_400
+"""Beyond these seconds a date says more than a distance."""
+
+
+def ago(seconds: float) -> str:
+    """How long ago something was."""
+    return "just now" if seconds < 2 else f"{_coarse(seconds)} ago"
+
+
+def in_future(seconds: float) -> str:
+    """How far off something is."""
+    return "now" if seconds < 1 else f"in {_coarse(seconds)}"
+
+
+def span(seconds: int) -> str:
+    """A length of time, exactly."""
+    parts = []
+    for length, unit in _STEPS:
+        count, seconds = divmod(seconds, length)
+        if count:
+            parts.append(_counted(count, unit))
+    return " ".join(parts) or "0 s"
+
+
+def date(at: datetime, now: datetime) -> str:
+    """A day, with its year when that is another."""
+    return f"{at.day} {at:%b}" + ("" if at.year == now.year else f" {at.year}")
+
+
+def plural(count: int, one: str, many: str = "") -> str:
+    """A count with its noun.
+
+    >>> plural(1, "listing"), plural(1200, "listing"), plural(0, "entry", "entries")
+    ('1 listing', '1,200 listings', '0 entries')
+    """
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def describe(target: Target) -> str:
+    """What a target is and how much it covers.
+
+    >>> from mailmum.domain.targets import parse_target
+    >>> describe(parse_target("198.51.100.64/27")), describe(parse_target("2001:db8::/62"))
+    ('IPv4 network, 32 addresses', 'IPv6 network, 4 networks of /64')
+    """
+    if isinstance(target, NameTarget):
+        if not target.whole:
+            return "one host name"
+        level = "domain" if "." in target.name else "top-level domain"
+        return f"{level}, with all names under it"
+    return _describe_network(target)
+
+
+def _describe_network(target: NetworkTarget) -> str:
+    if target.prefix == target.bits:
+        return f"one IPv{target.version} address"
+    if target.version == 6 and target.prefix <= 64:
+        count = 1 << (64 - target.prefix)
+        size = "one network of /64" if count == 1 else f"{_large(count)} networks of /64"
+    else:
+        size = f"{_large(1 << (target.bits - target.prefix))} addresses"
+    return f"IPv{target.version} network, {size}"
+
+
+def _large(count: int) -> str:
+    return f"{count:,}" if count < 10**12 else f"2^{count.bit_length() - 1}"
+
+
+def _coarse(seconds: float) -> str:
+    whole = int(seconds)
+    for length, unit in _STEPS:
+        if whole >= length:
+            return _counted(whole // length, unit)
+    return "0 s"
+
+
+def _counted(count: int, unit: str) -> str:
+    return plural(count, unit) if unit == "day" else f"{count} {unit}"

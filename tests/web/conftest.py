@@ -1,0 +1,87 @@
+"""Browsers without script, one for each role."""
+
+import html
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.test import Client
+from django.urls import reverse
+
+from mailmum.control.accounts.access import Reading
+from mailmum.control.accounts.models import User
+from tests.support.world import World
+
+Response = Any
+"""What Django's test client returns: a response with more on it than its types say."""
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """Somebody at a browser, in the account of the world's owner."""
+
+    client: Client
+    account: int
+
+    def get(self, page: str, /, *, query: Any = None, **arguments: Any) -> Response:
+        """Open a page of the account."""
+        return self.client.get(self.path(page, **arguments), query or {})
+
+    def post(self, page: str, data: dict[str, Any], /, **arguments: Any) -> Response:
+        """Send a form of the account and see where it leads."""
+        return self.client.post(self.path(page, **arguments), data, follow=True)
+
+    def fragment(self, page: str, query: dict[str, str], /, **arguments: Any) -> Response:
+        """Ask for a part of a page as htmx does."""
+        return self.client.get(self.path(page, **arguments), query, headers={"HX-Request": "true"})
+
+    def path(self, page: str, /, **arguments: Any) -> str:
+        """The address of a page of the account."""
+        return reverse(page, kwargs={"account": self.account, **arguments})
+
+
+@dataclass(frozen=True)
+class Visitors:
+    """Everybody of the world, and somebody who has not signed in."""
+
+    owner: Visitor
+    admin: Visitor
+    viewer: Visitor
+    outsider: Visitor
+    nobody: Visitor
+
+
+@pytest.fixture(autouse=True)
+def fresh_rate_limits() -> None:
+    """Numbers of people come again in every test, and limits are kept by them."""
+    cache.clear()
+
+
+@pytest.fixture
+def site(world: World) -> Visitors:
+    """Browsers of everybody, all at the owner's account."""
+    account = world.owner.account.pk
+    return Visitors(
+        owner=_signed_in(world.owner, account),
+        admin=_signed_in(world.admin, account),
+        viewer=_signed_in(world.viewer, account),
+        outsider=_signed_in(world.outsider, account),
+        nobody=Visitor(Client(), account),
+    )
+
+
+def text_of(response: Response) -> str:
+    """What a reader reads: without markup, white space folded."""
+    source = re.sub(r"(?s)<(script|style|svg)\b.*?</\1>", " ", response.content.decode())
+    plain = re.sub(r"<[^>]*>", " ", source)
+    return re.sub(r"\s+", " ", html.unescape(plain))
+
+
+def _signed_in(access: Reading, account: int) -> Visitor:
+    client = Client()
+    # Some password, never typed here: hashing a real one costs a quarter of a second.
+    User.objects.filter(email=access.actor.name).update(password="not a hash of anything")
+    client.force_login(User.objects.get(email=access.actor.name))
+    return Visitor(client, account)

@@ -1,0 +1,246 @@
+"""The pages in Chromium, served by `mailmum up`: what a person does, at a desk and on a phone."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.support.browser import (
+    LOOKS,
+    Look,
+    chromium,
+    grave_violations,
+    scrolls_sideways,
+    watching,
+)
+from tests.support.service import Service, service
+
+PASSWORD = "correct horse staple"
+EVIL = "<img src=x onerror=alert(1)><script>alert(2)</script>"
+LONG_NAME = "a-mail-server-with-quite-a-long-name.eu-central.backup.example.net"
+LONG_ADDRESS = "2001:db8:dead:beef:cafe:babe:1234:5678"
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """The service, with things of odd length and content in it."""
+    with service(tmp_path_factory.mktemp("browser")) as made:
+        made.run("server", "add", LONG_NAME)
+        made.run("block", LONG_ADDRESS, "--reason", EVIL, "--note", EVIL)
+        made.run("allow", "192.0.2.66", "--server", LONG_NAME, "--for", "7d")
+        made.run("block", *(f"198.51.100.{i}" for i in range(60)), "--reason", "x" * 300)
+        yield made
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One for all; it ends with this file, since Django works in no thread that has its loop."""
+    with chromium() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def signed_in(running: Service, browser: Browser) -> Any:
+    """The cookies of somebody who came by the link that `up` printed, and set a password."""
+    with watching(browser, running.url, LOOKS[0]) as page:
+        page.goto(running.sign_in_link())
+        page.get_by_role("button", name="Sign in as").click()
+        page.get_by_label("Password", exact=True).fill(PASSWORD)
+        page.get_by_label("The same again").fill(PASSWORD)
+        page.get_by_role("button", name="Set it and go on").click()
+        expect(page.get_by_role("heading", name="Listings", exact=True)).to_be_visible()
+        return page.context.storage_state()
+
+
+def go(page: Page, look: Look, name: str) -> None:
+    """Follow a link of the navigation, which is a bar on a phone."""
+    place = page.locator("nav.bar" if look.phone else ".app > .side")
+    place.get_by_role("link", name=name).first.click()
+
+
+@pytest.mark.parametrize("look", LOOKS, ids=str)
+def test_what_an_administrator_does(
+    running: Service, browser: Browser, signed_in: Any, look: Look
+) -> None:
+    """Add a server, block, search, edit, remove, undo; and DNS obeys each time."""
+    number = LOOKS.index(look)
+    name, net = f"mx{number}", f"203.0.113.{number * 32}/27"
+    inside = f"203.0.113.{number * 32 + 7}"
+    with watching(browser, running.url, look, state=signed_in) as page:
+        page.goto(running.url)
+        go(page, look, "Servers")
+        page.get_by_role("link", name="Add a server").click()
+        page.get_by_label("Name", exact=True).fill(name)
+        page.get_by_role("button", name="Add the server").click()
+        expect(page.get_by_role("status")).to_contain_text(f"Added the server {name}.")
+        zone = page.locator("#zone-bl").inner_text()
+        question = ".".join(reversed(inside.split("."))) + f".{zone}"
+        page.get_by_role("button", name="Copy the zone of blocked addresses").click()
+
+        go(page, look, "Listings")
+        page.get_by_role("link", name="Add", exact=True).click()
+        page.get_by_label("Targets").fill(net)
+        expect(page.locator("#check")).to_contain_text("IPv4 network, 32 addresses")
+        page.get_by_label("Reason").fill("Sent spam")
+        page.get_by_text("7 days").click()
+        page.get_by_role("button", name=f"Block {net}").click()
+        expect(page.get_by_role("status")).to_contain_text(f"Blocked {net} on all servers")
+        running.eventually(lambda: running.lookup(question) == ["127.0.0.3"])
+
+        page.get_by_label("Find").fill(inside)
+        expect(page.locator("#results tbody tr")).to_have_count(1)
+        assert page.url.endswith(f"?q={inside}")
+        page.locator("#results").get_by_role("link", name=net, exact=True).click()
+        page.get_by_role("link", name="Edit").click()
+        page.get_by_text("Allow", exact=True).click()
+        page.get_by_role("button", name="Save").click()
+        expect(page.get_by_role("status")).to_contain_text("from blocked to allowed")
+        running.eventually(lambda: running.lookup(question) == [])
+
+        page.get_by_role("button", name="Undo", exact=True).first.click()
+        running.eventually(lambda: running.lookup(question) == ["127.0.0.3"])
+        page.get_by_role("button", name="Remove").click()
+        expect(page.get_by_role("status")).to_contain_text(f"Removed {net}.")
+        running.eventually(lambda: running.lookup(question) == [])
+        page.get_by_role("status").get_by_role("button", name="Undo").click()
+        running.eventually(lambda: running.lookup(question) == ["127.0.0.3"])
+
+
+def test_the_same_without_script(running: Service, browser: Browser, signed_in: Any) -> None:
+    """Plain forms and links do it all; what only script can do is not shown."""
+    look = Look(390, 844, "light", script=False)
+    with watching(browser, running.url, look, state=signed_in) as page:
+        page.goto(running.url)
+        page.get_by_role("link", name="Add", exact=True).click()
+        page.get_by_label("Targets").fill("10.0.0.0/8\n203.0.113.200")
+        page.locator(".submit button").click()
+        page.get_by_label("Block 10.0.0.0/8 all the same").check()
+        page.locator(".submit button").click()
+        expect(page.get_by_role("status")).to_contain_text("Blocked 2 targets on all servers")
+        expect(page.locator("[data-dismiss]")).not_to_be_visible()
+        page.get_by_label("Find").fill("203.0.113.200")
+        page.get_by_role("button", name="Show").click()
+        page.get_by_label("Choose 203.0.113.200").check()
+        page.locator(".bulk").get_by_role("button", name="Remove").click()
+        page.get_by_role("status").get_by_role("button", name="Undo").click()
+        expect(page.get_by_label("Choose 203.0.113.200")).to_be_visible()
+
+
+def test_the_confirmation_comes_while_one_types(
+    running: Service, browser: Browser, signed_in: Any
+) -> None:
+    """And goes when the target needs none any more."""
+    with watching(browser, running.url, LOOKS[0], state=signed_in) as page:
+        page.goto(running.url)
+        page.get_by_role("link", name="Add", exact=True).click()
+        page.get_by_label("Targets").fill("10.0.0.0/8")
+        box = page.get_by_label("Block 10.0.0.0/8 all the same")
+        expect(box).to_be_visible()
+        page.get_by_text("Allow", exact=True).first.click()
+        expect(page.get_by_label("Allow 10.0.0.0/8 all the same")).to_be_visible()
+        page.get_by_label("Targets").fill("203.0.113.7/24")
+        expect(page.locator("#check")).to_contain_text("did you mean 203.0.113.0/24?")
+        expect(page.get_by_label("all the same")).to_have_count(0)
+
+
+def test_keys(running: Service, browser: Browser, signed_in: Any) -> None:
+    """Search, help, rows and colours by keyboard; typing in a field is typing."""
+    with watching(browser, running.url, LOOKS[0], state=signed_in) as page:
+        page.goto(running.url)
+        page.keyboard.press("?")
+        expect(page.get_by_role("dialog")).to_be_visible()
+        page.keyboard.press("Escape")
+        for key in "jjx":
+            page.keyboard.press(key)
+        expect(page.locator(".bulk")).to_contain_text("1 chosen")
+        page.keyboard.press("t")
+        expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+        page.keyboard.press("/")
+        page.keyboard.type("jxt")
+        expect(page.get_by_label("Search", exact=True)).to_have_value("jxt")
+        page.keyboard.press("Enter")
+        expect(page.get_by_text("No listing fits")).to_be_visible()
+
+
+def test_text_of_others_stays_text(running: Service, browser: Browser, signed_in: Any) -> None:
+    """Markup in a reason is shown as it was written, in every page that shows it."""
+    pages = ("listings/", f"listings/?q={LONG_ADDRESS}", f"client/?q={LONG_ADDRESS}", "journal/")
+    with watching(browser, running.url, LOOKS[0], state=signed_in) as page:
+        for path in pages:
+            page.goto(f"{running.url}/a/1/{path}")
+            if path == "listings/":
+                page.get_by_role("link", name="Next").click()
+            expect(page.get_by_text(EVIL).first).to_be_visible()
+            assert page.locator("img").count() == 0
+
+
+def test_a_server_that_does_not_answer(running: Service, browser: Browser, signed_in: Any) -> None:
+    """What stands there stays, and a message says that it is from before."""
+    expected = ("Failed to load resource", "Error Code 503")
+    with watching(browser, running.url, LOOKS[0], state=signed_in, expected=expected) as page:
+        page.goto(f"{running.url}/a/1/listings/")
+        before = page.locator("#results tbody tr").count()
+        page.route("**/listings/?q=*", lambda route: route.fulfill(status=503, body="away"))
+        page.get_by_label("Find").fill("203.0.113.1")
+        expect(page.get_by_role("status")).to_contain_text("could not be loaded")
+        assert page.locator("#results tbody tr").count() == before
+
+
+PAGES = (
+    "listings/",
+    "listings/?q=192.0.2.200",
+    "listings/1/",
+    "listings/1/edit/",
+    "listings/add/?target=10.0.0.0/8",
+    f"client/?q={LONG_ADDRESS}",
+    "client/?q=203.0.113.0/24",
+    "servers/",
+    "servers/add/",
+    f"server/{LONG_NAME}/",
+    f"server/{LONG_NAME}/rotate/",
+    f"server/{LONG_NAME}/remove/",
+    "journal/",
+    "settings/",
+    "settings/people/",
+    "settings/tokens/",
+)
+BARE = ("accounts/password/change/", "accounts/two-factor/", "accounts/logout/")
+
+
+@pytest.mark.parametrize("look", [LOOKS[0], LOOKS[3]], ids=str)
+def test_every_page_can_be_used_by_everybody(
+    running: Service, browser: Browser, signed_in: Any, look: Look
+) -> None:
+    """axe-core finds nothing serious, and nothing makes a page wider than its window."""
+    found: dict[str, list[str]] = {}
+    with watching(browser, running.url, look, state=signed_in) as page:
+        for path in [*(f"a/1/{path}" for path in PAGES), *BARE]:
+            page.goto(f"{running.url}/{path}")
+            faults = grave_violations(page)
+            if scrolls_sideways(page):
+                faults.append("scrolls sideways")
+            if faults:
+                found[path] = faults
+    assert found == {}
+
+
+def test_what_strangers_see(running: Service, browser: Browser) -> None:
+    """Sign-in, the page that explains a reject, and the one for unknown addresses."""
+    zones = running.json("server", "show", LONG_NAME)["zones"]
+    nibbles = ".".join(reversed("20010db8deadbeefcafebabe12345678"))
+    (told,) = running.lookup(f"{nibbles}.{zones['bl']}", "TXT")
+    link = re.search(rf"{running.url}/why/\S+?(?=\")", told)
+    assert link is not None
+    expected = ("Failed to load resource",)
+    for look in (LOOKS[1], LOOKS[2]):
+        with watching(browser, running.url, look, expected=expected) as page:
+            page.goto(link[0])
+            expect(page.get_by_role("heading", level=1)).to_contain_text("is refused here")
+            expect(page.get_by_text(EVIL)).to_be_visible()
+            assert grave_violations(page) == []
+            for path in ("accounts/login/", "nowhere/", "enter/nothing/"):
+                page.goto(f"{running.url}/{path}")
+                assert grave_violations(page) == []
+                assert not scrolls_sideways(page)

@@ -1,0 +1,166 @@
+"""Every page of an account, with everybody."""
+
+import re
+from collections.abc import Iterator
+from typing import Any, cast
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from mailmum.control.accounts.access import Reading
+from mailmum.control.accounts.services import add_token
+from mailmum.control.journal.models import Record
+from mailmum.control.listings.draft import make_wish
+from mailmum.control.listings.services import list_targets
+from mailmum.control.servers.services import add_server
+from mailmum.domain.listings import Action
+from tests.support.world import World
+from tests.web.conftest import Visitor, Visitors, text_of
+
+
+def _patterns(
+    entries: list[URLPattern | URLResolver], before: str = ""
+) -> Iterator[tuple[str, URLPattern]]:
+    for entry in entries:
+        here = before + str(entry.pattern)
+        if isinstance(entry, URLResolver):
+            yield from _patterns(entry.url_patterns, here)
+        else:
+            yield here, entry
+
+
+PAGES = {
+    str(pattern.name): (path, cast(Any, pattern.callback))
+    for path, pattern in _patterns(get_resolver().url_patterns)
+    if path.startswith("a/")
+}
+
+
+@pytest.fixture
+def things(world: World) -> dict[str, Any]:
+    """What addresses name: a server, a listing and its change, a token."""
+    add_server(world.admin, "mx1")
+    wish = make_wish(Action.BLOCK, now=0, reason="spam", note="private note")
+    listed = list_targets(world.admin, ["203.0.113.7"], wish)
+    assert listed.change is not None
+    return {
+        "name": "mx1",
+        "number": listed.outcomes[0].version.number,
+        "seq": listed.change,
+        "token-revoke": {"number": add_token(world.owner, "ci", writes=False).token.pk},
+    }
+
+
+def _arguments(page: str, things: dict[str, Any]) -> dict[str, Any]:
+    wanted = re.findall(r"<(?:\w+:)?(\w+)>", PAGES[page][0])
+    found = {key: things[key] for key in wanted if key != "account"}
+    return {**found, **things.get(page, {})}
+
+
+def _permission(page: str) -> Any:
+    return PAGES[page][1].permission
+
+
+def _methods(page: str) -> Any:
+    return PAGES[page][1].methods
+
+
+def _ask(visitor: Visitor, method: str, name: str, things: dict[str, Any]) -> Any:
+    path = visitor.path(name, **_arguments(name, things))
+    return visitor.client.generic(method, path)
+
+
+def test_every_page_of_an_account_stands_behind_the_gate() -> None:
+    """Nobody can add a page under /a/ that forgets to ask who may see it."""
+    assert len(PAGES) > 25
+    for name, (_, view) in PAGES.items():
+        permission = getattr(view, "permission", None)
+        assert permission is not None, f"{name} is not wrapped by account_view"
+        assert issubclass(permission, Reading)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_signed_out_one_signs_in_first(site: Visitors, things: dict[str, Any], name: str) -> None:
+    """Whatever the method, and one comes back to where one wanted to go."""
+    for method in ("GET", "POST"):
+        response = _ask(site.nobody, method, name, things)
+        assert response.status_code == 302
+        assert response["Location"].startswith("/accounts/login/?next=/a/")
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_for_an_outsider_the_account_does_not_exist(
+    site: Visitors, things: dict[str, Any], name: str
+) -> None:
+    """404 on every page, the same as for an account that was never made, and nothing changes."""
+    before = Record.objects.count()
+    for method in ("GET", "POST"):
+        response = _ask(site.outsider, method, name, things)
+        missing = _ask(Visitor(site.outsider.client, 987654321), method, name, things)
+        assert response.status_code == missing.status_code == 404
+        assert text_of(response) == text_of(missing)
+    assert Record.objects.count() == before
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_viewer_looks_and_changes_nothing(
+    site: Visitors, things: dict[str, Any], name: str
+) -> None:
+    """Pages that ask for reading open; all others say that the role does not allow it."""
+    before = Record.objects.count()
+    for method in ("GET", "POST"):
+        response = _ask(site.viewer, method, name, things)
+        if _permission(name) is not Reading:
+            assert response.status_code == 403
+            assert "Not allowed" in text_of(response)
+        elif method not in _methods(name):
+            assert response.status_code == 405
+        elif method == "GET":
+            assert response.status_code in (200, 302)
+    # A viewer's own tokens are the one thing that is theirs to change; the walk names none of them.
+    assert Record.objects.count() == before
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_an_owner_opens_every_page(site: Visitors, things: dict[str, Any], name: str) -> None:
+    """Every page that can be opened opens, and none is kept by caches."""
+    if "GET" not in _methods(name):
+        assert _ask(site.owner, "GET", name, things).status_code == 405
+        return
+    response = _ask(site.owner, "GET", name, things)
+    assert response.status_code in (200, 302)
+    assert "no-store" in response["Cache-Control"]
+
+
+@pytest.mark.parametrize("name", [name for name in PAGES if "POST" in _methods(name)])
+def test_a_form_from_elsewhere_is_refused(
+    site: Visitors, world: World, things: dict[str, Any], name: str
+) -> None:
+    """Without the token that proves where the form came from, nothing is done."""
+    before = Record.objects.count()
+    strict = Client(enforce_csrf_checks=True)
+    strict.cookies = site.owner.client.cookies
+    response = _ask(Visitor(strict, world.owner.account.pk), "POST", name, things)
+    assert response.status_code == 403
+    assert "did not come from this site" in text_of(response)
+    assert Record.objects.count() == before
+
+
+def test_a_fragment_does_not_become_a_sign_in_page(site: Visitors) -> None:
+    """Htmx is sent to the sign-in page with the whole window, and back to the page it was on."""
+    response = site.nobody.client.get(
+        site.nobody.path("listings"),
+        headers={
+            "HX-Request": "true",
+            "HX-Current-URL": "http://testserver/a/1/listings/?q=x",
+        },
+    )
+    assert response.status_code == 200
+    assert response["HX-Redirect"] == "/accounts/login/?next=/a/1/listings/%3Fq%3Dx"
+
+
+def test_numbers_too_long_for_a_database_are_no_address(site: Visitors) -> None:
+    """They get the page of any unknown address, not a fault of ours."""
+    for path in ("/a/9999999999999999999/", f"/a/{site.owner.account}/listings/{10**30}/"):
+        assert site.owner.client.get(path).status_code == 404

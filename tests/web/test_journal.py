@@ -1,0 +1,145 @@
+"""The journal in the browser."""
+
+from typing import Any
+
+import pytest
+
+from mailmum.control.accounts.models import Role
+from mailmum.control.accounts.services import set_parameters, set_role
+from mailmum.control.listings.draft import make_wish
+from mailmum.control.listings.queries import current
+from mailmum.control.listings.services import list_targets
+from mailmum.control.servers.services import add_server, edit_server, rotate_key
+from mailmum.domain.listings import Action
+from tests.support.world import World
+from tests.web.conftest import Visitors, text_of
+
+
+def listed(world: World, action: Action, *targets: str, **more: Any) -> int:
+    """List something; the number of the change."""
+    result = list_targets(world.admin, targets, make_wish(action, now=0, **more))
+    assert result.change is not None
+    return result.change
+
+
+def test_who_changed_what(site: Visitors, world: World) -> None:
+    """Newest first, with what was different before."""
+    add_server(world.admin, "mx1")
+    edit_server(world.admin, "mx1", new_name="mx2", addresses=["192.0.2.25"])
+    rotate_key(world.admin, "mx2")
+    listed(world, Action.BLOCK, "203.0.113.7", reason="spam", lifetime="1d")
+    listed(world, Action.BLOCK, "203.0.113.7", reason="more spam", lifetime="")
+    listed(world, Action.ALLOW, "203.0.113.7")
+    set_parameters(world.owner, ttl=30, code=None, key_keep=3600, contact="")
+    set_role(world.owner, "viewer@example.net", Role.ADMIN)
+    text = text_of(site.viewer.get("journal"))
+    told = [
+        "owner@example.net changed people: viewer@example.net is admin, was viewer",
+        "owner@example.net changed the parameters of the account",
+        "TTL: 60 → 30",
+        "old keys live on: 7 days → 1 h",
+        "admin@example.net allowed 203.0.113.7",
+        "action: block → allow",
+        "reason: more spam → none",
+        "reason: spam → more spam",
+        "admin@example.net blocked 203.0.113.7",
+        "reason: spam",
+        "admin@example.net made a new key for server mx2",
+        "admin@example.net changed server mx1 is now mx2",
+        "own addresses: none → 192.0.2.25",
+        "admin@example.net added server mx1",
+    ]
+    place = 0
+    for line in told:
+        place = text.find(line, place)
+        assert place >= 0, line
+    assert "outsider" not in text
+
+
+def test_a_change_of_many_names_them(site: Visitors, world: World) -> None:
+    """In a part to open, as far as the journal tells them."""
+    listed(world, Action.BLOCK, *(f"198.51.100.{i}" for i in range(120)))
+    text = text_of(site.viewer.get("journal"))
+    assert (
+        "198.51.100.0, 198.51.100.1, 198.51.100.2, 198.51.100.3, 198.51.100.4 and 115 more" in text
+    )
+    assert "120 listings" in text
+    assert "198.51.100.99 and 20 more" in text
+
+
+def test_only_a_target_or_a_server(site: Visitors, world: World) -> None:
+    """As the address says; unknown ones find nothing or are left out."""
+    add_server(world.admin, "mx1")
+    listed(world, Action.BLOCK, "203.0.113.7", ".spam.example")
+    listed(world, Action.BLOCK, "203.0.113.8")
+
+    def count(**query: str) -> int:
+        return len(site.viewer.get("journal", query=query).context["rows"])
+
+    assert count(target="203.0.113.7") == 1
+    assert count(target=" .SPAM.example ") == 1
+    assert count(target="203.0.113.9") == 0
+    assert count(server="mx1") == 1
+    assert count(server="nowhere") == count()
+    assert "No listing of exactly 203.0.113.9" in text_of(
+        site.viewer.get("journal", query={"target": "203.0.113.9"})
+    )
+    assert "control character" in text_of(site.viewer.get("journal", query={"target": "a\x00"}))
+
+
+def test_pages_of_a_long_journal(site: Visitors, world: World) -> None:
+    """Each change once, and the filter stays."""
+    add_server(world.admin, "mx1")
+    for i in range(60):
+        edit_server(world.admin, "mx1", addresses=[f"192.0.2.{i}"])
+    first = site.viewer.get("journal", query={"server": "mx1"})
+    assert "1 to 50 of 61" in text_of(first)
+    address = first.context["next_query"]
+    assert address.startswith("server=mx1&before=")
+    second = site.viewer.client.get(f"{site.viewer.path('journal')}?{address}")
+    assert "51 to 61 of 61" in text_of(second)
+    numbers = [row.seq for page in (first, second) for row in page.context["rows"]]
+    assert len(set(numbers)) == 61
+
+
+def test_undo_and_undo_of_that(site: Visitors, world: World) -> None:
+    """Each is a change of its own; the first tells by which it was undone."""
+    seq = listed(world, Action.BLOCK, "203.0.113.7", "203.0.113.8")
+    here = site.admin.path("journal")
+    response = site.admin.post("undo", {"next": here}, seq=seq)
+    assert response.redirect_chain[-1][0] == here
+    assert not current(world.admin).exists()
+    assert f"Undid {seq}: 203.0.113.7, 203.0.113.8." in text_of(response)
+    assert f"undone by {seq + 1}" in text_of(response)
+    site.admin.post("undo", {}, seq=seq + 1)
+    assert current(world.admin).count() == 2
+
+
+def test_what_cannot_be_undone_says_why(site: Visitors, world: World) -> None:
+    """Done already, a later change in the way, a kind that is not undone: nothing changes."""
+    seq = listed(world, Action.BLOCK, "203.0.113.7", reason="spam")
+    later = listed(world, Action.BLOCK, "203.0.113.7", reason="more")
+    blocked = site.admin.post("undo", {}, seq=seq)
+    assert f"has been changed since by change {later}; undo change {later} first" in text_of(
+        blocked
+    )
+    site.admin.post("undo", {}, seq=later)
+    assert f"was undone by change {later + 1} already" in text_of(
+        site.admin.post("undo", {}, seq=later)
+    )
+    assert "cannot be undone: an account is not undone" in text_of(
+        site.admin.post("undo", {}, seq=1)
+    )
+    assert "no change 98765" in text_of(site.admin.post("undo", {}, seq=98765))
+
+
+@pytest.mark.parametrize("who", ["admin", "viewer"])
+def test_the_button_is_there_for_those_who_may(site: Visitors, world: World, who: str) -> None:
+    """And only on changes that can be undone."""
+    seq = listed(world, Action.BLOCK, "203.0.113.7")
+    rotate = add_server(world.admin, "mx1")
+    rotate_key(world.admin, rotate.name)
+    visitor = getattr(site, who)
+    page = visitor.get("journal").content.decode()
+    assert (visitor.path("undo", seq=seq) in page) == (who == "admin")
+    assert visitor.path("undo", seq=seq + 2) not in page

@@ -1,0 +1,195 @@
+"""Parameters, people and tokens of an account."""
+
+import re
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from mailmum.control.accounts.models import Account, Membership, Role, Token, User
+from mailmum.control.accounts.queries import access_by_token
+from mailmum.control.accounts.services import create_account, set_role
+from mailmum.domain.codes import parse_code
+from tests.support.world import World
+from tests.web.conftest import Visitors, text_of
+
+PARAMETERS = {"ttl": "60", "code": "", "key_keep": "7d", "contact": ""}
+
+
+def test_setting_parameters(site: Visitors, world: World) -> None:
+    """What is typed is what stands, and is shown again."""
+    given = {"ttl": "30", "code": "127.0.0.7", "key_keep": "1d12h", "contact": "a@example.net"}
+    response = site.owner.post("settings-set", given)
+    assert "Saved the parameters" in text_of(response)
+    account = Account.objects.get(pk=world.owner.account.pk)
+    assert (account.ttl, account.key_keep) == (30, 129_600)
+    assert (account.code, account.contact) == (parse_code("127.0.0.7"), "a@example.net")
+    for value in given.values():
+        assert f'value="{value}"' in site.viewer.get("settings").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "says"),
+    [
+        ("ttl", "", "is not a number of seconds"),
+        ("ttl", "1h", "is not a number of seconds"),
+        ("ttl", "0", "not between 1 and 86400"),
+        ("ttl", "9" * 12, "is not a number of seconds"),
+        ("code", "10.0.0.1", "outside 127.0.0.0/8"),
+        ("key_keep", "soon", "is not a lifetime"),
+        ("key_keep", "900d", "a year at most"),
+        ("contact", "x" * 201, "201 characters"),
+        ("contact", "a\x00", "control character"),
+    ],
+)
+def test_parameters_that_are_refused(
+    site: Visitors, world: World, field: str, value: str, says: str
+) -> None:
+    """Beside the field, and none of the others is saved."""
+    response = site.owner.post("settings-set", {**PARAMETERS, "ttl": "30", field: value})
+    assert says in "".join(response.context["form"][field].faults)
+    assert Account.objects.get(pk=world.owner.account.pk).ttl == 60
+
+
+def test_parameters_are_not_an_admins(site: Visitors) -> None:
+    """Who may not change them sees them, greyed."""
+    page = site.admin.get("settings")
+    assert "Only owners can change these." in text_of(page)
+    assert "disabled" in page.content.decode()
+
+
+def test_adding_a_person(site: Visitors, world: World) -> None:
+    """The owner gets a link to hand over, shown once, that lets the person in."""
+    response = site.owner.post("person-add", {"email": " New@Example.net ", "role": "admin"})
+    link = re.search(r"/enter/[\w-]+/", response.content.decode())
+    assert link is not None
+    assert "Hand this link to new@example.net." in text_of(response)
+    assert link[0] not in site.owner.get("people").content.decode()
+    fresh = Client()
+    assert "Set a password" in text_of(fresh.post(link[0], follow=True))
+    assert fresh.get(site.owner.path("listings")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("email", "role", "field", "says"),
+    [
+        ("nobody", "viewer", "email", "is not an e-mail address"),
+        ("", "viewer", "email", "is not an e-mail address"),
+        ("a@example.net", "king", "role", "is no role"),
+        ("owner@example.net", "viewer", "email", "is the only owner"),
+    ],
+)
+def test_people_that_are_refused(
+    site: Visitors, email: str, role: str, field: str, says: str
+) -> None:
+    """Beside the field, and nobody is added."""
+    before = Membership.objects.count()
+    response = site.owner.post("person-add", {"email": email, "role": role})
+    assert says in "".join(response.context["form"][field].faults)
+    assert Membership.objects.count() == before
+
+
+def test_an_owner_cannot_get_into_somebody_elses_sign_in(site: Visitors, world: World) -> None:
+    """No link for those who have a password, have signed in, or are in another account."""
+    known = site.owner.post("person-add", {"email": "outsider@example.org", "role": "viewer"})
+    assert "/enter/" not in known.content.decode()
+    assert "outsider@example.org is viewer now and signs in as before." in text_of(known)
+    invited_elsewhere = create_account("Third", "third@example.org")
+    set_role(invited_elsewhere, "shared@example.org", Role.ADMIN)
+    for page in ("person-add", "person-link"):
+        form = {"email": "shared@example.org", "role": "viewer"}
+        assert "/enter/" not in site.owner.post(page, form).content.decode()
+    warned = site.owner.post("person-link", {"email": "admin@example.net"})
+    assert "can sign in already" in text_of(warned)
+    assert "not in this account" in text_of(
+        site.owner.post("person-link", {"email": "third@example.org"})
+    )
+
+
+def test_another_link_for_somebody_who_never_came(site: Visitors) -> None:
+    """Until they have signed in for the first time."""
+    site.owner.post("person-add", {"email": "new@example.net", "role": "viewer"})
+    assert "never signed in" in text_of(site.viewer.get("people"))
+    response = site.owner.post("person-link", {"email": "new@example.net"})
+    link = re.search(r"/enter/[\w-]+/", response.content.decode())
+    assert link is not None
+    assert Client().post(link[0]).status_code == 302
+    again = site.owner.post("person-link", {"email": "new@example.net"})
+    assert "/enter/" not in again.content.decode()
+
+
+def test_changing_a_role_and_removing(site: Visitors, world: World) -> None:
+    """At once, and the last owner stays."""
+    response = site.owner.post("person-role", {"email": "viewer@example.net", "role": "admin"})
+    assert "viewer@example.net is admin now." in text_of(response)
+    assert "use up to 80 letters" not in text_of(site.viewer.get("server-add"))
+    site.owner.post("person-remove", {"email": "viewer@example.net"})
+    assert site.viewer.get("listings").status_code == 404
+    for page in ("person-remove", "person-role"):
+        form = {"email": "owner@example.net", "role": "viewer"}
+        assert "is the only owner" in text_of(site.owner.post(page, form))
+    assert "is no role" in text_of(
+        site.owner.post("person-role", {"email": "admin@example.net", "role": ""})
+    )
+    assert site.owner.get("listings").status_code == 200
+
+
+def test_only_owners_have_the_buttons(site: Visitors) -> None:
+    """Everybody sees who is in."""
+    for visitor in (site.admin, site.viewer):
+        page = visitor.get("people")
+        assert "owner@example.net" in text_of(page)
+        assert "people/remove/" not in page.content.decode()
+        assert "people/add/" not in page.content.decode()
+
+
+def test_making_a_token(site: Visitors, world: World) -> None:
+    """The secret is shown in the answer and never again; it works, for reading only."""
+    response = site.admin.post("token-add", {"name": "ci", "scope": "read", "life": "30d"})
+    secret = re.search(r"mm_[0-9a-f]{40}", response.content.decode())
+    assert secret is not None
+    assert secret[0] not in site.admin.get("tokens").content.decode()
+    found = access_by_token(secret[0], timezone.now())
+    assert found is not None
+    granted, token = found
+    assert (granted.actor.person, token.writes) == (world.admin.actor.person, False)
+    assert token.expires is not None
+    assert 29 <= (token.expires - timezone.now()).days <= 30
+
+
+def test_tokens_that_write_or_never_end(site: Visitors) -> None:
+    """For those who may write; a viewer is refused."""
+    form = {"name": "ci", "scope": "write", "life": ""}
+    site.admin.post("token-add", form)
+    made = Token.objects.get()
+    assert (made.writes, made.expires) == (True, None)
+    refused = site.viewer.post("token-add", form)
+    assert "a viewer's token cannot have the scope write" in text_of(refused)
+    assert "Read and write" not in text_of(site.viewer.get("tokens"))
+    assert site.viewer.post("token-add", {**form, "scope": "read"}).status_code == 200
+    assert Token.objects.count() == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [({"name": ""}, "name"), ({"name": "a\x00"}, "name"), ({"life": "x"}, "life")],
+)
+def test_tokens_that_are_refused(site: Visitors, change: dict[str, str], field: str) -> None:
+    """Beside the field."""
+    form = {"name": "ci", "scope": "read", "life": "30d"} | change
+    response = site.admin.post("token-add", form)
+    assert response.context["form"][field].faults
+    assert not Token.objects.exists()
+
+
+def test_revoking_a_token(site: Visitors, world: World) -> None:
+    """One's own; an owner everybody's; nobody a stranger's."""
+    for visitor in (site.owner, site.admin, site.admin):
+        visitor.post("token-add", {"name": "ci", "scope": "read", "life": ""})
+    owners, first, second = Token.objects.order_by("pk")
+    assert site.admin.post("token-revoke", {}, number=owners.pk).status_code == 404
+    assert len(site.admin.get("tokens").context["tokens"]) == 2
+    assert "The token is revoked" in text_of(site.admin.post("token-revoke", {}, number=first.pk))
+    site.owner.post("token-revoke", {}, number=second.pk)
+    assert list(Token.objects.all()) == [owners]
+    assert User.objects.filter(email="admin@example.net").exists()
