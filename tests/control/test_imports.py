@@ -112,16 +112,27 @@ def test_the_same_again_is_no_change(world: World) -> None:
 
 
 def test_thousands_in_any_pieces(world: World) -> None:
-    """Across batches; a target named again far below is one listing, and the later line counts."""
-    lines = [f"203.0.{n // 250}.{n % 250}\n" for n in range(6_000)] + ["203.0.0.7 # again\n"]
+    """Across batches; a target named again, near or far below, is one listing."""
+    lines = [f"203.0.{n // 250}.{n % 250}\n" for n in range(6_000)] + ["203.0.0.7\n"] * 2
     data = "".join(lines).encode()
     report = load(
         world.admin, (data[i : i + 777] for i in range(0, len(data), 777)), format="plain"
     )
-    assert (report.added, report.lines) == (6_000, 6_001)
+    assert (report.added, report.repeated, report.lines) == (6_000, 2, 6_002)
     assert find_listings(world.viewer, Filter()).count() == 6_000
     assert len(set(Version.objects.values_list("number", flat=True))) == 6_000
     assert Record.objects.latest("seq").count == 6_000
+
+
+def test_of_two_lines_for_a_target_the_first_counts(world: World) -> None:
+    """As Postfix and rbldnsd read their files."""
+    load(world.admin, "203.0.113.0/24 REJECT one\n203.0.113.0/24 OK\n", format="postfix-cidr")
+    load(world.admin, "target,reason\n203.0.113.7,one\n203.0.113.7,two\n", format="csv")
+    found = find_listings(world.viewer, Filter())
+    assert {(v.target, v.action, v.reason) for v in found} == {
+        ("203.0.113.0/24", "block", "one"),
+        ("203.0.113.7", "block", "one"),
+    }
 
 
 def test_as_a_persons(world: World) -> None:

@@ -136,6 +136,8 @@ def _tell(report: dict[str, Any]) -> None:
     counts = ", ".join(
         f"{report[word]} {word}" for word in ("added", "changed", "unchanged", "removed")
     )
+    if report.get("repeated"):
+        counts += f", {report['repeated']} repeated in the file"
     where = f"{report['lines']} lines of {report['label']} ({report['format']})"
     if report["dry_run"]:
         say(f"{where} would make: {counts}; nothing was changed")

@@ -70,6 +70,8 @@ def _visible(character: str) -> bool:
 
 
 def _refuse_control(text: str, field: str, *, allowed: str) -> None:
+    if text.isprintable():
+        return
     for position, character in enumerate(text, start=1):
         if character not in allowed and not _visible(character):
             raise BadInput(

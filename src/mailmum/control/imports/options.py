@@ -48,7 +48,10 @@ class ImportOptions:
 
 @dataclass(slots=True)
 class Report:
-    """What an import came to; nothing is applied while there is a bad line."""
+    """What an import came to; nothing is applied while there is a bad line.
+
+    `repeated` counts entries whose target an earlier line of the file had named already.
+    """
 
     format: str
     label: str
@@ -58,6 +61,7 @@ class Report:
     changed: int = 0
     unchanged: int = 0
     removed: int = 0
+    repeated: int = 0
     bad: int = 0
     applied: bool = False
     change: int | None = None

@@ -168,8 +168,11 @@ class _Merger:
         self.done = 0
 
     def merge(self, batch: list[Row]) -> None:
-        """Bring one batch in; of rows with the same place the last counts."""
-        wanted = {_place(row): row for row in batch}
+        """Bring one batch in; of rows with the same place the first counts, as in rbldnsd."""
+        wanted: dict[Place, Row] = {}
+        for row in batch:
+            wanted.setdefault(_place(row), row)
+        self._report.repeated += len(batch) - len(wanted)
         present = self._present(wanted)
         fresh: list[dict[str, Any]] = []
         ended: list[int] = []
@@ -177,10 +180,10 @@ class _Merger:
             was = present.get(place)
             if was is not None:
                 self._seen.append(was.number)
-            if was is not None and self._same(was, row):
+            if was is not None and was.since == self._made.seq:
+                self._report.repeated += 1
+            elif was is not None and self._same(was, row):
                 self._report.unchanged += 1
-            elif was is not None and was.since == self._made.seq:
-                self._replace(was, row)
             else:
                 ended += [] if was is None else [was.pk]
                 fresh.append(self._values(row, was))
@@ -225,10 +228,6 @@ class _Merger:
             since = {"created": self._common["changed"], "created_by": self._access.actor.name}
         number = was.number if was else 0
         return {**self._common, **since, **_columns(row), "number": number}
-
-    def _replace(self, was: _Present, row: Row) -> None:
-        """A place named twice in the file: the later line counts, and it is one listing."""
-        Version.objects.filter(pk=was.pk).update(**_columns(row))
 
     def _write(self, fresh: list[dict[str, Any]], ended: list[int]) -> None:
         if self._options.dry_run:
