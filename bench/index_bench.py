@@ -76,6 +76,10 @@ def measure(options: argparse.Namespace) -> None:
     index, seconds = timed(lambda: Index.build(Everything(1, servers, listings)))
     say("build", f"{seconds:.2f} s")
 
+    # What a daemon does too once it has loaded: a full collection walks a million objects.
+    _, seconds = timed(gc.collect)
+    gc.freeze()
+    say("full collection", f"{seconds * 1e3:.0f} ms, then frozen")
     queries = make_queries(options, chance, accounts)
     say("lookup, key and address", lookups(index, queries))
     snapshots(index, total)
@@ -138,7 +142,8 @@ def lookups(index: Index, queries: list[Query]) -> str:
             if state and index.find_address(state.server, 4, address, now) is not None:
                 hits += 1
         rounds.append(time.perf_counter() - began)
-    each = median(rounds) / len(queries)
+    # The best: other processes only ever add to it.
+    each = min(rounds) / len(queries)
     return f"{each * 1e6:.2f} us, {1 / each:,.0f} a second, {hits / len(queries):.0%} listed"
 
 

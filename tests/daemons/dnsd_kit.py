@@ -306,7 +306,8 @@ def main() -> None:
             file.write(f"{os.getpid()} {sum(v.count for v in batch.verdicts)}\n")
 
     def ready() -> None:
-        sys.stdout.write("ready\n")
+        # On a line of its own, whatever another thread is writing at the moment.
+        sys.stdout.write("\nready\n")
         sys.stdout.flush()
 
     try:

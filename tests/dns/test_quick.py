@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mailmum.dns import quick
 from mailmum.dns.counters import CountBatch
-from mailmum.domain.listings import Action
+from mailmum.domain.listings import Action, Source
 from mailmum.index.records import Changes
 from tests.dns import strategies
 from tests.dns.world import (
@@ -105,6 +105,37 @@ def test_the_usual_queries_are_answered_the_quick_way() -> None:
                 packet = dns.message.make_query(variant, "A", use_edns=edns).to_wire()
                 assert engine._index is not None
                 assert engine._quick.answer(packet, engine._index, NOW) is not None, variant
+
+
+def test_mapped_addresses_stay_ipv4_on_the_quick_way() -> None:
+    """A plan for IPv6 is there; ::ffff:203.0.113.7 is looked up as IPv4 all the same."""
+    world = World()
+    world.add("203.0.113.7")
+    engine = make_engine(world)
+    for address in ("2001:db8::1", "::ffff:203.0.113.7", "::ffff:203.0.113.8"):
+        listed = bool(ask(engine, f"{reverse(address)}.{zone_of('bl')}").answer)
+        assert listed == address.endswith(".7")
+
+
+def test_sorts_of_listings_keep_their_codes_on_the_quick_way() -> None:
+    """One after another in one zone, by sources, kinds and own codes."""
+    world = World()
+    world.add("203.0.113.0/24")
+    world.add("203.0.113.7")
+    world.add("203.0.113.8", code=0x7F000011)
+    world.add("198.51.100.0/24", source=Source.FEED)
+    world.add("198.51.101.0/24", source=Source.TRIGGER)
+    engine = make_engine(world)
+    codes = {
+        "203.0.113.7": "127.0.0.2",
+        "203.0.113.9": "127.0.0.3",
+        "203.0.113.8": "127.0.0.17",
+        "198.51.101.9": "127.0.0.4",
+        "198.51.100.9": "127.0.0.5",
+    }
+    for address, code in [*codes.items()] * 3:
+        (rrset,) = ask(engine, f"{reverse(address)}.{zone_of('bl')}").answer
+        assert str(rrset[0]) == code
 
 
 def test_a_change_of_the_index_is_seen_at_once() -> None:

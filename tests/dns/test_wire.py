@@ -53,6 +53,7 @@ def header(flags: int = 0, counts: tuple[int, int, int, int] = (1, 0, 0, 0)) -> 
 
 
 QUESTION = b"\x04mail\x04spam\x07example\x00\x00\x01\x00\x01"
+RECORD = b"\xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x3c\x00\x04\x7f\x00\x00\x02"
 OPT = b"\x00\x00\x29\x04\xd0\x00\x00\x00\x00\x00\x00"
 
 
@@ -147,7 +148,11 @@ def test_every_truncation_is_a_format_error(size: int) -> None:
         (header(counts=(1, 0, 0, 2)) + QUESTION + OPT * 2, "two OPT records"),
         (header(counts=(1, 0, 0, 1)) + QUESTION + b"\x01a" + OPT, "an OPT record with an owner"),
         (header(counts=(1, 0, 1, 0)) + QUESTION + OPT, "OPT in the authority section"),
-        (header(counts=(1, 1, 0, 0)) + QUESTION + OPT, "a record in the answer section"),
+        (header(counts=(1, 1, 0, 0)) + QUESTION + RECORD, "a record in the answer section"),
+        (
+            header(counts=(1, 1, 0, 0)) + QUESTION,
+            "a record in the answer section that is not there",
+        ),
         (header(counts=(1, 0, 0, 1)) + QUESTION + OPT[:-1] + b"\x03\x00\x0a\x00", "half an option"),
         (
             header(counts=(1, 0, 0, 1)) + QUESTION + OPT[:-1] + b"\x05\x00\x14\x00\x09x",
@@ -175,6 +180,23 @@ def test_a_cookie_of_a_wrong_length_is_malformed(size: int) -> None:
     assert isinstance(parsed, Settled)
     assert parsed.rcode == wire.FORMERR
     assert parsed.opt is not None
+
+
+def test_of_several_cookies_the_first_counts() -> None:
+    """RFC 7873 section 5.2; the others must be well-formed all the same."""
+    first, second = cookie_option(b"12345678"), cookie_option(b"87654321")
+    message = dns.message.make_query("mail.example", "A", use_edns=0, options=[first, second])
+    query = wire.parse(message.to_wire())
+    assert isinstance(query, Query)
+    assert query.opt is not None
+    assert query.opt.cookie == b"12345678"
+
+
+def test_records_in_other_sections_are_stepped_over() -> None:
+    """An IXFR query has a SOA record in its authority section."""
+    query = wire.parse(header(counts=(1, 0, 1, 1)) + QUESTION + RECORD + RECORD)
+    assert isinstance(query, Query)
+    assert query.records == 2
 
 
 def test_the_longest_name_is_read() -> None:

@@ -237,3 +237,18 @@ def _above(labels: list[str]) -> bool:
     if len(labels) < 4 and all(map(_is_octet, labels)):
         return True
     return len(labels) < 32 and all(map(_is_nibble, labels))
+
+
+def shape(response: dns.message.Message) -> tuple[str, list[str], list[str]]:
+    """Return code, answers, and owners of the SOA records in the authority section."""
+    answers = [str(item) for rrset in response.answer for item in rrset]
+    soas = [str(rrset.name).lower() for rrset in response.authority]
+    assert all(rrset.rdtype == dns.rdatatype.SOA for rrset in response.authority)
+    return dns.rcode.to_text(response.rcode()), answers, soas
+
+
+def a_record(response: dns.message.Message) -> str | None:
+    """The one address of a response."""
+    _, answers, _ = shape(response)
+    assert len(answers) < 2
+    return answers[0] if answers else None

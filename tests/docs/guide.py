@@ -157,6 +157,7 @@ def reader(
     variables = service.environment | {
         "PATH": f"{tools}:{USUAL}",
         "HOME": str(scratch),
+        "TMPDIR": str(scratch),
         "LC_ALL": "C.UTF-8",
         **(environment or {}),
     }
@@ -180,5 +181,3 @@ def language(path: Path, word: str) -> list[Block]:
     found = [block for block in blocks(path) if block.language == word]
     assert found, f"{path} has no {word} block"
     return found
-
-

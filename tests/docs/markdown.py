@@ -87,7 +87,8 @@ def steps(block: Block) -> Iterator[Step]:
                 yield _step(command, output, block)
             command, output = [line[2:]], []
         elif line == ">" or line.startswith("> "):
-            assert command and not output, f"{block}: {line!r} continues no command"
+            assert command, f"{block}: {line!r} continues no command"
+            assert not output, f"{block}: {line!r} comes after output"
             command.append(line[2:])
         else:
             assert command, f"{block}: output before the first command"
@@ -101,11 +102,11 @@ def _step(command: list[str], output: list[str], block: Block) -> Step:
 
 
 def matches(expected: str, said: str) -> bool:
-    """Whether output is what a document shows.
+    r"""Whether output is what a document shows.
 
-    >>> matches("added: block ...\\n...\\ndone", "added:  block x\\n1\\n2\\ndone\\n")
+    >>> matches("added: block ...\n...\ndone", "added:  block x\n1\n2\ndone\n")
     True
-    >>> matches("added", "added\\nand more\\n")
+    >>> matches("added", "added\nand more\n")
     False
     """
     pattern = "".join(_line_pattern(line) for line in _lines(expected))

@@ -1,7 +1,7 @@
-"""A shell that a reader of the documentation sits at: variables and folders last from one command
-to the next.
+"""A shell that a reader of the documentation sits at.
 
-Commands come to bash as files, so that nothing they read from standard input is a command of ours.
+Variables and the present folder last from one command to the next.  Commands come to bash as files,
+so that nothing they read from standard input is a command of ours.
 """
 
 import os

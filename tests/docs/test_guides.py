@@ -105,7 +105,9 @@ def test_every_error_of_the_api_is_told() -> None:
     from mailmum.api.errors import STATUS
 
     text = (GUIDES / "api.md").read_text()
-    told = {code: int(status) for status, code in re.findall(r"^\| (\d{3}) \| `([a-z-]+)`", text, re.M)}
+    told = {
+        code: int(status) for status, code in re.findall(r"^\| (\d{3}) \| `([a-z-]+)`", text, re.M)
+    }
     assert told == STATUS
 
 
@@ -114,7 +116,7 @@ def test_policy(tmp_path: Path) -> None:
     needs("postfix", "postconf")
     with (
         name_server() as dns,
-        postfix(dns.address, {"max_use": "100"}) as server,
+        postfix(dns.address) as server,
         ExitStack() as stack,
     ):
         running = stack.enter_context(service(tmp_path))
@@ -128,6 +130,8 @@ def test_policy(tmp_path: Path) -> None:
         )
         shown = language(guide.path, "log")[0]
         guide.follow(until=shown)
+        # An smtpd that lives on for many sessions, as it does by default.
+        server.configure(max_use="100")
         server.reload()
         until(lambda: server.deliver(Visitor(BLOCKED)).code == 554)
         log = server.await_log(lambda log: "NOQUEUE: reject" in log)

@@ -234,7 +234,7 @@ REFUSED = [
     ("3 names stand where 2 are announced", b"a.example\n", b"a.exam\nle\n"),
     ("is not a valid Action", b"block", b"blick"),
     ("is not a valid Source", b"person", b"parson"),
-    ("is neither there nor missing", b"\0" + struct.pack("=q", 1), b"\2" + struct.pack("=q", 1)),
+    ("is neither there nor missing", b"k00000000011\0", b"k00000000011\2"),
 ]
 
 
@@ -268,3 +268,13 @@ def test_a_table_of_an_unknown_kind_is_refused(kind: int) -> None:
     names, put = (struct.pack("=4q", 1, 0, 0, version) for version in (0, kind))
     with pytest.raises(SnapshotDamaged, match="is no table of names"):
         load(resealed(two_of_each().replace(names, put)))
+
+
+@pytest.mark.parametrize("count", [-1, 1, 1 << 50])
+@pytest.mark.parametrize("place", [20, 28, 36])
+def test_counts_that_cannot_be_are_refused(place: int, count: int) -> None:
+    """Here of servers and tables, in the snapshot of an empty index."""
+    body = b"".join(dump(Index()))[:-TRAILER]
+    assert load(resealed(body)).position == 0
+    with pytest.raises(SnapshotDamaged, match="cannot follow in"):
+        load(resealed(body[:place] + struct.pack("=q", count) + body[place + 8 :]))

@@ -79,6 +79,12 @@ def text_of(response: Response) -> str:
     return re.sub(r"\s+", " ", html.unescape(plain))
 
 
+def undo_address(response: Response) -> str:
+    """Where the button sends that a message offers to undo with."""
+    toast: str = response.content.decode().partition('class="toasts"')[2]
+    return toast.partition('action="')[2].partition('"')[0]
+
+
 def _signed_in(access: Reading, account: int) -> Visitor:
     client = Client()
     # Some password, never typed here: hashing a real one costs a quarter of a second.

@@ -74,7 +74,7 @@ def test_what_an_administrator_does(
         page.get_by_role("link", name="Add a server").click()
         page.get_by_label("Name", exact=True).fill(name)
         page.get_by_role("button", name="Add the server").click()
-        expect(page.get_by_role("status")).to_contain_text(f"Added the server {name}.")
+        expect(page.locator(".toasts")).to_contain_text(f"Added the server {name}.")
         zone = page.locator("#zone-bl").inner_text()
         question = ".".join(reversed(inside.split("."))) + f".{zone}"
         page.get_by_role("button", name="Copy the zone of blocked addresses").click()

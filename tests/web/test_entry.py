@@ -99,6 +99,18 @@ def test_the_first_way_in(world: World) -> None:
     assert (signed.status_code, signed["Location"]) == (302, "/")
 
 
+def test_signing_in_leads_to_where_one_wanted(world: World) -> None:
+    """Back to the page that asked for it, and nowhere outside."""
+    with_password("owner@example.net")
+    wanted = f"/a/{world.owner.account.pk}/journal/?target=203.0.113.7"
+    for address, led in ((wanted, wanted), ("https://evil.example/", "/"), ("//evil.example", "/")):
+        client = Client()
+        page = client.get("/accounts/login/", {"next": address}).content.decode()
+        assert f'name="next" value="{address}"' in page
+        form = {"login": "owner@example.net", "password": PASSWORD, "next": address}
+        assert client.post("/accounts/login/", form)["Location"] == led
+
+
 def test_a_wrong_password_says_so(world: World) -> None:
     """And not whether the address is known."""
     with_password("owner@example.net")

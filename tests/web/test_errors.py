@@ -8,6 +8,7 @@ import pytest
 from django.db import OperationalError, connection
 from django.test import Client
 
+from mailmum.control.accounts.models import Account
 from mailmum.web.middleware import POLICY
 from tests.web.conftest import Visitors, text_of
 
@@ -79,6 +80,22 @@ def test_every_response_has_the_policy(site: Visitors) -> None:
     assert " style=" not in page
     assert "<style" not in page
     assert " onclick" not in page
+
+
+@pytest.mark.parametrize(
+    ("state", "says"),
+    [
+        ({"suspended": True}, "This account is suspended. Nothing is listed"),
+        ({"expires": 1}, "This account has expired. Nothing is listed"),
+    ],
+)
+def test_an_account_that_is_not_answered_says_so(
+    site: Visitors, state: dict[str, int], says: str
+) -> None:
+    """On every page of it, so that nobody relies on listings that do nothing."""
+    assert "Nothing is listed, so" not in text_of(site.viewer.get("journal"))
+    Account.objects.filter(pk=site.viewer.account).update(**state)
+    assert says in text_of(site.viewer.get("journal"))
 
 
 @pytest.mark.parametrize(

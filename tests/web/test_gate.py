@@ -126,7 +126,9 @@ def test_a_viewer_looks_and_changes_nothing(
 def test_an_owner_opens_every_page(site: Visitors, things: dict[str, Any], name: str) -> None:
     """Every page that can be opened opens, and none is kept by caches."""
     if "GET" not in _methods(name):
-        assert _ask(site.owner, "GET", name, things).status_code == 405
+        response = _ask(site.owner, "GET", name, things)
+        assert (response.status_code, response["Allow"]) == (405, "POST")
+        assert "Only by its button" in text_of(response)
         return
     response = _ask(site.owner, "GET", name, things)
     assert response.status_code in (200, 302)

@@ -133,6 +133,19 @@ def test_what_cannot_be_undone_says_why(site: Visitors, world: World) -> None:
     assert "no change 98765" in text_of(site.admin.post("undo", {}, seq=98765))
 
 
+def test_undoing_from_the_page_of_a_listing(site: Visitors, world: World) -> None:
+    """One stays there as long as it is there."""
+    made = listed(world, Action.BLOCK, "203.0.113.7", reason="spam")
+    here = site.admin.path("listing", number=current(world.admin).get().number)
+    gone = site.admin.post("undo", {"next": here}, seq=made)
+    assert gone.redirect_chain[-1][0] == site.admin.path("listings")
+    assert "Undid " in text_of(gone)
+    site.admin.post("undo", {}, seq=made + 1)
+    edited = listed(world, Action.BLOCK, "203.0.113.7", reason="more")
+    stays = site.admin.post("undo", {"next": here}, seq=edited)
+    assert stays.redirect_chain[-1] == (here, 302)
+
+
 @pytest.mark.parametrize("who", ["admin", "viewer"])
 def test_the_button_is_there_for_those_who_may(site: Visitors, world: World, who: str) -> None:
     """And only on changes that can be undone."""

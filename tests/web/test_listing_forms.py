@@ -10,7 +10,7 @@ from mailmum.control.listings.queries import current
 from mailmum.control.servers.services import add_server
 from mailmum.domain.codes import parse_code
 from tests.support.world import World
-from tests.web.conftest import Response, Visitors, text_of
+from tests.web.conftest import Response, Visitors, text_of, undo_address
 
 
 def form(targets: str, **more: str) -> dict[str, str]:
@@ -225,8 +225,7 @@ def test_editing(site: Visitors, world: World, number: int) -> None:
     )
     now = one(world, "203.0.113.7")
     assert (now.reason, now.note, now.code, now.expires) == ("more", "", None, before.expires)
-    page = response.content.decode()
-    undo = page.partition('class="toasts"')[2].partition('action="')[2].partition('"')[0]
+    undo = undo_address(response)
     site.admin.client.post(undo, {})
     back = one(world, "203.0.113.7")
     assert (back.reason, back.note, back.code) == (before.reason, before.note, before.code)

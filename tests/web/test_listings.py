@@ -13,7 +13,7 @@ from mailmum.control.listings.services import Result, list_targets
 from mailmum.control.servers.services import add_server
 from mailmum.domain.listings import Action
 from tests.support.world import World
-from tests.web.conftest import Response, Visitors, text_of
+from tests.web.conftest import Response, Visitors, text_of, undo_address
 
 BLOCK, ALLOW = Action.BLOCK, Action.ALLOW
 
@@ -172,8 +172,7 @@ def test_removing_what_was_ticked(site: Visitors, world: World) -> None:
     assert response.redirect_chain[-1][0] == here
     assert "Removed 2 listings." in text_of(response)
     assert current(world.admin).count() == 6
-    page = response.content.decode()
-    undo = page.partition('class="toasts"')[2].partition('action="')[2].partition('"')[0]
+    undo = undo_address(response)
     back = site.admin.client.post(undo, {"next": here}, follow=True)
     assert back.redirect_chain[-1][0] == here
     assert shown(back) == ["mail.spam.example", ".spam.example"]

@@ -13,7 +13,7 @@ from mailmum.control.servers.services import add_server, rotate_key
 from mailmum.control.traffic.models import RevokedUse, ServerUse
 from mailmum.domain.listings import Action
 from tests.support.world import World
-from tests.web.conftest import Visitors, text_of
+from tests.web.conftest import Visitors, text_of, undo_address
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def test_adding_a_server(site: Visitors, world: World) -> None:
     text = text_of(response)
     assert "Added the server mx2." in text
     assert "mailmum postfix setup --server mx2" in text
-    undo = site.admin.client.post(_undo_address(response), {}, follow=True)
+    undo = site.admin.client.post(undo_address(response), {}, follow=True)
     assert undo.redirect_chain[-1][0] == site.admin.path("servers")
     assert not servers_of(world.admin).exists()
 
@@ -99,8 +99,11 @@ def test_the_page_of_a_server(site: Visitors, world: World, mx1: Server) -> None
     assert "A revoked key is still in use. 212 lookups" in text
     assert "reject_rbl_client" in text
     assert "Waiting for the first lookup" in text
+    assert 'hx-trigger="every' in response.content.decode()
     ServerUse.objects.create(server=mx1.pk, queries=1, last=int(time.time()))
-    assert "It asks" in text_of(site.viewer.get("server", name="mx1"))
+    asking = site.viewer.get("server", name="mx1")
+    assert "It asks" in text_of(asking)
+    assert 'hx-trigger="every' not in asking.content.decode()
 
 
 def test_an_unknown_server_is_not_found(site: Visitors) -> None:
@@ -121,7 +124,7 @@ def test_editing_a_server(site: Visitors, world: World, mx1: Server) -> None:
     response = site.admin.post("server-edit", {"name": "mx9", "addresses": ""}, name="mx1")
     assert response.redirect_chain[-1][0] == site.admin.path("server", name="mx9")
     assert current_key(find_server(world.admin, "mx9")) == key
-    site.admin.client.post(_undo_address(response), {})
+    site.admin.client.post(undo_address(response), {})
     assert find_server(world.admin, "mx1").addresses == ["192.0.2.25"]
 
 
@@ -183,11 +186,6 @@ def test_removing_a_server(site: Visitors, world: World, mx1: Server) -> None:
     response = site.admin.post("server-remove", {}, name="mx1")
     assert "Removed the server mx1 with 2 listings of its own." in text_of(response)
     assert current(world.admin).count() == 1
-    site.admin.client.post(_undo_address(response), {})
+    site.admin.client.post(undo_address(response), {})
     assert current(world.admin).count() == 3
     assert current_key(find_server(world.admin, "mx1")) == key
-
-
-def _undo_address(response: object) -> str:
-    page = response.content.decode()  # type: ignore[attr-defined]  # a response
-    return str(page.partition('class="toasts"')[2].partition('action="')[2].partition('"')[0])

@@ -58,7 +58,7 @@ class AddressTable:
 
     def find(self, address: int, now: float) -> Hit | None:
         """The listing in force that decides about an address."""
-        if not self._levels:
+        if not self.overlay_size:
             return self.base.find(address, now)
         return self._find_in_both(address, now)
 

@@ -78,7 +78,8 @@ class Firsts32(Firsts):
 
     def __init__(self, values: "array[int] | None" = None) -> None:
         self.values = array("I") if values is None else values
-        self._buckets: Sequence[int] = (0, len(self.values))
+        # Where the rows of each value of the top bits begin; a small column needs no such help.
+        self._buckets: array[int] | None = None
         self._shift = 32
 
     def append(self, first: int) -> None:
@@ -94,7 +95,6 @@ class Firsts32(Firsts):
         """Note where the rows of each of the top bits begin."""
         size = len(self.values)
         if size < _SMALL:
-            self._buckets, self._shift = (0, size), 32
             return
         # A quarter to half as many buckets as rows: one or two bytes a row, two steps a search.
         bits = min(size.bit_length() - 2, _MOST_BUCKETS)
@@ -113,6 +113,8 @@ class Firsts32(Firsts):
     def locate(self, address: int) -> int:
         """The last row whose first address is not above the address, or -1."""
         buckets = self._buckets
+        if buckets is None:
+            return bisect_right(self.values, address) - 1
         bucket = address >> self._shift
         return bisect_right(self.values, address, buckets[bucket], buckets[bucket + 1]) - 1
 

@@ -56,6 +56,15 @@ class Place:
         """Whether people and parameters may be changed."""
         return isinstance(self._reading, Owning)
 
+    @property
+    def idle(self) -> str:
+        """Why nothing of the account is answered, empty when it is."""
+        account = self.account
+        if account.suspended:
+            return "This account is suspended."
+        ended = account.expires is not None and account.expires <= time.time()
+        return "This account has expired." if ended else ""
+
     @cached_property
     def accounts(self) -> list[Account]:
         """All accounts of the person."""

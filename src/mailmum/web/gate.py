@@ -11,13 +11,15 @@ Who is not signed in goes to the sign-in page; an account that a person is not i
 them (404); a role that allows less gets a page that says so (403).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils.cache import add_never_cache_headers
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
@@ -57,11 +59,11 @@ def account_view(
         @wraps(view)
         def page(request: HttpRequest, account: int, **arguments: Any) -> HttpResponse:
             if not isinstance(request.user, User):
-                return _to_sign_in(cast(PageRequest, request))
+                return _to_sign_in(cast(PageRequest, request), account)
             with _as_responses():
                 granted = _proof(access(request.user, account, via="web"), permission)
                 if (request.method or "") not in (*allowed, "HEAD" if "GET" in allowed else ""):
-                    return HttpResponseNotAllowed(allowed)
+                    return _not_allowed(request, allowed)
                 asked = cast(PageRequest, request)
                 asked.granted = granted
                 response: HttpResponse = cast(Any, view)(asked, granted, **arguments)
@@ -96,8 +98,16 @@ def _proof(granted: Reading, permission: type[Reading]) -> Reading:
     return granted
 
 
-def _to_sign_in(request: PageRequest) -> HttpResponse:
-    response = redirect_to_login(request.get_full_path())
+def _not_allowed(request: HttpRequest, methods: Sequence[str]) -> HttpResponse:
+    """405 with a page: people come here by loading again what a form had shown."""
+    return HttpResponseNotAllowed(methods, render_to_string("405.html", request=request))
+
+
+def _to_sign_in(request: PageRequest, account: int) -> HttpResponse:
+    # A form cannot be sent again from the sign-in page: then one goes on at the front page.
+    opened = request.method in {"GET", "HEAD"}
+    wanted = request.get_full_path() if opened else reverse("account", args=[account])
+    response = redirect_to_login(wanted)
     if not request.htmx:
         return response
     # A fragment must not be replaced by a sign-in page: send the whole window there, and back to

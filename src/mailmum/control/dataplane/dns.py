@@ -25,8 +25,11 @@ def answer(parameters: Config) -> None:
 def options(parameters: Config) -> DnsdOptions:
     """The daemon's parameters from the installation's."""
     endpoints = parameters.dns_endpoints
+    # Resolvers ask an address that they learn at port 53 and nowhere else.
     addresses = parameters.ns_address_list or tuple(
-        endpoint.host for endpoint in endpoints if _is_one_host(endpoint.host)
+        endpoint.host
+        for endpoint in endpoints
+        if endpoint.port == 53 and _is_one_host(endpoint.host)
     )
     # Several daemons behind one address must understand each other's cookies (RFC 9018 section 3).
     secret = hashlib.blake2b(config.secret(parameters).encode(), person=b"dns cookies").digest()

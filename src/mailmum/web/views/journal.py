@@ -3,13 +3,15 @@
 from urllib.parse import urlencode
 
 from django.http import HttpResponse
+from django.urls import Resolver404, resolve
 
 from mailmum.control.accounts.access import Reading, Writing
 from mailmum.control.listings.history import records_of
 from mailmum.control.listings.history import show as show_records
+from mailmum.control.listings.queries import find_listing
 from mailmum.control.listings.undo import undo
 from mailmum.control.servers.queries import find_server, servers_of
-from mailmum.domain.errors import BadInput, Refusal
+from mailmum.domain.errors import BadInput, NotFound, Refusal
 from mailmum.domain.texts import clean_line
 from mailmum.web.form import Form
 from mailmum.web.gate import PageRequest, account_view
@@ -62,4 +64,19 @@ def undo_change(request: PageRequest, access: Writing, seq: int) -> HttpResponse
     if made.what.removeprefix("undo.").startswith("server."):
         # The page of a server may have gone with its name.
         return to(access, "servers")
+    if _is_gone(access, request.POST.get("next", "")):
+        return to(access, "listings")
     return back(request, path(access, "listings"))
+
+
+def _is_gone(access: Reading, address: str) -> bool:
+    """Whether it is the page of a listing that is no longer there."""
+    try:
+        found = resolve(address.partition("?")[0])
+        if found.url_name in {"listing", "listing-edit"}:
+            find_listing(access, found.kwargs["number"])
+    except Resolver404:
+        return False
+    except NotFound:
+        return True
+    return False

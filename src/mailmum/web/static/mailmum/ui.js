@@ -75,9 +75,6 @@ on("change", "[data-all]", (e, b) => { for (const box of $$("[name=number]", b.f
 on("change", "[name=number]", (e, b) => count(b.form));
 on("reset", "form:has([data-chosen])", (e, form) => setTimeout(() => count(form)));
 
-// --- a choice that is a whole form
-on("change", "[data-submit]", (e, s) => s.form.requestSubmit());
-
 // --- keys
 const rows = () => $$("[data-rows] > tr");
 function step(by) {
