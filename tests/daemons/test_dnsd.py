@@ -49,7 +49,7 @@ def test_udp_and_tcp_give_the_same_answers(database: Database) -> None:
                 assert by_udp.rcode() == by_tcp.rcode()
         assert served.codes("203.0.113.7") == ["127.0.0.2"]
         text = served.ask(f"7.113.0.203.{BL}", "TXT").answer[0][0]
-        assert text.strings == (b"Sent spam See https://mx.example.net/why/ref1ref1/203.0.113.7",)
+        assert text.strings == (b"Sent spam. See https://mx.example.net/why/ref1ref1/203.0.113.7",)
 
 
 def test_ipv6(database: Database) -> None:

@@ -26,7 +26,7 @@ from tests.support.ports import free_port
 from tests.support.process import running
 
 ROOT = Path(__file__).resolve().parents[2]
-REJECTED = "REJECT 5.7.1 Sent spam See https://mx.example.net/why/ref1ref1/203.0.113.7"
+REJECTED = "REJECT 5.7.1 Sent spam. See https://mx.example.net/why/ref1ref1/203.0.113.7"
 ALLOWED = "permit_auth_destination"
 
 

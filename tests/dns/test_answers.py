@@ -182,14 +182,14 @@ def test_txt_tells_reason_and_link_in_utf8() -> None:
         return b"".join(item.strings).decode()
 
     assert text(f"7.113.0.203.{zone_of('bl')}") == (
-        "Überfüllt mit Spam See https://mx.example.net/why/ref1ref1/203.0.113.7"
+        "Überfüllt mit Spam. See https://mx.example.net/why/ref1ref1/203.0.113.7"
     )
     assert text(f"{reverse('2001:db8::1')}.{zone_of('bl')}") == (
-        "Blocked by the mail server's own policy "
+        "Blocked by the mail server's own policy. "
         "See https://mx.example.net/why/ref1ref1/2001:db8::1"
     )
     assert text(f"Mail.Spam.Example.{zone_of('dwl')}") == (
-        "Allowed by the mail server's own policy "
+        "Allowed by the mail server's own policy. "
         "See https://mx.example.net/why/ref1ref1/mail.spam.example"
     )
 

@@ -12,7 +12,8 @@ KEY = "k7f3q9x2m4t8aaaa"
 def test_the_limit_holds(reason: str, link: str, limit: int) -> None:
     """The reason is cut first, between two characters; a link that fits stands whole."""
     text = public_text(reason, link, (), limit=limit)
-    ending = f" See {link}".encode() if link else b""
+    stop = "." if reason[-1:].isalnum() else ""
+    ending = f"{stop} See {link}".encode() if link else b""
     assert len(text) <= limit
     if len(ending) <= limit:
         assert text.endswith(ending)

@@ -111,7 +111,7 @@ def test_a_blocked_client_gets_the_public_reason(world: World, target: str, clie
     world.service.run("block", target, "--reason", f"Sent spam from {target}")
     reply = world.comes_to(client, 554)
     ref = f"{world.service.url}/why/"
-    assert f"5.7.1 <{RECIPIENT}>: Recipient address rejected: Sent spam from {target} See" in str(
+    assert f"5.7.1 <{RECIPIENT}>: Recipient address rejected: Sent spam from {target}. See" in str(
         reply
     )
     assert f" See {ref}" in reply.text

@@ -110,7 +110,7 @@ def _ours(made: Service, subject: Subject, zone: str) -> tuple[list[str], str]:
     """The A records, and the text without the link that MailMum adds."""
     name = f"{query_name(subject)}.{zone}"
     texts = json.loads("[" + ",".join(made.lookup(name, "TXT")) + "]")
-    text = "".join(texts).partition(" See http")[0]
+    text = "".join(texts).partition(" See http")[0].removesuffix(".")
     answer = made.ask(name)
     assert answer.rcode() in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN)
     return [item.to_text() for rrset in answer.answer for item in rrset], text

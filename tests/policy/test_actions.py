@@ -24,7 +24,7 @@ def test_a_reject_is_one_line(reason: str, link: str) -> None:
 def test_a_long_reason_is_cut_before_the_link() -> None:
     """The link is what helps; not within a character."""
     text = reject("ü" * 1000, LINK, ()).decode()
-    assert text.endswith(f"ü See {LINK}")
+    assert text.endswith(f"ü. See {LINK}")
 
 
 def test_a_link_longer_than_the_limit() -> None:

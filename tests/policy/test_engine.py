@@ -82,7 +82,12 @@ def check_action(answer: Answer, expected: Verdict) -> None:
     if expected.word is Word.BLOCK:
         assert expected.because is not None
         reason = expected.because.reason or DEFAULT_TEXTS[Action.BLOCK]
-        assert answer.action.decode().startswith(f"REJECT 5.7.1 {reason} See {URL}/why/ref")
+        assert answer.action.decode().startswith(
+            (
+                f"REJECT 5.7.1 {reason} See {URL}/why/ref",
+                f"REJECT 5.7.1 {reason}. See {URL}/why/ref",
+            )
+        )
     else:
         assert answer.action == {Word.ALLOW: ALLOWED, Word.NONE: b"DUNNO"}[expected.word]
 
@@ -91,7 +96,7 @@ def test_a_blocked_address() -> None:
     """Reason and link, without the key; strangers are left alone."""
     made = engine(listing("block", "203.0.113.7"), listing("block", "2001:db8::/32"))
     assert (
-        action(made) == b"REJECT 5.7.1 Sent spam See https://mx.example.net/why/ref11/203.0.113.7"
+        action(made) == b"REJECT 5.7.1 Sent spam. See https://mx.example.net/why/ref11/203.0.113.7"
     )
     assert action(made, "2001:db8::7").endswith(
         b" See https://mx.example.net/why/ref11/2001:db8::7"
@@ -111,7 +116,7 @@ def test_each_name_can_block(name: str) -> None:
     """The link leads to the page about that name."""
     made = engine(listing("block", ".spam.example"))
     told = action(made, **{name: "Mail.Spam.example"})
-    assert told == b"REJECT 5.7.1 Sent spam See https://mx.example.net/why/ref11/mail.spam.example"
+    assert told == b"REJECT 5.7.1 Sent spam. See https://mx.example.net/why/ref11/mail.spam.example"
 
 
 def test_an_odd_label_does_not_hide_a_domain() -> None:

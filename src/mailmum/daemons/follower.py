@@ -11,6 +11,7 @@ When the database cannot be asked, what there is stays in use for as long as it 
 The daemon is ready when it has an index and has asked the database once, whatever came of it.
 """
 
+import gc
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -129,6 +130,8 @@ class Follower:
         if self._has_index:
             everything = replace(everything, listings=_gently(everything))
         index = Index.build(everything)
+        # The index holds no cycles: a collection would only stop the answers to look through it.
+        gc.freeze()
         self._adopt(index)
         self._position = index.position
         self._note_back()

@@ -82,7 +82,7 @@ class Upkeep:
             return
         try:
             with self._writing:
-                snapshots.write(self._snapshot, pieces)
+                snapshots.write(self._snapshot, pieces, lambda: time.sleep(_BREATH))
         except OSError as error:
             if not self._failed:
                 log.warning(

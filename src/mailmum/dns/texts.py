@@ -3,7 +3,7 @@
 The text is the public reason and a link to the page that explains it, without any zone key.
 
     >>> txt("Sent spam", "https://mx.example.net/why/q3/203.0.113.7", ())
-    b'Sent spam See https://mx.example.net/why/q3/203.0.113.7'
+    b'Sent spam. See https://mx.example.net/why/q3/203.0.113.7'
 """
 
 import re

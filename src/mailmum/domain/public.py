@@ -4,7 +4,7 @@ Mail servers put it into their replies, so whatever somebody wrote into a reason
 server is struck out.
 
     >>> public_text("Sent spam", "https://mx.example.net/why/q3/203.0.113.7", (), limit=200)
-    b'Sent spam See https://mx.example.net/why/q3/203.0.113.7'
+    b'Sent spam. See https://mx.example.net/why/q3/203.0.113.7'
 """
 
 import re
@@ -29,7 +29,8 @@ def public_text(reason: str, link: str, keys: Iterable[str], *, limit: int) -> b
     """
     for key in keys:
         reason, link = without_key(reason, key), without_key(link, key)
-    ending = f" See {link}".encode("utf-8", "replace") if link else b""
+    stop = "." if reason[-1:].isalnum() else ""
+    ending = f"{stop} See {link}".encode("utf-8", "replace") if link else b""
     room = max(limit - len(ending), 0)
     return (_cut(reason, room) + ending)[:limit]
 

@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol, overload
+from typing import Protocol
 
 Pause = Callable[[], None]
 """Called between steps of bounded length, so that other work can go on."""
@@ -132,7 +132,7 @@ class Firsts32(Firsts):
         return (self.values,)
 
 
-class Wide(Sequence[int]):
+class Wide:
     """128-bit numbers in two arrays."""
 
     __slots__ = ("highs", "lows")
@@ -144,14 +144,12 @@ class Wide(Sequence[int]):
     def __len__(self) -> int:
         return len(self.highs)
 
-    @overload
-    def __getitem__(self, row: int) -> int: ...
-    @overload
-    def __getitem__(self, row: slice) -> "Wide": ...
-    def __getitem__(self, row: int | slice) -> "int | Wide":
-        if isinstance(row, slice):
-            return Wide(self.highs[row], self.lows[row])
+    def __getitem__(self, row: int) -> int:
         return self.highs[row] << 64 | self.lows[row]
+
+    def __iter__(self) -> Iterator[int]:
+        for high, low in zip(self.highs, self.lows, strict=True):
+            yield high << 64 | low
 
 
 class Firsts128(Firsts):

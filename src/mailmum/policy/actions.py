@@ -7,7 +7,7 @@ r"""What Postfix is told to do, as one line of its access(5) language.
 - Block: `REJECT`, an enhanced status code (RFC 3463: 5.7.1, refused by policy), the public text.
 
     >>> reject("Sent spam", "https://mx.example.net/why/q3/203.0.113.7", ())
-    b'REJECT 5.7.1 Sent spam See https://mx.example.net/why/q3/203.0.113.7'
+    b'REJECT 5.7.1 Sent spam. See https://mx.example.net/why/q3/203.0.113.7'
 
 UTF-8 stands as it is: Postfix passes it on, or puts blanks where `smtputf8_enable` is off.
 """
