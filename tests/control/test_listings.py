@@ -317,6 +317,20 @@ def test_undo_does_not_undo_what_came_later(world: World) -> None:
         undo(world.admin, gone.change)
 
 
+def test_undo_one_after_the_other(world: World) -> None:
+    """Back through several changes of a listing, however often some were done again."""
+    first = block(world.admin, "203.0.113.7", reason="one").change
+    second = block(world.admin, "203.0.113.7", reason="two").change
+    assert first is not None
+    assert second is not None
+    again = undo(world.admin, undo(world.admin, second).seq)
+    with pytest.raises(Conflict, match=f"undo change {again.seq} first"):
+        undo(world.admin, first)
+    undo(world.admin, again.seq)
+    undo(world.admin, first)
+    assert not find_listings(world.viewer, Filter())
+
+
 def test_a_removed_server_takes_its_listings_and_returns_with_them(world: World) -> None:
     """Its key too, so that its mail server goes on as before."""
     add_server(world.admin, "mx1")

@@ -39,7 +39,7 @@ def up(overrides: Overrides) -> int:
 
     def announce() -> None:
         if link is not None:
-            _say(f"Sign in once with {parameters.base_url}/enter/{link}/ (within 24 hours)")
+            _say(_sign_in_line(parameters, link))
         _say(
             f"ready: pages {parameters.base_url} · DNS {parameters.dns} (UDP and TCP) · "
             f"policy {parameters.policy} · zone {parameters.zone} · data {parameters.data}"
@@ -75,7 +75,9 @@ def run_policy(overrides: Overrides) -> None:
 
 def migrate(overrides: Overrides) -> None:
     """Make or upgrade the database, and nothing else."""
-    _make_ready(_start(overrides, "migrate"))
+    parameters = _start(overrides, "migrate")
+    if link := _make_ready(parameters):
+        _say(_sign_in_line(parameters, link))
     _say("the database is up to date")
 
 
@@ -141,6 +143,10 @@ def _start(overrides: Overrides, part: str) -> Config:
     os.umask(0o077)
     prepare.set_up_django()
     return parameters
+
+
+def _sign_in_line(parameters: Config, secret: str) -> str:
+    return f"Sign in once with {parameters.base_url}/enter/{secret}/ (within 24 hours)"
 
 
 def _link(parameters: Config, email: str) -> str:

@@ -21,7 +21,7 @@ from mailmum.control.imports.checking import Checker, Findings, Row, read_back
 from mailmum.control.imports.options import ImportOptions, Report
 from mailmum.control.journal.services import Change, change
 from mailmum.control.listings import store
-from mailmum.control.listings.models import Version
+from mailmum.control.listings.models import CONTENT, Version
 from mailmum.domain.errors import Conflict, NeedsConfirmation
 from mailmum.domain.listings import Source
 from mailmum.formats.detect import DETECT_BYTES, detect
@@ -29,7 +29,6 @@ from mailmum.formats.entries import ReadOptions
 from mailmum.formats.registry import Format, find_format
 
 BATCH = 2000
-_CONTENT = ("action", "reason", "note", "code", "expires", "enabled")
 
 Place = tuple[int, str, str, str]
 
@@ -244,7 +243,7 @@ class _Merger:
     def _same(self, was: _Present, row: Row) -> bool:
         if self._has_expired(was):
             return False
-        return all(getattr(was, name) == getattr(row, name) for name in _CONTENT)
+        return all(getattr(was, name) == getattr(row, name) for name in CONTENT)
 
 
 def _columns(row: Row) -> dict[str, Any]:

@@ -22,6 +22,9 @@ def _choices(words: type[Action] | type[Source] | type[Kind]) -> list[tuple[str,
 
 
 CURRENT = models.Q(until=None)
+CONTENT = ("action", "reason", "note", "code", "expires", "enabled")
+"""The fields that a change of a listing can change."""
+
 ENDED = models.Q(until__isnull=False)
 
 

@@ -10,7 +10,7 @@ from mailmum.control.accounts.access import Writing
 from mailmum.control.journal.services import Change, change
 from mailmum.control.listings import store
 from mailmum.control.listings.draft import KEEP, Wish
-from mailmum.control.listings.models import Version
+from mailmum.control.listings.models import CONTENT, Version
 from mailmum.control.listings.values import ACCOUNT_SCOPE, as_dict, target_columns
 from mailmum.control.servers.queries import find_server, names_of_servers, own_servers
 from mailmum.control.servers.services import retire
@@ -22,8 +22,6 @@ from mailmum.domain.targets import Target, parse_target
 TARGETS_LIMIT = 10_000
 TOLD_LIMIT = 100
 """So many listings of a change are told in its journal record; the versions hold them all."""
-
-_PLAIN_FIELDS = ("action", "reason", "note", "code", "expires", "enabled")
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,18 +264,18 @@ def _outcome(
 def _edited(access: Writing, made: Change, was: Version, wish: Wish, *, keep: bool) -> Outcome:
     source = was if keep else Version(created=was.created, created_by=was.created_by)
     draft = _copy(was)
-    for name in _PLAIN_FIELDS:
+    for name in CONTENT:
         setattr(draft, name, getattr(source, name))
     if source is not was:
         draft.action = was.action
     version = _filled(access, made, draft, wish)
-    if all(getattr(version, name) == getattr(was, name) for name in _PLAIN_FIELDS):
+    if all(getattr(version, name) == getattr(was, name) for name in CONTENT):
         return Outcome(was, "unchanged", was)
     return Outcome(version, "changed", was)
 
 
 def _filled(access: Writing, made: Change, draft: Version, wish: Wish) -> Version:
-    for name in _PLAIN_FIELDS:
+    for name in CONTENT:
         value = getattr(wish, name)
         if value is not KEEP:
             setattr(draft, name, value.value if isinstance(value, Action) else value)

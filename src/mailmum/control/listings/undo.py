@@ -1,17 +1,21 @@
 """Undo: put back what a change of the journal changed, as a change of its own.
 
 Listings go back by versions: those that the change added are ended, those that it ended are added
-again.  That is refused when a later change has touched one of them, since undoing would silently
-undo that one too.  Undoing an undo does the change again.
+again.  That is refused when one of them says something else by now, since undoing would silently
+undo the later change too.  Undoing an undo does the change again.
 """
 
+from collections.abc import Iterator
+from itertools import islice
 from typing import Any
+
+from django.db.models import QuerySet
 
 from mailmum.control.accounts.access import Writing
 from mailmum.control.journal.models import Record
 from mailmum.control.journal.services import Change, change
 from mailmum.control.listings import store
-from mailmum.control.listings.models import Version
+from mailmum.control.listings.models import CONTENT, Version
 from mailmum.control.servers.models import Server
 from mailmum.control.servers.services import reinstate, restore_state, retire
 from mailmum.domain.errors import BadInput, Conflict, NotFound
@@ -96,13 +100,9 @@ def _retire_if_bare(access: Writing, made: Change, server: Server) -> None:
 def _undo_listings(access: Writing, made: Change, record: Record) -> None:
     mine = Version.objects.filter(account=access.account)
     added, ended = mine.filter(since=record.seq), mine.filter(until=record.seq)
-    later = added.exclude(until=None).exclude(until=record.seq).order_by("until").first()
-    if later is not None:
-        raise Conflict(
-            f"{later.target} has been changed since by change {later.until}",
-            fix=f"undo change {later.until} first",
-        )
+    stand_ins = list(_stand_ins(access, added.exclude(until=None).exclude(until=record.seq)))
     added.filter(until=None).update(until=made.seq)
+    store.end(made, stand_ins)
     batch: list[Version] = []
     for version in ended.order_by("pk").iterator(_BATCH):
         batch.append(version)
@@ -110,6 +110,32 @@ def _undo_listings(access: Writing, made: Change, record: Record) -> None:
             _put_back(access, made, batch)
             batch = []
     _put_back(access, made, batch)
+
+
+def _stand_ins(access: Writing, replaced: QuerySet[Version]) -> Iterator[int]:
+    """Current versions that say what the replaced ones said: a later change was itself undone.
+
+    Raises:
+        Conflict: a listing says something else by now, or is gone.
+    """
+    versions = replaced.order_by("until", "pk").iterator(500)
+    while batch := list(islice(versions, 500)):
+        numbers = [version.number for version in batch]
+        found = Version.objects.filter(account=access.account, until=None, number__in=numbers)
+        current = {version.number: version for version in found}
+        for version in batch:
+            now = current.get(version.number)
+            if now is None or _content(now) != _content(version):
+                change = version.until if now is None else now.since
+                raise Conflict(
+                    f"{version.target} has been changed since by change {change}",
+                    fix=f"undo change {change} first",
+                )
+            yield now.pk
+
+
+def _content(version: Version) -> tuple[object, ...]:
+    return tuple(getattr(version, name) for name in CONTENT)
 
 
 def _put_back(access: Writing, made: Change, versions: list[Version]) -> None:
