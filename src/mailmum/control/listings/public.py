@@ -5,7 +5,6 @@ own with public fields only: no key, no note, no target (it would tell what else
 who listed it, nothing of other accounts.
 """
 
-import re
 import time
 from dataclasses import dataclass
 
@@ -15,6 +14,7 @@ from mailmum.control.listings.queries import explain
 from mailmum.control.servers.queries import find_by_ref, keys_of_account
 from mailmum.domain.clients import parse_subject
 from mailmum.domain.errors import NotFound
+from mailmum.domain.public import without_key
 from mailmum.domain.verdicts import Word
 
 
@@ -67,5 +67,5 @@ def _is_active(account: Account) -> bool:
 def _without(keys: list[str], text: str) -> str:
     # Somebody may have pasted a zone into a reason; DNS strikes keys out of its texts too.
     for key in keys:
-        text = re.sub(re.escape(key), "…", text, flags=re.IGNORECASE)
+        text = without_key(text, key)
     return text
