@@ -1,13 +1,17 @@
 """The API: every request with everybody, and errors in one form."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from django.db import OperationalError
+from django.utils import timezone
 
 from mailmum.api import servers as server_operations
 from mailmum.api.urls import api as description
+from mailmum.control.accounts.services import add_token
 from tests.api.conftest import Caller, Callers
+from tests.support.world import World
 
 # Every operation, with a body that would do. A new one that is missing here fails the walk below.
 OPERATIONS: dict[tuple[str, str], tuple[str, Any]] = {
@@ -253,3 +257,27 @@ def test_a_database_that_fails_is_our_fault(api: Callers, monkeypatch: pytest.Mo
     status, answer = api.viewer("GET", "/servers")
     assert (status, answer["error"]["code"]) == (503, "unavailable")
     assert "secret" not in str(answer)
+
+
+@pytest.mark.parametrize(
+    ("path", "query"),
+    [
+        ("/listings", {"q": "a\0"}),
+        ("/listings", {"server": "a\0"}),
+        ("/journal", {"target": "a\0"}),
+        ("/explain", {"client": "a\0"}),
+        ("/servers/a%00", {}),
+    ],
+)
+def test_nul_is_refused(api: Callers, path: str, query: dict[str, str]) -> None:
+    """PostgreSQL would fail on it; the answer is that of any bad or unknown name."""
+    status, answer = api.viewer("GET", path, **query)
+    assert status in (404, 422), answer
+
+
+def test_a_token_makes_none_that_outlives_it(api: Callers, world: World) -> None:
+    """A token that leaked ends when it was to end."""
+    short = Caller(add_token(world.admin, "short", writes=True, lifetime=3600).secret)
+    made = short("POST", "/tokens", {"name": "long", "scopes": ["write"], "for": None})[1]
+    assert made["expires"] is not None
+    assert datetime.fromisoformat(made["expires"]) <= timezone.now() + timedelta(seconds=3600)

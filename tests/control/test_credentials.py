@@ -1,11 +1,14 @@
 """Tokens and one-time links."""
 
+import threading
+import time
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
-from mailmum.control.accounts.models import SignInLink, Token, User
+from mailmum.control.accounts.models import Role, SignInLink, Token, User
 from mailmum.control.accounts.queries import access_by_token, tokens_of
 from mailmum.control.accounts.services import (
     add_sign_in_link,
@@ -13,9 +16,11 @@ from mailmum.control.accounts.services import (
     peek_sign_in_link,
     remove_person,
     remove_token,
+    set_role,
     use_sign_in_link,
 )
 from mailmum.control.journal.models import Record
+from mailmum.control.journal.services import SYSTEM, change
 from mailmum.domain.errors import Forbidden, NotFound
 from tests.support.world import World
 
@@ -89,3 +94,38 @@ def test_a_link_runs_out(world: World) -> None:
     """After a day it is nobody's."""
     secret = add_sign_in_link(User.objects.get(email="owner@example.net"))
     assert use_sign_in_link(secret, timezone.now() + timedelta(hours=24)) is None
+
+
+def test_a_link_made_for_one_account_does_not_lead_into_another(world: World) -> None:
+    """An owner who keeps the link of somebody they let in cannot enter as them elsewhere."""
+    set_role(world.outsider, "new@example.com", Role.VIEWER)
+    secret = add_sign_in_link(User.objects.get(email="new@example.com"))
+    set_role(world.owner, "new@example.com", Role.ADMIN)
+    assert use_sign_in_link(secret, timezone.now()) is None
+
+
+@pytest.mark.django_db(transaction=True, databases="__all__")
+def test_a_token_is_known_while_somebody_writes(world: World) -> None:
+    """A read never waits for the writer's lock, and the use is noted all the same."""
+    made = add_token(world.owner, "script", writes=False)
+    begun, end = threading.Event(), threading.Event()
+    writer = threading.Thread(target=_write_long, args=(world.owner.account.pk, begun, end))
+    writer.start()
+    begun.wait(10)
+    began = time.monotonic()
+    found = access_by_token(made.secret, timezone.now())
+    waited = time.monotonic() - began
+    end.set()
+    writer.join()
+    assert found is not None
+    assert waited < 10
+    assert made.token.last_used is not None
+
+
+def _write_long(account: int, begun: threading.Event, end: threading.Event) -> None:
+    try:
+        with change(account, SYSTEM, "test.write"):
+            begun.set()
+            end.wait(15)
+    finally:
+        connection.close()

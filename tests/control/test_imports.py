@@ -13,6 +13,7 @@ from mailmum.control.journal.models import Record
 from mailmum.control.listings.models import Version
 from mailmum.control.listings.queries import Filter, explain, find_listings
 from mailmum.control.listings.undo import undo
+from mailmum.control.servers.queries import find_server
 from mailmum.control.servers.services import add_server
 from mailmum.domain.clients import parse_subject
 from mailmum.domain.errors import BadInput, NeedsConfirmation, NotFound
@@ -90,6 +91,27 @@ def test_what_left_the_source_is_removed(world: World) -> None:
     undo(world.admin, report.change)
     assert "203.0.113.7" in targets(world)
     assert "203.0.113.9" not in targets(world)
+
+
+def test_what_left_the_source_is_removed_in_its_scope(world: World) -> None:
+    """The same source may feed a server and the account apart; the journal says which it was."""
+    add_server(world.admin, "mx1")
+    load(world.admin, "203.0.113.1\n203.0.113.2\n")
+    load(world.admin, "203.0.113.7\n203.0.113.8\n", server="mx1")
+    report = load(world.admin, "203.0.113.7\n", server="mx1", remove_missing=True)
+    assert report.removed == 1
+    assert targets(world) == {"203.0.113.1", "203.0.113.2", "203.0.113.7"}
+    assert Record.objects.latest("seq").server == find_server(world.viewer, "mx1").pk
+    report = load(world.admin, "203.0.113.1\n", remove_missing=True)
+    assert report.removed == 1
+    assert targets(world) == {"203.0.113.1", "203.0.113.7"}
+
+
+def test_a_dry_run_counts_as_the_real_one_does(world: World) -> None:
+    """Repeats that are far apart, too."""
+    text = "".join(f"203.0.{n // 250}.{n % 250}\n" for n in range(2_100)) * 2
+    dry, real = load(world.admin, text, dry_run=True), load(world.admin, text)
+    assert (dry.added, dry.repeated) == (real.added, real.repeated) == (2_100, 2_100)
 
 
 def test_an_empty_file_does_not_remove_everything(world: World) -> None:

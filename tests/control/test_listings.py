@@ -250,6 +250,15 @@ def test_an_edit_by_number(world: World) -> None:
     assert again.change is None
 
 
+def test_listing_again_switches_on(world: World) -> None:
+    """Whoever blocks or allows wants it to hold."""
+    number = only(block(world.admin, "203.0.113.7")).number
+    edit_listing(world.admin, number, make_wish(KEEP, now=time.time(), enabled=False))
+    (outcome,) = block(world.admin, "203.0.113.7").outcomes
+    assert outcome.word == "changed"
+    assert explain(world.viewer, parse_subject("203.0.113.7"), None).verdict.word == "block"
+
+
 def test_search_by_what_covers_a_client(world: World) -> None:
     """Addresses, networks, hosts and domains that cover, and no others."""
     block(world.admin, "203.0.113.0/24", "203.0.113.7", "203.0.113.8", "2001:db8::/48")

@@ -85,3 +85,14 @@ def test_an_edit_is_undone(world: World) -> None:
     assert Record.objects.filter(what="server.set").count() == 1
     undo(world.admin, record.seq)
     assert find_server(world.admin, "mx1").addresses == ["192.0.2.25"]
+
+
+def test_undo_of_an_edit_does_not_undo_a_later_one(world: World) -> None:
+    """Own addresses added since guard against a slip; they must not go with an old name."""
+    add_server(world.admin, "mx1")
+    edit_server(world.admin, "mx1", new_name="mx9")
+    rename = Record.objects.latest("seq").seq
+    edit_server(world.admin, "mx9", addresses=["192.0.2.25"])
+    with pytest.raises(Conflict, match="changed since"):
+        undo(world.admin, rename)
+    assert find_server(world.admin, "mx9").addresses == ["192.0.2.25"]

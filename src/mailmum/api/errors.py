@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import structlog
-from django.db import DatabaseError
+from django.db import Error as AnyDatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from ninja import NinjaAPI, Schema
 from ninja.errors import AuthenticationError, HttpError, ValidationError
@@ -102,6 +102,14 @@ def respond(refusal: Refusal) -> HttpResponse:
     return JsonResponse(as_json(refusal), status=STATUS.get(refusal.code, 422))
 
 
+def unavailable(error: Exception, path: str) -> Refusal:
+    """What is told when the database fails; its own words go to the log only."""
+    log.error("database cannot be used", reason=str(error).strip(), path=path)
+    refusal = Refusal("the database cannot be used just now", fix="try again in a moment")
+    refusal.code = "unavailable"
+    return refusal
+
+
 def install(api: NinjaAPI) -> None:
     """Answer every error of the framework in our form."""
 
@@ -124,12 +132,9 @@ def install(api: NinjaAPI) -> None:
     def invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
         return respond(_explain(error.errors))
 
-    @api.exception_handler(DatabaseError)
-    def unavailable(request: HttpRequest, error: DatabaseError) -> HttpResponse:
-        log.error("database cannot be used", reason=str(error).strip(), path=request.path)
-        refusal = Refusal("the database cannot be used just now", fix="try again in a moment")
-        refusal.code = "unavailable"
-        return respond(refusal)
+    @api.exception_handler(AnyDatabaseError)
+    def database_fails(request: HttpRequest, error: AnyDatabaseError) -> HttpResponse:
+        return respond(unavailable(error, request.path))
 
     @api.exception_handler(HttpError)
     def other(request: HttpRequest, error: HttpError) -> HttpResponse:

@@ -9,13 +9,14 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Annotated, Any
 
+from django.db import Error as AnyDatabaseError
 from django.http import HttpRequest, StreamingHttpResponse
 from ninja import Query, Router
 from pydantic import Field
 
 from mailmum.api import schemas
 from mailmum.api.auth import writer
-from mailmum.api.errors import WRITE_ERRORS, as_json
+from mailmum.api.errors import WRITE_ERRORS, as_json, unavailable
 from mailmum.api.streaming import pushed
 from mailmum.control.accounts.access import Writing
 from mailmum.control.imports.options import ImportOptions, Report
@@ -91,6 +92,8 @@ def _lines(
             yield _line(step, chunks.read, total)
     except Refusal as refusal:
         yield _json(as_json(refusal))
+    except AnyDatabaseError as error:
+        yield _json(as_json(unavailable(error, request.path)))
 
 
 class _Chunks:

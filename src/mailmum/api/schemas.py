@@ -4,12 +4,20 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from ninja import Schema
-from pydantic import ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
 
 from mailmum.domain.listings import Action
 
 Text = Annotated[str, StringConstraints(max_length=4000)]
-Short = Annotated[str, StringConstraints(max_length=300)]
+
+
+def _without_control(text: str) -> str:
+    if any(ord(character) < 32 or ord(character) == 127 for character in text):
+        raise ValueError("must not have control characters")
+    return text
+
+
+Short = Annotated[str, StringConstraints(max_length=300), AfterValidator(_without_control)]
 
 
 class Input(Schema):

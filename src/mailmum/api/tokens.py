@@ -3,10 +3,11 @@
 from typing import Any
 
 from django.http import HttpRequest
+from django.utils import timezone
 from ninja import Router, Status
 
 from mailmum.api import schemas
-from mailmum.api.auth import reader, writer
+from mailmum.api.auth import TokenRequest, reader, writer
 from mailmum.api.errors import READ_ERRORS, WRITE_ERRORS
 from mailmum.control.accounts.models import Token
 from mailmum.control.accounts.queries import tokens_of
@@ -24,9 +25,14 @@ def list_tokens(request: HttpRequest) -> dict[str, Any]:
 
 
 @router.post("", response={201: schemas.TokenMade, **WRITE_ERRORS})
-def make_token(request: HttpRequest, wanted: schemas.TokenIn) -> Any:
-    """Make a token for oneself; a token of scope read cannot make any."""
+def make_token(request: TokenRequest, wanted: schemas.TokenIn) -> Any:
+    """Make a token for oneself: by a token of scope write, and with no later end than its own."""
     lifetime = parse_lifetime(wanted.lifetime) if wanted.lifetime else None
+    asker = request.token
+    if asker.expires is not None:
+        # Else a token that leaked would live on in the one it makes.
+        left = max(int((asker.expires - timezone.now()).total_seconds()), 1)
+        lifetime = min(lifetime or left, left)
     made = add_token(
         writer(request), wanted.name, writes="write" in wanted.scopes, lifetime=lifetime
     )

@@ -1,10 +1,13 @@
 """Accounts (the tenants), people, their roles, tokens and one-time links."""
 
+from datetime import datetime
 from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.db import models
+
+from mailmum.control.traffic.queries import token_last_used
 
 
 class Role(models.TextChoices):
@@ -98,10 +101,14 @@ class Token(models.Model):
     writes = models.BooleanField(default=False)
     created = models.DateTimeField(auto_now_add=True)
     expires = models.DateTimeField(null=True, blank=True)
-    last_used = models.DateTimeField(null=True, blank=True)
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def last_used(self) -> datetime | None:
+        """When it was used last, to about a minute."""
+        return token_last_used(self.pk)
 
     @property
     def scopes(self) -> list[str]:

@@ -1,15 +1,14 @@
 """What may be read of accounts, people and tokens."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db.models import QuerySet
 
 from mailmum.control.accounts.access import Owning, Reading, access
 from mailmum.control.accounts.models import Account, Membership, Token, User
 from mailmum.control.accounts.services import digest
+from mailmum.control.traffic.queries import stamp_token
 from mailmum.domain.errors import NotFound
-
-_STAMP_EVERY = timedelta(minutes=1)
 
 
 def accounts_of(person: User) -> QuerySet[Account]:
@@ -39,8 +38,7 @@ def access_by_token(secret: str, now: datetime) -> tuple[Reading, Token] | None:
     token = Token.objects.select_related("person", "account").filter(digest=digest(secret)).first()
     if token is None or (token.expires is not None and token.expires <= now):
         return None
-    if token.last_used is None or now - token.last_used > _STAMP_EVERY:
-        Token.objects.filter(pk=token.pk).update(last_used=now)
+    stamp_token(token.pk, now)
     try:
         granted = access(
             token.person, token.account_id, via=f"token {token.name}", writes=token.writes

@@ -52,6 +52,7 @@ def create_account(name: str, owner_email: str) -> Owning:
         account.save()
         made.account = account.pk
         person = _person(email)
+        _forget_links(person)
         Membership.objects.create(account=account, person=person, role=Role.OWNER)
         made.summary = f"account {label} for {email}"
         made.after = {"name": label, "owner": email}
@@ -87,6 +88,7 @@ def set_role(access: Owning, email: str, role: Role) -> Membership:
         if was == Role.OWNER and role is not Role.OWNER:
             _need_another_owner(access, person)
         if membership is None:
+            _forget_links(person)
             membership = Membership(account=access.account, person=person)
         membership.role = role
         membership.save()
@@ -134,7 +136,7 @@ def remove_person(access: Owning, email: str) -> None:
     with change(access.account.pk, access.actor, "people.remove") as made:
         membership = (
             Membership.objects.select_related("person")
-            .filter(account=access.account, person__email=email.strip().lower())
+            .filter(account=access.account, person__email=clean_email(email))
             .first()
         )
         if membership is None:
@@ -263,6 +265,11 @@ def use_sign_in_link(secret: str, now: datetime) -> User | None:
 def _person(email: str) -> User:
     found = User.objects.filter(email=email).first()
     return found or User.objects.create_user(email)
+
+
+def _forget_links(person: User) -> None:
+    # A link that another account's owner was given must not lead into this account.
+    SignInLink.objects.filter(person=person, used=None).delete()
 
 
 def _need_another_owner(access: Owning, person: User) -> None:

@@ -28,6 +28,10 @@ class News(Protocol):
         """Wait at most so many seconds; whether something may have been committed."""
         ...
 
+    def take_replaced(self) -> bool:
+        """Whether another database stands in its place since this was asked last."""
+        ...
+
     def close(self) -> None:
         """Let go of the connection."""
         ...
@@ -49,6 +53,7 @@ class SqliteNews:
         self._identity: tuple[int, int] | None = None
         self._version = -1
         self._checked = 0.0
+        self._replaced = False
 
     def wait(self, seconds: float) -> bool:
         """Poll until the version changes."""
@@ -60,6 +65,11 @@ class SqliteNews:
             if left <= 0:
                 return False
             time.sleep(min(POLL_SECONDS, left))
+
+    def take_replaced(self) -> bool:
+        """Whether the file is another than before."""
+        replaced, self._replaced = self._replaced, False
+        return replaced
 
     def close(self) -> None:
         """Close the connection."""
@@ -86,6 +96,7 @@ class SqliteNews:
         identity = (found.st_dev, found.st_ino)
         if self._connection is not None and identity == self._identity:
             return
+        self._replaced |= self._identity not in (None, identity)
         self.close()
         name = f"file:{quote(str(self._path))}?mode=ro"
         self._connection = sqlite3.connect(name, uri=True, isolation_level=None, timeout=5)
@@ -115,6 +126,10 @@ class PostgresNews:
         except psycopg.Error as error:
             self.close()
             raise DatabaseError(str(error)) from error
+
+    def take_replaced(self) -> bool:
+        """Never: a server that is asked by name is taken for the same."""
+        return False
 
     def close(self) -> None:
         """Close the connection."""

@@ -12,7 +12,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 from django.db.models import Max, Q
 from django.utils import timezone
 
@@ -72,6 +72,9 @@ class DatabaseSource:
     def changes(self, after: int) -> Iterator[Changes]:
         """What has happened after a position, in batches."""
         with _availability():
+            if self._news.take_replaced():
+                connection.close()
+                raise SourceRewound("the database has been replaced by another")
             newest = _newest()
             if newest < after:
                 raise SourceRewound(f"the journal ends at {newest}, before {after}")
@@ -113,6 +116,9 @@ def _window(after: int, upto: int) -> Iterator[Changes]:
                 gone.append(_listing(row))
             elif row.until is None or row.until > upto:
                 listings.append(_listing(row))
+            else:
+                # Began and ended in between; a load or a batch that broke off may have shown it.
+                gone.append(_listing(row))
         if len(gone) + len(listings) >= LISTINGS_AT_ONCE:
             yield Changes(after, (), (), tuple(listings), tuple(gone))
             gone, listings = [], []
@@ -193,6 +199,6 @@ def _availability() -> Iterator[None]:
     """Turn a database that cannot be asked into `SourceUnavailable`, ready for another try."""
     try:
         yield
-    except (DatabaseError, OSError) as error:
+    except (Error, OSError) as error:
         connection.close()
         raise SourceUnavailable(str(error).strip() or type(error).__name__) from error

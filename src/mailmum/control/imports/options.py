@@ -20,7 +20,8 @@ class ImportOptions:
         mine: list as the importing person rather than as a feed.
         force: guarded targets are meant (only with `mine`: a feed never lists them).
         dry_run: report only.
-        remove_missing: remove what this source listed before and no longer does.
+        remove_missing: remove what this source listed before and no longer does, in the scope that
+            is imported into; in all scopes for a format that tells scopes apart.
         expires: Unix time at which what is imported ends, None: never, or as the file says.
         reason: public text for entries that have none.
     """

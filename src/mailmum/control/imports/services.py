@@ -14,7 +14,7 @@ from datetime import datetime
 from itertools import chain
 from typing import IO, Any, NamedTuple
 
-from django.db import IntegrityError
+from django.db import IntegrityError, transaction
 
 from mailmum.control.accounts.access import Writing
 from mailmum.control.imports.checking import Checker, Findings, Row, read_back
@@ -22,6 +22,7 @@ from mailmum.control.imports.options import ImportOptions, Report
 from mailmum.control.journal.services import Change, change
 from mailmum.control.listings import store
 from mailmum.control.listings.models import CONTENT, Version
+from mailmum.control.listings.services import scope_of
 from mailmum.domain.errors import Conflict, NeedsConfirmation
 from mailmum.domain.listings import Source
 from mailmum.formats.detect import DETECT_BYTES, detect
@@ -127,6 +128,7 @@ def _apply(
 ) -> Iterator[Progress]:
     try:
         with change(access.account.pk, access.actor, "listing.import") as made:
+            made.server = scope_of(access, options.server)
             merger = _Merger(access, made, options, report)
             for batch in read_back(aside, BATCH):
                 merger.merge(batch)
@@ -140,6 +142,9 @@ def _apply(
                 f"{report.removed} removed"
             )
             made.after = {"label": options.label, "format": report.format, "lines": report.lines}
+            if options.dry_run:
+                # It was all done, so that the figures are those of the real thing.
+                transaction.set_rollback(True)
             if options.dry_run or not moved:
                 made.discard()
                 return
@@ -199,14 +204,13 @@ class _Merger:
             source=Source.FEED.value,
             origin=self._options.label,
         )
-        if self._options.server:
+        if self._options.server or find_format(self._report.format).of_one_server:
             old = old.filter(scope=self._made.server)
         missing = [
             pk for pk, number in old.values_list("pk", "number").iterator() if number not in seen
         ]
         self._report.removed = len(missing)
-        if not self._options.dry_run:
-            store.end(self._made, missing)
+        store.end(self._made, missing)
 
     def _present(self, wanted: dict[Place, Row]) -> dict[Place, _Present]:
         found = Version.objects.filter(
@@ -229,8 +233,6 @@ class _Merger:
         return {**self._common, **since, **_columns(row), "number": number}
 
     def _write(self, fresh: list[dict[str, Any]], ended: list[int]) -> None:
-        if self._options.dry_run:
-            return
         store.end(self._made, ended)
         new = [values for values in fresh if not values["number"]]
         for number, values in enumerate(new, store.take_numbers(len(new)) if new else 0):

@@ -1,7 +1,7 @@
 """Changes to listings made by people: list, edit, unlist, remove a server with all of its own."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from django.db.models import QuerySet
@@ -76,10 +76,14 @@ def list_targets(
         SeveralRefused: one or more targets are refused; nothing was changed.
         NotFound: no such server.
     """
-    if wish.action is KEEP:
+    action = wish.action
+    if action is KEEP:
         raise BadInput("say whether to block or to allow", field="action")
-    targets = parse_targets(access, texts, wish.action, confirmed=confirmed)
-    with change(access.account.pk, access.actor, f"listing.{wish.action.value}") as made:
+    if wish.enabled is KEEP:
+        # Whoever lists a target wants it to hold, though it was switched off before.
+        wish = replace(wish, enabled=True)
+    targets = parse_targets(access, texts, action, confirmed=confirmed)
+    with change(access.account.pk, access.actor, f"listing.{action.value}") as made:
         scope = scope_of(access, server)
         made.server = scope
         present = _present(access, scope, [target.text for target in targets])

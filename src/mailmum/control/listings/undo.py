@@ -17,7 +17,7 @@ from mailmum.control.journal.services import Change, change
 from mailmum.control.listings import store
 from mailmum.control.listings.models import CONTENT, Version
 from mailmum.control.servers.models import Server
-from mailmum.control.servers.services import reinstate, restore_state, retire
+from mailmum.control.servers.services import reinstate, restore_state, retire, state
 from mailmum.domain.errors import BadInput, Conflict, NotFound
 
 _BATCH = 5000
@@ -78,6 +78,11 @@ def _undo_server(access: Writing, made: Change, record: Record) -> None:
     server = Server.objects.get(account=access.account, pk=record.server)
     was: dict[str, Any] = record.before or {}
     if what == "server.set":
+        if server.removed is not None or state(server) != record.after:
+            raise Conflict(
+                f"the server {server.name} has been changed since",
+                fix="undo the later change first, or edit the server",
+            )
         restore_state(access, server, was)
     elif server.removed is None:
         _retire_if_bare(access, made, server)

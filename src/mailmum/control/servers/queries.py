@@ -26,7 +26,8 @@ def find_server(reading: Reading, name: str) -> Server:
     Raises:
         NotFound: the account has none of this name.
     """
-    server = servers_of(reading).filter(name=name).first()
+    # PostgreSQL takes no NUL, and no server has one in its name.
+    server = None if "\0" in name else servers_of(reading).filter(name=name).first()
     if server is None:
         raise NotFound(
             f"there is no server {shown(name)}",
@@ -42,6 +43,8 @@ def find_by_ref(ref: str) -> Server | None:
     This is the one accessor that asks for no permission.  A reference is no secret, it stands in
     replies to senders; so what is shown of the server must be public too.
     """
+    if "\0" in ref:
+        return None
     return Server.objects.select_related("account").filter(ref=ref, removed=None).first()
 
 

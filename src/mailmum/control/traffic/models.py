@@ -29,3 +29,13 @@ class RevokedUse(models.Model):
 
     def __str__(self) -> str:
         return f"{self.queries} lookups with a revoked key"
+
+
+class TokenUse(models.Model):
+    """When a token was used last.  Kept here so that no read waits for a writer of rules."""
+
+    token = models.BigIntegerField(primary_key=True)
+    last = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"token {self.token} at {self.last}"

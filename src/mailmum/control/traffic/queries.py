@@ -5,12 +5,15 @@ The number of a server is proof enough here: callers get it from a scoped access
 
 import logging
 from collections.abc import Iterable
+from datetime import datetime, timedelta
 
 from django.db import DatabaseError
 
-from mailmum.control.traffic.models import RevokedUse, ServerUse
+from mailmum.control.traffic.models import RevokedUse, ServerUse, TokenUse
 
 log = logging.getLogger(__name__)
+
+STAMP_EVERY = timedelta(minutes=1)
 
 
 def last_query(server: int) -> int | None:
@@ -41,3 +44,23 @@ def revoked_uses(server: int) -> list[RevokedUse]:
     except DatabaseError as error:
         log.warning("traffic cannot be read: %s", error)
         return []
+
+
+def token_last_used(token: int) -> datetime | None:
+    """When a token was used last, None when it never was or that cannot be read."""
+    try:
+        return TokenUse.objects.filter(token=token).values_list("last", flat=True).first()
+    except DatabaseError as error:
+        log.warning("traffic cannot be read: %s", error)
+        return None
+
+
+def stamp_token(token: int, now: datetime) -> None:
+    """Note the use of a token, at most once a minute; it may fail, the request goes on."""
+    last = token_last_used(token)
+    if last is not None and now - last < STAMP_EVERY:
+        return
+    try:
+        TokenUse.objects.update_or_create(token=token, defaults={"last": now})
+    except DatabaseError as error:
+        log.warning("traffic cannot be written: %s", error)

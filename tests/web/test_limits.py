@@ -1,0 +1,82 @@
+"""Request bodies are bounded before anything is read into memory or onto the disk."""
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+
+from mailmum.web import limits
+from mailmum.web.limits import IMPORT_PATH, LARGE, SMALL, BodyLimit
+
+PIECE = b"x" * 65536
+
+
+async def reads_all(scope: Any, receive: Any, send: Any) -> None:
+    """An application that reads the whole body and says how long it was."""
+    size = 0
+    while True:
+        message = await receive()
+        size += len(message["body"])
+        if not message["more_body"]:
+            break
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": str(size).encode()})
+
+
+def request(
+    path: str, size: int, *, announced: bool = True, token: str = ""
+) -> tuple[int, bytes, int]:
+    """Send a body; status, answer, and how many bytes of the body were taken."""
+    headers = [(b"content-length", str(size).encode())] if announced else []
+    headers += [(b"authorization", f"Bearer {token}".encode())] if token else []
+    sent: list[Any] = []
+    taken = 0
+
+    async def receive() -> dict[str, Any]:
+        nonlocal taken
+        body = PIECE[: size - taken]
+        taken += len(body)
+        return {"type": "http.request", "body": body, "more_body": taken < size}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def known(secret: str) -> bool:
+        return secret == "good"
+
+    scope = {"type": "http", "path": path, "headers": headers}
+    asyncio.run(BodyLimit(reads_all, known)(scope, receive, send))
+    return sent[0]["status"], sent[1]["body"], taken
+
+
+@pytest.mark.parametrize("announced", [True, False])
+def test_a_body_within_the_limit_passes(announced: bool) -> None:
+    """To the last byte."""
+    assert request("/api/v1/listings", SMALL, announced=announced)[:2] == (200, b"%d" % SMALL)
+
+
+@pytest.mark.parametrize("announced", [True, False])
+@pytest.mark.parametrize("path", ["/api/v1/listings", "/accounts/login/", IMPORT_PATH])
+def test_a_body_beyond_it_is_refused(path: str, announced: bool) -> None:
+    """In the API's form, whether the length was announced or found out on the way."""
+    status, body, _ = request(path, SMALL + 1, announced=announced, token="wrong")
+    assert status == 413
+    error = json.loads(body)["error"]
+    assert error["code"] == "too-large"
+    assert error["fix"]
+
+
+@pytest.mark.parametrize("path", [IMPORT_PATH, IMPORT_PATH + "/"])
+def test_an_import_may_be_large_with_a_token(path: str) -> None:
+    """Only with one that is known: anybody else could fill the disk."""
+    assert request(path, 3 * SMALL, token="good")[0] == 200
+    assert request(path, 3 * SMALL)[0] == 413
+    assert request("/api/v1/listings", 3 * SMALL, token="good")[0] == 413
+
+
+def test_nobody_is_read_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the refusal a little is read on, so that the answer arrives, and no more."""
+    monkeypatch.setattr(limits, "DRAINED", 1024 * 1024)
+    _, _, taken = request(IMPORT_PATH, LARGE, announced=False)
+    assert taken <= SMALL + 1024 * 1024 + 2 * len(PIECE)
