@@ -44,11 +44,12 @@ def test_without_its_database_dns_goes_on(tmp_path: Path, kind: str) -> None:
     with losable(tmp_path, kind) as (made, database):
         with made.up():
             assert made.child is not None
-            name = f"7.113.0.203.{made.json('server', 'add', 'mx1')['zones']['bl']}"
+            server = made.json("server", "add", "mx1")
+            name = f"7.113.0.203.{server['zones']['bl']}"
             made.run("block", "203.0.113.7")
             made.eventually(lambda: blocked(made, name))
             os.kill(pid_of(made.child.output, "dns"), signal.SIGTERM)
-            made.child.wait_for((made.data / "index.snapshot").exists)
+            made.eventually(lambda: made.saved_block(server["key"], "203.0.113.7"), 20)
             made.eventually(lambda: _answers(made, name), 20)
             database.close()
             time.sleep(1.5)

@@ -310,8 +310,12 @@ def test_the_part_is_a_command_of_its_own(tmp_path: Path) -> None:
     """For systemd; without the database it starts from the snapshot that DNS has saved."""
     made = make_service(tmp_path, sqlite=True)
     with made.up():
+        assert made.child is not None
         key = made.json("server", "add", "mx1")["key"]
         made.run("block", "203.0.113.7")
+        # DNS saves at its start and end, and once a minute.
+        os.kill(pid_of(made.child.output, "dns"), signal.SIGTERM)
+        made.eventually(lambda: made.saved_block(key, "203.0.113.7"), 20)
     command: list[str | Path] = [MAILMUM, "policy", "--data", made.data]
     with running(command, "policy.loaded", timeout=60, env=made.environment):
         assert asked(made, key).startswith("action=REJECT")

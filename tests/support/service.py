@@ -18,6 +18,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -27,6 +28,8 @@ from dns import query as over
 from dns.message import Message, make_query
 from psycopg import sql
 
+from mailmum.daemons import snapshots
+from mailmum.domain.listings import Action
 from tests.support.ports import free_port
 from tests.support.process import Child, running
 
@@ -92,6 +95,18 @@ class Service:
     def lookup(self, name: str, kind: str = "A") -> list[str]:
         """The records of an answer, as text."""
         return [item.to_text() for rrset in self.ask(name, kind).answer for item in rrset]
+
+    def saved_block(self, key: str, address: str) -> bool:
+        """Whether the snapshot on the disk blocks an IPv4 address at the server with this key."""
+        try:
+            index = snapshots.read(self.data / "index.snapshot")
+        except FileNotFoundError:
+            return False
+        found = index.key(key.encode("ascii"), time.time())
+        if found is None:
+            return False
+        hit = index.find_address(found.server, 4, int(IPv4Address(address)), time.time())
+        return hit is not None and hit.action is Action.BLOCK
 
     def eventually(self, condition: Callable[[], bool], seconds: float = 10.0) -> None:
         """Wait until something holds; a change takes some milliseconds to be answered."""

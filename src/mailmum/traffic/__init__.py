@@ -1,0 +1,1 @@
+"""Observed contacts as values: sightings, and what is counted from them."""
