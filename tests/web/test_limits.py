@@ -1,10 +1,16 @@
 """Request bodies are bounded before anything is read into memory or onto the disk."""
 
 import asyncio
+import http.client
 import json
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from typing import Any
 
 import pytest
+import uvicorn
 
 from mailmum.web import limits
 from mailmum.web.limits import IMPORT_PATH, LARGE, SMALL, BodyLimit
@@ -24,6 +30,11 @@ async def reads_all(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": str(size).encode()})
 
 
+async def known(secret: str) -> bool:
+    """Whether a token is known."""
+    return secret == "good"
+
+
 def request(
     path: str, size: int, *, announced: bool = True, token: str = ""
 ) -> tuple[int, bytes, int]:
@@ -41,9 +52,6 @@ def request(
 
     async def send(message: Any) -> None:
         sent.append(message)
-
-    async def known(secret: str) -> bool:
-        return secret == "good"
 
     scope = {"type": "http", "path": path, "headers": headers}
     asyncio.run(BodyLimit(reads_all, known)(scope, receive, send))
@@ -80,3 +88,40 @@ def test_nobody_is_read_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "DRAINED", 1024 * 1024)
     _, _, taken = request(IMPORT_PATH, LARGE, announced=False)
     assert taken <= SMALL + 1024 * 1024 + 2 * len(PIECE)
+
+
+@contextmanager
+def served() -> Iterator[int]:
+    """The application behind its limit, on the server that runs it; the port."""
+    settings = uvicorn.Config(BodyLimit(reads_all, known), lifespan="off", log_config=None)
+    server = uvicorn.Server(settings)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=server.run, args=([listening],))
+        thread.start()
+        try:
+            yield listening.getsockname()[1]
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+def test_the_refusal_arrives_whole() -> None:
+    """At a client that sends all it has before it reads: the connection is not reset under it."""
+    with served() as port:
+        for _ in range(20):
+            with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=20)) as client:
+                client.request("POST", "/api/v1/listings", b"x" * (SMALL + len(PIECE)))
+                answer = client.getresponse()
+                assert answer.status == 413
+                assert json.loads(answer.read())["error"]["code"] == "too-large"
+
+
+def test_a_sender_who_pauses_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is read on for the answer's sake ends after some seconds."""
+    monkeypatch.setattr(limits, "DRAIN_SECONDS", 0.1)
+    with served() as port, socket.create_connection(("127.0.0.1", port), 20) as client:
+        head = f"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: {SMALL + 1}\r\n\r\n"
+        client.sendall(head.encode() + b"x")
+        answer = b"".join(iter(lambda: client.recv(65536), b""))
+        assert b" 413 " in answer.splitlines()[0]
+        assert b"too-large" in answer

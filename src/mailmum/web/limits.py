@@ -1,16 +1,20 @@
 """A bound on request bodies, as ASGI middleware: 4 MiB, and 512 MiB for an import with a token.
 
-A body announced or found to be larger is answered 413 in the API's form of errors, without reading
-the rest.
+A body announced or found to be larger is answered 413 in the API's form of errors, and only a little
+of the rest is read.
 """
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 SMALL = 4 * 1024 * 1024
 LARGE = 512 * 1024 * 1024
-DRAINED = 16 * 1024 * 1024
+DRAINED, DRAIN_SECONDS = 16 * 1024 * 1024, 5.0
+"""How much of what is refused is read on, and for how long."""
+
 IMPORT_PATH = "/api/v1/import"
 
 Message = dict[str, Any]
@@ -83,14 +87,23 @@ async def _refuse(receive: Receive, send: Send, limit: int) -> None:
         "field": "",
         "items": [],
     }
-    headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
+    answer = json.dumps({"error": error}).encode()
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(answer)).encode()),
+        (b"connection", b"close"),
+    ]
     await send({"type": "http.response.start", "status": 413, "headers": headers})
-    await send({"type": "http.response.body", "body": json.dumps({"error": error}).encode()})
-    await _drain(receive)
+    await send({"type": "http.response.body", "body": answer, "more_body": True})
+    # Before the end of the response: with it the server closes the connection, and closing with
+    # bytes unread resets it, answer and all.
+    with suppress(TimeoutError):
+        async with asyncio.timeout(DRAIN_SECONDS):
+            await _drain(receive)
+    await send({"type": "http.response.body", "body": b""})
 
 
 async def _drain(receive: Receive) -> None:
-    """Read on a little: closing with bytes unread resets the connection, answer and all."""
     left = DRAINED
     while left > 0:
         message = await receive()
