@@ -1,10 +1,12 @@
 """The API: every request with everybody, and errors in one form."""
 
+import json
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from django.db import OperationalError
+from django.test import Client
 from django.utils import timezone
 
 from mailmum.api import servers as server_operations
@@ -185,6 +187,64 @@ def test_bad_input_says_where_and_why(
     assert answer["error"]["field"] == field
     assert says in answer["error"]["message"]
     assert api.admin("GET", "/listings")[1]["total"] == 0
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/listings"),
+        ("GET", "/explain"),
+        ("GET", "/journal"),
+        ("GET", "/doctor"),
+        ("GET", "/export"),
+        ("POST", "/import"),
+    ],
+)
+def test_a_misspelt_parameter_is_an_error(api: Callers, method: str, path: str) -> None:
+    """It is named, with those there are: a dry run must not become an import."""
+    body = {"targets": ["203.0.113.7"]} if method == "POST" else None
+    status, answer = api.admin(method, path, body, dryrun="true", format="plain", client="::1")
+    assert (status, answer["error"]["code"]) == (422, "bad-input")
+    assert answer["error"]["field"] in ("dryrun", "format", "client")
+    assert "there is no parameter" in answer["error"]["problem"]
+    assert "server" in answer["error"]["fix"]
+    assert api.admin("GET", "/listings")[1]["total"] == 0
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("GET", "/nope", 404, "not-found"),
+        ("GET", "/servers/a/b", 404, "not-found"),
+        ("GET", "/listings/-1", 404, "not-found"),
+        ("PUT", "/servers", 405, "method-not-allowed"),
+        ("PATCH", "/import", 405, "method-not-allowed"),
+    ],
+)
+def test_addresses_that_are_none(
+    api: Callers, method: str, path: str, status: int, code: str
+) -> None:
+    """The framework's own errors come in the same form; of a method, with those it takes."""
+    response = api.admin.raw(method, path, "")
+    error = json.loads(response.getvalue())["error"]
+    assert (response.status_code, error["code"]) == (status, code)
+    assert path in error["problem"]
+    assert response.has_header("Allow") == (status == 405)
+
+
+def test_a_fault_of_ours_has_the_form_too(api: Callers, monkeypatch: pytest.MonkeyPatch) -> None:
+    """500, without a word of what went wrong inside."""
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("secret")
+
+    monkeypatch.setattr(server_operations, "servers_of", fail)
+    client = Client(raise_request_exception=False)
+    headers = {"Authorization": f"Bearer {api.viewer.token}"}
+    response = client.get("/api/v1/servers", headers=headers)
+    assert response.status_code == 500
+    assert response.json()["error"]["code"] == "failed"
+    assert "secret" not in response.content.decode()
 
 
 @pytest.mark.parametrize("body", [b"{", b"\xff", b"[]", b'"x"', b"null", b"{}" * 10])

@@ -1,10 +1,10 @@
-"""One form for every error the API answers with.
+"""One form for every error the API answers with, those of the framework among them.
 
 {"error": {"code": "bad-input", "message": "problem; fix", "problem": ..., "fix": ...,
            "field": "target", "items": [...]}}
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import structlog
@@ -34,9 +34,12 @@ STATUS = {
     NotFound.code: 404,
     Forbidden.code: 403,
     "unauthenticated": 401,
+    "method-not-allowed": 405,
     "too-large": 413,
+    "failed": 500,
     "unavailable": 503,
 }
+PREFIX = "/api/v1/"
 
 
 class ErrorItem(Schema):
@@ -54,7 +57,7 @@ class ErrorBody(Schema):
 
     code: str = Field(
         description="bad-input, needs-confirmation, conflict, not-found, forbidden, "
-        "unauthenticated, too-large or unavailable"
+        "unauthenticated, method-not-allowed, too-large, failed or unavailable"
     )
     message: str
     problem: str
@@ -107,6 +110,39 @@ def unavailable(error: Exception, path: str) -> Refusal:
     log.error("database cannot be used", reason=str(error).strip(), path=path)
     refusal = Refusal("the database cannot be used just now", fix="try again in a moment")
     refusal.code = "unavailable"
+    return refusal
+
+
+def in_one_form(get_response: Callable[[HttpRequest], HttpResponse]) -> Any:
+    """As middleware: what Django answers itself below `PREFIX`, with a page, in our form too."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        foreign = response.status_code in _FOREIGN and "json" not in response["Content-Type"]
+        if not (foreign and request.path.startswith(PREFIX)):
+            return response
+        answer = respond(_foreign(response.status_code, request))
+        if "Allow" in response:
+            answer["Allow"] = response["Allow"]
+        return answer
+
+    return middleware
+
+
+_SEE = "see the description of all requests under /api/v1/docs"
+_FOREIGN = {
+    400: (BadInput.code, "the request is malformed or too large", _SEE),
+    404: (NotFound.code, "there is nothing at {path}", _SEE),
+    405: ("method-not-allowed", "{path} does not take {method}", _SEE),
+    500: ("failed", "the service failed", "its log says why"),
+}
+
+
+def _foreign(status: int, request: HttpRequest) -> Refusal:
+    code, problem, fix = _FOREIGN[status]
+    told = problem.format(path=shown(request.path), method=shown(request.method or ""))
+    refusal = Refusal(told, fix=fix)
+    refusal.code = code
     return refusal
 
 

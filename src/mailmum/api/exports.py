@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from typing import Annotated, Any
 
 from django.http import HttpRequest, StreamingHttpResponse
-from ninja import Query, Router
+from ninja import Router
 from pydantic import Field
 
 from mailmum.api import schemas
 from mailmum.api.auth import reader
 from mailmum.api.errors import READ_ERRORS
+from mailmum.api.query import Query
 from mailmum.api.streaming import pulled
 from mailmum.control.accounts.access import Reading
 from mailmum.control.imports.exporting import export

@@ -11,12 +11,13 @@ from typing import Annotated, Any
 
 from django.db import Error as AnyDatabaseError
 from django.http import HttpRequest, StreamingHttpResponse
-from ninja import Query, Router
+from ninja import Router
 from pydantic import Field
 
 from mailmum.api import schemas
 from mailmum.api.auth import writer
 from mailmum.api.errors import WRITE_ERRORS, as_json, unavailable
+from mailmum.api.query import Query
 from mailmum.api.streaming import pushed
 from mailmum.control.accounts.access import Writing
 from mailmum.control.imports.options import ImportOptions, Report

@@ -3,12 +3,13 @@
 from typing import Annotated, Any
 
 from django.http import HttpRequest
-from ninja import Query, Router
+from ninja import Router
 from pydantic import Field
 
 from mailmum.api import schemas
 from mailmum.api.auth import reader, writer
 from mailmum.api.errors import READ_ERRORS, WRITE_ERRORS
+from mailmum.api.query import Query
 from mailmum.control.listings.history import records_of, show
 from mailmum.control.listings.undo import undo
 from mailmum.control.servers.queries import find_server

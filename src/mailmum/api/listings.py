@@ -5,12 +5,13 @@ from typing import Annotated, Any
 
 from django.http import HttpRequest
 from django.utils import timezone
-from ninja import Query, Router
+from ninja import Router
 from pydantic import Field
 
 from mailmum.api import schemas
 from mailmum.api.auth import reader, writer
 from mailmum.api.errors import READ_ERRORS, WRITE_ERRORS
+from mailmum.api.query import Query
 from mailmum.control.accounts.access import Reading
 from mailmum.control.listings import queries, services
 from mailmum.control.listings.draft import KEEP, Keep, Wish, make_wish
@@ -36,6 +37,13 @@ class Wanted(schemas.Input):
     expired: bool = False
     cursor: Annotated[int, Field(ge=1, le=2**62)] | None = None
     limit: Annotated[int, Field(ge=1, le=1000)] = 100
+
+
+class Asked(schemas.Input):
+    """Whom to explain, and at which server."""
+
+    client: schemas.Short
+    server: schemas.Short = ""
 
 
 @router.get("", response={200: schemas.Listings, **READ_ERRORS})
@@ -116,13 +124,11 @@ def remove_listing(request: HttpRequest, number: int) -> dict[str, Any]:
 
 
 @explain_router.get("", response={200: schemas.ExplainOut, **READ_ERRORS})
-def explain(
-    request: HttpRequest, client: schemas.Short, server: schemas.Short = ""
-) -> dict[str, Any]:
+def explain(request: HttpRequest, wanted: Query[Asked]) -> dict[str, Any]:
     """The verdict on a client, the listing that decided and those it overruled."""
     access = reader(request)
-    subject = parse_subject(client)
-    chosen = find_server(access, server) if server else None
+    subject = parse_subject(wanted.client)
+    chosen = find_server(access, wanted.server) if wanted.server else None
     told = _verdict(access, queries.explain(access, subject, chosen))
     each = [] if chosen else list(servers_of(access))
     return {

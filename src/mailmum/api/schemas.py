@@ -26,6 +26,12 @@ class Input(Schema):
     model_config = ConfigDict(extra="forbid")
 
 
+class OfServer(Input):
+    """Only what is about one server, when it is named."""
+
+    server: Short = ""
+
+
 class Zones(Schema):
     """Full names of a server's four zones."""
 

@@ -10,6 +10,7 @@ from mailmum import __version__
 from mailmum.api import errors, exports, imports, journal, listings, schemas, servers, tokens
 from mailmum.api.auth import TokenAuth, TokenRequest, reader
 from mailmum.api.errors import READ_ERRORS
+from mailmum.api.query import Query
 from mailmum.control import config, doctor
 from mailmum.control.journal.moments import instant
 
@@ -47,9 +48,9 @@ def me(request: TokenRequest) -> dict[str, Any]:
 
 
 @api.get("/doctor", response={200: schemas.Checks, **READ_ERRORS}, tags=["service"])
-def check(request: HttpRequest, server: schemas.Short = "") -> dict[str, Any]:
+def check(request: HttpRequest, wanted: Query[schemas.OfServer]) -> dict[str, Any]:
     """What is wrong and how to mend it, as the service sees it."""
-    return {"checks": doctor.checks(reader(request), server)}
+    return {"checks": doctor.checks(reader(request), wanted.server)}
 
 
 urlpatterns: list[URLPattern | URLResolver] = [path("", api.urls)]

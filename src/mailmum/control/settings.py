@@ -48,6 +48,7 @@ MIDDLEWARE = [
     "servestatic.middleware.ServeStaticMiddleware",
     "mailmum.web.middleware.content_security_policy",
     "mailmum.web.middleware.reader_zone",
+    "mailmum.api.errors.in_one_form",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

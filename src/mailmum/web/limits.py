@@ -1,7 +1,7 @@
 """A bound on request bodies, as ASGI middleware: 4 MiB, and 512 MiB for an import with a token.
 
-A body announced or found to be larger is answered 413 in the API's form of errors, and only a little
-of the rest is read.
+A body announced or found to be larger is answered 413 in the API's form of errors, and only a
+little of the rest is read.
 """
 
 import asyncio
