@@ -80,7 +80,7 @@ def test_addresses_are_covered_by_networks_only() -> None:
         ("203.0.113.7/32", "is a network"),
         ("2001:db8::/32", "such as 2001:db8::"),
         ("203.0.113", "is not an address"),
-        ("", "has an empty label"),
+        ("", "the client is empty"),
         ("a b", "may only have letters"),
     ],
 )

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailmum.domain.errors import BadInput
-from mailmum.domain.lifetimes import LONGEST, lifetime_text, parse_lifetime
+from mailmum.domain.lifetimes import LONGEST, end_of, lifetime_text, parse_lifetime
 
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 24 * 3600, "w": 7 * 24 * 3600}
 
@@ -72,3 +72,12 @@ def test_any_text_is_a_lifetime_or_refused(text: str) -> None:
     except BadInput:
         return
     assert 0 < seconds <= LONGEST
+
+
+@given(st.floats(0, 2**40), st.integers(1, LONGEST))
+def test_an_end_is_never_sooner_than_asked_for(now: float, seconds: int) -> None:
+    """Nor a whole second later; without a lifetime there is none."""
+    end = end_of(lifetime_text(seconds), now)
+    assert end is not None
+    assert seconds <= end - now <= seconds + 1
+    assert end_of(None, now) is end_of(" ", now) is None

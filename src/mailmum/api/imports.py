@@ -23,7 +23,7 @@ from mailmum.control.accounts.access import Writing
 from mailmum.control.imports.options import ImportOptions, Report
 from mailmum.control.imports.services import Progress, run_import
 from mailmum.domain.errors import Refusal
-from mailmum.domain.lifetimes import parse_lifetime
+from mailmum.domain.lifetimes import end_of
 from mailmum.domain.listings import Action
 
 CHUNK = 256 * 1024
@@ -74,7 +74,7 @@ def import_file(request: HttpRequest, wanted: Query[Wanted]) -> Any:
         force=wanted.force,
         dry_run=wanted.dry_run,
         remove_missing=wanted.remove_missing,
-        expires=int(time.time()) + parse_lifetime(wanted.lifetime) if wanted.lifetime else None,
+        expires=end_of(wanted.lifetime, time.time()),
         reason=wanted.reason,
     )
     total = int(request.headers.get("Content-Length") or 0) or None

@@ -13,6 +13,9 @@ from mailmum.domain.errors import BadInput
 from mailmum.domain.texts import shown
 
 
+__all__ = ["Query"]
+
+
 class _Strict(models.QueryModel):
     @classmethod
     def get_request_data(

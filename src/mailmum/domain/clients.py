@@ -74,10 +74,12 @@ def parse_subject(text: str) -> Subject:
         BadInput: neither; a network is refused with a hint, since a verdict is about one client.
     """
     given = text.strip()
+    if not given:
+        raise BadInput("the client is empty", fix=_EXAMPLES, field="client")
     bare = given[1:-1] if given.startswith("[") and given.endswith("]") else given
-    if not given or not looks_like_address(bare):
+    if not looks_like_address(bare):
         return NameSubject(parse_name(given, field="client"))
-    network = parse_network(bare)
+    network = _network(bare)
     if network.prefix != network.bits or "/" in bare:
         raise BadInput(
             f"{shown(given)} is a network, and a verdict is about one client",
@@ -85,6 +87,18 @@ def parse_subject(text: str) -> Subject:
             field="client",
         )
     return AddressSubject(network.version, network.first)
+
+
+_EXAMPLES = "write 203.0.113.7, 2001:db8::7 or mail.spam.example"
+
+
+def _network(text: str) -> NetworkTarget:
+    try:
+        return parse_network(text)
+    except BadInput as refusal:
+        # What is said of targets holds for clients too, but for the proposal of a network.
+        fix = _EXAMPLES if "/" in refusal.fix else refusal.fix
+        raise BadInput(refusal.problem, fix=fix, field="client") from None
 
 
 def subject_of(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> AddressSubject:

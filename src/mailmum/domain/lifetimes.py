@@ -6,6 +6,7 @@
 '1d12h'
 """
 
+import math
 import re
 
 from mailmum.domain.errors import BadInput
@@ -17,8 +18,12 @@ _WHOLE = re.compile(r"(?:[0-9]{1,10}[wdhms])+", re.ASCII)
 _PART = re.compile(r"([0-9]{1,10})([wdhms])", re.ASCII)
 
 
-def parse_lifetime(text: str) -> int:
+def parse_lifetime(text: str, *, field: str = "for") -> int:
     """Read a lifetime, in seconds.
+
+    Args:
+        text: as people write it.
+        field: the input field to name in a refusal.
 
     Raises:
         BadInput: not understood, zero, or longer than a hundred years.
@@ -28,25 +33,38 @@ def parse_lifetime(text: str) -> int:
         raise BadInput(
             f"{shown(text)} is not a lifetime",
             fix="write for example 7d, 12h or 1d12h",
-            field="for",
+            field=field,
         )
     seconds = sum(int(count) * UNITS[unit] for count, unit in _PART.findall(given))
     if not 0 < seconds <= LONGEST:
         raise BadInput(
             f"the lifetime {shown(given)} is out of range",
-            fix="give at least 1s, or leave it out for a listing without end",
-            field="for",
+            fix="give at least 1s and at most a hundred years, or leave it out",
+            field=field,
         )
     return seconds
 
 
-def parse_keep(text: str) -> int:
+def end_of(lifetime: str | None, now: float) -> int | None:
+    """When a lifetime that begins now ends, in Unix time; None and nothing: never.
+
+    Never sooner than was asked for, though times are kept in whole seconds.
+
+    Raises:
+        BadInput: it is not understood.
+    """
+    if lifetime is None or not lifetime.strip():
+        return None
+    return math.ceil(now) + parse_lifetime(lifetime)
+
+
+def parse_keep(text: str, *, field: str = "keep") -> int:
     """Like `parse_lifetime`, but `0` and `0s` stand for not at all.
 
     Raises:
         BadInput: not understood, or longer than a hundred years.
     """
-    return 0 if text.strip().lower() in {"0", "0s"} else parse_lifetime(text)
+    return 0 if text.strip().lower() in {"0", "0s"} else parse_lifetime(text, field=field)
 
 
 def lifetime_text(seconds: int) -> str:

@@ -4,13 +4,12 @@ Web, API, command line and import all come through `Wish`: one set of checks, on
 stands for "leave it as it is when the listing exists already, else the default".
 """
 
-import math
 from dataclasses import dataclass
 from enum import Enum
 
 from mailmum.domain.codes import parse_code
 from mailmum.domain.errors import BadInput
-from mailmum.domain.lifetimes import LONGEST, parse_lifetime
+from mailmum.domain.lifetimes import LONGEST, end_of
 from mailmum.domain.listings import Action
 from mailmum.domain.texts import NOTE_LIMIT, REASON_LIMIT, clean_line, clean_text
 
@@ -76,7 +75,7 @@ def make_wish(  # noqa: PLR0913 (one argument a field of the form)
         if expires is not KEEP and expires is not None and lifetime:
             raise BadInput("give a lifetime or an end, not both", field="for")
         if lifetime or expires is KEEP:
-            end = _end(lifetime, now)
+            end = end_of(lifetime, now)
     return Wish(
         action=action,
         reason=KEEP if reason is None else clean_line(reason, field="reason", limit=REASON_LIMIT),
@@ -89,13 +88,6 @@ def make_wish(  # noqa: PLR0913 (one argument a field of the form)
 
 def _code(text: str | None) -> int | None:
     return parse_code(text) if text and text.strip() else None
-
-
-def _end(lifetime: str | None, now: float) -> int | None:
-    if lifetime is None or not lifetime.strip():
-        return None
-    # Never shorter than asked for: times are kept in whole seconds.
-    return math.ceil(now) + parse_lifetime(lifetime)
 
 
 def _checked_end(end: int | Keep | None, now: float) -> int | Keep | None:

@@ -40,7 +40,7 @@ def set_parameters(request: PageRequest, access: Owning) -> HttpResponse:
             access,
             ttl=_whole(form.values["ttl"]),
             code=parse_code(form.values["code"]) if form.filled("code") else None,
-            key_keep=_keep(form.values["key_keep"]),
+            key_keep=parse_keep(form.values["key_keep"], field="key_keep"),
             contact=form.values["contact"],
         )
     except Refusal as refusal:
@@ -57,10 +57,3 @@ def _whole(text: str) -> int:
             f"{shown(text)} is not a number of seconds", fix="write for example 60", field="ttl"
         )
     return int(given)
-
-
-def _keep(text: str) -> int:
-    try:
-        return parse_keep(text)
-    except BadInput as refusal:
-        raise BadInput(refusal.problem, fix=refusal.fix, field="key_keep") from None

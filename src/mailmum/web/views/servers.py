@@ -135,7 +135,7 @@ def rotate(request: PageRequest, access: Writing, name: str) -> HttpResponse:
         except NotFound:
             raise
         except Refusal as refusal:
-            form.refuse(refusal, names={"keep": "other", "for": "other"}, otherwise="other")
+            form.refuse(refusal, names={"keep": "other"}, otherwise="other")
             return show(request, "servers/rotate.html", SECTION, **shown)
         lives = access.account.key_keep if keep is None else keep
         old = f"The old one lives on for {span(lives)}." if lives else "The old one is revoked."
