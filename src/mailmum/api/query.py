@@ -12,7 +12,6 @@ from ninja.params import models
 from mailmum.domain.errors import BadInput
 from mailmum.domain.texts import shown
 
-
 __all__ = ["Query"]
 
 
