@@ -231,3 +231,55 @@ def test_unknown_database_is_a_usage_error(tmp_path: Path) -> None:
     ran = _nested(tmp_path, "postgers")
     assert ran.returncode == 4
     assert "'postgers'" in ran.stderr
+
+
+SPLIT = """
+import pytest
+from tests.support.plugin import run_database
+def test_in_its_folder():
+    {0}
+@pytest.mark.both
+def test_both():
+    run_database()
+"""
+
+
+def _split(tmp_path: Path, pure: str, *options: str) -> "subprocess.CompletedProcess[str]":
+    (tmp_path / "tests" / "domain").mkdir(parents=True)
+    (tmp_path / "tests" / "domain" / "test_pure.py").write_text(SPLIT.format(pure))
+    (tmp_path / "test_else.py").write_text(
+        "import pytest\n"
+        "from tests.support.plugin import run_database\n"
+        "def test_meets():\n    run_database()\n"
+        "@pytest.mark.once\ndef test_marked():\n    pass\n"
+    )
+    return _nested(tmp_path, "sqlite", "--import-mode=importlib", "-v", *options)
+
+
+def test_what_meets_no_database_runs_once(tmp_path: Path) -> None:
+    """The second run leaves it out; everything else is in both."""
+    ran = _split(tmp_path, "pass", "--only-database")
+    assert ran.returncode == 0, ran.stdout
+    assert "4 passed, 2 deselected" in ran.stdout
+    assert "test_both" in ran.stdout
+    assert "test_in_its_folder" not in ran.stdout
+    assert "test_marked" not in ran.stdout
+
+
+def test_what_is_said_to_meet_none_cannot(tmp_path: Path) -> None:
+    """Else a test could slip out of the second run unnoticed."""
+    ran = _split(tmp_path, "run_database()")
+    assert ran.returncode != 0
+    assert "test_in_its_folder runs a service on the database" in ran.stdout
+    assert "mark it `both`" in ran.stdout
+
+
+def test_nor_can_it_by_django(tmp_path: Path) -> None:
+    """Found before any test runs."""
+    ran = _split(tmp_path, "pass")
+    assert ran.returncode == 0
+    path = tmp_path / "tests" / "domain" / "test_pure.py"
+    path.write_text("import pytest\n@pytest.mark.django_db\ndef test_db():\n    pass\n")
+    ran = _nested(tmp_path, "sqlite", "--import-mode=importlib")
+    assert ran.returncode != 0
+    assert "test_db uses the database" in ran.stdout + ran.stderr

@@ -17,6 +17,8 @@ import pytest
 from tests.cli.postconf import apply, make_postfix
 from tests.support.service import MAILMUM, Service, service
 
+pytestmark = pytest.mark.both
+
 pytestmark = pytest.mark.xdist_group("whole-command-line")
 
 LISTING = {"id", "action", "target", "scope", "source", "reason", "expires"}

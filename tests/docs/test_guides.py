@@ -6,12 +6,16 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
+import pytest
+
 from tests.docs.guide import language, needs, reader
 from tests.docs.markdown import ROOT, matches
 from tests.support.postfix import postfix
 from tests.support.postfix_dns import Zone, name_server
 from tests.support.service import service
 from tests.support.smtp import Visitor
+
+pytestmark = pytest.mark.both
 
 GUIDES = ROOT / "docs" / "guides"
 THIRD = "rbl.third.example"

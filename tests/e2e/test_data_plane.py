@@ -38,6 +38,7 @@ def blocked(made: Service, name: str) -> bool:
     return made.lookup(name) == ["127.0.0.2"]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_without_its_database_dns_goes_on(tmp_path: Path, kind: str) -> None:
     """It answers on, also after a restart of the DNS part and of everything, from its snapshot."""

@@ -306,6 +306,7 @@ def test_with_the_service_stopped_mail_flows(tmp_path: Path) -> None:
             made.eventually(lambda: server.deliver(blocked).code == 554, 20)
 
 
+@pytest.mark.once
 def test_the_part_is_a_command_of_its_own(tmp_path: Path) -> None:
     """For systemd; without the database it starts from the snapshot that DNS has saved."""
     made = make_service(tmp_path, sqlite=True)
@@ -335,6 +336,7 @@ def asked(made: Service, key: str) -> str:
         return connection.recv(1000).decode()
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("verb", ["up", "policy"])
 def test_a_port_in_use(tmp_path: Path, verb: str) -> None:
     """Named, with the way to find out who has it; exit status 1."""
@@ -348,6 +350,7 @@ def test_a_port_in_use(tmp_path: Path, verb: str) -> None:
     assert f"ss -lnptu 'sport = :{port}'" in said
 
 
+@pytest.mark.once
 def test_an_option_that_cannot_be(tmp_path: Path) -> None:
     """The parameter is named, and an example given."""
     said = fails(make_service(tmp_path, sqlite=True), "up", "--policy", "10053")

@@ -13,6 +13,8 @@ from tests.support.postfix_dns import Zone, name_server
 from tests.support.smtp import Visitor
 from tests.support.unbound import unbound
 
+pytestmark = pytest.mark.once
+
 BLOCKED = Visitor("203.0.113.7")
 
 

@@ -94,6 +94,7 @@ def test_sigterm_stops_all(tmp_path: Path) -> None:
                 os.kill(pid, 0)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(("option", "kind"), [("--web", "tcp"), ("--dns", "udp"), ("--dns", "tcp")])
 def test_a_port_in_use(tmp_path: Path, option: str, kind: str) -> None:
     """Named, with the way to find out who has it."""
@@ -109,6 +110,7 @@ def test_a_port_in_use(tmp_path: Path, option: str, kind: str) -> None:
     assert ";" in said
 
 
+@pytest.mark.once
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     """Here: a file stands in its place."""
     (tmp_path / "data").write_text("a file")
@@ -117,6 +119,7 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     assert "cannot be written" in said
 
 
+@pytest.mark.once
 def test_a_database_from_a_newer_version(tmp_path: Path) -> None:
     """Recognised by a migration that this version does not know; it is left alone."""
     with service(tmp_path, sqlite=True) as made:
@@ -131,6 +134,7 @@ def test_a_database_from_a_newer_version(tmp_path: Path) -> None:
     assert "9999_from_the_future" in said
 
 
+@pytest.mark.once
 def test_a_database_that_is_none(tmp_path: Path) -> None:
     """Garbage in its place is named, and not overwritten."""
     (tmp_path / "data").mkdir()
@@ -141,6 +145,7 @@ def test_a_database_that_is_none(tmp_path: Path) -> None:
     assert path.read_bytes().startswith(b"this is no database")
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("options", "says"),
     [
@@ -154,6 +159,7 @@ def test_options_that_cannot_be(tmp_path: Path, options: tuple[str, ...], says: 
     assert says in fails(tmp_path, *options)
 
 
+@pytest.mark.once
 def test_a_file_of_parameters_that_cannot_be_read(tmp_path: Path) -> None:
     """A misspelt parameter is named instead of being ignored."""
     (tmp_path / "data").mkdir()
@@ -163,6 +169,7 @@ def test_a_file_of_parameters_that_cannot_be_read(tmp_path: Path) -> None:
     assert "mailmum.toml" in said
 
 
+@pytest.mark.once
 def test_postgresql_away(tmp_path: Path) -> None:
     """Says what cannot be reached."""
     url = f"postgresql://nobody@127.0.0.1:{free_port('tcp')}/none"

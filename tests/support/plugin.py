@@ -4,6 +4,11 @@ Django's settings come from the environment, so that has to stand before they ar
 folder of its own for every process, and the database. MAILMUM_TEST_DATABASE says which: `sqlite`
 (the default) or `postgresql`. For the latter the run's first process starts one private cluster;
 pytest-xdist's workers inherit its address and take a database each.
+
+The suite runs on both, but what never meets the database is the same on both and runs once: tests
+below `ONCE`, and those marked `once` elsewhere; below `ONCE`, `both` marks the exceptions. The run
+on the second database leaves them out with --only-database. That a test is rightly among them is
+held in every run: one that asks for the database there is an error.
 """
 
 import contextlib
@@ -18,6 +23,22 @@ from tests.support.postgres import Cluster, postgres
 
 DATABASE_VARIABLE = "MAILMUM_DATABASE"
 KINDS = ("sqlite", "postgresql")
+ONCE = (
+    "src",
+    "tests/cli",
+    "tests/daemons",
+    "tests/dns",
+    "tests/docs",
+    "tests/domain",
+    "tests/formats",
+    "tests/index",
+    "tests/policy",
+    "tests/postfix",
+    "tests/test_toolchain.py",
+    "tests/test_toolchain_support.py",
+    "tests/traffic",
+)
+"""Folders and files of tests that never meet the database of the run."""
 
 _stack = contextlib.ExitStack()
 
@@ -55,6 +76,74 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
         tempfile.TemporaryDirectory(prefix="mailmum-test-")
     )
     yield
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The option of the second run."""
+    parser.addoption(
+        "--only-database",
+        action="store_true",
+        help="leave out the tests that never meet the database, which a run on another has done",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The marks of this plugin."""
+    config.addinivalue_line("markers", "once: never meets the database of the run")
+    config.addinivalue_line("markers", "both: meets it, unlike the rest of its folder")
+
+
+# Last, when conftest.py has marked those that use the database in this process.
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what the other run has done, if that is wanted.
+
+    Raises:
+        UsageError: a test that is said never to meet the database uses it.
+    """
+    single = [item for item in items if runs_once(item)]
+    for item in single:
+        if item.get_closest_marker("django_db") is not None:
+            raise pytest.UsageError(f"{item.nodeid} uses the database; {_BOTH}")
+    if config.getoption("only_database") and single:
+        config.hook.pytest_deselected(items=single)
+        items[:] = [item for item in items if not runs_once(item)]
+
+
+def runs_once(item: pytest.Item) -> bool:
+    """Whether a test is the same on every database."""
+    if item.get_closest_marker("both") is not None:
+        return False
+    if item.get_closest_marker("once") is not None:
+        return True
+    path = item.path.relative_to(item.config.rootpath)
+    return any(path.is_relative_to(place) for place in ONCE)
+
+
+_BOTH = "mark it `both`, or give it a database of its own"
+_running: pytest.Item | None = None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Remember which test runs."""
+    global _running  # noqa: PLW0603 (one test runs at a time in a process)
+    _running = item
+    try:
+        return (yield)
+    finally:
+        _running = None
+
+
+def run_database() -> str:
+    """The URL of the PostgreSQL that the run is on, empty for SQLite.
+
+    Raises:
+        UsageError: the test is said never to meet it.
+    """
+    if _running is not None and runs_once(_running):
+        raise pytest.UsageError(f"{_running.nodeid} runs a service on the database; {_BOTH}")
+    return os.environ.get(DATABASE_VARIABLE, "")
 
 
 def pytest_report_header() -> str:

@@ -30,6 +30,7 @@ from psycopg import sql
 
 from mailmum.daemons import snapshots
 from mailmum.domain.listings import Action
+from tests.support.plugin import run_database
 from tests.support.ports import free_port
 from tests.support.process import Child, running
 
@@ -157,7 +158,7 @@ def make_service(
     environment["MAILMUM_POLICY"] = f"127.0.0.1:{free_port('tcp')}"
     environment |= {f"MAILMUM_{name.upper()}": value for name, value in parameters.items()}
     environment["MAILMUM_DATA"] = str(folder / "data")
-    url = "" if sqlite else os.environ.get("MAILMUM_DATABASE", "")
+    url = "" if sqlite else run_database()
     if url:
         environment["MAILMUM_DATABASE"] = fresh_database(url)
     return Service(
