@@ -4,13 +4,21 @@ import time
 
 import pytest
 
+from mailmum.control.accounts.models import Account
+from mailmum.control.doctor import checks
 from mailmum.control.journal.models import Record
+from mailmum.control.listings.draft import make_wish
+from mailmum.control.listings.queries import explain
+from mailmum.control.listings.services import list_targets
 from mailmum.control.listings.undo import undo
 from mailmum.control.servers.models import Key
 from mailmum.control.servers.queries import current_key, find_server, servers_of
 from mailmum.control.servers.services import add_server, edit_server, rotate_key
+from mailmum.domain.clients import parse_subject
 from mailmum.domain.errors import BadInput, Conflict, NotFound
 from mailmum.domain.keys import is_key
+from mailmum.domain.listings import Action
+from mailmum.domain.verdicts import Word
 from tests.support.world import World
 
 
@@ -96,3 +104,30 @@ def test_undo_of_an_edit_does_not_undo_a_later_one(world: World) -> None:
     with pytest.raises(Conflict, match="changed since"):
         undo(world.admin, rename)
     assert find_server(world.admin, "mx9").addresses == ["192.0.2.25"]
+
+
+@pytest.mark.parametrize("own", ["192.0.2.25", "mx1.example.net"])
+def test_the_doctor_sees_an_own_address_that_is_blocked(world: World, own: str) -> None:
+    """Guards could not know it when it was listed; an allow mends it."""
+    target = "192.0.2.0/24" if own[0].isdigit() else ".example.net"
+    list_targets(world.admin, [target], make_wish(Action.BLOCK, now=0))
+    add_server(world.admin, "mx1", [own, "198.51.100.1"])
+    (found,) = [one for one in checks(world.viewer, "mx1") if one["state"] == "fail"]
+    assert own in found["message"]
+    assert target in found["message"]
+    list_targets(world.admin, [own], make_wish(Action.ALLOW, now=0), confirmed=True)
+    assert not [one for one in checks(world.viewer) if one["state"] == "fail"]
+
+
+@pytest.mark.parametrize("state", [{"suspended": True}, {"expires": 1}])
+def test_of_an_account_that_ended_nothing_is_said_to_hold(
+    world: World, state: dict[str, int]
+) -> None:
+    """As DNS answers; what would hold is told as overruled."""
+    for target in ("192.0.2.0/24", "192.0.2.7"):
+        list_targets(world.admin, [target], make_wish(Action.BLOCK, now=0))
+    Account.objects.filter(pk=world.owner.account.pk).update(**state)
+    world.viewer.account.refresh_from_db()
+    found = explain(world.viewer, parse_subject("192.0.2.7"), None)
+    assert (found.verdict.word, found.because) == (Word.NONE, None)
+    assert [version.target for version in found.overruled] == ["192.0.2.7", "192.0.2.0/24"]

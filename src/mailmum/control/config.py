@@ -7,6 +7,7 @@ a second start on the same folder serves the same zone without being told again.
 
 import os
 import secrets
+import tempfile
 import tomllib
 from dataclasses import dataclass, fields
 from functools import cache
@@ -226,7 +227,7 @@ def write_file(config: Config) -> None:
         value = getattr(config, name)
         mark = "" if name == "zone" else "# "
         lines.append(f"{mark}{name} = {_toml(value)}{note}")
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    _create(path, "\n".join(lines) + "\n")
 
 
 def secret(config: Config) -> str:
@@ -235,11 +236,33 @@ def secret(config: Config) -> str:
     try:
         return path.read_text(encoding="ascii").strip()
     except FileNotFoundError:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        value = secrets.token_urlsafe(48)
-        with os.fdopen(handle, "w", encoding="ascii") as file:
-            file.write(value + "\n")
-        return value
+        _create(path, secrets.token_urlsafe(48) + "\n")
+        return path.read_text(encoding="ascii").strip()
+
+
+def _create(path: Path, content: str) -> None:
+    """Write a file, mode 0600, unless there is one: whole or not at all.
+
+    Parts may start at the same time on an empty folder, and all must go on with the same secret.
+    """
+    handle, written = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        _put_in_place(Path(written), path)
+    finally:
+        Path(written).unlink(missing_ok=True)
+
+
+def _put_in_place(written: Path, path: Path) -> None:
+    try:
+        path.hardlink_to(written)
+    except FileExistsError:
+        return
+    except OSError:  # a file system without hard links
+        written.replace(path)
 
 
 def _toml(value: object) -> str:

@@ -10,9 +10,12 @@ from dataclasses import asdict, dataclass
 from mailmum.control import config
 from mailmum.control.accounts.access import Reading
 from mailmum.control.journal.moments import moment
+from mailmum.control.listings.queries import explain
 from mailmum.control.servers.models import Server
 from mailmum.control.servers.queries import find_server, servers_of
 from mailmum.control.traffic.queries import last_query, revoked_uses
+from mailmum.domain.clients import parse_subject
+from mailmum.domain.listings import Action
 
 SILENT_AFTER = 86_400
 LOOPBACK = ("127.", "::1", "localhost")
@@ -37,14 +40,14 @@ def checks(reading: Reading, server: str = "") -> list[dict[str, str]]:
     servers = [find_server(reading, server)] if server else list(servers_of(reading))
     found = [*_account(reading, servers)]
     for one in servers:
-        found += _server(one)
+        found += _server(reading, one)
     return [asdict(finding) for finding in found]
 
 
 def _account(reading: Reading, servers: list[Server]) -> Iterator[Finding]:
     parameters = config.current()
     account = reading.account
-    if account.suspended or (account.expires is not None and account.expires <= time.time()):
+    if not account.is_active(time.time()):
         yield Finding(
             "account",
             "fail",
@@ -73,7 +76,20 @@ def _account(reading: Reading, servers: list[Server]) -> Iterator[Finding]:
         )
 
 
-def _server(server: Server) -> Iterator[Finding]:
+def _own_addresses(reading: Reading, server: Server) -> Iterator[Finding]:
+    """Guards look when something is listed; a server may get to know its addresses later."""
+    for text in server.addresses:
+        because = explain(reading, parse_subject(text), server).because
+        if because is not None and because.action == Action.BLOCK:
+            yield Finding(
+                f"server {server.name}",
+                "fail",
+                f"its own address {text} is blocked by the listing of {because.target}",
+                f"allow it: mailmum allow {text} --force",
+            )
+
+
+def _server(reading: Reading, server: Server) -> Iterator[Finding]:
     name, now = f"server {server.name}", time.time()
     last = last_query(server.pk)
     if last is None:
@@ -99,6 +115,7 @@ def _server(server: Server) -> Iterator[Finding]:
             f"a revoked key (…{use.key[-4:]}) was still used at {moment(use.last)}",
             f"put the new zones into Postfix: mailmum postfix setup --server {server.name}",
         )
+    yield from _own_addresses(reading, server)
     if not server.addresses:
         yield Finding(
             name,

@@ -136,11 +136,11 @@ def _make_ready(parameters: Config) -> str | None:
 
 def _start(overrides: Overrides, part: str) -> Config:
     parameters = config.use(overrides)
+    # Passwords, uploads and databases belong to the user who runs this, whatever the umask says.
+    os.umask(0o077)
     prepare.folder(parameters.data)
     config.write_file(parameters)
     logs.set_up(parameters, part)
-    # Uploads and databases belong to the user who runs this, whatever the umask says.
-    os.umask(0o077)
     prepare.set_up_django()
     return parameters
 

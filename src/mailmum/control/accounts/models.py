@@ -67,6 +67,10 @@ class Account(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    def is_active(self, now: float) -> bool:
+        """Whether its listings hold at all at `now` (Unix time)."""
+        return not self.suspended and (self.expires is None or now < self.expires)
+
 
 class Membership(models.Model):
     """A person's role in an account."""

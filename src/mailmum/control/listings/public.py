@@ -5,11 +5,9 @@ own with public fields only: no key, no note, no target (it would tell what else
 who listed it, nothing of other accounts.
 """
 
-import time
 from dataclasses import dataclass
 
 from mailmum.control.accounts.access import Reading, system_access
-from mailmum.control.accounts.models import Account
 from mailmum.control.listings.queries import explain
 from mailmum.control.servers.queries import find_by_ref, keys_of_account
 from mailmum.domain.clients import parse_subject
@@ -49,7 +47,7 @@ def explain_publicly(ref: str, client: str) -> PublicAnswer:
     reading: Reading = system_access(server.account)
     found = explain(reading, subject, server)
     because = found.because if found.verdict.word is Word.BLOCK else None
-    if because is None or not _is_active(server.account):
+    if because is None:
         return PublicAnswer(subject.text, blocked=False, reason="", contact="")
     keys = keys_of_account(reading)
     return PublicAnswer(
@@ -58,10 +56,6 @@ def explain_publicly(ref: str, client: str) -> PublicAnswer:
         reason=_without(keys, because.reason),
         contact=_without(keys, server.account.contact),
     )
-
-
-def _is_active(account: Account) -> bool:
-    return not account.suspended and (account.expires is None or account.expires > time.time())
 
 
 def _without(keys: list[str], text: str) -> str:

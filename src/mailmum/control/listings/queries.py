@@ -15,7 +15,7 @@ from mailmum.domain.errors import NotFound
 from mailmum.domain.listings import WHOLE_ACCOUNT, Listing
 from mailmum.domain.names import parents
 from mailmum.domain.targets import NetworkTarget, Target, mapped
-from mailmum.domain.verdicts import Verdict, decide, gather
+from mailmum.domain.verdicts import Verdict, Word, decide, gather
 
 _ALONE = -1
 """A server number that no listing has: the account as a whole, without any server's exceptions."""
@@ -113,16 +113,21 @@ def explain(reading: Reading, subject: Subject, server: Server | None) -> Explai
 def explain_on(
     reading: Reading, subject: Subject, servers: Sequence[Server | None]
 ) -> list[Explained]:
-    """The verdicts on a client at several servers, looked up at once."""
+    """The verdicts on a client at several servers, looked up at once.
+
+    Of an account that is suspended or has expired nothing holds: then every listing is overruled.
+    """
     now = time.time()
     rows = current(reading).filter(target__in=covering_texts(subject))
     versions = {version.number: version for version in rows}
     listings = [to_listing(version) for version in versions.values()]
     numbers = [_ALONE if server is None else server.pk for server in servers]
-    return [
-        _explained(decide(gather(listings, subject, reading.account.pk, number, now)), versions)
-        for number in numbers
+    verdicts = [
+        decide(gather(listings, subject, reading.account.pk, number, now)) for number in numbers
     ]
+    if not reading.account.is_active(now):
+        verdicts = [_overruled(verdict) for verdict in verdicts]
+    return [_explained(verdict, versions) for verdict in verdicts]
 
 
 def covering_texts(subject: Subject) -> list[str]:
@@ -155,6 +160,11 @@ def as_listings(versions: QuerySet[Version]) -> list[Listing]:
 def target_of(version: Version) -> Target:
     """The target of a version."""
     return stored_target(version.kind, version.target)
+
+
+def _overruled(verdict: Verdict) -> Verdict:
+    first = () if verdict.because is None else (verdict.because,)
+    return Verdict(Word.NONE, overruled=(*first, *verdict.overruled))
 
 
 def _explained(verdict: Verdict, versions: dict[int, Version]) -> Explained:

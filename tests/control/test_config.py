@@ -1,0 +1,62 @@
+"""Files that the first start writes."""
+
+import os
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from mailmum.control import config
+from mailmum.control.config import Config
+
+
+def mode_of(path: Path) -> int:
+    """Who may do what with a file."""
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_all_who_start_at_once_get_the_same_secret(tmp_path: Path) -> None:
+    """Parts under systemd may meet an empty folder together."""
+    made = Config(data=tmp_path)
+    with ThreadPoolExecutor(16) as threads:
+        secrets = set(threads.map(lambda _: config.secret(made), range(64)))
+    assert len(secrets) == 1
+    assert len(secrets.pop()) > 40
+    assert mode_of(tmp_path / config.SECRET_NAME) == 0o600
+    assert [path.name for path in tmp_path.iterdir()] == [config.SECRET_NAME]
+
+
+def test_a_write_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty secret would stop every later start."""
+
+    def full(_handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        config.secret(Config(data=tmp_path))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_system_without_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as a folder shared into a virtual machine."""
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    made = Config(data=tmp_path)
+    assert config.secret(made) == config.secret(made)
+
+
+def test_parameters_are_the_owners_alone(tmp_path: Path) -> None:
+    """A password of PostgreSQL may come to stand there, also in a folder that others can enter."""
+    tmp_path.chmod(0o755)
+    path = tmp_path / config.FILE_NAME
+    config.write_file(Config(data=tmp_path, zone="rbl.example.net"))
+    assert mode_of(path) == 0o600
+    assert 'zone = "rbl.example.net"' in path.read_text()
+    path.write_text("# mine\n")
+    config.write_file(Config(data=tmp_path))
+    assert path.read_text() == "# mine\n"
