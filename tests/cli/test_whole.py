@@ -17,9 +17,7 @@ import pytest
 from tests.cli.postconf import apply, make_postfix
 from tests.support.service import MAILMUM, Service, service
 
-pytestmark = pytest.mark.both
-
-pytestmark = pytest.mark.xdist_group("whole-command-line")
+pytestmark = [pytest.mark.both, pytest.mark.xdist_group("whole-command-line")]
 
 LISTING = {"id", "action", "target", "scope", "source", "reason", "expires"}
 
@@ -362,9 +360,10 @@ def test_an_interrupted_import_changes_nothing(whole: Service, tmp_path: Path) -
         stderr=subprocess.PIPE,
     )
     assert process.stdin is not None
-    writer = threading.Thread(target=_write_slowly, args=(process,), daemon=True)
+    under_way = threading.Event()
+    writer = threading.Thread(target=_write_slowly, args=(process, under_way), daemon=True)
     writer.start()
-    time.sleep(1.0)
+    assert under_way.wait(60)
     process.send_signal(signal.SIGINT)
     assert process.wait(10) != 0
     writer.join(5)
@@ -375,12 +374,16 @@ def test_an_interrupted_import_changes_nothing(whole: Service, tmp_path: Path) -
     assert list(tmp_path.iterdir()) == []
 
 
-def _write_slowly(process: "subprocess.Popen[bytes]") -> None:
+def _write_slowly(process: "subprocess.Popen[bytes]", under_way: threading.Event) -> None:
+    """Write the file; say so when more is gone than a pipe holds, for then it is being read."""
     assert process.stdin is not None
+    written = 0
     try:
         for number in range(200):
-            process.stdin.write(b"198.18.8.%d\n" % (number + 1) * 500)
+            written += process.stdin.write(b"198.18.8.%d\n" % (number + 1) * 500)
             process.stdin.flush()
+            if written > 256 * 1024:
+                under_way.set()
             time.sleep(0.02)
     except BrokenPipeError:
         return

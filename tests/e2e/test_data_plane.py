@@ -5,6 +5,7 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -87,16 +88,11 @@ def test_a_damaged_snapshot_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_an_end_takes_effect_to_the_second(tmp_path: Path) -> None:
-    """Listed for three seconds: there at once, gone when they are over; the TTL says it too."""
+    """Listed for some seconds: there at once, gone when they are over; the TTL says it too."""
     with make_service(tmp_path).up() as made:
         name = f"7.113.0.203.{made.json('server', 'add', 'mx1')['zones']['bl']}"
         made.run("block", "203.0.113.0/24", "--code", "127.0.0.9")
-        listed = made.json("block", "203.0.113.7", "--for", "3s")
-        ends = listed["listings"][0]["expires"]
-        made.eventually(lambda: blocked(made, name), 2)
-        (rrset,) = made.ask(name).answer
-        assert rrset.ttl <= 4
-        end = _seconds(ends)
+        end = _listed_until(made, name)
         while (now := time.time()) < end + 1.5:
             answer = made.lookup(name)
             # A query on its way over the boundary may fall on either side.
@@ -105,6 +101,24 @@ def test_an_end_takes_effect_to_the_second(tmp_path: Path) -> None:
             elif now >= end:
                 assert answer == ["127.0.0.9"]
             time.sleep(0.05)
+
+
+def _listed_until(made: Service, name: str) -> float:
+    """List 203.0.113.7 for as short a time as this machine can see; when that ends."""
+    for seconds in (3, 6, 12, 24):
+        listed = made.json("block", "203.0.113.7", "--for", f"{seconds}s")
+        end = _seconds(listed["listings"][0]["expires"])
+        made.eventually(partial(_seen, made, name, end))
+        answer = made.ask(name).answer
+        if time.time() < end:
+            (rrset,) = answer
+            assert rrset.ttl <= seconds + 1
+            return end
+    raise AssertionError("the machine is too slow to see a listing before it ends")
+
+
+def _seen(made: Service, name: str, end: float) -> bool:
+    return blocked(made, name) or time.time() > end
 
 
 def _seconds(text: str) -> float:
