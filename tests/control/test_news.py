@@ -1,11 +1,17 @@
-"""News of commits from an SQLite file, also when it is replaced by another."""
+"""News of commits: from an SQLite file, also when it is replaced by another, and by PostgreSQL."""
 
 import sqlite3
 from pathlib import Path
 
+import psycopg
 import pytest
+from django.db import ConnectionHandler
+from django.db.backends.postgresql.base import DatabaseWrapper
 
-from mailmum.control.dataplane.news import SqliteNews
+from mailmum.control.dataplane.news import PostgresNews, SqliteNews
+from mailmum.control.journal.services import CHANNEL
+from mailmum.control.settings import _postgresql
+from tests.support.postgres import Cluster
 
 
 def commit(path: Path) -> None:
@@ -47,3 +53,20 @@ def test_another_file_in_its_place_is_noticed(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="database"):
         news.wait(3)
     news.close()
+
+
+def test_postgresql_is_listened_to_as_it_is_asked(postgres_cluster: Cluster) -> None:
+    """With all parameters of the database's URL: one may name the certificate to trust."""
+    settings = _postgresql(postgres_cluster.url() + "?application_name=followed&sslmode=disable")
+    defaults = ConnectionHandler({"default": settings}).settings["default"]
+    news = PostgresNews(DatabaseWrapper(defaults))
+    try:
+        assert news.wait(0)
+        with psycopg.connect(postgres_cluster.url(), autocommit=True) as other:
+            found = other.execute("SELECT application_name FROM pg_stat_activity").fetchall()
+            assert ("followed",) in found
+            assert not news.wait(0)
+            other.execute(f"NOTIFY {CHANNEL}")
+            assert news.wait(10)
+    finally:
+        news.close()

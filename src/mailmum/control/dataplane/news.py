@@ -138,10 +138,11 @@ class PostgresNews:
         self._connection = None
 
     def _connect(self) -> psycopg.Connection[Any]:
+        # All that the other connections are made with, certificates too, but for Django's own ways.
         wanted = {
             name: value
             for name, value in self._parameters().items()
-            if name in {"dbname", "user", "password", "host", "port", "connect_timeout", "sslmode"}
+            if name not in {"context", "cursor_factory", "prepare_threshold"}
         }
         made = psycopg.connect(**wanted, autocommit=True)
         made.execute(f"LISTEN {CHANNEL}")
