@@ -363,11 +363,15 @@ def test_an_interrupted_import_changes_nothing(whole: Service, tmp_path: Path) -
     under_way = threading.Event()
     writer = threading.Thread(target=_write_slowly, args=(process, under_way), daemon=True)
     writer.start()
-    assert under_way.wait(60)
-    process.send_signal(signal.SIGINT)
-    assert process.wait(10) != 0
-    writer.join(5)
-    _, stderr = process.communicate()
+    try:
+        assert under_way.wait(60)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) != 0
+    finally:
+        # Left running it would fail whatever test comes next.
+        process.kill()
+        writer.join(5)
+        _, stderr = process.communicate()
     assert b"Traceback" not in stderr
     time.sleep(0.5)
     assert verdict(whole, "198.18.8.1") == "none"
