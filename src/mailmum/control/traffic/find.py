@@ -18,7 +18,7 @@ from mailmum.control.traffic.reading import Wanted, counted, reading, spelled, w
 from mailmum.control.traffic.values import Kept, to_kept
 from mailmum.domain.errors import BadInput
 from mailmum.domain.targets import NetworkTarget
-from mailmum.traffic.rollups import HOUR, start_of
+from mailmum.traffic.periods import HOUR, start_of
 
 PAGE_LIMIT = 1000
 BUDGET = 40_000

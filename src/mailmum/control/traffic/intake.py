@@ -32,10 +32,10 @@ from mailmum.control.traffic.router import traffic_database
 from mailmum.control.traffic.updates import apply
 from mailmum.control.traffic.writing import add_counts, add_sightings, upsert
 from mailmum.index.records import SourceUnavailable
+from mailmum.traffic.batches import NAME, Batch, Lookup, Maker, fit
 from mailmum.traffic.packing import Packer
 from mailmum.traffic.privacy import FULL, Privacy
-from mailmum.traffic.rollups import Row, Tally, tally
-from mailmum.traffic.rows import NAME, Lookup, Maker, fit
+from mailmum.traffic.rollups import Tally, tally
 from mailmum.traffic.sightings import Sighting, Source, Update
 
 __all__ = ["Found", "Lookup", "Mark", "OutOfStep", "keep", "keep_lookups", "mark_of"]
@@ -131,12 +131,12 @@ def keep(
     with _unavailable():
         zones = numbers_of(account, {seen.rbl for seen in found.sightings if seen.rbl})
         maker = Maker(clock, _privacy(account), zones, _packer)
-        rows = maker.from_sightings(account, server, source, found.sightings)
-        added = tally(rows)
+        batch = maker.from_sightings(account, server, source, found.sightings)
+        added = tally(batch)
         with transaction.atomic(using=traffic_database()):
             if mark is not None:
                 _step(mark, after)
-            _keep(rows, added, clock)
+            _keep(batch, added, clock)
             apply(account, server, found.updates, maker)
 
 
@@ -147,10 +147,10 @@ def keep_lookups(source: Source, lookups: Iterable[Lookup], *, now: float | None
         SourceUnavailable: the database cannot be written just now.
     """
     clock = time.time() if now is None else now
-    rows = Maker(clock, Privacy(FULL, b""), {}, _packer).from_lookups(source, lookups)
-    added = tally(rows)
+    batch = Maker(clock, Privacy(FULL, b""), {}, _packer).from_lookups(source, list(lookups))
+    added = tally(batch)
     with _unavailable(), transaction.atomic(using=traffic_database()):
-        _keep(rows, added, clock)
+        _keep(batch, added, clock)
 
 
 def numbers_of(account: int, names: Collection[str]) -> dict[str, int]:
@@ -158,7 +158,7 @@ def numbers_of(account: int, names: Collection[str]) -> dict[str, int]:
 
     An account has at most `ZONE_LIMIT`: names come out of logs.
     """
-    wanted = {name: fit(name, NAME) or "" for name in names}
+    wanted = {name: fit(name, NAME) for name in names}
     if not wanted:
         return {}
     known = _known(account, wanted.values())
@@ -187,7 +187,7 @@ def _privacy(account: int) -> Privacy:
     return Privacy(mode or FULL, key)
 
 
-def _keep(rows: Sequence[Row], added: Tally, clock: float) -> None:
+def _keep(batch: Batch, added: Tally, clock: float) -> None:
     kept = round(clock * 1000)
     add_counts(Total, added.totals)
     add_counts(ClientHour, added.hours)
@@ -203,7 +203,7 @@ def _keep(rows: Sequence[Row], added: Tally, clock: float) -> None:
             "kept": "excluded.kept",
         },
     )
-    add_sightings(rows)
+    add_sightings(batch)
 
 
 def _step(mark: Mark, after: str | None) -> None:
