@@ -159,7 +159,78 @@ def sizes() -> list[tuple[str, int]]:
 
 
 def questions() -> None:
-    """Every kind of question that pages and checks ask."""
+    """Every kind of question that pages and checks ask, and the worker's own work."""
+    from mailmum.control.traffic.retention import CHUNK, expire
+    from mailmum.control.traffic.terms import set_terms
+    from mailmum.control.traffic.worst import Lister
+    from mailmum.traffic.terms import Terms
+
+    seconds = spent(lambda: say("listed", f"{Lister().round(NOW)} hours and days of the worst"))
+    say("", f"in {seconds:.1f} s")
+    for name, question in asked():
+        times = [spent(question) for _ in range(5)]
+        say(f"{1000 * median(times):9.1f} ms  first {1000 * times[0]:7.1f}  {name}")
+    set_terms(ACCOUNT, Terms(recent_days=13, minute_days=1, hour_days=29, day_days=29))
+    steps, times = expire(ACCOUNT, NOW), []
+    for _ in range(500):
+        times.append(spent(partial(next, steps, None)))
+    say("expire", f"{CHUNK} rows in {1000 * median(times):.1f} ms, at most {1000 * max(times):.1f}")
+
+
+def asked() -> Iterator[tuple[str, Callable[[], object]]]:
+    from mailmum.control.traffic import clients, names, totals
+    from mailmum.control.traffic.find import find, latest, news
+    from mailmum.control.traffic.reading import Wanted
+    from mailmum.control.traffic.worst import worst
+    from mailmum.domain.targets import NameTarget, parse_network
+    from mailmum.traffic.sightings import Outcome
+
+    month, day = Wanted(since=NOW - 30 * 86_400), Wanted(since=NOW - 86_400)
+    one = Wanted(since=NOW - 30 * 86_400, servers=frozenset({3}))
+    for name, wanted in (("30 days", month), ("24 hours", day), ("30 days, one server", one)):
+        yield f"totals, {name}", partial(totals.by_outcome, ACCOUNT, wanted, now=NOW)
+        yield f"totals by server, {name}", partial(totals.by_server, ACCOUNT, wanted, now=NOW)
+        yield f"hits by list, {name}", partial(totals.by_list, ACCOUNT, wanted, now=NOW)
+        yield f"worst clients, {name}", partial(worst, ACCOUNT, wanted, now=NOW)
+        yield f"worst networks, {name}", partial(worst, ACCOUNT, wanted, networks=True, now=NOW)
+    yield "over 30 days by hour", partial(totals.over_time, ACCOUNT, month, 3600, now=NOW)
+    yield "over 24 hours by minute", partial(totals.over_time, ACCOUNT, day, 60, now=NOW)
+    for text in (
+        "198.51.0.1",
+        "203.1.7.9",
+        "203.1.7.0/24",
+        "203.1.0.0/16",
+        "64.0.0.0/8",
+        "0.0.0.0/1",
+    ):
+        network = parse_network(text)
+        yield f"about {text}, 30 days", partial(clients.about, ACCOUNT, network, month, now=NOW)
+        if network.prefix >= 16:
+            yield (
+                f"clients in {text}, 30 days",
+                partial(clients.clients_in, ACCOUNT, network, month, now=NOW),
+            )
+        wanted = Wanted(client=network)
+        yield f"sightings of {text}", partial(find, ACCOUNT, wanted)
+    yield "newest sightings", partial(find, ACCOUNT, Wanted())
+    server = Wanted(servers=frozenset({3}), outcomes=frozenset({Outcome.AUTH_FAILED}))
+    yield "newest of a server and outcome", partial(find, ACCOUNT, server)
+    yield "sender, found", partial(find, ACCOUNT, Wanted(sender="news17@offers1"))
+    yield "sender, not there", partial(find, ACCOUNT, Wanted(sender="nobody"))
+    yield "what is new", lambda: news(ACCOUNT, Wanted(), latest() - 500)
+    for name, whole in (
+        ("host-203-1-7-9.pool.example", False),
+        ("host-203-1-7-9.pool.example", True),
+        ("example", True),
+    ):
+        yield (
+            f"under {name}, 30 days",
+            partial(names.under, ACCOUNT, NameTarget(name, whole), month, now=NOW),
+        )
+    yield (
+        "every count of 30 days, in order",
+        lambda: sum(1 for _ in clients.in_order(ACCOUNT, month, 3600, now=NOW)),
+    )
 
 
 def spent(work: Callable[[], object]) -> float:

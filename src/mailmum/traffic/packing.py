@@ -15,7 +15,8 @@ from typing import Final
 
 from mailmum.domain.targets import IPV4, MAPPED_FIRST, NetworkTarget, address_text, mapped
 
-_MAPPED: Final = bytes(10) + b"\xff\xff"
+MAPPED: Final = bytes(10) + b"\xff\xff"
+"""How every packed IPv4 address begins."""
 _MEMORY = 65_536
 
 
@@ -43,7 +44,7 @@ class Packer:
 def pack_client(text: str) -> bytes | None:
     """An address as 16 bytes, None when the text is none."""
     if (octets := IPV4.fullmatch(text)) is not None:
-        return _MAPPED + bytes(map(int, octets.groups()))
+        return MAPPED + bytes(map(int, octets.groups()))
     try:
         return ipaddress.IPv6Address(text).packed
     except ValueError:

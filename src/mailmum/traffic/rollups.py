@@ -41,6 +41,8 @@ class Tally:
         hours: account, start, client, server, source, outcome, list, count.
         days: likewise.
         names: account, start, name, kind, client, server, source, outcome, count.
+        domains: account, start, name, kind, server, source, outcome, count; for the last label and
+            the last two labels of each name.
         latest: server, source, account, and the time of the latest sighting in milliseconds.
     """
 
@@ -48,6 +50,7 @@ class Tally:
     hours: Sequence[Key]
     days: Sequence[Key]
     names: Sequence[Key]
+    domains: Sequence[Key]
     latest: Sequence[tuple[int, int, int, int]]
 
 
@@ -60,11 +63,13 @@ def tally(batch: Batch) -> Tally:
         zip(batch.account, batch.hour, batch.client, *shared, batch.rbl, strict=True), batch.count
     )
     hours = {key: count for key, count in by_hour.items() if key[2] is not None}
+    names = _by_name(batch)
     return Tally(
         totals=_sorted(_by_step(by_minute)),
         hours=_sorted(hours),
         days=_sorted(_by_day(hours)),
-        names=_sorted(_by_name(batch)),
+        names=_sorted(names),
+        domains=_sorted(_by_domain(names)),
         latest=_latest(batch),
     )
 
@@ -108,6 +113,16 @@ def _by_name(batch: Batch) -> Counts:
                 # Different spellings of a name are one name.
                 packed = reversed_name(name).encode()[:NAME_BYTES]
                 made[(account, hour - hour % DAY, packed, kind, client or b"", *rest)] += count
+    return made
+
+
+def _by_domain(names: Mapping[Key, int]) -> Counts:
+    made: Counts = Counter()
+    for (account, day, name, kind, _, *rest), count in names.items():
+        top = name.find(b".") + 1
+        below = name.find(b".", top) + 1
+        for end in (top, below) if below else (top,):
+            made[(account, day, name[:end], kind, *rest)] += count
     return made
 
 

@@ -19,21 +19,24 @@ from django.conf import settings
 from django.db import DatabaseError, DataError, IntegrityError, connections, transaction
 
 from mailmum.control.traffic.models import (
+    Changed,
     ClientDay,
     ClientHour,
+    DomainDay,
     LastSeen,
     NameDay,
     Stream,
-    Terms,
     Total,
     Zone,
 )
 from mailmum.control.traffic.router import traffic_database
+from mailmum.control.traffic.terms import terms_of
 from mailmum.control.traffic.updates import apply
 from mailmum.control.traffic.writing import add_counts, add_sightings, upsert
 from mailmum.index.records import SourceUnavailable
 from mailmum.traffic.batches import NAME, Batch, Lookup, Maker, fit
 from mailmum.traffic.packing import Packer
+from mailmum.traffic.periods import MINUTE
 from mailmum.traffic.privacy import FULL, Privacy
 from mailmum.traffic.rollups import Tally, tally
 from mailmum.traffic.sightings import Sighting, Source, Update
@@ -181,10 +184,9 @@ def _known(account: int, names: Iterable[str]) -> dict[str, int]:
 
 
 def _privacy(account: int) -> Privacy:
-    mode = Terms.objects.filter(account=account).values_list("privacy", flat=True).first()
     secret = hashlib.sha256(settings.SECRET_KEY.encode()).digest()
     key = hashlib.blake2b(str(account).encode(), key=secret, person=b"mail addresses").digest()
-    return Privacy(mode or FULL, key)
+    return Privacy(terms_of(account).privacy, key)
 
 
 def _keep(batch: Batch, added: Tally, clock: float) -> None:
@@ -193,6 +195,12 @@ def _keep(batch: Batch, added: Tally, clock: float) -> None:
     add_counts(ClientHour, added.hours)
     add_counts(ClientDay, added.days)
     add_counts(NameDay, added.names)
+    add_counts(DomainDay, added.domains)
+    upsert(
+        Changed,
+        sorted({(*row[:3], 1) for row in added.totals if row[1] != MINUTE}),
+        {"times": "{table}.times + 1"},
+    )
     upsert(
         LastSeen,
         [(*latest, kept) for latest in added.latest],

@@ -15,10 +15,13 @@ from django.db import DatabaseError
 from django.db.models import Q
 
 from mailmum.control.traffic.models import Zone
+from mailmum.control.traffic.terms import terms_of
 from mailmum.domain.targets import NameTarget, NetworkTarget
 from mailmum.index.records import SourceUnavailable
+from mailmum.traffic.batches import AHEAD
 from mailmum.traffic.codes import ASKED, OUTCOMES, SOURCES
 from mailmum.traffic.packing import bounds
+from mailmum.traffic.periods import DAY, Span, cover
 from mailmum.traffic.sightings import Outcome, Source
 
 log = logging.getLogger(__name__)
@@ -89,6 +92,14 @@ def counted(account: int, wanted: Wanted) -> Q | None:
             return None
         meant &= Q(rbl=rbl)
     return meant
+
+
+def spans_of(account: int, wanted: Wanted, now: float) -> list[Span]:
+    """The hours and days that hold the time that is meant; without a beginning, all days."""
+    terms = terms_of(account)
+    since = now - terms.day_days * DAY if wanted.since is None else wanted.since
+    until = now + AHEAD if wanted.until is None else wanted.until
+    return cover(since, until, now - terms.hour_days * DAY)
 
 
 def codes_of(outcomes: frozenset[Outcome]) -> list[int]:
