@@ -14,7 +14,7 @@ from django.db import connections
 from django.db.models import Max, Min, QuerySet, Sum
 
 from mailmum.control.traffic.models import ClientCount, ClientDay, ClientHour, Zone
-from mailmum.control.traffic.reading import Wanted, counted, reading, spans_of, within
+from mailmum.control.traffic.reading import Wanted, counted, spans_of, within
 from mailmum.control.traffic.router import traffic_database
 from mailmum.control.traffic.totals import Outcomes, best_pairs, preferred
 from mailmum.domain.targets import NetworkTarget, parse_network
@@ -77,31 +77,30 @@ def about(
     clock = time.time() if now is None else now
     best, servers, lists = Sums(), Sums(), dict[int, int]()
     firsts, lasts = list[int](), list[int]()
-    with reading():
-        tables = _tables(account, replace(wanted, client=client), clock)
-        prefer = preferred(account, wanted, clock)
-        for table in tables:
-            keys = ("server", "source", "outcome", "rbl")
-            rows = table.values_list(*keys).annotate(
-                sum=Sum("count"), first=Min("start"), last=Max("start")
-            )
-            for server, source, outcome, rbl, count, first, last in rows.order_by():
-                servers.add((server, source_of(source)), outcome_of(outcome), count)
-                firsts.append(first)
-                lasts.append(last)
-                if rbl:
-                    lists[rbl] = lists.get(rbl, 0) + count
-            for outcome, count in grouped(table.filter(prefer), "outcome"):
-                best.add(None, outcome_of(outcome), count)
-        names = dict(Zone.objects.filter(account=account, pk__in=lists).values_list("pk", "name"))
-        return About(
-            outcomes=best.by.get(None, {}),
-            servers=servers.by,
-            lists={names[number]: count for number, count in lists.items() if number in names},
-            clients=_different(tables),
-            first=min(firsts, default=None),
-            last=max(lasts, default=None),
+    tables = _tables(account, replace(wanted, client=client), clock)
+    prefer = preferred(account, wanted, clock)
+    for table in tables:
+        keys = ("server", "source", "outcome", "rbl")
+        rows = table.values_list(*keys).annotate(
+            sum=Sum("count"), first=Min("start"), last=Max("start")
         )
+        for server, source, outcome, rbl, count, first, last in rows.order_by():
+            servers.add((server, source_of(source)), outcome_of(outcome), count)
+            firsts.append(first)
+            lasts.append(last)
+            if rbl:
+                lists[rbl] = lists.get(rbl, 0) + count
+        for outcome, count in grouped(table.filter(prefer), "outcome"):
+            best.add(None, outcome_of(outcome), count)
+    names = dict(Zone.objects.filter(account=account, pk__in=lists).values_list("pk", "name"))
+    return About(
+        outcomes=best.by.get(None, {}),
+        servers=servers.by,
+        lists={names[number]: count for number, count in lists.items() if number in names},
+        clients=_different(tables),
+        first=min(firsts, default=None),
+        last=max(lasts, default=None),
+    )
 
 
 def clients_in(
@@ -110,11 +109,10 @@ def clients_in(
     """Every client of a network (None: of everywhere), in the order of addresses."""
     clock = time.time() if now is None else now
     sums = Sums()
-    with reading():
-        prefer = preferred(account, wanted, clock)
-        for table in _tables(account, replace(wanted, client=network), clock):
-            for client, outcome, count in grouped(table.filter(prefer), "client", "outcome"):
-                sums.add(bytes(client), outcome_of(outcome), count)
+    prefer = preferred(account, wanted, clock)
+    for table in _tables(account, replace(wanted, client=network), clock):
+        for client, outcome, count in grouped(table.filter(prefer), "client", "outcome"):
+            sums.add(bytes(client), outcome_of(outcome), count)
     return [Client(network_of(client), sums.by[client]) for client in sorted(sums.by)]
 
 
@@ -128,15 +126,14 @@ def in_order(
     """
     clock = time.time() if now is None else now
     table: QuerySet[Any] = ClientHour.objects.all() if step == HOUR else ClientDay.objects.all()
-    with reading():
-        meant = counted(account, wanted)
-        if meant is None:
-            return
-        since = 0 if wanted.since is None else wanted.since
-        until = clock + DAY if wanted.until is None else wanted.until
-        rows = table.filter(meant, start__gt=since - step, start__lt=until)
-        keys = ("start", "client", "server", "source", "outcome", "rbl", "count")
-        yield from rows.order_by("start", "client").values_list(*keys).iterator(chunk_size=5000)
+    meant = counted(account, wanted)
+    if meant is None:
+        return
+    since = 0 if wanted.since is None else wanted.since
+    until = clock + DAY if wanted.until is None else wanted.until
+    rows = table.filter(meant, start__gt=since - step, start__lt=until)
+    keys = ("start", "client", "server", "source", "outcome", "rbl", "count")
+    yield from rows.order_by("start", "client").values_list(*keys).iterator(chunk_size=5000)
 
 
 def counts_of(

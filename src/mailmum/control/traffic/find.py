@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from django.db.models import F, Max, Q, QuerySet, Sum
 
 from mailmum.control.traffic.models import ClientHour, Seen, Total
-from mailmum.control.traffic.reading import Wanted, counted, reading, spelled, within
+from mailmum.control.traffic.reading import Wanted, counted, spelled, within
 from mailmum.control.traffic.values import Kept, to_kept
 from mailmum.domain.errors import BadInput
 from mailmum.domain.targets import NetworkTarget
@@ -82,32 +82,28 @@ def find(account: int, wanted: Wanted, *, before: str | None = None, limit: int 
 
     Raises:
         BadInput: the cursor is none.
-        SourceUnavailable: traffic cannot be read.
     """
     place = None if before is None else _place(before)
-    with reading():
-        return _Search(account, wanted, place, min(max(limit, 1), PAGE_LIMIT)).page()
+    return _Search(account, wanted, place, min(max(limit, 1), PAGE_LIMIT)).page()
 
 
 def latest() -> int:
     """The cursor from which everything is new that is kept from now on."""
-    with reading():
-        return Seen.objects.aggregate(last=Max("id"))["last"] or 0
+    return Seen.objects.aggregate(last=Max("id"))["last"] or 0
 
 
 def news(account: int, wanted: Wanted, after: int, *, limit: int = 200) -> News:
     """Sightings that were kept after a cursor of `latest` or of earlier news; none is left out."""
-    with reading():
-        top = latest()
-        meant = counted(account, wanted)
-        end = min(after + STEP, top)
-        if meant is None or top <= after:
-            return News((), max(after, top), more=False)
-        meant &= _times(wanted) & _row_filter(wanted)
-        rows = Seen.objects.filter(meant, id__gt=after, id__lte=end).order_by("id")
-        found = to_kept(list(rows[:limit]))
-        reached = found[-1].number if len(found) == limit else end
-        return News(tuple(found), reached, more=reached < top)
+    top = latest()
+    meant = counted(account, wanted)
+    end = min(after + STEP, top)
+    if meant is None or top <= after:
+        return News((), max(after, top), more=False)
+    meant &= _times(wanted) & _row_filter(wanted)
+    rows = Seen.objects.filter(meant, id__gt=after, id__lte=end).order_by("id")
+    found = to_kept(list(rows[:limit]))
+    reached = found[-1].number if len(found) == limit else end
+    return News(tuple(found), reached, more=reached < top)
 
 
 @dataclass(frozen=True, slots=True)

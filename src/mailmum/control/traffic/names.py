@@ -14,7 +14,7 @@ from django.db.models import Q, QuerySet
 
 from mailmum.control.traffic.clients import Client, Sums, grouped, network_of
 from mailmum.control.traffic.models import DomainDay, NameDay
-from mailmum.control.traffic.reading import Wanted, codes_of, reading, spans_of
+from mailmum.control.traffic.reading import Wanted, codes_of, spans_of
 from mailmum.control.traffic.totals import Outcomes, preferred
 from mailmum.domain.targets import NameTarget
 from mailmum.traffic.codes import SOURCES, VERIFIED, outcome_of
@@ -66,19 +66,18 @@ class Under:
 def under(account: int, target: NameTarget, wanted: Wanted, *, now: float | None = None) -> Under:
     """What came under a name, each server counted by its best source; in whole days."""
     clock = time.time() if now is None else now
-    with reading():
-        meant = _counted(account, wanted) & preferred(account, wanted, clock)
-        days = _days(account, wanted, clock)
-        rows = NameDay.objects.filter(meant & _named(target))
-        read = list(islice(_latest_first(rows, days), ROWS_LIMIT + 1))
-        complete = len(read) <= ROWS_LIMIT
-        totals = Sums()
-        if complete:
-            for _, kind, _, outcome, count in read:
-                totals.add(kind == VERIFIED, outcome_of(outcome), count)
-        else:
-            for kind, outcome, count in _summed(meant, target, days):
-                totals.add(kind == VERIFIED, outcome_of(outcome), count)
+    meant = _counted(account, wanted) & preferred(account, wanted, clock)
+    days = _days(account, wanted, clock)
+    rows = NameDay.objects.filter(meant & _named(target))
+    read = list(islice(_latest_first(rows, days), ROWS_LIMIT + 1))
+    complete = len(read) <= ROWS_LIMIT
+    totals = Sums()
+    if complete:
+        for _, kind, _, outcome, count in read:
+            totals.add(kind == VERIFIED, outcome_of(outcome), count)
+    else:
+        for kind, outcome, count in _summed(meant, target, days):
+            totals.add(kind == VERIFIED, outcome_of(outcome), count)
     names, clients = _gathered(read[:ROWS_LIMIT])
     return Under(
         verified=totals.by.get(True, {}),

@@ -1,13 +1,12 @@
 """What all reading of traffic has in common: a filter, its conditions, and a database that is away.
 
-Traffic is worth less than rules.  A query raises `SourceUnavailable` when the traffic database
-cannot be read, since an empty answer could be taken for "nobody was seen"; whoever shows traffic
-beside something else asks through `tolerant` and goes on without.
+Traffic is worth less than rules.  A query lets the error of a database that cannot be read through,
+since an empty answer could be taken for "nobody was seen"; whoever shows traffic beside something
+else asks through `tolerant` and goes on without.
 """
 
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -17,7 +16,6 @@ from django.db.models import Q
 from mailmum.control.traffic.models import Zone
 from mailmum.control.traffic.terms import terms_of
 from mailmum.domain.targets import NameTarget, NetworkTarget
-from mailmum.index.records import SourceUnavailable
 from mailmum.traffic.batches import AHEAD
 from mailmum.traffic.codes import ASKED, OUTCOMES, SOURCES
 from mailmum.traffic.packing import bounds
@@ -59,21 +57,12 @@ class Wanted:
     until: float | None = None
 
 
-@contextmanager
-def reading() -> Iterator[None]:
-    """Tell that the traffic database cannot be read."""
-    try:
-        yield
-    except DatabaseError as error:
-        raise SourceUnavailable(f"traffic cannot be read: {error}") from error
-
-
 def tolerant(query: Callable[[], _Result], default: _Result) -> _Result:
     """What a query finds, or the default when traffic cannot be read; that is logged."""
     try:
         return query()
-    except SourceUnavailable as error:
-        log.warning("%s", error)
+    except DatabaseError as error:
+        log.warning("traffic cannot be read: %s", error)
         return default
 
 

@@ -25,7 +25,6 @@ from mailmum.control.traffic.models import (
     Worst,
     Zone,
 )
-from mailmum.control.traffic.reading import reading
 from mailmum.control.traffic.router import traffic_database
 from mailmum.control.traffic.terms import terms_of
 from mailmum.traffic.periods import DAY, HOUR, MINUTE, start_of
@@ -49,17 +48,15 @@ def expire(account: int, now: float) -> Iterator[int]:
 def forget(account: int) -> Iterator[int]:
     """Delete all traffic of an account that is no more, a chunk for each step."""
     yield from _older(account, lambda _: _EVERYTHING, Terms())
-    with reading():
-        servers = LastSeen.objects.filter(account=account).values_list("server", flat=True)
-        yield Stream.objects.filter(server__in=list(servers)).delete()[0]
-        for rows in (LastSeen.objects, Zone.objects, AccountTerms.objects):
-            yield rows.filter(account=account).delete()[0]
+    servers = LastSeen.objects.filter(account=account).values_list("server", flat=True)
+    yield Stream.objects.filter(server__in=list(servers)).delete()[0]
+    for rows in (LastSeen.objects, Zone.objects, AccountTerms.objects):
+        yield rows.filter(account=account).delete()[0]
 
 
 def accounts() -> set[int]:
     """The numbers of all accounts of which there is traffic."""
-    with reading():
-        return set(LastSeen.objects.values_list("account", flat=True).distinct())
+    return set(LastSeen.objects.values_list("account", flat=True).distinct())
 
 
 def _older(account: int, limit: Callable[[int], int], terms: Terms) -> Iterator[int]:
@@ -68,8 +65,7 @@ def _older(account: int, limit: Callable[[int], int], terms: Terms) -> Iterator[
         place = {"account": account, "step": step}
         yield from _starts(Total.objects.filter(**place), "server", limit(days))
         yield from _starts(Worst.objects.filter(**place), "server", limit(days))
-        with reading():
-            Changed.objects.filter(**place, start__lt=limit(days)).delete()
+        Changed.objects.filter(**place, start__lt=limit(days)).delete()
     hours, days = limit(terms.hour_days), limit(terms.day_days)
     yield from _starts(ClientHour.objects.filter(account=account), "client", hours)
     yield from _starts(ClientDay.objects.filter(account=account), "client", days)
@@ -80,7 +76,7 @@ def _older(account: int, limit: Callable[[int], int], terms: Terms) -> Iterator[
 def _sightings(account: int, until: int) -> Iterator[int]:
     old = Seen.objects.filter(account=account, time__lt=min(until, _EVERYTHING)).order_by("time")
     while True:
-        with reading(), transaction.atomic(using=traffic_database()):
+        with transaction.atomic(using=traffic_database()):
             numbers = list(old.values_list("pk", flat=True)[:CHUNK])
             Seen.objects.filter(pk__in=numbers).delete()
         if not numbers:
@@ -91,13 +87,12 @@ def _sightings(account: int, until: int) -> Iterator[int]:
 def _starts(rows: QuerySet[Any], next_key: str, until: int) -> Iterator[int]:
     """Delete period by period; a large one in stretches of what comes next in the key."""
     while True:
-        with reading():
-            start = rows.filter(start__lt=until).aggregate(first=Min("start"))["first"]
-            if start is None:
-                return
-            old = _stretch(rows.filter(start=start), next_key)
-            with transaction.atomic(using=traffic_database()):
-                count, _ = old.delete()
+        start = rows.filter(start__lt=until).aggregate(first=Min("start"))["first"]
+        if start is None:
+            return
+        old = _stretch(rows.filter(start=start), next_key)
+        with transaction.atomic(using=traffic_database()):
+            count, _ = old.delete()
         yield count
 
 

@@ -6,10 +6,7 @@ numbers of accounts, and must know the terms even while that database is away.
 
 from dataclasses import asdict
 
-from django.db import DatabaseError
-
 from mailmum.control.traffic.models import AccountTerms
-from mailmum.index.records import SourceUnavailable
 from mailmum.traffic.terms import Terms
 
 _FIELDS = tuple(Terms.__dataclass_fields__)
@@ -22,13 +19,6 @@ def terms_of(account: int) -> Terms:
 
 
 def set_terms(account: int, terms: Terms) -> None:
-    """Let terms hold for what is kept from now on.
-
-    Raises:
-        SourceUnavailable: the traffic database cannot be written.
-    """
-    try:
-        if terms_of(account) != terms:
-            AccountTerms.objects.update_or_create(account=account, defaults=asdict(terms))
-    except DatabaseError as error:
-        raise SourceUnavailable(f"traffic cannot be written: {error}") from error
+    """Let terms hold for what is kept from now on."""
+    if terms_of(account) != terms:
+        AccountTerms.objects.update_or_create(account=account, defaults=asdict(terms))

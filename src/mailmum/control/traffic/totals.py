@@ -15,7 +15,7 @@ from typing import Any
 from django.db.models import Q, QuerySet, Sum
 
 from mailmum.control.traffic.models import LastSeen, Total, Zone
-from mailmum.control.traffic.reading import Wanted, counted, reading, spans_of
+from mailmum.control.traffic.reading import Wanted, counted, spans_of
 from mailmum.traffic.codes import ASKED, SOURCES, outcome_of, source_of
 from mailmum.traffic.periods import DAY, HOUR, MINUTE, Span, start_of
 from mailmum.traffic.sightings import Outcome, Source
@@ -46,41 +46,37 @@ def by_server(account: int, wanted: Wanted, *, now: float | None = None) -> dict
 def by_list(account: int, wanted: Wanted, *, now: float | None = None) -> dict[str, Outcomes]:
     """Sightings by the list that decided and outcome; what no list decided is left out."""
     found = _by(account, wanted, "rbl", now)
-    with reading():
-        names = Zone.objects.filter(account=account, pk__in=list(found))
-        return {name: found[number] for number, name in names.values_list("pk", "name")}
+    names = Zone.objects.filter(account=account, pk__in=list(found))
+    return {name: found[number] for number, name in names.values_list("pk", "name")}
 
 
 def over_time(account: int, wanted: Wanted, step: int, *, now: float | None = None) -> list[Point]:
     """Sightings by minute, hour or day (60, 3600, 86400) and outcome; empty ones are left out."""
     if step not in (MINUTE, HOUR, DAY):
         raise ValueError(f"{step} is not 60, 3600 or 86400 seconds")
-    with reading():
-        rows = _rows(account, wanted, time.time() if now is None else now)
-        if rows is None:
-            return []
-        meant = rows.filter(step=step, **_between(wanted, step))
-        points: dict[int, dict[Outcome, int]] = {}
-        for start, outcome, count in _summed(meant, "start"):
-            points.setdefault(start, {})[outcome] = count
-        return [Point(start, points[start]) for start in sorted(points)]
+    rows = _rows(account, wanted, time.time() if now is None else now)
+    if rows is None:
+        return []
+    meant = rows.filter(step=step, **_between(wanted, step))
+    points: dict[int, dict[Outcome, int]] = {}
+    for start, outcome, count in _summed(meant, "start"):
+        points.setdefault(start, {})[outcome] = count
+    return [Point(start, points[start]) for start in sorted(points)]
 
 
 def best_sources(account: int, wanted: Wanted, *, now: float | None = None) -> dict[int, Source]:
     """By which source each server is best seen in a time; servers that were not are missing."""
-    with reading():
-        found = best_pairs(account, wanted, time.time() if now is None else now)
-        return {server: source_of(source) for server, source in found.items()}
+    found = best_pairs(account, wanted, time.time() if now is None else now)
+    return {server: source_of(source) for server, source in found.items()}
 
 
 def last_seen(servers: list[int]) -> dict[int, dict[Source, float]]:
     """When each server's latest sighting was, by each source; Unix time in seconds."""
-    with reading():
-        rows = LastSeen.objects.filter(server__in=servers)
-        found: dict[int, dict[Source, float]] = {}
-        for server, source, at in rows.values_list("server", "source", "time"):
-            found.setdefault(server, {})[source_of(source)] = at / 1000
-        return found
+    rows = LastSeen.objects.filter(server__in=servers)
+    found: dict[int, dict[Source, float]] = {}
+    for server, source, at in rows.values_list("server", "source", "time"):
+        found.setdefault(server, {})[source_of(source)] = at / 1000
+    return found
 
 
 def preferred(account: int, wanted: Wanted, now: float) -> Q:
@@ -109,14 +105,13 @@ def _by(
 ) -> dict[Any, dict[Outcome, int]]:
     clock = time.time() if now is None else now
     sums: dict[Any, dict[Outcome, int]] = {}
-    with reading():
-        rows = _rows(account, wanted, clock)
-        if rows is None:
-            return {}
-        for span in spans_of(account, wanted, clock):
-            for key, outcome, count in _summed(rows.filter(_in(span)), group):
-                outcomes = sums.setdefault(key, {})
-                outcomes[outcome] = outcomes.get(outcome, 0) + count
+    rows = _rows(account, wanted, clock)
+    if rows is None:
+        return {}
+    for span in spans_of(account, wanted, clock):
+        for key, outcome, count in _summed(rows.filter(_in(span)), group):
+            outcomes = sums.setdefault(key, {})
+            outcomes[outcome] = outcomes.get(outcome, 0) + count
     return sums
 
 

@@ -18,7 +18,7 @@ from django.db.models import Sum
 from mailmum.control.traffic.clients import Client, counts_of
 from mailmum.control.traffic.models import Changed, ClientDay, ClientHour, Total
 from mailmum.control.traffic.models import Worst as WorstRow
-from mailmum.control.traffic.reading import Wanted, reading
+from mailmum.control.traffic.reading import Wanted
 from mailmum.control.traffic.router import traffic_database
 from mailmum.control.traffic.totals import best_of
 from mailmum.domain.targets import NetworkTarget, parse_network
@@ -52,11 +52,8 @@ def worst(
         now: our own clock.
     """
     clock = time.time() if now is None else now
-    with reading():
-        candidates = _candidates(account, wanted, clock, networks=networks)
-        counted = counts_of(
-            account, [_target(first, networks) for first in candidates], wanted, clock
-        )
+    candidates = _candidates(account, wanted, clock, networks=networks)
+    counted = counts_of(account, [_target(first, networks) for first in candidates], wanted, clock)
     found = [one for one in counted if _badness(one, wanted)]
     found.sort(key=lambda one: -_badness(one, wanted))
     return found[: min(limit, 200)]
@@ -103,8 +100,7 @@ class Lister:
 
     def round(self, now: float) -> int:
         """List anew what has changed and is due; how many that were."""
-        with reading():
-            changed = list(Changed.objects.values_list("account", "step", "start", "times"))
+        changed = list(Changed.objects.values_list("account", "step", "start", "times"))
         known = {(account, step, start) for account, step, start, _ in changed}
         self.due = {key: at for key, at in self.due.items() if key in known or at > now}
         made = 0
@@ -113,8 +109,7 @@ class Lister:
             if self.due.get(key, 0.0) > now:
                 continue
             began = time.monotonic()
-            with reading():
-                _list(account, step, start, times, now)
+            _list(account, step, start, times, now)
             self.due[key] = now + max(_PAUSE, _SHARE * (time.monotonic() - began))
             made += 1
         return made
