@@ -17,7 +17,7 @@ from mailmum.control.traffic.models import ClientCount, ClientDay, ClientHour, Z
 from mailmum.control.traffic.reading import Wanted, counted, spans_of, within
 from mailmum.control.traffic.router import traffic_database
 from mailmum.control.traffic.totals import Outcomes, best_pairs, preferred
-from mailmum.domain.targets import NetworkTarget, parse_network
+from mailmum.domain.targets import Kind, NetworkTarget, parse_network
 from mailmum.traffic.codes import SOURCES, outcome_of, source_of
 from mailmum.traffic.packing import bounds, client_text
 from mailmum.traffic.periods import DAY, HOUR
@@ -78,26 +78,26 @@ def about(
     best, servers, lists = Sums(), Sums(), dict[int, int]()
     firsts, lasts = list[int](), list[int]()
     tables = _tables(account, replace(wanted, client=client), clock)
-    prefer = preferred(account, wanted, clock)
+    pairs = None if wanted.sources else {*best_pairs(account, wanted, clock).items()}
     for table in tables:
-        keys = ("server", "source", "outcome", "rbl")
-        rows = table.values_list(*keys).annotate(
+        rows = table.values_list("server", "source", "outcome", "rbl").annotate(
             sum=Sum("count"), first=Min("start"), last=Max("start")
         )
-        for server, source, outcome, rbl, count, first, last in rows.order_by():
-            servers.add((server, source_of(source)), outcome_of(outcome), count)
-            firsts.append(first)
-            lasts.append(last)
+        for server, source, code, rbl, count, first, last in rows.order_by():
+            outcome = outcome_of(code)
+            servers.add((server, source_of(source)), outcome, count)
+            if pairs is None or (server, source) in pairs:
+                best.add(None, outcome, count)
             if rbl:
                 lists[rbl] = lists.get(rbl, 0) + count
-        for outcome, count in grouped(table.filter(prefer), "outcome"):
-            best.add(None, outcome_of(outcome), count)
+            firsts.append(first)
+            lasts.append(last)
     names = dict(Zone.objects.filter(account=account, pk__in=lists).values_list("pk", "name"))
     return About(
         outcomes=best.by.get(None, {}),
         servers=servers.by,
         lists={names[number]: count for number, count in lists.items() if number in names},
-        clients=_different(tables),
+        clients=min(len(firsts), 1) if client.kind is Kind.ADDRESS else _different(tables),
         first=min(firsts, default=None),
         last=max(lasts, default=None),
     )

@@ -31,7 +31,7 @@ LIMITS = {HOUR: 200, DAY: 500}
 """How many clients, and how many networks, are listed of an hour and of a day."""
 HOURS_FOR = 2 * DAY
 """Seconds for which there are lists by the hour."""
-_CANDIDATES = 200
+_MOST = 400
 _PAUSE, _SHARE = 60.0, 30.0
 
 
@@ -47,17 +47,21 @@ def worst(
 
     Args:
         account: number of the account.
-        wanted: in which time, on which servers, by which sources.
+        wanted: in which time, on which servers, by which sources; outcomes are those to rank by,
+            of those by which mail was turned away.
         networks: networks (/24, and /64 of IPv6) instead of clients.
         limit: how many, at most 200.
         now: our own clock.
     """
     clock = time.time() if now is None else now
-    candidates = _candidates(account, wanted, clock, networks=networks)
+    limit = min(max(limit, 1), 200)
+    # Some more than are asked for: those who were missing in some lists come up when counted.
+    many = limit + limit // 2 + 10
+    candidates = _candidates(account, wanted, clock, networks=networks)[:many]
     counted = counts_of(account, [_target(first, networks) for first in candidates], wanted, clock)
     found = [one for one in counted if _badness(one, wanted)]
     found.sort(key=lambda one: -_badness(one, wanted))
-    return found[: min(limit, 200)]
+    return found[:limit]
 
 
 def _badness(one: Client, wanted: Wanted) -> int:
@@ -69,6 +73,7 @@ def _badness(one: Client, wanted: Wanted) -> int:
 
 
 def _candidates(account: int, wanted: Wanted, now: float, *, networks: bool) -> list[bytes]:
+    """The first addresses of those that are listed, worst first."""
     until = now + DAY if wanted.until is None else wanted.until
     since = 0.0 if wanted.since is None else wanted.since
     step = HOUR if since >= now - HOURS_FOR else DAY
@@ -80,7 +85,7 @@ def _candidates(account: int, wanted: Wanted, now: float, *, networks: bool) -> 
         .annotate(sum=Sum("stopped"))
         .order_by("-sum", "first")
     )
-    return [bytes(first) for first, _ in rows[:_CANDIDATES]]
+    return [bytes(first) for first, _ in rows[:_MOST]]
 
 
 def _target(first: bytes, network: bool) -> NetworkTarget:
