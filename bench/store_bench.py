@@ -162,7 +162,7 @@ def questions() -> None:
     """Every kind of question that pages and checks ask, and the worker's own work."""
     from mailmum.control.traffic.retention import CHUNK, expire
     from mailmum.control.traffic.terms import set_terms
-    from mailmum.control.traffic.worst import Lister
+    from mailmum.control.traffic.working_up import Lister
     from mailmum.traffic.terms import Terms
 
     listed: list[object] = []

@@ -10,10 +10,11 @@ from django.db import connections
 
 from mailmum.control.traffic import clients, names, totals
 from mailmum.control.traffic.intake import Lookup, keep, keep_lookups
-from mailmum.control.traffic.models import ClientDay, Total
+from mailmum.control.traffic.models import ClientDay, NetworkDay, Total
 from mailmum.control.traffic.reading import Wanted, tolerant
 from mailmum.control.traffic.router import traffic_database
-from mailmum.control.traffic.worst import Lister, worst
+from mailmum.control.traffic.working_up import Lister
+from mailmum.control.traffic.worst import worst
 from mailmum.domain.targets import NameTarget, parse_network
 from mailmum.traffic.codes import outcome_of
 from mailmum.traffic.packing import client_text
@@ -97,10 +98,14 @@ def test_totals_are_what_counting_finds() -> None:
 
 
 @pytest.mark.parametrize("network", ["203.0.113.7", "203.0.113.0/24", "0.0.0.0/0", "2001:db8::/32"])
-def test_a_client_is_what_counting_finds(network: str) -> None:
-    """An address or a network, in any stretch of time."""
+@pytest.mark.parametrize("worked_up", [False, True])
+def test_a_client_is_what_counting_finds(network: str, worked_up: bool) -> None:
+    """An address or a network, in any stretch of time, whether the worker has been there or not."""
     events = week(5)
     fill(events)
+    if worked_up:
+        list(Lister().steps(NOW))
+        assert NetworkDay.objects.exists()
     net = ipaddress.ip_network(network)
     inside = [one for one in events if ipaddress.ip_address(one.seen.client or "") in net]
     for time in TIMES.values():
@@ -122,6 +127,11 @@ def test_a_client_is_what_counting_finds(network: str) -> None:
             assert (about.first, about.last) == (None, None)
         found = clients.clients_in(1, parse_network(network), wanted, now=NOW)
         assert {c.text: plain(c.outcomes) for c in found} == by(right, lambda one: one.seen.client)
+        if clients.is_wide(parse_network(network)):
+            wide = clients.networks_in(1, parse_network(network), wanted, now=NOW)
+            assert {c.text: plain(c.outcomes) for c in wide} == by(
+                right, lambda one: network_of(one.seen.client)
+            )
         assert found == sorted(found, key=lambda c: (c.network.version == 4, c.network.first))
 
 
@@ -260,8 +270,10 @@ def test_when_each_source_was_seen_last() -> None:
 
 def test_traffic_that_cannot_be_read_is_done_without() -> None:
     """By whoever shows it beside something else."""
+    keep(1, 1, Source.LOG, Batch([seen()]), now=NOW)
     connection = connections[traffic_database()]
     with connection.cursor() as cursor:
         for model in (Total, ClientDay):
             cursor.execute(f'ALTER TABLE "{model._meta.db_table}" RENAME TO gone_{model.__name__}')
-    assert tolerant(lambda: dict(totals.by_outcome(1, Wanted(), now=NOW)), {}) == {}
+    instead: Mapping[Outcome, int] = {Outcome.LOST: 1}
+    assert tolerant(lambda: totals.by_outcome(1, Wanted(), now=NOW), instead) is instead

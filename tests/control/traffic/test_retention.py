@@ -24,7 +24,7 @@ from mailmum.control.traffic.reading import Wanted
 from mailmum.control.traffic.retention import accounts, expire, forget
 from mailmum.control.traffic.router import traffic_database
 from mailmum.control.traffic.terms import set_terms, terms_of
-from mailmum.control.traffic.worst import Lister
+from mailmum.control.traffic.working_up import Lister
 from mailmum.traffic.sightings import Source
 from mailmum.traffic.terms import Terms
 from tests.control.traffic.kit import NOW, Batch, seen

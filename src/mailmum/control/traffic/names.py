@@ -12,7 +12,7 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
-from mailmum.control.traffic.clients import Client, Sums, grouped, network_of
+from mailmum.control.traffic.clients import Client, Sums, grouped, target_of
 from mailmum.control.traffic.models import DomainDay, NameDay
 from mailmum.control.traffic.reading import Wanted, of_kind, spans_of
 from mailmum.control.traffic.totals import Outcomes, preferred
@@ -122,7 +122,7 @@ def _gathered(read: list[tuple[Any, ...]]) -> tuple[tuple[Name, ...], tuple[Clie
             )
             for (name, kind), outcomes in most
         ),
-        tuple(Client(network_of(client), clients.by[client]) for client in sorted(clients.by)),
+        tuple(Client(target_of(client), clients.by[client]) for client in sorted(clients.by)),
     )
 
 
