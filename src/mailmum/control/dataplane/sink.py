@@ -8,7 +8,8 @@ from django.db import DatabaseError, connections, transaction
 
 from mailmum.control.traffic.models import RevokedUse, ServerUse
 from mailmum.control.traffic.router import traffic_database
-from mailmum.dns.counters import CountBatch, VerdictCount
+from mailmum.daemons.counts import Parcel
+from mailmum.dns.counters import VerdictCount
 from mailmum.index.records import SourceUnavailable
 
 _SERVER = f"""
@@ -29,12 +30,13 @@ _REVOKED = f"""
 """  # noqa: S608 (the name of our own table)
 
 
-def keep_counts(batch: CountBatch) -> None:
-    """Add a batch to what is kept, all of it or nothing.
+def keep_counts(parcel: Parcel) -> None:
+    """Add what was counted to what is kept, all of it or nothing.
 
     Raises:
-        SourceUnavailable: the database cannot be written just now; the batch may be given again.
+        SourceUnavailable: the database cannot be written just now; it may be given again.
     """
+    batch = parcel.taken.batch
     now = int(time.time())
     alias = traffic_database()
     servers = [(number, *sums, now) for number, sums in _by_server(batch.verdicts)]
