@@ -22,6 +22,11 @@ FORGET = 2 * 86_400
 """Seconds after which it is no longer worth a word."""
 
 
+LOSSES = ("verdicts", "clients", "sightings", "server-unknown", "not-kept")
+"""What can be lost: counts without room; clients of counts; sightings; counts of a server that is
+not in the database; what a fault of ours kept from being stored."""
+
+
 @dataclass(frozen=True, slots=True)
 class Hits:
     """So many hits of an account's own listings at a server; `target` is what was listed."""
