@@ -15,7 +15,7 @@ from mailmum.control.servers.models import Server
 from mailmum.control.servers.services import add_server
 from mailmum.control.traffic import tallies
 from mailmum.control.traffic.find import find
-from mailmum.control.traffic.models import OwnHit, Process, RevokedUse, ServerUse, Tally, Total
+from mailmum.control.traffic.models import Hit, Process, RevokedUse, ServerUse, Tally, Total
 from mailmum.control.traffic.reading import Wanted
 from mailmum.daemons.counts import Parcel, Report, Seen, Taken
 from mailmum.dns.counters import ClientCount, CountBatch, RevokedCount, Subject
@@ -128,9 +128,10 @@ def test_uses_hits_and_tallies(mx1: Server, other: Server) -> None:
     assert ServerUse.objects.get(server=other.pk).queries == 2
     assert RevokedUse.objects.get(key="k0000000").queries == 12
     hits = {"address": 6, "network": 4, "host": 2, "domain": 10}
-    assert tallies.own_hits(mx1.account_id, [mx1.pk]) == hits
-    assert tallies.own_hits(mx1.account_id, [other.pk]) == {}
-    assert tallies.own_hits(other.account_id, [other.pk]) == {"address": 2}
+    none = dict.fromkeys(hits, 0)
+    assert tallies.hits(mx1.account_id, [mx1.pk]) == (hits, {})
+    assert tallies.hits(mx1.account_id, [other.pk]) == (none, {})
+    assert tallies.hits(other.account_id, [other.pk]) == (none | {"address": 2}, {})
     assert tally() == {
         "faults/dns/formerr": 4,
         "lost/clients": 8,
@@ -169,7 +170,7 @@ def test_requests_are_kept_as_sightings(mx1: Server, other: Server) -> None:
         (mx1.pk, Source.POLICY, "203.0.113.9", Outcome.LISTED): 1,
     }
     assert kept(other.account_id).total() == 1
-    assert tallies.own_hits(mx1.account_id, [mx1.pk]) == {"network": 2}
+    assert tallies.hits(mx1.account_id, [mx1.pk])[0]["network"] == 2
     assert tally() == {
         "queries/policy/block": 2,
         "queries/policy/none": 1,
@@ -203,7 +204,7 @@ def test_a_parcel_is_kept_once(mx1: Server) -> None:
     keep(parcel(clients, 1, replace(REPORT, process="4567")))
     assert ServerUse.objects.get(server=mx1.pk).queries == 4
     assert kept(mx1.account_id).total() == 4
-    assert sum(OwnHit.objects.values_list("count", flat=True)) == 4
+    assert sum(Hit.objects.values_list("count", flat=True)) == 4
 
 
 @pytest.mark.parametrize("step", ["upsert", "keep_lookups", "keep"])
@@ -219,7 +220,7 @@ def test_what_breaks_off_leaves_nothing(mx1: Server, step: str) -> None:
         pytest.raises(SourceUnavailable, match="disk full"),
     ):
         keep(given)
-    assert not any(model.objects.exists() for model in (ServerUse, OwnHit, Tally, Process, Total))
+    assert not any(model.objects.exists() for model in (ServerUse, Hit, Tally, Process, Total))
     keep(given)
     assert kept(mx1.account_id).total() == 2
     assert ServerUse.objects.get(server=mx1.pk).queries == 1

@@ -212,7 +212,7 @@ def _keep(batch: Batch, added: Tally, clock: float) -> None:
             "kept": "excluded.kept",
         },
     )
-    tallies.add(tallies.of_sightings(batch), clock)
+    tallies.add_batch(batch, clock)
     add_sightings(batch)
 
 

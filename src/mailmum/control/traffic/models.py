@@ -315,14 +315,18 @@ class Process(models.Model):
         return f"{self.part} {self.process} on {self.host}"
 
 
-class OwnHit(models.Model):
-    """How often the listings of an account stopped somebody at a server, by what was listed."""
+class Hit(models.Model):
+    """How often somebody was stopped at a server, by whose list; a number that only grows.
 
-    pk = models.CompositePrimaryKey("account", "server", "source", "target")
+    Of an account's own listings `target` says what was listed; of public lists nobody knows that.
+    """
+
+    pk = models.CompositePrimaryKey("account", "server", "source", "target", "rbl")
     account = models.BigIntegerField()
     server = models.BigIntegerField()
     source = models.SmallIntegerField()
-    target = models.CharField(max_length=16, help_text="address, network, host or domain")
+    target = models.CharField(max_length=16, help_text="address, network, host, domain or list")
+    rbl = models.BigIntegerField(help_text="number of the public list, 0 for the account's own")
     count = models.BigIntegerField()
 
     def __str__(self) -> str:

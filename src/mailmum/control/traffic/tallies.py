@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from mailmum.control.traffic.models import OwnHit, Process, Tally
+from mailmum.control.traffic.models import Hit, Process, Tally, Zone
 from mailmum.control.traffic.writing import add_counts, upsert
 from mailmum.traffic.batches import Batch
 from mailmum.traffic.codes import ASKED, SOURCES, outcome_of, source_of
@@ -25,6 +25,9 @@ FORGET = 2 * 86_400
 LOSSES = ("verdicts", "clients", "sightings", "server-unknown", "not-kept")
 """What can be lost: counts without room; clients of counts; sightings; counts of a server that is
 not in the database; what a fault of ours kept from being stored."""
+
+TARGETS = ("address", "network", "host", "domain")
+PUBLIC = "list"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +49,22 @@ def add(counts: Mapping[str, int], now: float) -> None:
 
 
 def add_hits(hits: Iterable[Hits]) -> None:
-    """Add hits; likewise."""
-    sums: Counter[tuple[int, int, int, str]] = Counter()
+    """Add hits of accounts' own listings; likewise."""
+    sums: Counter[tuple[int, int, int, str, int]] = Counter()
     for hit in hits:
-        sums[hit.account, hit.server, SOURCES[hit.source], hit.target] += hit.count
-    add_counts(OwnHit, sorted((*key, count) for key, count in sums.items()))
+        sums[hit.account, hit.server, SOURCES[hit.source], hit.target, 0] += hit.count
+    _add_hits(sums)
+
+
+def add_batch(batch: Batch, now: float) -> None:
+    """Add what a batch of sightings says: tallies, and hits of public lists; likewise."""
+    add(of_sightings(batch), now)
+    sums: Counter[tuple[int, int, int, str, int]] = Counter()
+    columns = (batch.account, batch.server, batch.source, batch.rbl, batch.count)
+    for account, server, source, rbl, count in zip(*columns, strict=True):
+        if rbl:
+            sums[account, server, source, PUBLIC, rbl] += count
+    _add_hits(sums)
 
 
 def of_sightings(batch: Batch) -> Counter[str]:
@@ -93,13 +107,26 @@ def losses(since: float) -> list[Tally]:
     return list(Tally.objects.filter(key__startswith="lost/", last__gte=int(since)).order_by("key"))
 
 
-def own_hits(account: int, servers: Iterable[int]) -> dict[str, int]:
-    """Hits of an account's own listings at some of its servers, by what was listed."""
-    found = OwnHit.objects.filter(account=account, server__in=list(servers))
-    sums: Counter[str] = Counter()
-    for target, count in found.values_list("target", "count"):
-        sums[target] += count
-    return dict(sums)
+def hits(account: int, servers: Iterable[int]) -> tuple[dict[str, int], dict[str, int]]:
+    """How often somebody was stopped at some servers of an account.
+
+    Returns:
+        By its own listings, by what was listed; and by public lists, by their names.
+    """
+    found = Hit.objects.filter(account=account, server__in=list(servers))
+    names = dict(Zone.objects.filter(account=account).values_list("id", "name"))
+    own: Counter[str] = Counter(dict.fromkeys(TARGETS, 0))
+    public: Counter[str] = Counter()
+    for target, rbl, count in found.values_list("target", "rbl", "count"):
+        if target != PUBLIC:
+            own[target] += count
+        elif rbl in names:
+            public[names[rbl]] += count
+    return dict(own), dict(public)
+
+
+def _add_hits(sums: Mapping[tuple[int, int, int, str, int], int]) -> None:
+    add_counts(Hit, sorted((*key, count) for key, count in sums.items()))
 
 
 def _word(outcome: int) -> str:
