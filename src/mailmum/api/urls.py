@@ -10,7 +10,7 @@ from mailmum import __version__
 from mailmum.api import errors, exports, imports, journal, listings, schemas, servers, tokens
 from mailmum.api.auth import TokenAuth, TokenRequest, reader
 from mailmum.api.errors import READ_ERRORS
-from mailmum.control import config, doctor
+from mailmum.control import config, doctor, hits
 from mailmum.control.journal.moments import instant
 
 api = NinjaAPI(
@@ -50,6 +50,12 @@ def me(request: TokenRequest) -> dict[str, Any]:
 def check(request: HttpRequest, server: schemas.Short = "") -> dict[str, Any]:
     """What is wrong and how to mend it, as the service sees it."""
     return {"checks": doctor.checks(reader(request), server)}
+
+
+@api.get("/hits", response={200: schemas.Hits, **READ_ERRORS}, tags=["service"])
+def count_hits(request: HttpRequest, server: schemas.Short = "") -> dict[str, Any]:
+    """How often one's own listings and public lists stopped somebody, for monitoring systems."""
+    return hits.hits(reader(request), server)
 
 
 urlpatterns: list[URLPattern | URLResolver] = [path("", api.urls)]
