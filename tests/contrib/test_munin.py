@@ -167,6 +167,16 @@ def test_what_is_wrong_is_said(node: Node, made: Service, tmp_path: Path) -> Non
             assert node.run("autoconf").startswith("no (")
 
 
+def test_the_configuration_of_the_guide_will_do(node: Node, made: Service) -> None:
+    """As it stands there, but for address and place of the token."""
+    guide = (PLUGIN.parents[2] / "docs/guides/running.md").read_text()
+    (block,) = re.findall(r"(?ms)^```text\n(\[mailmum_hits.*?)^```", guide)
+    block = block.replace("http://127.0.0.1:8053", made.url)
+    block = block.replace("/etc/munin/munin.token", str(node.folder / "token"))
+    (node.folder / "conf.d/mailmum").write_text(block)
+    assert node.values()["own_network"] == 2
+
+
 def test_it_runs_as_it_lies_there() -> None:
     """Executable, by the system's own Python."""
     assert os.access(PLUGIN, os.X_OK)

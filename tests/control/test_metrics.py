@@ -1,7 +1,9 @@
 """The numbers for monitoring systems, read back by the reader of the Prometheus client."""
 
+import re
 import time
 from collections.abc import Callable
+from pathlib import Path
 from unittest import mock
 
 import pytest
@@ -130,3 +132,13 @@ def test_no_tenant_is_named(world: World) -> None:
     assert "mailmum_sightings_total" in text
     for word in ("telltale", "203.0.113.7", "Example", current_key(server), server.ref):
         assert word not in text
+
+
+def test_the_guide_names_every_number(world: World) -> None:
+    """And none that is not there."""
+    guide = (Path(__file__).parents[2] / "docs/guides/running.md").read_text()
+    told = set(re.findall(r"mailmum_[a-z_]+", guide.partition("| name | what it is |")[2]))
+    told = {name for name in told if not name.startswith("mailmum_hits")}
+    families = text_string_to_metric_families(generate_latest(metrics.registry()).decode())
+    suffixes = {"counter": "_total", "info": "_info"}
+    assert told == {f"{one.name}{suffixes.get(one.type, '')}" for one in families}

@@ -1,6 +1,8 @@
 """Who may read the numbers for monitoring systems."""
 
 import ipaddress
+import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -73,3 +75,14 @@ def test_any_text_is_read_or_refused(parameter: str, address: str, host: str) ->
         return
     assert isinstance(readers, Readers)
     readers.admit(asker(address, host))
+
+
+def test_the_guide_shows_what_is_understood() -> None:
+    """Its example lets in that address, and who shows that token."""
+    guide = (Path(__file__).parents[2] / "docs/guides/running.md").read_text()
+    (shown,) = re.findall(r'(?m)^metrics = "(.+)"$', guide)
+    readers = parse_readers(shown)
+    (credentials,) = re.findall(r"credentials: (\S+)", guide)
+    assert readers.admit(asker("192.0.2.9", "rbl.example.net"))
+    assert readers.admit(asker("198.51.100.1", token=credentials, passed_on=True))
+    assert not readers.admit(asker())
