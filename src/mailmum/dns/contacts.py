@@ -21,10 +21,10 @@ again; and a resolver that minimises names (RFC 9156) asks about `example` befor
 
     >>> client = (4, 0xCB007107)
     >>> both = [ClientCount(7, list_, client, "block", False, 2) for list_ in ("wl", "bl")]
-    >>> [one.list for one in Contacts().of(both, now=0.0)]
+    >>> contacts = Contacts()
+    >>> contacts.note([(7, "wl"), (7, "bl")], now=0.0)
+    >>> [one.list for one in contacts.of(both, now=0.0)]
     ['bl']
-    >>> [one.list for one in Contacts().of(both[:1], now=0.0)]
-    ['wl']
 """
 
 from collections.abc import Iterable, Iterator
@@ -46,18 +46,22 @@ class Contacts:
     def __init__(self) -> None:
         self._asked: dict[tuple[int, str], float] = {}
 
+    def note(self, asked: Iterable[tuple[int, str]], now: float) -> None:
+        """Note that servers have asked lists; before `of` is given what was counted of it."""
+        if len(self._asked) > SERVERS:
+            self._asked.clear()
+        self._asked |= dict.fromkeys(asked, now)
+
     def of(self, counts: Iterable[ClientCount], now: float) -> Iterator[ClientCount]:
         """Those of some counts that stand for contacts, or for names looked up.
 
         Args:
-            counts: of one stretch of time; those of which nobody knows the client are left out.
+            counts: of any length; those of which nobody knows the client are left out.
             now: Unix time in seconds at its end.
         """
-        known = [one for one in counts if one.list in _HOMES]
-        if len(self._asked) > SERVERS:
-            self._asked.clear()
-        self._asked |= dict.fromkeys(((one.server, one.list) for one in known), now)
-        for one in known:
+        for one in counts:
+            if one.list not in _HOMES:
+                continue
             home = _HOMES[one.list][one.verdict == "allow"]
             if one.subject is not None and (one.list == home or not self._asks(one, home, now)):
                 yield one

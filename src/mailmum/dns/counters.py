@@ -17,7 +17,7 @@ its client in several lists, becomes one sighting: see `contacts`.
 
 In log and table stands one number for server, list, what was decided, and client (from the highest
 bits to the lowest; `mark_of` makes all but the last); for a host name, a pair of that number and
-the name.  A table of a hundred thousand clients has some megabytes.  Another engine may hand over
+the name.  A full table has some megabytes.  Another engine may hand over
 a table of its own making, or `CountBatch.of`.
 
     >>> counters = Counters()
@@ -41,7 +41,7 @@ WIDE = 4
 LISTS = ("bl", "wl", "dbl", "dwl", "policy")
 """The lists of the DNS, and the policy service, which is counted beside them."""
 
-LIMIT = 100_000
+LIMIT = 50_000
 """Most clients, and most of anything else, that are kept between two batches."""
 
 LOG = 8192
@@ -253,24 +253,26 @@ class Counters:
         return batch
 
     def _fold(self) -> None:
-        counts = self._counts
-        if len(counts) + len(self.log) <= self._limit:
-            # Of a list it makes one loop in C.
-            counts.update(self.log)
-        else:
-            for key in self.log:
-                if key in counts or len(counts) < self._limit:
-                    counts[key] += 1
-                else:
-                    self._count_nameless(key)
+        # Whole lists at a time: loops in C, since a flood of clients comes through here.
+        counts, keys = self._counts, self.log.copy()
         self.log.clear()
+        while (room := self._limit - len(counts)) < len(keys):
+            counts.update([key for key in keys if key in counts])
+            keys = [key for key in keys if key not in counts]
+            if not room:
+                self._count_nameless(keys)
+                return
+            counts.update(keys[:room])
+            keys = keys[room:]
+        counts.update(keys)
 
-    def _count_nameless(self, key: Key) -> None:
-        key = (key if isinstance(key, int) else key[0]) | _NOBODY
-        if key in self._nameless or len(self._nameless) < self._limit:
-            self._nameless[key] += 1
-        else:
-            self._lost += 1
+    def _count_nameless(self, keys: list[Key]) -> None:
+        found = Counter([(key if isinstance(key, int) else key[0]) | _NOBODY for key in keys])
+        for key, count in found.items():
+            if key in self._nameless or len(self._nameless) < self._limit:
+                self._nameless[key] += count
+            else:
+                self._lost += count
 
 
 def _read_key(key: Key) -> tuple[int, Subject | None]:

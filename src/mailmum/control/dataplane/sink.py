@@ -8,7 +8,7 @@ what others write too, in one order everywhere, so that two daemons never wait f
 import socket
 import time
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections, transaction
@@ -28,7 +28,6 @@ from mailmum.index.records import SourceUnavailable
 from mailmum.traffic.sightings import Outcome, Sighting, Source, Update
 
 POLICY = "policy"
-NAME_LISTS = ("dbl", "dwl")
 _OUTCOMES = {"none": Outcome.UNLISTED, "block": Outcome.LISTED, "allow": Outcome.ALLOWED}
 _ADDED = "{table}.%s + excluded.%s"
 _KNOWN_SERVERS = 100_000
@@ -99,14 +98,19 @@ class TrafficSink:
         batch, now = parcel.taken.batch, int(parcel.time)
         verdicts = batch.verdicts
         _add_uses(verdicts, batch, now)
-        clients = [one for one in batch.clients if one.server in accounts]
-        contacts = list(self._contacts.of(clients, parcel.time))
         tallies.add(_tallies(parcel, verdicts, accounts), now)
-        tallies.add_hits(_hits(contacts, Source.DNS, accounts))
-        requests = (one for one in clients if one.list == POLICY)
-        tallies.add_hits(_hits(requests, Source.POLICY, accounts))
-        if contacts:
-            keep_lookups(Source.DNS, [_lookup(one, accounts, parcel.time) for one in contacts])
+        self._contacts.note(((one.server, one.list) for one in verdicts), parcel.time)
+        known = (one for one in batch.clients if one.server in accounts)
+        lookups, hits = [], []
+        for one in self._contacts.of(known, parcel.time):
+            lookups.append(_lookup(one, accounts, parcel.time))
+            if one.verdict == "block":
+                hits.append(_hit(one, Source.DNS, accounts))
+        if any(one.list == POLICY for one in verdicts):
+            hits += _hits_of_requests(batch, accounts)
+        tallies.add_hits(hits)
+        if lookups:
+            keep_lookups(Source.DNS, lookups)
         for server, sightings in _by_server(parcel.taken.sightings):
             if server in accounts:
                 keep(accounts[server], server, Source.POLICY, _Found(sightings))
@@ -160,13 +164,15 @@ def _tallies(
     return sums
 
 
-def _hits(
-    counts: Iterable[ClientCount], source: Source, accounts: Mapping[int, int]
-) -> Iterable[Hits]:
-    for one in counts:
-        if one.verdict == "block":
-            target = _target(one.subject, wide=one.wide)
-            yield Hits(accounts[one.server], one.server, source, target, one.count)
+def _hits_of_requests(batch: CountBatch, accounts: Mapping[int, int]) -> Iterator[Hits]:
+    for one in batch.clients:
+        if one.list == POLICY and one.verdict == "block" and one.server in accounts:
+            yield _hit(one, Source.POLICY, accounts)
+
+
+def _hit(one: ClientCount, source: Source, accounts: Mapping[int, int]) -> Hits:
+    target = _target(one.subject, wide=one.wide)
+    return Hits(accounts[one.server], one.server, source, target, one.count)
 
 
 def _target(subject: Subject | None, *, wide: bool) -> str:
