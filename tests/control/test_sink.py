@@ -7,7 +7,7 @@ from dataclasses import replace
 from unittest import mock
 
 import pytest
-from django.db import DatabaseError
+from django.db import DatabaseError, DataError
 
 from mailmum.control.dataplane import sink
 from mailmum.control.dataplane.sink import TrafficSink
@@ -224,6 +224,15 @@ def test_what_breaks_off_leaves_nothing(mx1: Server, step: str) -> None:
     keep(given)
     assert kept(mx1.account_id).total() == 2
     assert ServerUse.objects.get(server=mx1.pk).queries == 1
+
+
+def test_what_is_wrong_with_a_parcel_is_a_fault_of_ours(mx1: Server) -> None:
+    """It would be wrong again, so it must not come again for ever."""
+    given = parcel([count(mx1, "bl", address("192.0.2.1"), "block")])
+    wrong = mock.patch.object(sink, "keep_lookups", side_effect=DataError("out of range"))
+    with wrong, pytest.raises(DataError):
+        TrafficSink()(given)
+    assert not ServerUse.objects.exists()
 
 
 def test_processes_report_how_they_stand(mx1: Server) -> None:

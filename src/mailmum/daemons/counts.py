@@ -47,7 +47,6 @@ class Report:
         position: the journal's number up to which it has taken over changes; None without an index.
         away: Unix time since when the database of rules cannot be asked, or None.
         saved: Unix time when the snapshot was last seen to be as the index is, or None.
-        waiting: seconds for which the oldest counts have been waiting to be stored.
         ended: whether this is the last report.
     """
 
@@ -57,7 +56,6 @@ class Report:
     position: int | None = None
     away: float | None = None
     saved: float | None = None
-    waiting: float = 0.0
     ended: bool = False
 
 

@@ -132,6 +132,5 @@ class Crew:
             position=None if index is None else index.position,
             away=self._follower.away,
             saved=self._upkeep.saved,
-            waiting=self._handover.waiting,
             ended=ended,
         )

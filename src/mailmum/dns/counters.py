@@ -59,8 +59,9 @@ Subject = tuple[int, int] | str
 # Bits of a client, of what was decided, and of the list; the rest is the server.
 _CLIENT, _CODE, _LIST = 130, 3, 3
 _ABOVE_V4 = 1 << 32
-# In the place of a client that found no room.
-_NOBODY = (1 << _CLIENT) - 1
+NOBODY = (1 << _CLIENT) - 1
+"""In the place of a client that found no room."""
+
 _NUMBERS = {name: number for number, name in enumerate(LISTS)}
 
 
@@ -133,12 +134,14 @@ class CountBatch:
         revoked: at most one entry for each key.
         faults: pairs of kind and count, such as `("formerr", 3)`.
         lost: counts that found no room.
+        nameless: how many of its verdicts found no room for their client.
     """
 
     counts: Mapping[Key, int] = field(default_factory=dict)
     revoked: tuple[RevokedCount, ...] = ()
     faults: tuple[tuple[str, int], ...] = ()
     lost: int = 0
+    nameless: int = 0
 
     def __bool__(self) -> bool:
         return bool(self.counts or self.revoked or self.faults or self.lost)
@@ -153,9 +156,11 @@ class CountBatch:
     ) -> "CountBatch":
         """A batch from its counts by client."""
         counts: Counter[Key] = Counter()
+        nameless = 0
         for one in clients:
             counts[_key_of(one)] += one.count
-        return cls(counts, revoked, faults, lost)
+            nameless += one.count if one.subject is None else 0
+        return cls(counts, revoked, faults, lost, nameless)
 
     @property
     def size(self) -> int:
@@ -182,15 +187,6 @@ class CountBatch:
         return tuple(
             VerdictCount(mark >> _LIST + _CODE, LISTS[mark >> _CODE & 7], WORDS[mark & 3], count)
             for mark, count in sums.items()
-        )
-
-    @property
-    def nameless(self) -> int:
-        """How many of its verdicts found no room for their client."""
-        return sum(
-            count
-            for key, count in self.counts.items()
-            if isinstance(key, int) and key & _NOBODY == _NOBODY
         )
 
 
@@ -244,10 +240,10 @@ class Counters:
     def take(self) -> CountBatch:
         """The counts since the last call, which begin at zero again."""
         self._fold()
-        counts = self._counts
+        counts, nameless = self._counts, sum(self._nameless.values())
         counts.update(self._nameless)
         revoked = tuple(RevokedCount(*use, count) for use, count in self._revoked.items())
-        batch = CountBatch(counts, revoked, tuple(self._faults.items()), self._lost)
+        batch = CountBatch(counts, revoked, tuple(self._faults.items()), self._lost, nameless)
         self._counts, self._nameless = Counter(), Counter()
         self._revoked, self._faults, self._lost = {}, {}, 0
         return batch
@@ -267,7 +263,7 @@ class Counters:
         counts.update(keys)
 
     def _count_nameless(self, keys: list[Key]) -> None:
-        found = Counter([(key if isinstance(key, int) else key[0]) | _NOBODY for key in keys])
+        found = Counter([(key if isinstance(key, int) else key[0]) | NOBODY for key in keys])
         for key, count in found.items():
             if key in self._nameless or len(self._nameless) < self._limit:
                 self._nameless[key] += count
@@ -279,8 +275,8 @@ def _read_key(key: Key) -> tuple[int, Subject | None]:
     """The mark, moved to the lowest bits, and the client."""
     if isinstance(key, tuple):
         return key[0] >> _CLIENT, key[1]
-    mark, client = key >> _CLIENT, key & _NOBODY
-    if client == _NOBODY:
+    mark, client = key >> _CLIENT, key & NOBODY
+    if client == NOBODY:
         return mark, None
     return mark, (4, client) if client < _ABOVE_V4 else (6, client - _ABOVE_V4)
 
@@ -289,7 +285,7 @@ def _key_of(one: ClientCount) -> Key:
     code = WORDS.index(one.verdict) | (WIDE if one.wide else 0)
     mark = mark_of(one.server, one.list, code)
     if one.subject is None:
-        return mark | _NOBODY
+        return mark | NOBODY
     if isinstance(one.subject, str):
         return mark, one.subject
     return mark + client_of(*one.subject)

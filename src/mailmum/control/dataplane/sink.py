@@ -11,7 +11,14 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections, transaction
+from django.db import (
+    DEFAULT_DB_ALIAS,
+    DatabaseError,
+    DataError,
+    IntegrityError,
+    connections,
+    transaction,
+)
 
 from mailmum.control.servers.models import Server
 from mailmum.control.traffic import tallies
@@ -32,6 +39,8 @@ _OUTCOMES = {"none": Outcome.UNLISTED, "block": Outcome.LISTED, "allow": Outcome
 _ADDED = "{table}.%s + excluded.%s"
 _KNOWN_SERVERS = 100_000
 _LEFT_BEHIND = 3600
+# As many parameters as any SQLite takes in one statement.
+_AT_ONCE = 900
 
 
 class _Found(NamedTuple):
@@ -60,6 +69,9 @@ class TrafficSink:
             with transaction.atomic(using=alias):
                 if self._claim(parcel):
                     self._keep(parcel, accounts)
+        except (DataError, IntegrityError):
+            # What is wrong with the parcel itself would be wrong again.
+            raise
         except (DatabaseError, SourceUnavailable) as error:
             for one in (connections[alias], connections[DEFAULT_DB_ALIAS]):
                 if not one.in_atomic_block:
@@ -120,8 +132,9 @@ class TrafficSink:
         if unknown := [number for number in servers if number not in self._accounts]:
             if len(self._accounts) > _KNOWN_SERVERS:
                 self._accounts.clear()
-            found = Server.objects.filter(pk__in=unknown).values_list("pk", "account_id")
-            self._accounts.update(found)
+            for at in range(0, len(unknown), _AT_ONCE):
+                found = Server.objects.filter(pk__in=unknown[at : at + _AT_ONCE])
+                self._accounts.update(found.values_list("pk", "account_id"))
         return self._accounts
 
 
