@@ -47,6 +47,7 @@ SECTIONS: dict[str, dict[str, Verb]] = {
         "web": Verb("local", "web", "Run only pages and API."),
         "dns": Verb("local", "dns", "Run only the DNS server."),
         "policy": Verb("local", "policy", "Run only the policy service."),
+        "worker": Verb("local", "worker", "Run only the worker."),
         "migrate": Verb("local", "migrate", "Make or upgrade the database, then end."),
         "account": Verb("local", "account", "Add accounts, sign-in links and tokens."),
     },

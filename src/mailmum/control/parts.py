@@ -5,7 +5,7 @@ import sys
 from mailmum.control.config import Config
 from mailmum.daemons.supervisor import Part
 
-NAMES = ("web", "dns", "policy")
+NAMES = ("web", "dns", "policy", "worker")
 
 
 def parts(parameters: Config) -> list[Part]:
