@@ -31,8 +31,8 @@ from ipaddress import IPv4Address
 from pathlib import Path
 
 from mailmum.daemons import dnsd
+from mailmum.daemons.counts import Parcel
 from mailmum.daemons.dnsd import DnsdOptions
-from mailmum.dns.counters import CountBatch
 from mailmum.dns.zones import ZoneConfig
 from mailmum.domain.listings import Action, Listing
 from mailmum.domain.targets import NetworkTarget
@@ -88,8 +88,8 @@ class FixedSource:
 def serve(port: int, addresses: int, networks: int) -> None:
     """Be dnsd."""
 
-    def sink(batch: CountBatch) -> None:
-        del batch
+    def sink(parcel: Parcel) -> None:
+        del parcel
 
     options = DnsdOptions((("127.0.0.1", port),), ZoneConfig(BASE))
     source = FixedSource(addresses, networks)

@@ -19,6 +19,7 @@ from tests.support.world import World
 OPERATIONS: dict[tuple[str, str], tuple[str, Any]] = {
     ("GET", "/me"): ("read", None),
     ("GET", "/doctor"): ("read", None),
+    ("GET", "/hits"): ("read", None),
     ("GET", "/servers"): ("read", None),
     ("POST", "/servers"): ("write", {"name": "mx2"}),
     ("GET", "/servers/{name}"): ("read", None),

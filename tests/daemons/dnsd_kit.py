@@ -22,6 +22,7 @@ import dns.message
 import dns.query
 
 from mailmum.daemons import dnsd
+from mailmum.daemons.counts import Parcel
 from mailmum.daemons.dnsd import DnsdOptions, Pace, TcpLimits
 from mailmum.daemons.dnsd_sockets import bind
 from mailmum.daemons.dnsd_worker import Worker
@@ -175,13 +176,18 @@ def _listing(entry: dict[str, Any], number: int) -> Listing:
 class Sink:
     """Keeps what was counted; away when told so."""
 
-    batches: list[CountBatch] = field(default_factory=list)
+    parcels: list[Parcel] = field(default_factory=list)
     away: bool = False
 
-    def __call__(self, batch: CountBatch) -> None:
+    def __call__(self, parcel: Parcel) -> None:
         if self.away:
             raise SourceUnavailable("the database is away")
-        self.batches.append(batch)
+        self.parcels.append(parcel)
+
+    @property
+    def batches(self) -> list[CountBatch]:
+        """The counts of all parcels."""
+        return [parcel.taken.batch for parcel in self.parcels]
 
     def total(self, verdict: str) -> int:
         """How often a verdict was counted so far."""
@@ -300,10 +306,11 @@ def main() -> None:
     database = Database(folder)
     options = DnsdOptions((("127.0.0.1", port),), ZONE, folder / "snapshot", workers, pace=QUICK)
 
-    def sink(batch: CountBatch) -> None:
+    def sink(parcel: Parcel) -> None:
         database.check()
+        counted = sum(one.count for one in parcel.taken.batch.verdicts)
         with (folder / "counts").open("a") as file:
-            file.write(f"{os.getpid()} {sum(v.count for v in batch.verdicts)}\n")
+            file.write(f"{os.getpid()} {counted}\n")
 
     def ready() -> None:
         # On a line of its own, whatever another thread is writing at the moment.

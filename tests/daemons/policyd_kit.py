@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mailmum.daemons import policyd
+from mailmum.daemons.counts import Parcel
 from mailmum.daemons.policyd import Limits, PolicydOptions
 from mailmum.daemons.policyd_loop import PolicyLoop
-from mailmum.dns.counters import CountBatch
 from tests.daemons.dnsd_kit import KEY, QUICK, Database, Sink, Source
 from tests.support.ports import free_port
 
@@ -147,7 +147,7 @@ def main() -> None:
     database = Database(folder)
     options = PolicydOptions("127.0.0.1", port, URL, folder / "snapshot", pace=QUICK)
 
-    def sink(_batch: CountBatch) -> None:
+    def sink(_parcel: Parcel) -> None:
         database.check()
 
     def ready() -> None:

@@ -19,6 +19,7 @@ from mailmum.daemons import policyd
 from mailmum.daemons.policyd_options import Limits
 from mailmum.policy.engine import Answer, Engine
 from mailmum.policy.requests import Request
+from mailmum.traffic.sightings import Outcome, Sighting
 from tests.daemons import dnsd_kit
 from tests.daemons.dnsd_kit import Database, eventually
 from tests.daemons.policyd_kit import DUNNO, Client, request, serving
@@ -240,20 +241,68 @@ def test_a_fault_in_a_change_ends_the_process(
         eventually(lambda: len(served.failures) == 1)
 
 
-def test_verdicts_are_counted_once_a_message(database: Database) -> None:
-    """A message to many recipients is asked about once for each."""
+def test_every_request_about_a_recipient_is_counted(database: Database) -> None:
+    """Once, however many lists of restrictions name the service."""
     with serving(database) as served, served.client() as client:
         for address in ("203.0.113.7", "203.0.113.8", "203.0.113.9"):
             for message in range(3):
-                for _ in range(5):
-                    client.ask(address, instance=f"{address}.{message}")
+                instance = f"{address}.{message}"
+                for recipient in ("a@here.example", "b@here.example"):
+                    for _ in range(2):
+                        client.ask(address, instance=instance, recipient=recipient)
+                # At the end of the data Postfix names no recipient, when there were several.
+                client.ask(address, instance=instance, recipient="")
         # Without an instance (a client other than Postfix) there is no telling.
         client.ask("203.0.113.8")
         client.ask("203.0.113.8")
-        eventually(lambda: served.sink.total("none") == 5)
-        assert (served.sink.total("block"), served.sink.total("allow")) == (3, 3)
+        eventually(lambda: served.sink.total("none") == 8)
+        assert (served.sink.total("block"), served.sink.total("allow")) == (6, 6)
+        seen = [one for parcel in served.sink.parcels for one in parcel.taken.sightings]
+        assert len(seen) == 20
     counted = {(one.server, one.list) for batch in served.sink.batches for one in batch.verdicts}
     assert counted == {(1, "policy")}
+
+
+def test_requests_are_sightings(database: Database) -> None:
+    """With all that Postfix tells and nothing that it does not know."""
+    with serving(database) as served, served.client() as client:
+        client.ask(
+            "203.0.113.7",
+            instance="1",
+            client_name="mail.spam.example",
+            reverse_client_name="other.example",
+            sender="someone@spam.example",
+            recipient="me@here.example",
+        )
+        client.ask("::ffff:198.51.100.1", instance="2", recipient="x" * 999, helo_name="é" * 999)
+        client.ask("unknown", instance="3", helo_name="")
+        client.ask(instance="4", key="n0suchkey0000000", recipient="me@here.example")
+        eventually(lambda: served.sink.total("none") == 2)
+        seen = [one for parcel in served.sink.parcels for one in parcel.taken.sightings]
+    assert {one.server for one in seen} == {1}
+    found = [one.sighting._replace(time=0.0) for one in seen]
+    assert found == [
+        Sighting(
+            0.0,
+            service="policy",
+            client="203.0.113.7",
+            client_name="mail.spam.example",
+            helo="mx.sender.example",
+            sender="someone@spam.example",
+            recipient="me@here.example",
+            outcome=Outcome.LISTED,
+        ),
+        Sighting(
+            0.0,
+            service="policy",
+            client="198.51.100.1",
+            helo="é" * 255,
+            sender="",
+            recipient="x" * 320,
+            outcome=Outcome.UNLISTED,
+        ),
+        Sighting(0.0, service="policy", outcome=Outcome.UNLISTED),
+    ]
 
 
 def _faults(sink: dnsd_kit.Sink) -> dict[str, int]:

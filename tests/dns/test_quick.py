@@ -61,9 +61,9 @@ def total(batches: list[CountBatch]) -> dict[object, int]:
     """All counts of several batches."""
     sums: dict[object, int] = {}
     for batch in batches:
-        for verdict in batch.verdicts:
-            key = (verdict.server, verdict.list, verdict.verdict)
-            sums[key] = sums.get(key, 0) + verdict.count
+        for seen in batch.clients:
+            key = (seen.server, seen.list, seen.subject, seen.verdict, seen.wide)
+            sums[key] = sums.get(key, 0) + seen.count
         for use in batch.revoked:
             sums[use.server, use.key] = sums.get((use.server, use.key), 0) + use.count
         for kind, count in batch.faults:

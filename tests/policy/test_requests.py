@@ -49,6 +49,8 @@ READ = Request(
     reverse="mail.visitor.example",
     helo="helo.visitor.example",
     instance="123.456.7",
+    sender="someone@sender.example",
+    recipient="owner@example.net",
 )
 NAMES = {
     "request": "kind",
@@ -58,7 +60,9 @@ NAMES = {
     "reverse_client_name": "reverse",
     "helo_name": "helo",
     "instance": "instance",
-    "sender": None,
+    "sender": "sender",
+    "recipient": "recipient",
+    "size": None,
     "stress": None,
 }
 
@@ -129,9 +133,9 @@ def test_a_fault_ends_it(garbage: bytes) -> None:
 def test_a_request_is_bounded(excess: int, fits: bool, step: int) -> None:
     """To the byte, in one line or in many, however it arrives."""
     head = b"client_address=203.0.113.7\n"
-    for line in (b"sender=%b\n" % (b"x" * 50_000), b"sender=x\n" * 5000):
+    for line in (b"size=%b\n" % (b"x" * 50_000), b"size=x\n" * 5000):
         fill = REQUEST_LIMIT + excess - len(head) - len(line)
-        data = head + line + b"recipient=".ljust(fill - 1, b"y") + b"\n\n"
+        data = head + line + b"queue_id=".ljust(fill - 1, b"y") + b"\n\n"
         found, fault = feed([data[at : at + step] for at in range(0, len(data), step)])
         assert found == ([Request(address="203.0.113.7")] if fits else [])
         assert fault is (None if fits else Fault.TOO_LONG)

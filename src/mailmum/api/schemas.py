@@ -302,3 +302,26 @@ class Checks(Schema):
     """All findings."""
 
     checks: list[Check]
+
+
+class OwnHits(Schema):
+    """How often the account's own listings stopped somebody, by what was listed."""
+
+    address: int
+    network: int
+    host: int
+    domain: int
+
+
+class PublicHits(Schema):
+    """How often a public list did, as mail servers' logs tell."""
+
+    list: str
+    hits: int
+
+
+class Hits(Schema):
+    """Numbers since the beginning, which only grow."""
+
+    own: OwnHits
+    public: list[PublicHits]

@@ -11,7 +11,7 @@ from mailmum.api import errors, exports, imports, journal, listings, schemas, se
 from mailmum.api.auth import TokenAuth, TokenRequest, reader
 from mailmum.api.errors import READ_ERRORS
 from mailmum.api.query import Query
-from mailmum.control import config, doctor
+from mailmum.control import config, doctor, hits
 from mailmum.control.journal.moments import instant
 
 api = NinjaAPI(
@@ -51,6 +51,12 @@ def me(request: TokenRequest) -> dict[str, Any]:
 def check(request: HttpRequest, wanted: Query[schemas.OfServer]) -> dict[str, Any]:
     """What is wrong and how to mend it, as the service sees it."""
     return {"checks": doctor.checks(reader(request), wanted.server)}
+
+
+@api.get("/hits", response={200: schemas.Hits, **READ_ERRORS}, tags=["service"])
+def count_hits(request: HttpRequest, wanted: Query[schemas.OfServer]) -> dict[str, Any]:
+    """How often one's own listings and public lists stopped somebody, for monitoring systems."""
+    return hits.hits(reader(request), wanted.server)
 
 
 urlpatterns: list[URLPattern | URLResolver] = [path("", api.urls)]

@@ -22,6 +22,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from mailmum.control.readers import parse_readers
 from mailmum.domain.errors import BadInput, Refusal
 from mailmum.domain.names import parse_name
 
@@ -69,6 +70,7 @@ class Config(BaseSettings):
     hostmaster: str = Field(default="", description="contact in SOA; empty: hostmaster@ZONE")
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
     log_format: str = Field(default="auto", pattern="^(auto|console|json)$")
+    metrics: str = Field(default="", description="who reads /metrics; empty: this machine")
     secure_cookies: bool | None = Field(default=None, description="empty: when public_url is https")
 
     @field_validator("zone")
@@ -94,6 +96,12 @@ class Config(BaseSettings):
     def _known_database(cls, value: str) -> str:
         if value and not value.startswith(("postgresql://", "postgres://")):
             raise ValueError("only postgresql://USER@HOST/NAME is known; leave it out for SQLite")
+        return value
+
+    @field_validator("metrics")
+    @classmethod
+    def _known_readers(cls, value: str) -> str:
+        parse_readers(value)
         return value
 
     @property

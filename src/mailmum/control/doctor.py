@@ -13,9 +13,11 @@ from mailmum.control.journal.moments import moment
 from mailmum.control.listings.queries import explain
 from mailmum.control.servers.models import Server
 from mailmum.control.servers.queries import find_server, servers_of
+from mailmum.control.traffic import tallies
 from mailmum.control.traffic.queries import last_query, revoked_uses
 from mailmum.domain.clients import parse_subject
 from mailmum.domain.listings import Action
+from mailmum.control.traffic.reading import tolerant
 
 SILENT_AFTER = 86_400
 LOOPBACK = ("127.", "::1", "localhost")
@@ -39,6 +41,7 @@ def checks(reading: Reading, server: str = "") -> list[dict[str, str]]:
     """
     servers = [find_server(reading, server)] if server else list(servers_of(reading))
     found = [*_account(reading, servers)]
+    found += tolerant(lambda: list(_counts()), [])
     for one in servers:
         found += _server(reading, one)
     return [asdict(finding) for finding in found]
@@ -87,6 +90,29 @@ def _own_addresses(reading: Reading, server: Server) -> Iterator[Finding]:
                 f"its own address {text} is blocked by the listing of {because.target}",
                 f"allow it: mailmum allow {text} --force",
             )
+
+
+def _counts() -> Iterator[Finding]:
+    """Whether what is observed reaches the database, all of it."""
+    now = time.time()
+    for process in tallies.silent(now):
+        yield Finding(
+            "counts",
+            "warn",
+            f"nothing that the part {process.part} on {process.host} counts has been stored since "
+            f"{moment(process.seen)}",
+            "see that it runs and that it can write the database of traffic; its log says more",
+        )
+    lost = tallies.losses(now - SILENT_AFTER)
+    if lost:
+        told = ", ".join(f"{one.key.removeprefix('lost/')} {one.count}" for one in lost)
+        yield Finding(
+            "counts",
+            "warn",
+            f"some of what was observed has been lost, the last at "
+            f"{moment(max(one.last for one in lost))} (so far: {told})",
+            "the log of the DNS and the policy part says when and why; answers were not touched",
+        )
 
 
 def _server(reading: Reading, server: Server) -> Iterator[Finding]:

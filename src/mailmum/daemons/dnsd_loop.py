@@ -69,6 +69,7 @@ class Loop:
                 wait = min(tick, idle) - time.monotonic()
                 for key, events in self._selector.select(max(wait, 0)):
                     key.data(events)
+                self.engine.counters.fold()
                 while self._jobs:
                     self._jobs.popleft()()
                 if time.monotonic() >= tick:

@@ -76,7 +76,13 @@ class Follower:
         self._position: int | None = None
         self._has_index = False
         self._ready = False
-        self._away = False
+        # Unix time since when the database cannot be asked.
+        self._away: float | None = None
+
+    @property
+    def away(self) -> float | None:
+        """Unix time in seconds since when the database cannot be asked, None when it can."""
+        return self._away
 
     def run(self) -> None:
         """Follow until the loop stops."""
@@ -88,7 +94,7 @@ class Follower:
                 try:
                     self._follow()
                 except SourceUnavailable as error:
-                    pause = self._pace.retry[0] if not self._away else min(2 * pause, longest)
+                    pause = self._pace.retry[0] if self._away is None else min(2 * pause, longest)
                     self._note_away(error)
                 self._loop.stopping.wait(pause)
         except Stopped:
@@ -174,8 +180,8 @@ class Follower:
         call(self._loop, adopt)
 
     def _note_away(self, error: SourceUnavailable) -> None:
-        if not self._away:
-            self._away = True
+        if self._away is None:
+            self._away = time.time()
             answers = "from what there is" if self._has_index else self._loop.unready
             log.warning(
                 f"{self._loop.name}.source-away",
@@ -185,8 +191,8 @@ class Follower:
         self._tell_ready()
 
     def _note_back(self) -> None:
-        if self._away:
-            self._away = False
+        if self._away is not None:
+            self._away = None
             log.info(f"{self._loop.name}.source-back", position=self._position)
         self._tell_ready()
 

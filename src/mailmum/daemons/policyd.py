@@ -29,6 +29,7 @@ from mailmum.daemons.policyd_connections import Connections
 from mailmum.daemons.policyd_desk import Desk
 from mailmum.daemons.policyd_loop import PolicyLoop
 from mailmum.daemons.policyd_options import Limits, PolicydOptions
+from mailmum.daemons.sightings import Sightings
 from mailmum.dns.counters import Counters
 from mailmum.policy.engine import Engine
 
@@ -79,11 +80,11 @@ async def serve(
     started: Callable[[PolicyLoop], None],
 ) -> None:
     """Answer on these sockets until the loop that `started` is given is stopped; closes them."""
-    engine, counters = Engine(options.public_url), Counters()
+    engine, counters, sightings = Engine(options.public_url), Counters(), Sightings()
     loop = PolicyLoop(engine)
     outside = Outside(open_source, sink, options.snapshot, saves=False, pace=options.pace)
-    crew = Crew(loop, counters, outside, on_ready=ready)
-    connections = Connections(Desk(engine, counters), options.limits)
+    crew = Crew(loop, counters, outside, on_ready=ready, sightings=sightings)
+    connections = Connections(Desk(engine, counters, sightings), options.limits)
     accepting = asyncio.get_running_loop()
     servers = [
         await accepting.create_server(connections.accept, sock=one, backlog=_BACKLOG)

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from mailmum.daemons.policyd_desk import Desk
 from mailmum.daemons.policyd_options import Limits
 from mailmum.policy.actions import reply
-from mailmum.policy.engine import Answer
 from mailmum.policy.requests import Parser, Request
 
 # A request has about 700 bytes.  It also bounds the replies that are made before the next look at
@@ -91,7 +90,8 @@ class Connection(asyncio.BufferedProtocol):
         self._room = bytearray(_ROOM)
         self._transport: asyncio.Transport | None = None
         self._unread = False
-        self._counted: tuple[str, Answer] | None = None
+        # Instance and recipient of the request that was counted last.
+        self._counted = "", ""
         self.client = ""
         self.last = connections.clock()
         self.begun: float | None = None
@@ -147,12 +147,20 @@ class Connection(asyncio.BufferedProtocol):
 
     def _answer(self, request: Request, now: float) -> bytes:
         answer = self._desk.answer(request, now)
-        # Postfix asks once for each recipient; the same answer about one message counts once.
-        asked = request.instance, answer
-        if not request.instance or asked != self._counted:
-            self._counted = asked
-            self._desk.count(answer)
+        if self._is_new(request):
+            self._counted = request.instance, request.recipient
+            self._desk.count(request, answer, now)
         return reply(answer.action)
+
+    def _is_new(self, request: Request) -> bool:
+        """Whether it is about another recipient than the one before.
+
+        Postfix asks for each recipient, and again for each list of restrictions that names the
+        service; in those that stand after several recipients it names none.
+        """
+        instance, recipient = self._counted
+        same = bool(request.instance) and request.instance == instance
+        return not (same and request.recipient in ("", recipient))
 
     def _write(self, replies: bytes) -> None:
         if self._transport is not None:

@@ -42,8 +42,14 @@ class Upkeep:
         self._save_at = 0.0
         self._changed_at: float | None = None
         self._failed = False
+        self._saved_at: float | None = None
         # Held while a snapshot is written.
         self._writing = threading.Lock()
+
+    @property
+    def saved(self) -> float | None:
+        """Unix time in seconds when the snapshot was last found or made as the index is."""
+        return self._saved_at
 
     def note_change(self) -> None:
         """A change was applied; called in the loop."""
@@ -73,7 +79,10 @@ class Upkeep:
 
     def _note(self) -> tuple[Index | None, int, Iterable[bytes]]:
         index = self._loop.engine.index
-        if index is None or self._snapshot is None or self._saved == (index, self._changes):
+        if index is None or self._snapshot is None:
+            return None, 0, ()
+        if self._saved == (index, self._changes):
+            self._saved_at = time.time()
             return None, 0, ()
         return index, self._changes, dump(index)
 
@@ -94,6 +103,7 @@ class Upkeep:
             return
         self._failed = False
         self._saved = (index, changes)
+        self._saved_at = time.time()
         log.debug(f"{self._loop.name}.snapshot-saved", file=str(self._snapshot))
 
     def _merge_if_due(self) -> None:

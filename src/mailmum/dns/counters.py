@@ -1,35 +1,114 @@
-"""What the engine counts: verdicts by server and list, uses of revoked keys, faults by kind.
+"""What the engine counts: verdicts by server, list and client, uses of revoked keys, faults.
 
-Counting must cost next to nothing and can never be allowed to fill the memory, so the hot path adds
-to a small list it already holds (`cell`), tables have limits, and what does not fit is counted as
-lost.  `take` hands a batch over and begins anew; it runs in the thread that answers, so that
-nothing is added in between.
+Counting must cost next to nothing and can never be allowed to fill the memory.  So the hot path
+only appends a number to a list, the log.  `fold`, called after every few packets, sums a long log
+up in a table; that has room for so many clients between two batches, and when it is used up
+verdicts are still counted exactly, by server, list and word, though no longer by client.  `take`
+hands the table over and begins anew.  All of it belongs to the thread that answers, so that nothing
+is added in between.
 
 A verdict is counted for each A query about one client: mail servers ask for TXT only after that,
-and counting both would count clients twice.  Test entries are not counted.
+and counting both would count clients twice.  Test entries are not counted.  So
+
+    sum of the counts of all clients + lost = A queries about clients that were answered
+
+whatever the load; a property test holds it.  How one contact with a mail server, which asks about
+its client in several lists, becomes one sighting: see `contacts`.
+
+In log and table stands one number for server, list, what was decided, and client (from the highest
+bits to the lowest; `mark_of` makes all but the last); for a host name, a pair of that number and
+the name.  A full table has some megabytes.  Another engine may hand over
+a table of its own making, or `CountBatch.of`.
 
     >>> counters = Counters()
-    >>> counters.cell(7, "bl")[BLOCK] += 1
-    >>> counters.take().verdicts
+    >>> counters.count(7, "bl", client_of(4, 0xCB007107), BLOCK | WIDE)
+    >>> batch = counters.take()
+    >>> batch.verdicts
     (VerdictCount(server=7, list='bl', verdict='block', count=1),)
+    >>> [(seen.subject, seen.wide) for seen in batch.clients]
+    [((4, 3405803783), True)]
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import TypeVar
-
-_Key = TypeVar("_Key")
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 
 NONE, BLOCK, ALLOW = range(3)
 WORDS = ("none", "block", "allow")
+WIDE = 4
+"""Added to the word when the target that decided is a network or a domain."""
 
-LIMIT = 200_000
-"""Most cells, and most of anything else, that are kept between two batches."""
+LISTS = ("bl", "wl", "dbl", "dwl", "policy")
+"""The lists of the DNS, and the policy service, which is counted beside them."""
+
+LIMIT = 50_000
+"""Most clients, and most of anything else, that are kept between two batches."""
+
+LOG = 8192
+"""From this length on the log is summed up: that takes less than a millisecond."""
+
+Client = int | str
+"""As it is counted: the number of an address, or a name."""
+
+Key = int | tuple[int, str]
+"""In log and table: mark and number of an address in one, or mark and name."""
+
+Subject = tuple[int, int] | str
+"""Version and integer of an address, or a name."""
+
+# Bits of a client, of what was decided, and of the list; the rest is the server.
+_CLIENT, _CODE, _LIST = 130, 3, 3
+_ABOVE_V4 = 1 << 32
+NOBODY = (1 << _CLIENT) - 1
+"""In the place of a client that found no room."""
+
+_NUMBERS = {name: number for number, name in enumerate(LISTS)}
+
+
+def client_of(version: int, address: int) -> int:
+    """An address as a client: IPv4 as it is, IPv6 above that.
+
+    >>> client_of(4, 1), client_of(6, 1)
+    (1, 4294967297)
+    """
+    return address if version == 4 else address + _ABOVE_V4
+
+
+def mark_of(server: int, list_: str, code: int) -> int:
+    """All of a key but the client.
+
+    Args:
+        server: number of the server.
+        list_: one of `LISTS`.
+        code: the word of the verdict, with `WIDE` where that holds.
+    """
+    return ((server << _LIST | _NUMBERS[list_]) << _CODE | code) << _CLIENT
+
+
+@dataclass(frozen=True, slots=True)
+class ClientCount:
+    """So many answers of this list to this server gave this verdict about one client.
+
+    Attributes:
+        server: number of the server.
+        list: one of `LISTS`.
+        subject: version and integer of an address, or a name; None when there was no room for it.
+        verdict: one of `WORDS`.
+        wide: whether the target that decided is a network or a domain.
+        count: how many.
+    """
+
+    server: int
+    list: str
+    subject: Subject | None
+    verdict: str
+    wide: bool
+    count: int
 
 
 @dataclass(frozen=True, slots=True)
 class VerdictCount:
-    """So many clients got this verdict in answers of this list to this server."""
+    """So many answers of this list to this server gave this verdict."""
 
     server: int
     list: str
@@ -48,48 +127,103 @@ class RevokedCount:
 
 @dataclass(frozen=True, slots=True)
 class CountBatch:
-    """Counts of a stretch of time.
+    """Counts of a stretch of time, which nobody changes any more.
 
     Attributes:
-        verdicts: at most one entry for each server, list and word.
+        counts: by key; read them as `clients` or `verdicts`.
         revoked: at most one entry for each key.
         faults: pairs of kind and count, such as `("formerr", 3)`.
         lost: counts that found no room.
+        nameless: how many of its verdicts found no room for their client.
     """
 
-    verdicts: tuple[VerdictCount, ...] = ()
+    counts: Mapping[Key, int] = field(default_factory=dict)
     revoked: tuple[RevokedCount, ...] = ()
     faults: tuple[tuple[str, int], ...] = ()
     lost: int = 0
+    nameless: int = 0
 
     def __bool__(self) -> bool:
-        return bool(self.verdicts or self.revoked or self.faults or self.lost)
+        return bool(self.counts or self.revoked or self.faults or self.lost)
+
+    @classmethod
+    def of(
+        cls,
+        clients: Iterable[ClientCount],
+        revoked: tuple[RevokedCount, ...] = (),
+        faults: tuple[tuple[str, int], ...] = (),
+        lost: int = 0,
+    ) -> "CountBatch":
+        """A batch from its counts by client."""
+        counts: Counter[Key] = Counter()
+        nameless = 0
+        for one in clients:
+            counts[_key_of(one)] += one.count
+            nameless += one.count if one.subject is None else 0
+        return cls(counts, revoked, faults, lost, nameless)
+
+    @property
+    def size(self) -> int:
+        """How much room it takes, in entries."""
+        return len(self.counts) + len(self.revoked)
+
+    @property
+    def clients(self) -> Iterator[ClientCount]:
+        """Counts by client; their sum with `lost` is that of the answers."""
+        for key, count in self.counts.items():
+            mark, subject = _read_key(key)
+            code = mark & 7
+            server, list_ = mark >> _LIST + _CODE, LISTS[mark >> _CODE & 7]
+            yield ClientCount(server, list_, subject, WORDS[code & 3], bool(code & WIDE), count)
+
+    @property
+    def verdicts(self) -> tuple[VerdictCount, ...]:
+        """The sums over clients: at most one entry for each server, list and word."""
+        sums: dict[int, int] = {}
+        for key, count in self.counts.items():
+            # Without the bit that tells how wide the target is.
+            mark = (key if isinstance(key, int) else key[0]) >> _CLIENT & ~WIDE
+            sums[mark] = sums.get(mark, 0) + count
+        return tuple(
+            VerdictCount(mark >> _LIST + _CODE, LISTS[mark >> _CODE & 7], WORDS[mark & 3], count)
+            for mark, count in sums.items()
+        )
 
 
 class Counters:
-    """Running counts of one engine."""
+    """Running counts of one engine; `limit` is how many entries of each sort are kept.
 
-    __slots__ = ("_cells", "_faults", "_limit", "_lost", "_revoked")
+    Attributes:
+        log: keys of verdicts not yet summed up; it stays the same list.
+    """
+
+    __slots__ = ("_counts", "_faults", "_limit", "_lost", "_nameless", "_revoked", "log")
 
     def __init__(self, limit: int = LIMIT) -> None:
+        self.log: list[Key] = []
         self._limit = limit
-        self._cells: dict[tuple[int, str], list[int]] = {}
+        self._counts: Counter[Key] = Counter()
+        self._nameless: Counter[Key] = Counter()
         self._revoked: dict[tuple[int, str], int] = {}
         self._faults: dict[str, int] = {}
-        self._lost = [0, 0, 0]
+        self._lost = 0
 
-    def cell(self, server: int, list_: str) -> list[int]:
-        """The counts of one server and list, to be added to in place, indexed by `NONE` and so on.
+    def count(self, server: int, list_: str, client: Client, code: int) -> None:
+        """A verdict about a client.
 
-        It stays valid for the life of the counters.
+        Args:
+            server: number of the server.
+            list_: one of `LISTS`.
+            client: see `client_of`, or a name.
+            code: the word of the verdict, with `WIDE` where that holds.
         """
-        key = (server, list_)
-        cell = self._cells.get(key)
-        if cell is None:
-            if len(self._cells) >= self._limit:
-                return self._lost
-            cell = self._cells[key] = [0, 0, 0]
-        return cell
+        mark = mark_of(server, list_, code)
+        self.log.append(mark + client if isinstance(client, int) else (mark, client))
+
+    def fold(self) -> None:
+        """Sum the log up once it is long; to be called after every few packets."""
+        if len(self.log) >= LOG:
+            self._fold()
 
     def revoked(self, server: int, key: str) -> None:
         """A query with a revoked key."""
@@ -97,7 +231,7 @@ class Counters:
         if use in self._revoked or len(self._revoked) < self._limit:
             self._revoked[use] = self._revoked.get(use, 0) + 1
         else:
-            self._lost[NONE] += 1
+            self._lost += 1
 
     def fault(self, kind: str, count: int = 1) -> None:
         """A packet that got no ordinary answer; `kind` is one of a few words of our own."""
@@ -105,45 +239,53 @@ class Counters:
 
     def take(self) -> CountBatch:
         """The counts since the last call, which begin at zero again."""
-        verdicts: list[VerdictCount] = []
-        for (server, list_), cell in self._cells.items():
-            for word, count in zip(WORDS, cell, strict=True):
-                if count:
-                    verdicts.append(VerdictCount(server, list_, word, count))
-            cell[:] = (0, 0, 0)
+        self._fold()
+        counts, nameless = self._counts, sum(self._nameless.values())
+        counts.update(self._nameless)
         revoked = tuple(RevokedCount(*use, count) for use, count in self._revoked.items())
-        batch = CountBatch(tuple(verdicts), revoked, tuple(self._faults.items()), sum(self._lost))
-        self._revoked, self._faults = {}, {}
-        self._lost[:] = (0, 0, 0)
+        batch = CountBatch(counts, revoked, tuple(self._faults.items()), self._lost, nameless)
+        self._counts, self._nameless = Counter(), Counter()
+        self._revoked, self._faults, self._lost = {}, {}, 0
         return batch
 
+    def _fold(self) -> None:
+        # Whole lists at a time: loops in C, since a flood of clients comes through here.
+        counts, keys = self._counts, self.log.copy()
+        self.log.clear()
+        while (room := self._limit - len(counts)) < len(keys):
+            counts.update([key for key in keys if key in counts])
+            keys = [key for key in keys if key not in counts]
+            if not room:
+                self._count_nameless(keys)
+                return
+            counts.update(keys[:room])
+            keys = keys[room:]
+        counts.update(keys)
 
-def merge(batches: Iterable[CountBatch], limit: int = LIMIT) -> CountBatch:
-    """One batch with the sums of several, of at most `limit` entries of each sort."""
-    verdicts: dict[tuple[int, str, str], int] = {}
-    revoked: dict[tuple[int, str], int] = {}
-    faults: dict[tuple[str], int] = {}
-    lost = 0
-    for batch in batches:
-        lost += batch.lost
-        for verdict in batch.verdicts:
-            key = (verdict.server, verdict.list, verdict.verdict)
-            lost += _add(verdicts, key, verdict.count, limit)
-        for use in batch.revoked:
-            lost += _add(revoked, (use.server, use.key), use.count, limit)
-        for kind, count in batch.faults:
-            lost += _add(faults, (kind,), count, limit)
-    return CountBatch(
-        tuple(VerdictCount(*key, count) for key, count in verdicts.items()),
-        tuple(RevokedCount(*use, count) for use, count in revoked.items()),
-        tuple((kind, count) for (kind,), count in faults.items()),
-        lost,
-    )
+    def _count_nameless(self, keys: list[Key]) -> None:
+        found = Counter([(key if isinstance(key, int) else key[0]) | NOBODY for key in keys])
+        for key, count in found.items():
+            if key in self._nameless or len(self._nameless) < self._limit:
+                self._nameless[key] += count
+            else:
+                self._lost += count
 
 
-def _add(sums: dict[_Key, int], key: _Key, count: int, limit: int) -> int:
-    """Add up; how much found no room."""
-    if key not in sums and len(sums) >= limit:
-        return count
-    sums[key] = sums.get(key, 0) + count
-    return 0
+def _read_key(key: Key) -> tuple[int, Subject | None]:
+    """The mark, moved to the lowest bits, and the client."""
+    if isinstance(key, tuple):
+        return key[0] >> _CLIENT, key[1]
+    mark, client = key >> _CLIENT, key & NOBODY
+    if client == NOBODY:
+        return mark, None
+    return mark, (4, client) if client < _ABOVE_V4 else (6, client - _ABOVE_V4)
+
+
+def _key_of(one: ClientCount) -> Key:
+    code = WORDS.index(one.verdict) | (WIDE if one.wide else 0)
+    mark = mark_of(one.server, one.list, code)
+    if one.subject is None:
+        return mark | NOBODY
+    if isinstance(one.subject, str):
+        return mark, one.subject
+    return mark + client_of(*one.subject)

@@ -131,8 +131,7 @@ class Engine:
         if reply.fault:
             self.counters.fault(reply.fault)
         if reply.verdict is not None:
-            server, list_, word = reply.verdict
-            self.counters.cell(server, list_)[word] += 1
+            self.counters.count(*reply.verdict)
         if reply.revoked is not None:
             self.counters.revoked(*reply.revoked)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from struct import Struct
 
 from mailmum.dns import counters, reverse, texts, wire
+from mailmum.dns.counters import Client, client_of
 from mailmum.dns.reply import Place, Reply
 from mailmum.dns.reverse import Address, Where
 from mailmum.dns.zones import Kind
@@ -18,7 +19,7 @@ from mailmum.index.index import Hit, Index, ServerEntry
 
 _TEST_ADDRESS, _TEST_NAME, _NEVER_NAME = 0x7F000002, (b"test",), (b"invalid",)
 _CODE = Struct(">I")
-_WORDS = {None: counters.NONE, Action.BLOCK: counters.BLOCK, Action.ALLOW: counters.ALLOW}
+_WORDS = {Action.BLOCK: counters.BLOCK, Action.ALLOW: counters.ALLOW}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +30,13 @@ class _Finding:
         hit: the listing that decides, whatever its action.
         test: whether it is a test entry.
         below: whether something listed may lie below the name; asked only when it is not listed.
-        about: whether the name spells a client at all.
+        client: whom the name spells, as it is counted; None for nobody.
     """
 
     hit: Hit | None = None
     test: bool = False
     below: bool = False
-    about: bool = True
+    client: Client | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +61,8 @@ class KeyZone:
         """The reply about the name of these lower-case labels, which come before the zone."""
         finding = self._find(labels)
         hit, verdict = finding.hit, None
-        if type_ == wire.A and finding.about and not finding.test:
-            word = _WORDS[None if hit is None else hit.action]
-            verdict = (self.server.record.id, self.kind.value, word)
+        if type_ == wire.A and finding.client is not None:
+            verdict = (self.server.record.id, self.kind.value, finding.client, _code(hit))
         if finding.test or (hit is not None and hit.action is self.kind.action):
             records = self._records(type_, hit, labels)
             authority = () if records else (self.place.soa(),)
@@ -76,19 +76,20 @@ class KeyZone:
         spelt = reverse.read(labels)
         if isinstance(spelt, Address):
             return self._find_address(spelt)
-        return _Finding(below=spelt is Where.ABOVE, about=False)
+        return _Finding(below=spelt is Where.ABOVE)
 
     def _find_address(self, spelt: Address) -> _Finding:
         if spelt.version == 4 and spelt.value == _TEST_ADDRESS:
             return _Finding(test=True)
         hit = self.index.find_address(self.server, spelt.version, spelt.value, self.now)
+        client = client_of(spelt.version, spelt.value)
         if spelt.nibbles is None:
-            return _Finding(hit)
+            return _Finding(hit, client=client)
         # The test entry ::ffff:7f00:2 lies below 0.0.0.0 read as nibbles.
         below = spelt.nibbles == 0 or self.index.address_below(
             self.server, 6, spelt.nibbles << 112, 16, self.kind.action, self.now
         )
-        return _Finding(hit, below=below)
+        return _Finding(hit, below=below, client=client)
 
     def _find_name(self, labels: tuple[bytes, ...]) -> _Finding:
         if labels == _TEST_NAME:
@@ -97,14 +98,14 @@ class KeyZone:
         hit = self.index.find_name(self.server, name, self.now)
         never = labels == _NEVER_NAME
         if hit is not None and hit.action is action and not never:
-            return _Finding(hit)
+            return _Finding(hit, client=name)
         below = self.index.name_below(self.server, name, action, self.now)
         if not below and hit is not None:
             # An exception for this host alone: the domain around it still lists what is below.
             wildcard = self.index.find_name(self.server, f"*.{name}", self.now)
             below = wildcard is not None and wildcard.action is action
         # RFC 5782 section 5: INVALID is never listed, not even by who lists that whole domain.
-        return _Finding(None if never else hit, below=below)
+        return _Finding(None if never else hit, below=below, client=name)
 
     def _records(self, type_: int, hit: Hit | None, labels: tuple[bytes, ...]) -> tuple[bytes, ...]:
         """The records of a listed name, none of some types; without a hit it is a test entry."""
@@ -140,6 +141,13 @@ class KeyZone:
             return None
         ends = [end for end in (hit.expires, self.server.record.ends) if end is not None]
         return max(1, int(min(ends) - self.now)) if ends else None
+
+
+def _code(hit: Hit | None) -> int:
+    """The verdict as it is counted."""
+    if hit is None:
+        return counters.NONE
+    return _WORDS[hit.action] if hit.single else _WORDS[hit.action] | counters.WIDE
 
 
 def entry_code(hit: Hit, kind: Kind, server: ServerEntry) -> int:

@@ -21,8 +21,8 @@ Rules:
 
 from struct import Struct
 
-from mailmum.dns import counters, entries, reverse, wire
-from mailmum.dns.counters import Counters
+from mailmum.dns import entries, reverse, wire
+from mailmum.dns.counters import ALLOW, BLOCK, NONE, WIDE, Counters, client_of, mark_of
 from mailmum.dns.wire import Query
 from mailmum.dns.zones import KINDS, Kind, Zone
 from mailmum.domain.listings import Action
@@ -54,9 +54,12 @@ class Plan:
         position: of the index when the plan was made.
         until: when the plan can no longer be used.
         action: what this list lists.
-        word: the same as an index of `cell`.
         ttl: of answers, in seconds.
-        cell: counts of this server and list.
+        none: what a verdict is counted under, when there is none.
+        single: the same when a single address of this list's action decides.
+        wide: the same when a network does.
+        other: the same when a single address of the other action does.
+        other_wide: the same when a network does.
         size: bytes of the tail that belong to the question.
         listed: header of an answer, after the identifier.
         unlisted: header of a negative answer, after the identifier.
@@ -66,20 +69,23 @@ class Plan:
 
     __slots__ = (
         "action",
-        "cell",
         "key",
         "kind",
         "listed",
         "negative",
+        "none",
         "opt",
+        "other",
+        "other_wide",
         "position",
         "positive",
         "server",
+        "single",
         "size",
         "ttl",
         "unlisted",
         "until",
-        "word",
+        "wide",
     )
 
     server: ServerEntry
@@ -87,7 +93,11 @@ class Plan:
     until: float
     action: Action
     ttl: int
-    cell: list[int]
+    none: int
+    single: int
+    wide: int
+    other: int
+    other_wide: int
 
     def __init__(
         self, key: bytes, kind: Kind, size: int, heads: tuple[bytes, bytes, bytes]
@@ -95,13 +105,12 @@ class Plan:
         self.key = key
         self.kind = kind
         self.action = kind.action
-        self.word = counters.BLOCK if kind.action is Action.BLOCK else counters.ALLOW
         self.size = size
         self.listed, self.unlisted, self.opt = heads
         self.negative: dict[int, bytes] = {}
         self.positive: dict[object, bytes] = {}
 
-    def renew(self, index: Index, tally: Counters, now: float) -> bool:
+    def renew(self, index: Index, now: float) -> bool:
         """Take over what the index says now; False when there is something out of the ordinary.
 
         That is: the key is no longer good, or the account has ended or will within the TTL.
@@ -120,20 +129,29 @@ class Plan:
             return False
         self.position = index.position
         self.ttl = record.ttl
-        self.cell = tally.cell(record.id, self.kind.value)
+        self._mark(record.id)
         self.negative.clear()
         self.positive.clear()
         return True
+
+    def _mark(self, server: int) -> None:
+        def mark(code: int) -> int:
+            return mark_of(server, self.kind.value, code)
+
+        own, other = (BLOCK, ALLOW) if self.action is Action.BLOCK else (ALLOW, BLOCK)
+        self.none = mark(NONE)
+        self.single, self.wide = mark(own), mark(own | WIDE)
+        self.other, self.other_wide = mark(other), mark(other | WIDE)
 
 
 class Quick:
     """The table of plans of one engine."""
 
-    __slots__ = ("_count", "_opt_size", "_tables", "_tally", "_zone")
+    __slots__ = ("_count", "_note", "_opt_size", "_tables", "_zone")
 
     def __init__(self, zone: Zone, tally: Counters, opt_size: int) -> None:
         self._zone = zone
-        self._tally = tally
+        self._note = tally.log.append
         self._opt_size = opt_size
         self._tables: dict[bytes, dict[bytes, Plan]] = {}
         self._count = 0
@@ -170,21 +188,21 @@ class Quick:
         # The test entry, and octets that may be nibbles of an IPv6 address.
         special = version == 4 and (address >> 24 == 127 or at == _V4_FIRST)
         stale = plan.position != index.position or now >= plan.until
-        if special or (stale and not plan.renew(index, self._tally, now)):
+        if special or (stale and not plan.renew(index, now)):
             return None
         hit = index.find_address(plan.server, version, address, now)
+        client = address if version == 4 else client_of(6, address)
         if hit is None:
-            plan.cell[0] += 1
+            self._note(plan.none + client)
         elif hit.expires is not None and hit.expires - now < plan.ttl + 1:
             return None
         elif hit.action is plan.action:
-            plan.cell[plan.word] += 1
+            self._note((plan.single if hit.single else plan.wide) + client)
             sort = (hit.code, hit.source, hit.single)
             ending = plan.positive.get(sort) or self._make_positive(plan, hit, sort)
             return packet[:2] + plan.listed + packet[12 : at + plan.size] + ending
         else:
-            # Words 1 and 2 are block and allow: it is the other one.
-            plan.cell[3 - plan.word] += 1
+            self._note((plan.other if hit.single else plan.other_wide) + client)
         ending = plan.negative.get(at) or self._make_negative(plan, at)
         return packet[:2] + plan.unlisted + packet[12 : at + plan.size] + ending
 
@@ -207,7 +225,7 @@ class Quick:
         if kind is None or kind.names:
             return
         plan = Plan(key, kind, query.end - at, self._heads(query))
-        if not plan.renew(index, self._tally, now):
+        if not plan.renew(index, now):
             return
         if self._count >= PLANS:
             self.clear()

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from mailmum.dns import wire
+from mailmum.dns.counters import Client
 from mailmum.dns.zones import Zone
 
 _NS_TTL = 1
@@ -18,7 +19,7 @@ class Reply:
         authority: whole records.
         extended: an extended error code (RFC 8914), or None.
         fault: a word to count the query under, or empty.
-        verdict: server, list and index of the word of the verdict on a client, to be counted.
+        verdict: server, list, client and code of the verdict, as `Counters.count` takes them.
         revoked: server and revoked key, to be counted.
     """
 
@@ -27,7 +28,7 @@ class Reply:
     authority: tuple[bytes, ...] = ()
     extended: int | None = None
     fault: str = ""
-    verdict: tuple[int, str, int] | None = None
+    verdict: tuple[int, str, Client, int] | None = None
     revoked: tuple[int, str] | None = None
 
 

@@ -18,8 +18,8 @@ ODD = "?"
 """Stands for a label that no listing has."""
 
 _PLAIN = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
-# What Postfix says instead of a name that it does not know or has not verified.
-_UNKNOWN = "unknown"
+UNKNOWN = "unknown"
+"""What Postfix says instead of a name that it does not know or has not verified."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ def client_of(request: Request) -> Client:
     verified = _resolved_name(request.name)
     claimed = (_resolved_name(request.reverse), name_of(request.helo))
     return Client(
-        _address(request.address),
+        address_of(request.address),
         verified,
         tuple(name for name in claimed if name is not None and name != verified),
     )
@@ -71,10 +71,11 @@ def _odd_name(text: str, name: str) -> str:
 
 
 def _resolved_name(text: str) -> NameSubject | None:
-    return None if text == _UNKNOWN else name_of(text)
+    return None if text == UNKNOWN else name_of(text)
 
 
-def _address(text: str) -> AddressSubject | None:
+def address_of(text: str) -> AddressSubject | None:
+    """An address, None when it cannot be read."""
     try:
         return subject_of(ipaddress.ip_address(text))
     except ValueError:

@@ -38,6 +38,8 @@ class Answer:
         action: in Postfix's words, one line.
         server: number of the server that asked, 0 when it is not known.
         verdict: the action of the listing that decided, None without a verdict.
+        subject: what of the client it covers.
+        wide: whether it is of a network or a domain.
         fault: why there could be no verdict, one of a few words of our own, or empty.
         revoked: the key that was shown, when it is a revoked one of that server.
     """
@@ -45,6 +47,8 @@ class Answer:
     action: bytes = DUNNO
     server: int = 0
     verdict: Action | None = None
+    subject: Subject | None = None
+    wide: bool = False
     fault: str = ""
     revoked: str = ""
 
@@ -88,9 +92,9 @@ class Engine:
         if found is None:
             return Answer(server=number)
         hit, subject = found
-        if hit.action is Action.ALLOW:
-            return Answer(ALLOW, number, hit.action)
-        return Answer(self._reject(server, hit, subject), number, hit.action)
+        allowed = hit.action is Action.ALLOW
+        action = ALLOW if allowed else self._reject(server, hit, subject)
+        return Answer(action, number, hit.action, subject, not hit.single)
 
     def _reject(self, server: ServerEntry, hit: Hit, subject: Subject) -> bytes:
         link = ""

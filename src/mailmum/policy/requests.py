@@ -30,6 +30,8 @@ _FIELDS = {
     b"reverse_client_name": "reverse",
     b"helo_name": "helo",
     b"instance": "instance",
+    b"sender": "sender",
+    b"recipient": "recipient",
 }
 
 
@@ -52,6 +54,8 @@ class Request:
         reverse: `reverse_client_name`, not verified.
         helo: `helo_name`, the client's own claim.
         instance: the same for all requests about one message.
+        sender: of the envelope, empty for the null sender too.
+        recipient: of the envelope; empty before RCPT, and after it when there are several.
     """
 
     kind: str = ""
@@ -61,6 +65,8 @@ class Request:
     reverse: str = ""
     helo: str = ""
     instance: str = ""
+    sender: str = ""
+    recipient: str = ""
 
 
 class Parser:

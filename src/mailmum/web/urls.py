@@ -98,6 +98,7 @@ urlpatterns: Addresses = [
     path("api/v1/", include("mailmum.api.urls")),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
+    path("metrics", health.metrics, name="metrics"),
 ]
 
 handler400 = "mailmum.web.views.errors.bad_request"

@@ -5,7 +5,7 @@ import ipaddress
 
 from mailmum.control import config
 from mailmum.control.config import Config
-from mailmum.control.dataplane.sink import keep_counts
+from mailmum.control.dataplane.sink import TrafficSink
 from mailmum.control.dataplane.source import DatabaseSource
 from mailmum.daemons import dnsd
 from mailmum.daemons.dnsd_options import DnsdOptions
@@ -19,7 +19,7 @@ def answer(parameters: Config) -> None:
     Raises:
         Refusal: it cannot start; the message says why and what to do.
     """
-    dnsd.run(options(parameters), DatabaseSource, keep_counts, ready=_ready)
+    dnsd.run(options(parameters), DatabaseSource, TrafficSink(), ready=_ready)
 
 
 def options(parameters: Config) -> DnsdOptions:

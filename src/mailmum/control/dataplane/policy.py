@@ -1,7 +1,7 @@
 """The policy daemon, composed: its parameters, its listings, its counts."""
 
 from mailmum.control.config import Config, parse_endpoint
-from mailmum.control.dataplane.sink import keep_counts
+from mailmum.control.dataplane.sink import TrafficSink
 from mailmum.control.dataplane.source import DatabaseSource
 from mailmum.daemons import policyd
 from mailmum.daemons.policyd_options import PolicydOptions
@@ -14,7 +14,7 @@ def answer(parameters: Config) -> None:
     Raises:
         Refusal: it cannot start; the message says why and what to do.
     """
-    policyd.run(options(parameters), DatabaseSource, keep_counts, ready=_ready)
+    policyd.run(options(parameters), DatabaseSource, TrafficSink(), ready=_ready)
 
 
 def options(parameters: Config) -> PolicydOptions:

@@ -18,6 +18,7 @@ from typing import Protocol
 from django.conf import settings
 from django.db import DatabaseError, DataError, IntegrityError, connections, transaction
 
+from mailmum.control.traffic import tallies
 from mailmum.control.traffic.models import (
     Changed,
     ClientDay,
@@ -211,6 +212,7 @@ def _keep(batch: Batch, added: Tally, clock: float) -> None:
             "kept": "excluded.kept",
         },
     )
+    tallies.add_batch(batch, clock)
     add_sightings(batch)
 
 

@@ -286,3 +286,56 @@ class AccountTerms(models.Model):
 
     def __str__(self) -> str:
         return f"terms of account {self.account}"
+
+
+class Tally(models.Model):
+    """One number that only grows, of the whole installation: what monitoring systems read.
+
+    Keys are words of our own with slashes between, such as `queries/bl/block`, so there are few.
+    """
+
+    key = models.CharField(max_length=100, primary_key=True)
+    count = models.BigIntegerField()
+    last = models.BigIntegerField(help_text="Unix time of the last addition")
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.count}"
+
+
+class Process(models.Model):
+    """A process that counts: how it stood when its counts were stored last.
+
+    `number` is that of the parcel kept last, so that none is kept twice.
+    """
+
+    process = models.CharField(max_length=32, primary_key=True)
+    part = models.CharField(max_length=16)
+    host = models.CharField(max_length=255)
+    number = models.BigIntegerField()
+    seen = models.BigIntegerField(help_text="Unix time when it was written last")
+    started = models.BigIntegerField(help_text="Unix time")
+    position = models.BigIntegerField(null=True, help_text="of the journal; NULL without an index")
+    away = models.BigIntegerField(null=True, help_text="since when it cannot ask the database")
+    saved = models.BigIntegerField(null=True, help_text="when its snapshot was last up to date")
+    ended = models.BooleanField(help_text="whether it has ended as it should")
+
+    def __str__(self) -> str:
+        return f"{self.part} {self.process} on {self.host}"
+
+
+class Hit(models.Model):
+    """How often somebody was stopped at a server, by whose list; a number that only grows.
+
+    Of an account's own listings `target` says what was listed; of public lists nobody knows that.
+    """
+
+    pk = models.CompositePrimaryKey("account", "server", "source", "target", "rbl")
+    account = models.BigIntegerField()
+    server = models.BigIntegerField()
+    source = models.SmallIntegerField()
+    target = models.CharField(max_length=16, help_text="address, network, host, domain or list")
+    rbl = models.BigIntegerField(help_text="number of the public list, 0 for the account's own")
+    count = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.count} by {self.target}"

@@ -1,0 +1,61 @@
+"""What the service's own doctor says of counts."""
+
+import time
+from unittest import mock
+
+from django.db import OperationalError
+
+from mailmum.control import doctor
+from mailmum.control.traffic import tallies
+from mailmum.control.traffic.models import Process
+from tests.support.world import World
+
+
+def told(world: World) -> list[str]:
+    """What it says of counts; all of it are warnings that say what to do."""
+    found = [one for one in doctor.checks(world.viewer) if one["name"] == "counts"]
+    assert all(one["state"] == "warn" and one["fix"] for one in found)
+    return [one["message"] for one in found]
+
+
+def report(ago: float, *, ended: bool = False, part: str = "dns") -> None:
+    """A process that reported so many seconds ago."""
+    seen = int(time.time() - ago)
+    Process(
+        process=f"{part}{ago}",
+        part=part,
+        host="ns1",
+        number=1,
+        seen=seen,
+        started=seen,
+        ended=ended,
+    ).save(force_insert=True)
+
+
+def test_counts_that_are_not_stored_are_told(world: World) -> None:
+    """Of a part that has not reported for a minute and did not end as it should."""
+    report(5)
+    report(3000, part="policy", ended=True)
+    assert told(world) == []
+    Process.objects.filter(part="dns").update(seen=int(time.time()) - 90)
+    (message,) = told(world)
+    assert message.startswith("nothing that the part dns on ns1 counts has been stored since 20")
+    report(20)
+    assert told(world) == []
+
+
+def test_losses_are_told_for_a_day(world: World) -> None:
+    """With how much it was."""
+    now = time.time()
+    tallies.add({"lost/clients": 7}, now - 90_000)
+    assert told(world) == []
+    tallies.add({"lost/clients": 3, "lost/sightings": 1}, now - 60)
+    (message,) = told(world)
+    assert "clients 10, sightings 1" in message
+
+
+def test_without_the_database_of_traffic_the_rest_is_told(world: World) -> None:
+    """Traffic is worth less than rules."""
+    with mock.patch.object(tallies, "silent", side_effect=OperationalError("gone")):
+        assert told(world) == []
+        assert any(one["name"] == "servers" for one in doctor.checks(world.viewer))
