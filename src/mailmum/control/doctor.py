@@ -15,9 +15,9 @@ from mailmum.control.servers.models import Server
 from mailmum.control.servers.queries import find_server, servers_of
 from mailmum.control.traffic import tallies
 from mailmum.control.traffic.queries import last_query, revoked_uses
+from mailmum.control.traffic.reading import tolerant
 from mailmum.domain.clients import parse_subject
 from mailmum.domain.listings import Action
-from mailmum.control.traffic.reading import tolerant
 
 SILENT_AFTER = 86_400
 LOOPBACK = ("127.", "::1", "localhost")
