@@ -5,8 +5,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from django.db import ConnectionHandler
 from django.db.backends.postgresql.base import DatabaseWrapper
+from django.db.utils import ConnectionHandler
 
 from mailmum.control.dataplane.news import PostgresNews, SqliteNews
 from mailmum.control.journal.services import CHANNEL

@@ -110,7 +110,7 @@ def test_workers_end_with_their_parent(database: Database) -> None:
         pids = workers_of(pid)
         assert len(pids) == 2
         os.kill(pid, signal.SIGKILL)
-        eventually(lambda: not [worker for worker in pids if _runs(worker)], timeout=3)
+        eventually(lambda: not [worker for worker in pids if _runs(worker)], timeout=15)
 
 
 def _runs(pid: int) -> bool:
