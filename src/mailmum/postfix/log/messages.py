@@ -1,9 +1,9 @@
 """Messages: from the lines that name a queue id to one sighting for each accepted recipient.
 
-What Postfix logs of an accepted message: smtpd its queue id and client, cleanup its Message-ID, the
-queue manager its sender, a delivery agent each recipient with what became of it, the queue manager
-that it is gone.  Recipients show in the delivery agents' lines only, and there as `orig_to` where an
-alias was expanded: that is whom the client named.
+What Postfix logs of an accepted message: smtpd its queue id and client, cleanup its Message-ID,
+the queue manager its sender, a delivery agent each recipient with what became of it, the queue
+manager that it is gone.  Recipients show in the delivery agents' lines only, and there as `orig_to`
+where an alias was expanded: that is whom the client named.
 
 A content filter gives the message back as another one (`queued as`), an alias or forward makes
 another one (`forwarded as`).  Those carry on the first: they are no contacts of their own, and what
@@ -20,14 +20,14 @@ from typing import Any
 from mailmum.postfix.log.book import (
     MAX_MESSAGES,
     MAX_WAITING,
+    NOTES,
     Book,
     Host,
     Message,
-    Session,
-    service_of,
     sighting,
 )
 from mailmum.postfix.log.bounds import ADDRESS, client_parts
+from mailmum.postfix.log.scores import Score
 from mailmum.traffic.sightings import Delivery, Outcome, Update
 
 MAX_RECIPIENTS = 1000
@@ -56,28 +56,27 @@ class Messages:
         self._due: list[tuple[float, str, str]] = []
         self._filters = set(_LOOPBACK)
 
-    def opened(self, host: Host, queue_id: str, line: str, session: Session | None) -> None:
-        """The smtpd gave a message its queue id; empty `line`: another program did, no client."""
+    def opened(self, host: Host, queue_id: str, key: str, stamp: str, client: str) -> Message:
+        """A message got its queue id; no `client`: not from one, as by another program."""
         before = host.fresh.pop(queue_id, None)
         if before is not None:
             self.removed(host, queue_id, before)
-        host.known.pop(queue_id, None)
-        message = host.fresh[queue_id] = Message((line,))
-        if not line:
-            message.queue_id = queue_id
-        if session is not None:
-            if session.helo is not None:
-                message.helo = session.helo
-            if len(session.queue_ids) < 100:
-                session.queue_ids.append(queue_id)
-        if line and ", orig_" in line:
-            self._forwarded(host, queue_id, message, line)
-        if self._hold is not None and line:
+        if host.known:
+            host.known.pop(queue_id, None)
+        message = host.fresh[queue_id] = Message((key, stamp, client, queue_id))
+        if ", orig_" in client:
+            self._forwarded(host, queue_id, message)
+        if self._hold is not None and client:
             self._wait(host, queue_id, self._book.time + self._hold)
         if len(host.fresh) > MAX_MESSAGES:
-            self._book.dropped += 1
-            oldest = next(iter(host.fresh))
-            self._give_early(host, oldest, host.fresh.pop(oldest))
+            self.make_room(host)
+        return message
+
+    def make_room(self, host: Host) -> None:
+        """There are too many: hand out the oldest as far as it is known."""
+        self._book.dropped += 1
+        oldest = next(iter(host.fresh))
+        self._give_early(host, oldest, host.fresh.pop(oldest))
 
     def note(self, host: Host, queue_id: str, text: str) -> bool:
         """Something was said about a message; whether it is known here."""
@@ -115,6 +114,56 @@ class Messages:
         else:
             self.give(host, queue_id, message)
 
+    def is_plain(self, message: Message) -> bool:
+        """Whether the usual was said about a message that is removed, and only that."""
+        return (
+            len(message) == NOTES + 3
+            and message[6].startswith("to=<")
+            and " as " not in message[6]
+            and not vars(message)
+            and ", " not in message[2]
+            and client_parts(message[2][7:])[0] not in self._filters
+            and message[2] != ""
+        )
+
+    def give_plain(self, host: Host, messages: list[Message]) -> None:
+        """Hand out many of those at once."""
+        book = self._book
+        times, places, out = book.times, book.places, book.sightings
+        for message in messages:
+            key, stamp, client, queue_id, _, sender, to = message
+            end = to.find(">, relay=", 4)
+            at = to.find(", status=", end)
+            delivery = _FATES.get(to[at + 9 : to.find(" ", at + 9)])
+            if end < 0 or at < 0 or delivery is None or sender[:6] != "from=<":
+                self.removed(host, queue_id, message)
+                continue
+            if ">, size=" not in sender or ">, orig_to=<" in to[:end]:
+                self.removed(host, queue_id, message)
+                continue
+            address, name = client_parts(client[7:])
+            out.append(
+                sighting(
+                    (
+                        times.get(stamp) or book.moment(stamp),
+                        host.name,
+                        (places.get(key) or book.place(key))[1],
+                        address,
+                        name,
+                        None,
+                        sender[6 : sender.rfind(">, ")][:ADDRESS],
+                        to[4:end][:ADDRESS],
+                        _ACCEPTED,
+                        250,
+                        None,
+                        queue_id,
+                        delivery,
+                        None,
+                        None,
+                    )
+                )
+            )
+
     # --- waiting ---------------------------------------------------------------------------
 
     def _wait(self, host: Host, queue_id: str, until: float) -> None:
@@ -130,7 +179,7 @@ class Messages:
         for host in self._book.hosts.values():
             while host.known:
                 queue_id, message = next(iter(host.known.items()))
-                if self._book.moment(message[0].partition(": ")[0]) > now - _MAX_AGE:
+                if self._book.moment(message[1]) > now - _MAX_AGE:
                     break
                 del host.known[queue_id]
 
@@ -143,7 +192,7 @@ class Messages:
         if message is None:
             return
         self.fold(host, queue_id, message)
-        begun = self._book.moment(message[0].partition(": ")[0])
+        begun = self._book.moment(message[1])
         if message.queued or message.reason is not None or until - begun > _MAX_AGE:
             del host.fresh[queue_id]
             self._give_early(host, queue_id, message)
@@ -153,7 +202,7 @@ class Messages:
             self._wait(host, queue_id, until + max(self._hold or 0, _FILTER_WAIT))
 
     def _may_carry_on(self, message: Message) -> bool:
-        if not message[0]:
+        if not message[2]:
             return True
         return message.adopted is None and self._client(message)[0] in self._filters
 
@@ -161,12 +210,14 @@ class Messages:
 
     def fold(self, host: Host, queue_id: str, message: Message) -> None:
         """Read the notes of a message that are not read yet."""
-        for text in message[1:]:
+        for text in message[NOTES:]:
             if text.startswith("to=<"):
                 self._delivery(host, message, text)
             elif text.startswith("from=<"):
                 self._queued(message, text)
-        del message[1:]
+            elif text.startswith("message-id="):
+                message.message_id = text
+        del message[NOTES:]
 
     def _queued(self, message: Message, text: str) -> None:
         """The queue manager took it up, `from=<S>, size=..`, or gave it up, `status=expired`."""
@@ -224,7 +275,7 @@ class Messages:
             return
         if _descends(parent, child):
             return
-        if child[0] and len(self._filters) < 64:
+        if child[2] and len(self._filters) < 64:
             client = self._client(child)[0]
             if client is not None:
                 self._filters.add(client)
@@ -236,9 +287,9 @@ class Messages:
         if host.orphans.pop(queue_id, None) is not None:
             self._inherit(queue_id, child)
 
-    def _forwarded(self, host: Host, queue_id: str, message: Message, line: str) -> None:
+    def _forwarded(self, host: Host, queue_id: str, message: Message) -> None:
         """A filter told whom it speaks for: `orig_queue_id=`, `orig_client=` (XFORWARD)."""
-        text = line.partition(": client=")[2]
+        text = message[2]
         original = text.partition(", orig_queue_id=")[2].partition(",")[0]
         parent = host.fresh.get(original) if original else None
         if parent is not None and parent is not message:
@@ -255,7 +306,7 @@ class Messages:
     def _carried_on(self, host: Host, child: Message) -> None:
         parent = child.parent
         assert parent is not None
-        self._inherit(_queue_id(child), child)
+        self._inherit(child.queue_id, child)
         self._settled(host, parent)
 
     def _inherit(self, queue_id: str, child: Message) -> None:
@@ -280,23 +331,62 @@ class Messages:
         if parent.parent is not None:
             self._carried_on(host, parent)
             return
-        queue_id = _queue_id(parent)
+        queue_id = parent.queue_id
         if parent.told is None:
             self.give(host, queue_id, parent)
         else:
             self._news(host, queue_id, parent)
 
+    def adopt(self, host: Host, queue_id: str, who: str, service: str, helo: str | None) -> None:
+        """A message came from a client of another session, through a filter before the queue."""
+        message = host.fresh.get(queue_id) or host.orphans.get(queue_id)
+        if message is None or message.parent is not None:
+            return
+        address, name = client_parts(who)
+        message.adopted = (address, name, service)
+        if helo is not None:
+            message.helo = helo
+        if host.orphans.pop(queue_id, None) is not None:
+            self.give(host, queue_id, message)
+
+    # --- scores ----------------------------------------------------------------------------
+
+    def scored(self, host: Host, score: Score) -> None:
+        """A filter told the score of a message."""
+        if score.queue_id is not None:
+            queue_id: str | None = score.queue_id
+        else:
+            queue_id = self._by_message_id(host, score.message_id or "")
+        if queue_id is None:
+            return
+        message = host.fresh.get(queue_id) or host.orphans.get(queue_id)
+        if message is not None:
+            message.score = score.score
+            return
+        message = host.known.get(queue_id)
+        time = self._book.moment(message[1]) if message else host.gone.get(queue_id)
+        if time is not None:
+            self._book.updates.append(Update(time, host.name, queue_id, None, None, score.score))
+
+    def _by_message_id(self, host: Host, message_id: str) -> str | None:
+        """The oldest message with this Message-ID: filters give back others with the same."""
+        note = f"message-id={message_id}"[:_MAX_NOTE]
+        for queue_id, message in reversed(host.fresh.items()):
+            if (note in message or message.message_id == note) and message.parent is None:
+                return queue_id
+        return None
+
     # --- handing out -----------------------------------------------------------------------
 
     def give(self, host: Host, queue_id: str, message: Message) -> None:
         """Hand out a sighting for each recipient of a message."""
-        if not message[0] or message.parent is not None:
+        if not message[2] or message.parent is not None:
             return
         if not message.queued and message.reason is None:
             return  # the client went away before it was through
-        head = message[0].partition(": ")[0]
         address, name, service = self._client(message)
-        time = self._book.moment(head)
+        time = self._book.moment(message[1])
+        service = service or self._book.place(message[0])[1]
         out = self._book.sightings
         message.told = {}
         fates = message.fates or {None: {}}
@@ -308,7 +398,7 @@ class Messages:
                     (
                         time,
                         host.name,
-                        service or service_of(head),
+                        service,
                         address,
                         name,
                         message.helo,
@@ -338,7 +428,7 @@ class Messages:
         told = message.told
         if told is None:
             return
-        time = self._book.moment(message[0].partition(": ")[0])
+        time = self._book.moment(message[1])
         for recipient, fate in (message.fates or {}).items():
             delivery = _worst(list(fate.values()))
             if recipient in told and told[recipient] is not delivery:
@@ -348,7 +438,7 @@ class Messages:
     def _client(self, message: Message) -> tuple[str | None, str | None, str | None]:
         if message.adopted is not None:
             return message.adopted
-        address, name = client_parts(message[0].partition(": client=")[2].partition(",")[0])
+        address, name = client_parts(message[2][7:].partition(",")[0])
         return address, name, None
 
     def pack(self) -> dict[str, Any]:
@@ -376,10 +466,6 @@ class Messages:
                     if message.told is None:
                         self.give(host, queue_id, message)
                 table.clear()
-
-
-def _queue_id(message: Message) -> str:
-    return message.queue_id or message[0].split(": ", 2)[1]
 
 
 def _descends(message: Message, ancestor: Message) -> bool:
