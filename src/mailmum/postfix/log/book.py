@@ -93,6 +93,7 @@ class Message(list[str]):
         children: those that carry on this one, with the recipients that they stand for.
         message_id: the note that told its Message-ID.
         removed: whether it has left the queue.
+        blank: the recipient that was handed out before it had a name.
         adopted: client, name and service, where another line than its own tells them.
     """
 
@@ -107,6 +108,7 @@ class Message(list[str]):
     children: "dict[str, list[str]] | None" = None
     removed: bool = False
     message_id: str | None = None
+    blank: str | None = None
     adopted: tuple[str, str | None, str | None] | None = None
 
     @property
@@ -128,10 +130,11 @@ class Host:
         fresh: messages of which nothing was handed out yet, by queue id.
         known: those of which something was, followed for news.
         gone: the times of those that a filter may yet tell the score of.
+        ids: queue ids by notes of Message-IDs, once a filter was seen to log.
         orphans: re-injected ones that are through before it is known what they carry on.
     """
 
-    __slots__ = ("fresh", "gone", "known", "name", "orphans")
+    __slots__ = ("fresh", "gone", "ids", "known", "name", "orphans")
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -139,6 +142,7 @@ class Host:
         self.known: dict[str, Message] = {}
         self.orphans: dict[str, Message] = {}
         self.gone: dict[str, float] = {}
+        self.ids: dict[str, str] = {}
 
 
 class Book:
@@ -152,6 +156,7 @@ class Book:
         self.hosts: dict[str, Host] = {}
         self.time = 0.0
         self.dropped = 0
+        self.scoring = False
         self.times: dict[str, float] = {}
         self.places: dict[str, tuple[str, str]] = {}
 

@@ -166,7 +166,7 @@ class LogReader:
     def _quick(self, lines: list[str]) -> None:
         """Most lines of a busy log, of one host and format, with the least work."""
         at, prefix, fresh = self._at, self._prefix, self._host.fresh
-        sessions = self._book.sessions
+        sessions, kinds = self._book.sessions, self._kinds()
         refused: list[tuple[str, str]] = []
         texts: list[str] = []
         ended: list[tuple[str, str]] = []
@@ -179,7 +179,7 @@ class LogReader:
                     _, word, rest = parts
                     message = fresh.get(word)
                     if message is not None:
-                        if rest[:3] in NOTE_KINDS:
+                        if rest[:3] in kinds:
                             if len(rest) < 1000 and len(message) < 16:
                                 message.append(rest)
                                 continue
@@ -188,7 +188,7 @@ class LogReader:
                             if self._messages.is_plain(message):
                                 gone.append(message)
                             else:
-                                self._messages.removed(self._host, word, message)
+                                self._messages.removed(self._host, message)
                             continue
                     elif word == "NOQUEUE":
                         if rest[:8] == "reject: ":
@@ -232,9 +232,14 @@ class LogReader:
                         continue
             self._line(line)
             at, prefix, fresh = self._at, self._prefix, self._host.fresh
+            kinds = self._kinds()
         self._sessions.say_usual(refused, texts)
         self._sessions.end_plain(ended)
         self._messages.give_plain(self._host, gone)
+
+    def _kinds(self) -> frozenset[str]:
+        """How notes begin that can wait: not Message-IDs, once filters name messages by them."""
+        return NOTE_KINDS - {"mes"} if self._book.scoring else NOTE_KINDS
 
     # --- every line ------------------------------------------------------------------------
 

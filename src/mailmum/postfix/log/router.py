@@ -14,7 +14,8 @@ from mailmum.postfix.log.sessions import Sessions
 NOTE_KINDS = frozenset({"to=", "fro", "mes"})
 """How notes begin that can wait until a message is read: recipients, sender, Message-ID."""
 
-_QUEUE_ID = re.compile(r"[0-9A-Za-z]{5,40}", re.ASCII)
+# Short: microseconds and inode in hexadecimal; long: digits and consonants (Postfix's safe_ultostr).
+_QUEUE_ID = re.compile(r"[0-9A-F]{5,40}|[0-9B-DF-HJ-NP-TV-Zb-df-hj-np-tv-z]{10,40}", re.ASCII)
 _REFUSALS = frozenset({"reject", "milter-reject", "proxy-reject"})
 _ACCEPTING = frozenset({"discard", "hold", "milter-discard", "milter-hold"})
 _TELLING = frozenset(
@@ -49,7 +50,7 @@ class Router:
                 if program == "smtpd":
                     self._sessions.warned(key, stamp, rest)
                 return True
-            if _QUEUE_ID.fullmatch(word):
+            if _QUEUE_ID.fullmatch(word) or (word in host.fresh or rest.startswith("client=")):
                 return self._about(host, program, key, stamp, word, rest)
         if program == "smtpd" and self._session(key, stamp, text):
             return True
@@ -79,7 +80,7 @@ class Router:
         elif text == "removed":
             gone = host.fresh.pop(queue_id, None) or host.known.pop(queue_id, None)
             if gone is not None:
-                self._messages.removed(host, queue_id, gone)
+                self._messages.removed(host, gone)
         elif text[:3] in NOTE_KINDS:
             known = self._messages.note(host, queue_id, text)
             if not known and program == "cleanup" and text.startswith("message-id="):
@@ -125,7 +126,7 @@ class Router:
     def _drop(self, host: Host, queue_id: str) -> None:
         message = host.fresh.pop(queue_id, None)
         if message is not None and message.parent is not None:
-            self._messages.removed(host, queue_id, message)
+            self._messages.removed(host, message)
 
     def _accepted(
         self, host: Host, key: str, stamp: str, queue_id: str | None, verb: str, text: str
@@ -152,7 +153,7 @@ class Router:
     ) -> None:
         """A message is held, or thrown away: both after the client was told it is accepted."""
         sender, recipient, helo = fields
-        self._messages.fold(host, queue_id, message)
+        self._messages.fold(host, message)
         message.reason = reason[:REASON]
         message.queued = True
         message.sender = sender if message.sender is None else message.sender
@@ -161,7 +162,7 @@ class Router:
             message.fates = {recipient: {}}
         if verb == "discard":
             del host.fresh[queue_id]
-            self._messages.removed(host, queue_id, message)
+            self._messages.removed(host, message)
 
     def _checked(
         self, host: Host, key: str, stamp: str, queue_id: str | None, verb: str, text: str

@@ -15,7 +15,7 @@ from mailmum.traffic.sightings import Delivery, Outcome
 
 _NAME = b"mailmum-log"
 _VERSION = b"1"
-_PLAIN = ("score", "helo", "sender", "reason", "queued", "removed", "message_id")
+_PLAIN = ("score", "helo", "sender", "reason", "queued", "removed", "message_id", "blank")
 _SESSION = ("outcome", "code", "reason", "rbl", "helo", "said", "queue_ids", "held")
 _TABLES = ("fresh", "known", "orphans")
 
@@ -73,6 +73,9 @@ def pack_book(book: Book) -> dict[str, Any]:
         "time": book.time,
         "now": book.clock.now,
         "dropped": book.dropped,
+        "scoring": book.scoring,
+        "gone": {host.name: host.gone for host in book.hosts.values()},
+        "ids": {host.name: host.ids for host in book.hosts.values()},
         "sessions": sessions,
         "hosts": hosts,
         "messages": packed,
@@ -84,6 +87,7 @@ def unpack_book(book: Book, state: dict[str, Any]) -> None:
     book.time = state["time"]
     book.clock.set(state["now"])
     book.dropped = state["dropped"]
+    book.scoring = state["scoring"]
     messages = [_unpack_message(one) for one in state["messages"]]
     for message, one in zip(messages, state["messages"], strict=True):
         if "parent" in one:
@@ -93,6 +97,7 @@ def unpack_book(book: Book, state: dict[str, Any]) -> None:
     for name, *tables in state["hosts"]:
         host = book.hosts[name] = Host(name)
         for table, numbers in zip(_TABLES, tables, strict=True):
+            host.gone, host.ids = state["gone"][name], state["ids"][name]
             getattr(host, table).update((key, messages[one]) for key, one in numbers.items())
 
 
