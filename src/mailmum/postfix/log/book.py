@@ -1,0 +1,193 @@
+"""What is open: sessions by process, messages by queue id, and what was found so far.
+
+Lines are joined by the process id (one smtpd serves one client at a time) and by the queue id, both
+of one host; both are used again and again, so a new `connect` ends the session before it, and a new
+`client=` the message before it.
+
+Most sessions and messages are ordinary, and there are millions.  Until something asks for more, a
+session is its connect line, and a message the list of its lines: they are read once, when they end.
+
+Tables are bounded.  What is oldest goes out first, handed out as far as it is known, and counted.
+"""
+
+from collections.abc import Callable
+from functools import partial
+
+from mailmum.postfix.log.bounds import NAME
+from mailmum.postfix.log.clock import Clock
+from mailmum.traffic.sightings import Delivery, Outcome, Sighting, Update
+
+MAX_SESSIONS = 1 << 16
+MAX_MESSAGES = 1 << 15
+MAX_WAITING = 1 << 13
+MAX_HOSTS = 256
+NOTES = 4
+"""Where the notes of a message begin."""
+_KEPT = 1 << 14
+
+sighting: Callable[[tuple[object, ...]], Sighting] = partial(tuple.__new__, Sighting)
+"""A sighting from all its fields in order, twice as quick as by calling the class."""
+
+# What tells more about a session wins; of two that tell as much, the first.
+_RANK = {
+    Outcome.CONNECTED: 0,
+    Outcome.LOST: 1,
+    Outcome.PROTOCOL: 2,
+    Outcome.AUTH_FAILED: 3,
+    Outcome.WARNED: 4,
+    Outcome.DEFERRED: 5,
+    Outcome.REJECTED: 5,
+}
+
+
+class Session:
+    """A connection of a client, from connect to disconnect, of which more is known than that.
+
+    Attributes:
+        stamp: of the line that decided the outcome so far.
+        who: the client as logged.
+        outcome: what it comes to if nothing else was seen.
+        code: reply code, if one decided.
+        reason: what was said.
+        rbl: zone of the list that decided.
+        helo: what the client called itself, where a line told it.
+        said: whether a sighting stands for it already.
+        queue_ids: of messages that were begun in it.
+        held: recipient and reason, where the next message is to be held.
+    """
+
+    held: tuple[str | None, str] | None = None
+    outcome: Outcome = Outcome.CONNECTED
+    code: int | None = None
+    reason: str | None = None
+    rbl: str | None = None
+    helo: str | None = None
+    said: bool = False
+    queue_ids: tuple[str, ...] = ()
+
+    def __init__(self, stamp: str, who: str) -> None:
+        self.stamp = stamp
+        self.who = who
+
+    def take(self, outcome: Outcome, stamp: str, reason: str, code: int | None = None) -> None:
+        """Something happened that tells what the session comes to."""
+        if _RANK[outcome] > _RANK[self.outcome]:
+            self.outcome = outcome
+            self.stamp = stamp
+            self.reason = reason
+            self.code = code
+
+
+class Message(list[str]):
+    """A message: process, stamp, text and queue id of its first line, then notes not yet read.
+
+    Attributes:
+        score: of the spam filter.
+        helo: what the client called itself.
+        sender: envelope sender.
+        reason: why it is held or was discarded.
+        queued: whether the queue manager, or a rule that holds or discards, has had it.
+        fates: what became of each recipient: by recipient, then by the address it went to.
+        told: what was handed out of each recipient; None before anything was.
+        parent: the message whose content this one carries on, after a filter or alias.
+        children: those that carry on this one, with the recipients that they stand for, and the
+            address that each went to.
+        message_id: the note that told its Message-ID.
+        removed: whether it has left the queue.
+        blank: the recipient that was handed out before it had a name.
+        adopted: client, name and service, where another line than its own tells them.
+    """
+
+    score: float | None = None
+    helo: str | None = None
+    sender: str | None = None
+    reason: str | None = None
+    queued: bool = False
+    fates: dict[str, dict[str, Delivery]] | None = None
+    told: dict[str | None, Delivery | None] | None = None
+    parent: "Message | None" = None
+    children: dict[str, list[tuple[str, str]]] | None = None
+    removed: bool = False
+    message_id: str | None = None
+    blank: str | None = None
+    adopted: tuple[str, str | None, str | None] | None = None
+
+    @property
+    def queue_id(self) -> str:
+        """Its queue id."""
+        return self[3]
+
+
+Opened = str | list[str] | Message | Session
+"""A session: its connect line if nothing else is known, the parts of a line that refused something
+(`[head, "NOQUEUE", text]`), the one message begun in it, or all that is known."""
+
+
+class Host:
+    """One machine's messages.
+
+    Attributes:
+        name: as in the lines.
+        fresh: messages of which nothing was handed out yet, by queue id.
+        known: those of which something was, followed for news.
+        gone: the times of those that a filter may yet tell the score of.
+        ids: queue ids by notes of Message-IDs, once a filter was seen to log.
+        orphans: re-injected ones that are through before it is known what they carry on.
+    """
+
+    __slots__ = ("fresh", "gone", "ids", "known", "name", "orphans")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.fresh: dict[str, Message] = {}
+        self.known: dict[str, Message] = {}
+        self.orphans: dict[str, Message] = {}
+        self.gone: dict[str, float] = {}
+        self.ids: dict[str, str] = {}
+
+
+class Book:
+    """The tables, and the sightings and updates that have come out of them."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.sightings: list[Sighting] = []
+        self.updates: list[Update] = []
+        self.sessions: dict[str, Opened] = {}
+        self.hosts: dict[str, Host] = {}
+        self.time = 0.0
+        self.dropped = 0
+        self.scoring = False
+        self.times: dict[str, float] = {}
+        self.places: dict[str, tuple[str, str]] = {}
+
+    def moment(self, stamp: str) -> float:
+        """Unix time of a stamp; that of reading where there is no such time."""
+        time = self.times.get(stamp)
+        if time is None:
+            time = self.clock.read(stamp)
+            if time is None:
+                return self.clock.now
+            if len(self.times) >= _KEPT:
+                self.times.clear()
+            self.times[stamp] = time
+            self.time = time
+        return time
+
+    def place(self, key: str) -> tuple[str, str]:
+        """Host and service of a process, `mx1 postfix/submission/smtpd[12]`."""
+        place = self.places.get(key)
+        if place is None:
+            if len(self.places) >= _KEPT:
+                self.places.clear()
+            host, _, tag = key.partition(" ")
+            place = (host, tag.partition("/")[2].partition("[")[0][:NAME])
+            self.places[key] = place
+        return place
+
+    def host(self, name: str) -> Host:
+        """The tables of a machine."""
+        host = self.hosts.get(name)
+        if host is None:
+            host = self.hosts[name] = Host(name)
+        return host

@@ -1,0 +1,510 @@
+"""Messages: from the lines that name a queue id to one sighting for each accepted recipient.
+
+What Postfix logs of an accepted message: smtpd its queue id and client, cleanup its Message-ID,
+the queue manager its sender, a delivery agent each recipient with what became of it, the queue
+manager that it is gone.  Recipients show in the delivery agents' lines only, and there as `orig_to`
+where an alias was expanded: that is whom the client named.
+
+A content filter gives the message back as another one (`queued as`), an alias or forward makes
+another one (`forwarded as`).  Those carry on the first: they are no contacts of their own, and what
+becomes of them is what becomes of the first one's recipient.  The line that says so may come after
+the second is through, so what a filter may have given back waits for it.
+
+Messages without a client (from `sendmail`, bounces) are no contacts; they are kept only since they
+may carry on one that is.
+"""
+
+import heapq
+from typing import Any
+
+from mailmum.postfix.log.book import (
+    MAX_MESSAGES,
+    MAX_WAITING,
+    NOTES,
+    Book,
+    Host,
+    Message,
+    sighting,
+)
+from mailmum.postfix.log.bounds import ADDRESS, client_parts
+from mailmum.postfix.log.chain import inherit, link, worst
+from mailmum.postfix.log.scores import Score
+from mailmum.traffic.sightings import Delivery, Outcome, Update
+
+MAX_RECIPIENTS = 1000
+_MAX_FILTERS = 64
+_MAX_AGE = 6 * 86400.0
+_FILTER_WAIT = 60.0
+_MAX_NOTES = 12
+_MAX_NOTE = 1000
+_LOOPBACK = frozenset({"127.0.0.1", "::1"})
+_FATES = {
+    "sent": Delivery.SENT,
+    "deferred": Delivery.DEFERRED,
+    "bounced": Delivery.BOUNCED,
+    "expired": Delivery.BOUNCED,
+    "SOFTBOUNCE": Delivery.DEFERRED,
+}
+_ACCEPTED = Outcome.ACCEPTED
+_SENT, _DEFERRED, _BOUNCED = Delivery.SENT, Delivery.DEFERRED, Delivery.BOUNCED
+
+
+class Messages:
+    """Keeps messages by queue id, and hands out what became of them."""
+
+    def __init__(self, book: Book, hold: float | None) -> None:
+        self._book = book
+        self._hold = hold
+        self._due: list[tuple[float, str, str]] = []
+        self._filters = set(_LOOPBACK)
+
+    def opened(self, host: Host, queue_id: str, key: str, stamp: str, client: str) -> Message:
+        """A message got its queue id; no `client`: not from one, as by another program."""
+        before = host.fresh.pop(queue_id, None)
+        if before is not None:
+            self.removed(host, before)
+        if host.known:
+            host.known.pop(queue_id, None)
+        message = host.fresh[queue_id] = Message((key, stamp, client, queue_id))
+        if ", orig_" in client:
+            self._forwarded(host, message)
+        if self._hold is not None:
+            self._wait(host, queue_id, self._book.time + self._hold)
+        if len(host.fresh) > MAX_MESSAGES:
+            self.make_room(host)
+        return message
+
+    def make_room(self, host: Host) -> None:
+        """There are too many: hand out the oldest as far as it is known."""
+        self._book.dropped += 1
+        self._give_early(host, host.fresh.pop(next(iter(host.fresh))))
+
+    def note(self, host: Host, queue_id: str, text: str) -> bool:
+        """Something was said about a message; whether it is known here."""
+        message = host.fresh.get(queue_id)
+        if message is not None:
+            if self._book.scoring and text.startswith("message-id="):
+                self._identify(host, queue_id, text[:_MAX_NOTE])
+            message.append(text if len(text) <= _MAX_NOTE else _shortened(text))
+            if len(message) > _MAX_NOTES:
+                self.fold(host, message)
+            return True
+        message = host.known.get(queue_id)
+        if message is None:
+            return False
+        message.append(text if len(text) <= _MAX_NOTE else _shortened(text))
+        self.fold(host, message)
+        if message.parent is not None:
+            inherit(message, final=False)
+            self._settled(host, message.parent)
+        elif message.told is not None:
+            self._news(host, message)
+        return True
+
+    def removed(self, host: Host, message: Message) -> None:
+        """It has left the queue; `message` is in no table any more."""
+        self.fold(host, message)
+        message.removed = True
+        if message.parent is not None:
+            self._carried_on(host, message)
+        elif message.told is not None:
+            self._news(host, message)
+        elif message.children:
+            self._unlinked(host, message)
+        elif self._may_carry_on(message):
+            self._orphaned(host, message)
+        else:
+            self.give(host, message)
+
+    def _unlinked(self, host: Host, parent: Message) -> None:
+        """Those that a filter said carry it on, though no delivery did, and are through."""
+        for queue_id in [one for one, of in (parent.children or {}).items() if not of]:
+            orphan = host.orphans.get(queue_id)
+            if orphan is not None and orphan.parent is parent:
+                del host.orphans[queue_id]
+                inherit(orphan)
+        self._settled(host, parent)
+
+    def is_plain(self, message: Message) -> bool:
+        """Whether the usual was said about a message that is removed, and only that."""
+        return (
+            not self._book.scoring
+            and len(message) == NOTES + 3
+            and message[6].startswith("to=<")
+            and " as " not in message[6]
+            and not vars(message)
+            and ", " not in message[2]
+            and client_parts(message[2][7:])[0] not in self._filters
+            and message[2] != ""
+        )
+
+    def give_plain(self, messages: list[Message]) -> None:
+        """Hand out many of those at once."""
+        book = self._book
+        times, places, out = book.times, book.places, book.sightings
+        for message in messages:
+            key, stamp, client, queue_id, _, sender, to = message
+            host, service = places.get(key) or book.place(key)
+            end = to.find(">, relay=", 4)
+            at = to.find(", status=", end)
+            delivery = _FATES.get(to[at + 9 : to.find(" ", at + 9)])
+            if end < 0 or at < 0 or delivery is None or sender[:6] != "from=<":
+                self.removed(book.host(host), message)
+                continue
+            if ">, size=" not in sender or ">, orig_to=<" in to[:end]:
+                self.removed(book.host(host), message)
+                continue
+            address, name = client_parts(client[7:])
+            out.append(
+                sighting(
+                    (
+                        times.get(stamp) or book.moment(stamp),
+                        host,
+                        service,
+                        address,
+                        name,
+                        None,
+                        sender[6 : sender.rfind(">, ")][:ADDRESS],
+                        to[4:end][:ADDRESS],
+                        _ACCEPTED,
+                        250,
+                        None,
+                        queue_id,
+                        delivery,
+                        None,
+                        None,
+                    )
+                )
+            )
+
+    # --- waiting ---------------------------------------------------------------------------
+
+    def _wait(self, host: Host, queue_id: str, until: float) -> None:
+        heapq.heappush(self._due, (until, host.name, queue_id))
+        if len(self._due) > 4 * MAX_MESSAGES:
+            self._ripe(*heapq.heappop(self._due))
+
+    def advance(self, now: float) -> None:
+        """The log is at this time: hand out what has waited long enough."""
+        due = self._due
+        while due and due[0][0] <= now:
+            self._ripe(*heapq.heappop(due))
+        for host in self._book.hosts.values():
+            while host.known:
+                queue_id, message = next(iter(host.known.items()))
+                if self._book.moment(message[1]) > now - _MAX_AGE:
+                    break
+                del host.known[queue_id]
+
+    def _ripe(self, until: float, name: str, queue_id: str) -> None:
+        host = self._book.host(name)
+        orphan = host.orphans.pop(queue_id, None)
+        if orphan is not None:
+            self._give_up(host, orphan)
+        message = host.fresh.get(queue_id)
+        if message is None:
+            return
+        self.fold(host, message)
+        begun = self._book.moment(message[1])
+        if until < begun + (self._hold or 0):
+            return  # of a message before it with this queue id
+        if message.queued or message.reason is not None or until - begun > _MAX_AGE:
+            del host.fresh[queue_id]
+            self._give_early(host, message)
+        else:
+            self._wait(host, queue_id, until + max(self._hold or 0, _FILTER_WAIT))
+
+    def _may_carry_on(self, message: Message) -> bool:
+        if not message[2]:
+            return True
+        return message.adopted is None and self._client(message)[0] in self._filters
+
+    # --- what was said about it ------------------------------------------------------------
+
+    def fold(self, host: Host, message: Message) -> None:
+        """Read the notes of a message that are not read yet."""
+        for text in message[NOTES:]:
+            if text.startswith("to=<"):
+                self._delivery(host, message, text)
+            elif text.startswith("from=<"):
+                self._queued(message, text)
+            elif text.startswith("message-id="):
+                message.message_id = text
+        del message[NOTES:]
+
+    def _queued(self, message: Message, text: str) -> None:
+        """The queue manager took it up, `from=<S>, size=..`, or gave it up, `status=expired`."""
+        end = text.rfind(">, ")
+        message.queued = True
+        message.sender = text[6 : end if end >= 0 else None][:ADDRESS]
+        if "status=" in text[end:] and "expired" in text[end:]:
+            for fate in (message.fates or {}).values():
+                for target, delivery in fate.items():
+                    if delivery is _DEFERRED:
+                        fate[target] = _BOUNCED
+
+    def _delivery(self, host: Host, message: Message, text: str) -> None:
+        end = text.find(">, ", 4)
+        at = text.find(" status=", end)
+        if end < 0 or at < 0:
+            return
+        target = recipient = text[4:end][:ADDRESS]
+        if text.startswith("orig_to=<", end + 3):
+            recipient = text[end + 12 : text.find(">, ", end + 12)][:ADDRESS]
+        status = text[at + 8 :].partition(" ")[0]
+        delivery = _FATES.get(status)
+        if delivery is None:  # of a probe: deliverable, undeliverable
+            return
+        message.queued = True
+        if message.fates is None:
+            message.fates = {}
+        fate = message.fates.get(recipient)
+        if fate is None:
+            if len(message.fates) >= MAX_RECIPIENTS:
+                self._book.dropped += 1
+                return
+            fate = message.fates[recipient] = {}
+        if len(fate) < MAX_RECIPIENTS:
+            fate[target] = delivery
+        if delivery is _SENT and " as " in text[at:]:
+            self._passed_on(host, message, (recipient, target), text)
+
+    # --- filters and forwards --------------------------------------------------------------
+
+    def _passed_on(self, host: Host, message: Message, passed: tuple[str, str], text: str) -> None:
+        """`(250 2.0.0 Ok: queued as 4Bx1)`, `(forwarded as 4Bx1)`: perhaps a message of ours."""
+        for words in (" queued as ", "(forwarded as "):
+            at = text.rfind(words)
+            if at >= 0:
+                queue_id = text[at + len(words) :].rstrip(")").partition(" ")[0]
+                child = host.fresh.get(queue_id) or host.orphans.get(queue_id)
+                if child is not None and child.told is None and link(message, child, passed):
+                    self._linked(host, child)
+                return
+
+    def _linked(self, host: Host, child: Message) -> None:
+        if child[2] and len(self._filters) < _MAX_FILTERS:
+            client = self._client(child)[0]
+            if client is not None:
+                self._filters.add(client)
+        if host.orphans.pop(child.queue_id, None) is not None:
+            inherit(child)
+
+    def _forwarded(self, host: Host, message: Message) -> None:
+        """A filter told whom it speaks for: `orig_queue_id=`, `orig_client=` (XFORWARD)."""
+        original = message[2].partition(", orig_queue_id=")[2].partition(",")[0]
+        parent = host.fresh.get(original) if original else None
+        if parent is not None:
+            link(parent, message, None)
+        elif not original:
+            client = message[2].partition(", orig_client=")[2].partition(",")[0]
+            address, name = client_parts(client)
+            message.adopted = (address, name, None)
+
+    def _carried_on(self, host: Host, child: Message) -> None:
+        """One that carries on another is through."""
+        parent = child.parent
+        assert parent is not None
+        if not parent.removed and (parent.children or {}).get(child.queue_id) == []:
+            self._orphaned(host, child)  # the line that tells the recipient is yet to come
+            return
+        inherit(child)
+        self._settled(host, parent)
+
+    def _settled(self, host: Host, parent: Message) -> None:
+        """Something became known of one that is carried on by others."""
+        if parent.parent is not None:
+            if parent.removed and not parent.children:
+                self._carried_on(host, parent)
+        elif parent.told is not None:
+            self._news(host, parent)
+        elif parent.removed and not parent.children:
+            self.give(host, parent)
+
+    def _orphaned(self, host: Host, message: Message) -> None:
+        """It is through, and may carry on one of which that will be said."""
+        host.orphans[message.queue_id] = message
+        if self._hold is not None:
+            self._wait(host, message.queue_id, self._book.time + _FILTER_WAIT)
+        if len(host.orphans) > MAX_WAITING:
+            self._give_up(host, host.orphans.pop(next(iter(host.orphans))))
+
+    def _give_up(self, host: Host, orphan: Message) -> None:
+        """Nobody said that it carries on another."""
+        if orphan.parent is None:
+            self.give(host, orphan)
+        else:
+            inherit(orphan)
+            self._settled(host, orphan.parent)
+
+    def adopt(self, host: Host, queue_id: str, who: str, service: str, helo: str | None) -> None:
+        """A message came from a client of another session, through a filter before the queue."""
+        message = host.fresh.get(queue_id) or host.orphans.get(queue_id)
+        if message is None or message.parent is not None:
+            return
+        address, name = client_parts(who)
+        message.adopted = (address, name, service)
+        if helo is not None:
+            message.helo = helo
+        if host.orphans.pop(queue_id, None) is not None:
+            self.give(host, message)
+
+    # --- scores ----------------------------------------------------------------------------
+
+    def scored(self, host: Host, score: Score) -> None:
+        """A filter told the score of a message."""
+        if not self._book.scoring:
+            self._book.scoring = True
+            for known in self._book.hosts.values():
+                for message in known.fresh.values():
+                    self._identify_all(known, message)
+        queue_id = score.queue_id or host.ids.get(f"message-id={score.message_id}"[:_MAX_NOTE])
+        if queue_id is None:
+            return
+        found = host.fresh.get(queue_id) or host.orphans.get(queue_id)
+        if found is not None:
+            found.score = score.score
+            return
+        time = host.gone.get(queue_id)
+        if time is not None:
+            self._book.updates.append(Update(time, host.name, queue_id, None, None, score.score))
+
+    def _identify_all(self, host: Host, message: Message) -> None:
+        notes = message[NOTES:] if message.message_id is None else [message.message_id]
+        for note in notes:
+            if note.startswith("message-id="):
+                self._identify(host, message.queue_id, note)
+
+    def _identify(self, host: Host, queue_id: str, note: str) -> None:
+        """Remember whose Message-ID it is: of those open, the first; filters give back others."""
+        if host.ids.get(note) not in host.fresh:
+            host.ids.pop(note, None)
+            host.ids[note] = queue_id
+            if len(host.ids) > MAX_MESSAGES:
+                del host.ids[next(iter(host.ids))]
+
+    # --- handing out -----------------------------------------------------------------------
+
+    def give(self, host: Host, message: Message) -> None:
+        """Hand out a sighting for each recipient of a message."""
+        if not message[2] or message.parent is not None:
+            return
+        if not message.queued and message.reason is None:
+            return  # the client went away before it was through
+        message.told = {}
+        for recipient, fate in (message.fates or {None: {}}).items():
+            self._sight(host, message, recipient, worst(fate))
+        if self._book.scoring:
+            host.gone[message.queue_id] = self._book.moment(message[1])
+            if len(host.gone) > MAX_WAITING:
+                del host.gone[next(iter(host.gone))]
+
+    def _sight(
+        self, host: Host, message: Message, recipient: str | None, delivery: Delivery | None
+    ) -> None:
+        assert message.told is not None
+        message.told[recipient] = delivery
+        address, name, service = self._client(message)
+        time = self._book.moment(message[1])
+        service = service or self._book.place(message[0])[1]
+        self._book.sightings.append(
+            sighting(
+                (
+                    time,
+                    host.name,
+                    service,
+                    address,
+                    name,
+                    message.helo,
+                    message.sender,
+                    recipient,
+                    _ACCEPTED,
+                    250,
+                    None,
+                    message.queue_id,
+                    delivery,
+                    message.score,
+                    message.reason,
+                )
+            )
+        )
+
+    def _give_early(self, host: Host, message: Message) -> None:
+        """Hand out what is known of one that is still under way, and follow it for news."""
+        self.fold(host, message)
+        if message.parent is not None:
+            inherit(message, final=False)
+            self._settled(host, message.parent)
+        else:
+            self.give(host, message)
+            if message.told is None:
+                return
+        host.known[message.queue_id] = message
+        if len(host.known) > MAX_MESSAGES:
+            del host.known[next(iter(host.known))]
+
+    def _news(self, host: Host, message: Message) -> None:
+        """Tell what changed since a message was handed out."""
+        told = message.told
+        assert told is not None
+        time = self._book.moment(message[1])
+        for recipient, fate in (message.fates or {}).items():
+            delivery = worst(fate)
+            if None in told and message.blank is None:
+                message.blank = recipient  # the one handed out before it had a name
+            name = None if recipient == message.blank else recipient
+            if name not in told:
+                self._sight(host, message, name, delivery)
+            elif told[name] is not delivery and delivery is not None:
+                told[name] = delivery
+                self._book.updates.append(Update(time, host.name, message.queue_id, name, delivery))
+
+    def _client(self, message: Message) -> tuple[str | None, str | None, str | None]:
+        if message.adopted is not None:
+            return message.adopted
+        address, name = client_parts(message[2][7:].partition(",")[0])
+        return address, name, None
+
+    def pack(self) -> dict[str, Any]:
+        """What waits, for a dump."""
+        return {"due": self._due, "filters": sorted(self._filters)}
+
+    def unpack(self, state: dict[str, Any]) -> None:
+        """Back from a dump."""
+        self._due = [(until, name, queue_id) for until, name, queue_id in state["due"]]
+        self._filters = set(state["filters"])
+
+    def finish(self) -> None:
+        """The log ends: hand out all."""
+        self._due.clear()
+        for host in self._book.hosts.values():
+            for message in host.fresh.values():
+                self.fold(host, message)
+            rest = [*host.orphans.values(), *host.fresh.values()]
+            for message in rest:
+                message.removed = True
+            for message in rest:
+                if message.parent is not None:
+                    inherit(message)
+            roots = {id(root): root for root in map(_root, rest)}
+            for root in roots.values():
+                if root.told is None:
+                    self.give(host, root)
+                else:
+                    self._news(host, root)
+            host.fresh.clear()
+            host.orphans.clear()
+
+
+def _root(message: Message) -> Message:
+    while message.parent is not None:
+        message = message.parent
+    return message
+
+
+def _shortened(text: str) -> str:
+    """A note that is too long, without what is not needed of it."""
+    if not text.startswith("to=<"):
+        return text[:_MAX_NOTE]
+    at = text.find(" status=")
+    return text[: _MAX_NOTE // 2] + text[at : at + _MAX_NOTE // 2] if at > 0 else text[:_MAX_NOTE]
