@@ -39,3 +39,191 @@ class TokenUse(models.Model):
 
     def __str__(self) -> str:
         return f"token {self.token} at {self.last}"
+
+
+class Seen(models.Model):
+    """One sighting of the last days, as it was kept; see `mailmum.traffic.sightings.Sighting`.
+
+    Numbers rise in the order of commits, on PostgreSQL too: whoever follows them misses nothing.
+    `hour` begins the index by client because clients come from everywhere: within an hour all that
+    is written lies close together, and the roll-up by client tells in which hours to look.
+    """
+
+    account = models.BigIntegerField()
+    server = models.BigIntegerField()
+    source = models.SmallIntegerField()
+    time = models.BigIntegerField(help_text="Unix time in milliseconds")
+    hour = models.BigIntegerField(help_text="Unix time at which its hour begins, in seconds")
+    client = models.BinaryField(max_length=16, null=True)
+    outcome = models.SmallIntegerField()
+    rbl = models.BigIntegerField(default=0, help_text="number of the list, 0 for none")
+    count = models.BigIntegerField(default=1)
+    host = models.CharField(max_length=255)
+    service = models.CharField(max_length=64)
+    # NULL is unknown, "" is known to be empty: the null sender.
+    client_name = models.CharField(max_length=255, null=True)  # noqa: DJ001
+    helo = models.CharField(max_length=255, null=True)  # noqa: DJ001
+    sender = models.CharField(max_length=320, null=True)  # noqa: DJ001
+    recipient = models.CharField(max_length=320, null=True)  # noqa: DJ001
+    code = models.SmallIntegerField(null=True)
+    queue_id = models.CharField(max_length=64, null=True)  # noqa: DJ001
+    delivery = models.SmallIntegerField(null=True)
+    score = models.FloatField(null=True)
+    reason = models.CharField(max_length=500, null=True)  # noqa: DJ001
+
+    class Meta:
+        """Few indexes, all of which grow at their end: each costs every sighting."""
+
+        indexes = (
+            # The columns behind `time` let most filters be decided without touching the row.
+            models.Index(
+                fields=["account", "time", "id", "server", "source", "outcome", "rbl"],
+                name="seen_time",
+            ),
+            models.Index(
+                fields=["account", "hour", "client"],
+                name="seen_client",
+                condition=models.Q(client__isnull=False),
+            ),
+            # For news of a delivery, which come for accepted mail only.
+            models.Index(
+                fields=["server", "hour", "queue_id"],
+                name="seen_queue",
+                condition=models.Q(outcome=1, queue_id__isnull=False),
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"sighting {self.pk}"
+
+
+class Zone(models.Model):
+    """The name of a public RBL that decided something in an account: roll-ups hold its number."""
+
+    account = models.BigIntegerField()
+    name = models.CharField(max_length=255)
+
+    class Meta:
+        """One number for a name."""
+
+        constraints = (models.UniqueConstraint(fields=["account", "name"], name="one_zone_a_name"),)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Total(models.Model):
+    """How many sightings there were in a minute, an hour or a day (UTC), without clients."""
+
+    pk = models.CompositePrimaryKey(
+        "account", "step", "start", "server", "source", "outcome", "rbl"
+    )
+    account = models.BigIntegerField()
+    step = models.IntegerField(help_text="60, 3600 or 86400 seconds")
+    start = models.BigIntegerField(help_text="Unix time at which it begins")
+    server = models.BigIntegerField()
+    source = models.SmallIntegerField()
+    outcome = models.SmallIntegerField()
+    rbl = models.BigIntegerField()
+    count = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.count} from {self.start}"
+
+
+class ClientCount(models.Model):
+    """How many sightings of a client there were.
+
+    Time comes before the client in the key: what is written now lies together, what is too old is
+    one stretch, and a client is found by as many seeks as there are hours or days to look at.
+    """
+
+    pk = models.CompositePrimaryKey(
+        "account", "start", "client", "server", "source", "outcome", "rbl"
+    )
+    account = models.BigIntegerField()
+    start = models.BigIntegerField(help_text="Unix time at which the hour or day begins")
+    client = models.BinaryField(max_length=16)
+    server = models.BigIntegerField()
+    source = models.SmallIntegerField()
+    outcome = models.SmallIntegerField()
+    rbl = models.BigIntegerField()
+    count = models.BigIntegerField()
+
+    class Meta:
+        """A form for the two that follow."""
+
+        abstract = True
+
+    def __str__(self) -> str:
+        return f"{self.count} from {self.start}"
+
+
+class ClientHour(ClientCount):
+    """By the hour."""
+
+
+class ClientDay(ClientCount):
+    """By the day, UTC."""
+
+
+class NameDay(models.Model):
+    """How many sightings of a client under a name there were on a day."""
+
+    pk = models.CompositePrimaryKey(
+        "account", "start", "name", "kind", "client", "server", "source", "outcome"
+    )
+    account = models.BigIntegerField()
+    start = models.BigIntegerField(help_text="Unix time at which the day begins")
+    # Bytes sort the same everywhere; how text sorts depends on the locale of a PostgreSQL.
+    name = models.BinaryField(max_length=260, help_text="labels in reverse, each with a dot")
+    kind = models.SmallIntegerField(help_text="1: verified, 2: the client's claim, or asked for")
+    client = models.BinaryField(max_length=16, help_text="empty where only a name was asked for")
+    server = models.BigIntegerField()
+    source = models.SmallIntegerField()
+    outcome = models.SmallIntegerField()
+    count = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.count} from {self.start}"
+
+
+class LastSeen(models.Model):
+    """When something was last seen of a server, by each source."""
+
+    pk = models.CompositePrimaryKey("server", "source")
+    server = models.BigIntegerField()
+    source = models.SmallIntegerField()
+    account = models.BigIntegerField()
+    time = models.BigIntegerField(help_text="of the latest sighting, Unix time in milliseconds")
+    kept = models.BigIntegerField(help_text="when it was last written here, likewise")
+
+    def __str__(self) -> str:
+        return f"server {self.server} by {self.source}"
+
+
+class Stream(models.Model):
+    """Where a followed stream stands: committed with what was read from it."""
+
+    pk = models.CompositePrimaryKey("server", "name")
+    server = models.BigIntegerField()
+    name = models.CharField(max_length=200)
+    position = models.TextField()
+    state = models.BinaryField()
+
+    def __str__(self) -> str:
+        return f"{self.name} of server {self.server}"
+
+
+class Terms(models.Model):
+    """What an account has set about its traffic: a copy, since the account is elsewhere."""
+
+    account = models.BigIntegerField(primary_key=True)
+    privacy = models.CharField(max_length=16)
+    recent_days = models.IntegerField()
+    minute_days = models.IntegerField()
+    hour_days = models.IntegerField()
+    day_days = models.IntegerField()
+
+    def __str__(self) -> str:
+        return f"terms of account {self.account}"

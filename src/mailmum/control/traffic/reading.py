@@ -1,0 +1,119 @@
+"""What all reading of traffic has in common: a filter, its conditions, and a database that is away.
+
+Traffic is worth less than rules.  A query raises `SourceUnavailable` when the traffic database
+cannot be read, since an empty answer could be taken for "nobody was seen"; whoever shows traffic
+beside something else asks through `tolerant` and goes on without.
+"""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+from django.db import DatabaseError
+from django.db.models import Q
+
+from mailmum.control.traffic.models import Zone
+from mailmum.domain.targets import NameTarget, NetworkTarget
+from mailmum.index.records import SourceUnavailable
+from mailmum.traffic.codes import ASKED, OUTCOMES, SOURCES
+from mailmum.traffic.packing import bounds
+from mailmum.traffic.sightings import Outcome, Source
+
+log = logging.getLogger(__name__)
+_Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which sightings are meant; what is left out does not matter.
+
+    Attributes:
+        servers: numbers of servers; None for all of the account.
+        client: an address or a network.
+        name: a host or domain, that is the client's verified name or what it called itself.
+        sender: part of the envelope sender, in any case of letters.
+        recipient: likewise.
+        helo: likewise.
+        outcomes: any of these.
+        sources: any of these.
+        rbl: name of the public list that decided.
+        since: Unix time in seconds, inclusive.
+        until: Unix time in seconds, exclusive.
+    """
+
+    servers: frozenset[int] | None = None
+    client: NetworkTarget | None = None
+    name: NameTarget | None = None
+    sender: str = ""
+    recipient: str = ""
+    helo: str = ""
+    outcomes: frozenset[Outcome] = frozenset()
+    sources: frozenset[Source] = frozenset()
+    rbl: str | None = None
+    since: float | None = None
+    until: float | None = None
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """Tell that the traffic database cannot be read."""
+    try:
+        yield
+    except DatabaseError as error:
+        raise SourceUnavailable(f"traffic cannot be read: {error}") from error
+
+
+def tolerant(query: Callable[[], _Result], default: _Result) -> _Result:
+    """What a query finds, or the default when traffic cannot be read; that is logged."""
+    try:
+        return query()
+    except SourceUnavailable as error:
+        log.warning("%s", error)
+        return default
+
+
+def counted(account: int, wanted: Wanted) -> Q | None:
+    """The condition on what both sightings and roll-ups have; None when nothing can fulfil it."""
+    meant = Q(account=account)
+    if wanted.servers is not None:
+        meant &= Q(server__in=sorted(wanted.servers))
+    if wanted.sources:
+        meant &= Q(source__in=sorted(SOURCES[source] for source in wanted.sources))
+    if wanted.outcomes:
+        meant &= Q(outcome__in=codes_of(wanted.outcomes))
+    if wanted.rbl is not None:
+        number = Zone.objects.filter(account=account, name=wanted.rbl).values_list("id", flat=True)
+        if (rbl := number.first()) is None:
+            return None
+        meant &= Q(rbl=rbl)
+    return meant
+
+
+def codes_of(outcomes: frozenset[Outcome]) -> list[int]:
+    """The numbers by which outcomes are kept."""
+    codes = [OUTCOMES[outcome] for outcome in outcomes]
+    return sorted([*codes, ASKED] if Outcome.UNLISTED in outcomes else codes)
+
+
+def within(network: NetworkTarget) -> Q:
+    """The condition that a client lies in a network."""
+    first, last = bounds(network)
+    return Q(client=first) if first == last else Q(client__gte=first, client__lte=last)
+
+
+def spelled(wanted: Wanted) -> Q:
+    """The condition on texts, which only a look at each row can decide."""
+    meant = Q()
+    for field in ("sender", "recipient", "helo"):
+        if text := getattr(wanted, field):
+            meant &= Q(**{f"{field}__icontains": text})
+    if wanted.name is not None:
+        meant &= _named("client_name", wanted.name) | _named("helo", wanted.name)
+    return meant
+
+
+def _named(field: str, target: NameTarget) -> Q:
+    same = Q(**{f"{field}__iexact": target.name})
+    return same | Q(**{f"{field}__iendswith": f".{target.name}"}) if target.whole else same

@@ -1,0 +1,40 @@
+"""News of accepted mail: how its delivery ended and what the spam filter thought of it.
+
+They come seconds or days after the sighting.  When that is gone by then, so is the news.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from mailmum.control.traffic.models import Seen
+from mailmum.traffic.codes import DELIVERIES, OUTCOMES
+from mailmum.traffic.rollups import HOUR, start_of
+from mailmum.traffic.rows import ADDRESS, NAME, QUEUE_ID, Maker, finite, fit, millis
+from mailmum.traffic.sightings import Outcome, Update
+
+
+def apply(account: int, server: int, updates: Iterable[Update], maker: Maker) -> None:
+    """Write what became known to the sightings it is about."""
+    for update in updates:
+        news: dict[str, Any] = {}
+        if update.delivery is not None:
+            news["delivery"] = DELIVERIES[update.delivery]
+        if (score := finite(update.score)) is not None:
+            news["score"] = score
+        if not news:
+            continue
+        second = millis(update.time, maker.now) // 1000
+        # Recipients of a message may come some time after each other; an hour on each side holds
+        # them, and the identity of a message in the queue does not come again so soon.
+        hour = start_of(second, HOUR)
+        about = Seen.objects.filter(
+            server=server,
+            hour__in=[hour - HOUR, hour, hour + HOUR],
+            queue_id=fit(update.queue_id, QUEUE_ID),
+            outcome=OUTCOMES[Outcome.ACCEPTED],
+            account=account,
+            host=fit(update.host, NAME) or "",
+        )
+        if update.recipient is not None:
+            about = about.filter(recipient=fit(maker.privacy.address(update.recipient), ADDRESS))
+        about.update(**news)

@@ -1,0 +1,60 @@
+"""Sightings as they are handed out: plain values with words and texts, made from rows."""
+
+from dataclasses import dataclass
+
+from mailmum.control.traffic.models import Seen, Zone
+from mailmum.traffic.codes import delivery_of, outcome_of, source_of
+from mailmum.traffic.packing import client_text
+from mailmum.traffic.sightings import Sighting, Source
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A sighting that was kept.
+
+    Attributes:
+        number: rises in the order in which sightings were kept.
+        server: number of the server.
+        source: who saw it.
+        count: how many there were, more than one for counted lookups only.
+        sighting: what was seen.
+    """
+
+    number: int
+    server: int
+    source: Source
+    count: int
+    sighting: Sighting
+
+
+def to_kept(rows: list[Seen]) -> list[Kept]:
+    """Rows as values."""
+    wanted = {row.rbl for row in rows if row.rbl}
+    zones = dict(Zone.objects.filter(pk__in=wanted).values_list("id", "name")) if wanted else {}
+    return [_value(row, zones.get(row.rbl)) for row in rows]
+
+
+def _value(row: Seen, rbl: str | None) -> Kept:
+    return Kept(
+        number=row.pk,
+        server=row.server,
+        source=source_of(row.source),
+        count=row.count,
+        sighting=Sighting(
+            time=row.time / 1000,
+            host=row.host,
+            service=row.service,
+            client=None if row.client is None else client_text(bytes(row.client)),
+            client_name=row.client_name,
+            helo=row.helo,
+            sender=row.sender,
+            recipient=row.recipient,
+            outcome=outcome_of(row.outcome),
+            code=row.code,
+            rbl=rbl,
+            queue_id=row.queue_id,
+            delivery=delivery_of(row.delivery),
+            score=row.score,
+            reason=row.reason,
+        ),
+    )
