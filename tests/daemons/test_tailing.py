@@ -273,9 +273,7 @@ def _age_by_a_second(path: Path) -> None:
 Step = tuple[str, int]
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(
-            ("line", "part", "rename", "copy", "compress", "read", "restart")
-        ),
+        st.sampled_from(("line", "part", "rename", "copy", "compress", "read", "restart")),
         st.integers(1, 90),
     ),
     max_size=40,

@@ -241,8 +241,9 @@ class TokenIn(Input):
 
     name: Short
     scopes: Annotated[
-        list[Annotated[str, StringConstraints(pattern="^(read|write)$")]], Field(min_length=1)
+        list[Annotated[str, StringConstraints(pattern="^(read|write|ship)$")]], Field(min_length=1)
     ]
+    server: Short = Field(default="", description="whose logs a token of scope ship hands in")
     lifetime: Short | None = Field(default="90d", alias="for")
 
 
@@ -253,6 +254,7 @@ class TokenOut(Schema):
     name: str
     person: str
     scopes: list[str]
+    server: str | None = Field(description="whose logs it hands in")
     created: str
     expires: str | None
     last_used: str | None

@@ -11,7 +11,9 @@ from mailmum.api import errors, exports, imports, journal, listings, schemas, se
 from mailmum.api.auth import TokenAuth, TokenRequest, reader
 from mailmum.api.errors import READ_ERRORS
 from mailmum.control import config, doctor
+from mailmum.control.accounts.access import HandingIn
 from mailmum.control.journal.moments import instant
+from mailmum.control.servers.queries import server_handed_in
 
 api = NinjaAPI(
     title="MailMum",
@@ -33,12 +35,19 @@ api.add_router("/export", exports.router)
 @api.get("/me", response={200: schemas.Me, **READ_ERRORS}, tags=["service"])
 def me(request: TokenRequest) -> dict[str, Any]:
     """Who the token speaks for, and where the service is."""
-    access, token, parameters = reader(request), request.token, config.current()
+    access, token, parameters = request.access, request.token, config.current()
+    # A token that only hands in logs may know for which server.
+    server = server_handed_in(access).name if isinstance(access, HandingIn) else None
     return {
         "account": {"id": access.account.pk, "name": access.account.name},
         "person": access.actor.name,
         "role": access.role.value,
-        "token": {"name": token.name, "scopes": token.scopes, "expires": instant(token.expires)},
+        "token": {
+            "name": token.name,
+            "scopes": token.scopes,
+            "server": server,
+            "expires": instant(token.expires),
+        },
         "version": __version__,
         "zone": parameters.zone,
         "dns": [str(endpoint) for endpoint in parameters.dns_endpoints],

@@ -156,22 +156,31 @@ def account_link(session: Session, email: str) -> None:
 @click.argument("email")
 @click.option("--account", "account_name", metavar="NAME", required=True, help="In which account.")
 @click.option("--name", metavar="TEXT", required=True, help="What the token is for.")
-@click.option("--scope", type=click.Choice(["read", "write"]), default="read", show_default=True)
+@click.option(
+    "--scope", type=click.Choice(["read", "write", "ship"]), default="read", show_default=True
+)
+@click.option(
+    "--server", metavar="NAME", default="", help="Whose logs a token of scope ship takes."
+)
 @click.option(
     "--for", "lifetime", metavar="90d", default="90d", show_default=True, help="Or never."
 )
 @common
 @pass_session
-def account_token(
-    session: Session, email: str, account_name: str, name: str, scope: str, lifetime: str
-) -> None:
+def account_token(session: Session, /, email: str, account_name: str, **options: str) -> None:
     """Make a token for a person and print it, this once."""
     from mailmum.control import runtime
     from mailmum.domain.lifetimes import parse_lifetime
 
-    seconds = None if lifetime == "never" else parse_lifetime(lifetime)
+    lifetime = options["lifetime"]
     token = runtime.token_add(
-        _existing(session), email, account_name, name, writes=scope == "write", lifetime=seconds
+        _existing(session),
+        email,
+        account_name,
+        options["name"],
+        scope=options["scope"],
+        lifetime=None if lifetime == "never" else parse_lifetime(lifetime),
+        server=options["server"],
     )
     if session.as_json:
         print_json({"token": token})

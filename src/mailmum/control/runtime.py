@@ -114,15 +114,25 @@ def sign_in_link(overrides: Overrides, email: str) -> str:
 
 
 def token_add(
-    overrides: Overrides, email: str, account: str, name: str, *, writes: bool, lifetime: int | None
+    overrides: Overrides,
+    email: str,
+    account: str,
+    name: str,
+    *,
+    scope: str,
+    lifetime: int | None,
+    server: str = "",
 ) -> str:
-    """A token for a person in an account."""
+    """A token for a person in an account: of scope read or write, or ship for one server's logs."""
     _start(overrides, "account")
     from mailmum.control.accounts.access import access
     from mailmum.control.accounts.services import add_token
+    from mailmum.control.servers.services import add_shipping_token
 
     granted = access(_person(email), account, via="command line")
-    return add_token(granted, name, writes=writes, lifetime=lifetime).secret
+    if scope == "ship":
+        return add_shipping_token(granted, server, name, lifetime=lifetime).secret
+    return add_token(granted, name, writes=scope == "write", lifetime=lifetime).secret
 
 
 def _make_ready(parameters: Config) -> str | None:

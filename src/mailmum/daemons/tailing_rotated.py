@@ -1,10 +1,10 @@
 """The older parts of a log that rotation has put aside, in order.
 
-    mail.log.3.gz  mail.log.2.gz  mail.log.1  mail.log        numbers: the oldest has the largest
-    mail.log-20251124.gz  mail.log-20251125   mail.log        dates (logrotate's dateext)
+mail.log.3.gz  mail.log.2.gz  mail.log.1  mail.log        numbers: the oldest has the largest
+mail.log-20251124.gz  mail.log-20251125   mail.log        dates (logrotate's dateext)
 
-    >>> [_age("mail.log" + end, "mail.log") for end in (".2.gz", "-20251124", ".old")]
-    [(1, -2, ''), (0, 0, '20251124'), None]
+>>> [_age("mail.log" + end, "mail.log") for end in (".2.gz", "-20251124", ".old")]
+[(1, -2, ''), (0, 0, '20251124'), None]
 """
 
 import os

@@ -7,9 +7,9 @@
 
 and, for `collect`, which server's log it is:
 
-    mx1=/var/log/mail.log                    of the only account that has a server mx1
+    mx1=/var/log/mail.log                    of the first account
     customer/mx1=/var/log/mail.log           of this account's
-    /var/log/mail.log                        of the only server of the only account
+    /var/log/mail.log                        of the only server of the first account
 
     >>> parse_log("customer/mx1=/var/log/mail.log")
     WantedLog(source='/var/log/mail.log', server='mx1', account='customer')
@@ -35,7 +35,7 @@ class WantedLog:
     Attributes:
         source: a file's path or the journal, as it was written.
         server: name of the server, empty for the only one.
-        account: name of its account, empty for the only one that has it.
+        account: name of its account, empty for the first.
     """
 
     source: str
