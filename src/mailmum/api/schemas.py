@@ -272,6 +272,21 @@ class TokenMade(TokenOut):
     token: str
 
 
+class Stands(Schema):
+    """Where a log stands that is handed in; null when nothing of it was ever kept."""
+
+    position: str | None
+
+
+class Handed(Stands):
+    """What became of lines that were handed in."""
+
+    kept: bool
+    lines: int
+    unrecognised: int = Field(description="of mail programs, but not understood")
+    sightings: int
+
+
 class Me(Schema):
     """Who the token speaks for, and where the service is."""
 

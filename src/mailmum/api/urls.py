@@ -7,7 +7,17 @@ from django.urls import URLPattern, URLResolver, path
 from ninja import NinjaAPI
 
 from mailmum import __version__
-from mailmum.api import errors, exports, imports, journal, listings, schemas, servers, tokens
+from mailmum.api import (
+    errors,
+    exports,
+    imports,
+    journal,
+    listings,
+    logs,
+    schemas,
+    servers,
+    tokens,
+)
 from mailmum.api.auth import TokenAuth, TokenRequest, reader
 from mailmum.api.errors import READ_ERRORS
 from mailmum.control import config, doctor
@@ -24,6 +34,7 @@ api = NinjaAPI(
 )
 errors.install(api)
 api.add_router("/servers", servers.router)
+api.add_router("/servers", logs.router)
 api.add_router("/listings", listings.router)
 api.add_router("/explain", listings.explain_router)
 api.add_router("/journal", journal.router)

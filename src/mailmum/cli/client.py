@@ -100,6 +100,16 @@ class Client:
                     raise _refusal(answer["error"], self.service)
                 yield answer
 
+    def hand_in(self, path: str, body: bytes, **query: Any) -> Json:
+        """Send lines of a log, compressed with gzip.
+
+        Raises:
+            Failure: the service cannot be reached or refuses.
+        """
+        headers = {"Content-Type": "text/plain; charset=utf-8", "Content-Encoding": "gzip"}
+        with self._request("POST", path, query, body, headers, _ORDINARY) as response:
+            return _parsed(response.read(), self.service, response.status)
+
     def download(self, path: str, **query: Any) -> Iterator[bytes]:
         """Read a text of any length.
 

@@ -36,6 +36,13 @@ def _service_options(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option("--dns-workers", type=int, metavar="N", help="DNS processes; 1."),
         click.option("--policy", metavar="HOST:PORT", help="Policy service; 127.0.0.1:10053."),
+        click.option(
+            "--log",
+            "logs",
+            metavar="SERVER=PATH",
+            multiple=True,
+            help="Mail log to follow, or SERVER=journal; more than once for more.",
+        ),
         common,
     )
     for option in reversed(options):
@@ -86,6 +93,14 @@ def policy(session: Session, **options: Any) -> None:
     from mailmum.control import runtime
 
     runtime.run_policy(_overrides(session, options))
+
+
+@_part("collect", "Run only what follows mail logs.")
+def collect(session: Session, **options: Any) -> None:
+    """Run only what follows mail logs, for a service manager."""
+    from mailmum.control import runtime
+
+    runtime.run_collect(_overrides(session, options))
 
 
 @_part("migrate", "Make or upgrade the database, then end.")
@@ -208,9 +223,18 @@ def _overrides(session: Session, options: dict[str, Any]) -> "Overrides":
         web=options["web"],
         dns=options["dns"] or None,
         policy=options["policy"],
+        logs=tuple(_absolute(one) for one in options["logs"]) or None,
         dns_workers=options["dns_workers"],
         log_format="json" if session.as_json else None,
     )
+
+
+def _absolute(wanted: str) -> str:
+    """A log with its path from the root: it is followed from another folder perhaps."""
+    owner, equals, source = wanted.rpartition("=") if "=" in wanted else ("", "", wanted)
+    if source.split(":")[0] == "journal" or Path(source).is_absolute():
+        return wanted
+    return f"{owner}{equals}{Path(source).absolute()}"
 
 
 def _existing(session: Session) -> "Overrides":

@@ -17,6 +17,9 @@ from mailmum.domain.errors import NotFound
 
 log = structlog.get_logger()
 
+MACHINE_ZONE = "MAILMUM_MACHINE_TZ"
+"""The variable that keeps the TZ which this was started with."""
+
 
 def up(overrides: Overrides) -> int:
     """Run everything until told to stop; the exit status.
@@ -43,6 +46,7 @@ def up(overrides: Overrides) -> int:
         _say(
             f"ready: pages {parameters.base_url} · DNS {parameters.dns} (UDP and TCP) · "
             f"policy {parameters.policy} · zone {parameters.zone} · data {parameters.data}"
+            + (f" · logs {parameters.logs}" if parameters.logs else "")
         )
 
     supervise(parts(parameters), on_ready=announce)
@@ -71,6 +75,14 @@ def run_policy(overrides: Overrides) -> None:
     from mailmum.control.dataplane.policy import answer
 
     answer(parameters)
+
+
+def run_collect(overrides: Overrides) -> None:
+    """Follow mail logs."""
+    parameters = _start(overrides, "collect")
+    from mailmum.control.dataplane.collect import follow
+
+    follow(parameters)
 
 
 def migrate(overrides: Overrides) -> None:
@@ -145,6 +157,8 @@ def _make_ready(parameters: Config) -> str | None:
 
 
 def _start(overrides: Overrides, part: str) -> Config:
+    # Django sets TZ for itself, and so for the parts that are started from here.
+    os.environ.setdefault(MACHINE_ZONE, os.environ.get("TZ", ""))
     parameters = config.use(overrides)
     prepare.folder(parameters.data)
     config.write_file(parameters)

@@ -6,6 +6,7 @@ from django.db import DatabaseError, connections
 
 from mailmum.control.accounts.models import Account
 from mailmum.control.config import Config
+from mailmum.control.runtime import MACHINE_ZONE
 from mailmum.control.servers.models import Server
 from mailmum.control.traffic import intake
 from mailmum.daemons import collector, collector_status
@@ -19,9 +20,6 @@ from mailmum.domain.texts import shown
 from mailmum.index.records import SourceUnavailable
 from mailmum.postfix.log.reader import Found
 from mailmum.traffic.sightings import Source
-
-MACHINE_ZONE = "MAILMUM_MACHINE_TZ"
-"""The variable that keeps the TZ this was started with: Django sets its own."""
 
 
 class TrafficStore:
