@@ -1,0 +1,195 @@
+"""What smtpd, postscreen and cleanup say when they turn something away.
+
+All have one form (smtpd's log_whatsup, and postscreen's with commas before `to`, `proto`, `helo`):
+
+    VERB: STAGE from NAME[ADDRESS]: REPLY; from=<S> to=<R> proto=ESMTP helo=<H>
+
+Sender, recipient, HELO and parts of the reply are the client's own words.  Nothing here searches
+them for meaning where that can be helped: the reply is cut off before `; from=<`, and what it says
+about an address (`<somebody@example>: Recipient address rejected: ...`) is read after it.
+"""
+
+import re
+from typing import NamedTuple
+
+from mailmum.postfix.log.bounds import ADDRESS, NAME, REASON, ZONE
+from mailmum.traffic.sightings import Outcome
+
+_TAILS = ("; from=<", "; to=<", "; proto=", "; helo=<")
+_ZONE_WORD = re.compile(r"[^\s;,()<>\"']{1,255}")
+# Words before the name of a list in reply texts of one's own, and a name that can be a zone.
+_CUSTOM = re.compile(
+    r"\b(?:blocked|listed|rejected|denied|found|refused|blacklisted|blocklisted)"
+    r" (?:using|by|in|at|on|via|from|due to) (?:the )?"
+    r"((?:[A-Za-z0-9_-]{1,63}\.){1,12}[A-Za-z]{2,63})(?![\w.-]*@|\w)",
+    re.ASCII | re.IGNORECASE,
+)
+_LOCAL = re.compile(r"\bblocked by ([^\s;,()<>\"']{1,255})(?:$|[;,])", re.IGNORECASE)
+_NO_SUCH_USER = (
+    "user unknown",
+    "unknown user",
+    "no such user",
+    "user doesn't exist",
+    "user does not exist",
+    "undeliverable address",
+    "recipient unknown",
+    "unknown recipient",
+    "no mailbox",
+    "mailbox not found",
+)
+_PROTOCOL = (
+    "improper use of smtp command pipelining",
+    "protocol error",
+    "smtp protocol synchronization",
+    "bare <lf>",
+    "bare newline",
+)
+
+
+class Refusal(NamedTuple):
+    """What one such line says; None is not said.
+
+    Attributes:
+        stage: CONNECT, HELO, MAIL, RCPT, DATA, END-OF-MESSAGE and so on.
+        who: the client as logged, `name[address]`.
+        code: of the reply.
+        reply: the reply without the code.
+        sender: envelope sender.
+        recipient: envelope recipient.
+        helo: what the client called itself.
+    """
+
+    stage: str
+    who: str
+    code: int | None
+    reply: str
+    sender: str | None
+    recipient: str | None
+    helo: str | None
+
+
+def refusal(text: str) -> Refusal | None:
+    """Read what follows the verb, `RCPT from ...`; None when it has another form."""
+    body, found, tail = text.partition("; from=<")
+    fields: tuple[str | None, str | None, str | None]
+    if found:
+        sender, _, more = tail.partition("> to=<")
+        recipient, _, more = more.partition("> proto=")
+        _, _, helo = more.partition(" helo=<")
+        if helo[-1:] == ">":
+            fields = (sender[:ADDRESS], recipient[:ADDRESS], helo[:-1][:NAME])
+        else:
+            fields = _fields("from=<" + tail)
+    else:
+        body, fields = _other_tail(text)
+    stage, _, rest = body.partition(" from ")
+    # The name comes from DNS and holds no bracket; postscreen adds the port, `[192.0.2.1]:40000`.
+    end = rest.find("]") + 1
+    if end and rest[end : end + 2] == ": ":
+        reply = rest[end + 2 :]
+    elif end and rest[end : end + 1] == ":":
+        reply = rest[end:].partition(": ")[2]
+    else:
+        # What filters before the queue say names no client.
+        stage, _, reply = body.partition(": ")
+        end = 0
+    if not reply or " " in stage or len(stage) > 20:
+        return None
+    code = reply[:3]
+    if code.isdigit() and code.isascii() and reply[3:4] in (" ", ""):
+        return Refusal(stage, rest[:end], int(code), reply[4 : 4 + REASON], *fields)
+    return Refusal(stage, rest[:end], None, reply[:REASON], *fields)
+
+
+def _other_tail(text: str) -> tuple[str, tuple[str | None, str | None, str | None]]:
+    """Reply and fields where no sender is named: refused at CONNECT or HELO, or asked by VRFY."""
+    starts = [at for at in map(text.find, _TAILS) if at >= 0]
+    if not starts:
+        return text, (None, None, None)
+    at = min(starts)
+    return text[:at], _fields(text[at + 2 :])
+
+
+def _fields(tail: str) -> tuple[str | None, str | None, str | None]:
+    """Sender, recipient and HELO of any tail, also one with commas or cut short by syslog."""
+    return (
+        _field(tail, "from=<", (">, to=<", "> to=<", ">, proto=", "> proto=")),
+        _field(tail, " to=<", (">, proto=", "> proto=", ">, helo=", "> helo=")),
+        _field(tail, " helo=<", ("> sasl_username=", ">: ")),
+    )
+
+
+def _field(tail: str, name: str, ends: tuple[str, ...]) -> str | None:
+    if name[0] == " ":
+        at = tail.find(name)
+        if at < 0 and tail.startswith(name[1:]):
+            at = -1
+        elif at < 0:
+            return None
+    elif tail.startswith(name):
+        at = 0
+    else:
+        return None
+    rest = tail[at + len(name) :]
+    found = [end for end in map(rest.find, ends) if end >= 0]
+    value = rest[: min(found)] if found else rest.removesuffix(">")
+    return value[: NAME if "helo" in name else ADDRESS]
+
+
+def judge(refused: Refusal) -> tuple[Outcome, str | None]:
+    """The outcome a refusal stands for, and the zone of the list that decided, if one did."""
+    reply = refused.reply
+    at = reply.find(" blocked using ")
+    if at >= 0:
+        found = _ZONE_WORD.match(reply, at + 15)
+        if found is not None:
+            return _by_code(refused), found[0].rstrip(".:").lower()[:ZONE]
+    said = _after_subject(refused, reply)
+    lowered = said.lower()
+    if "relay access denied" in lowered or "relaying denied" in lowered:
+        return Outcome.RELAY_DENIED, None
+    if _is_unknown(refused, lowered):
+        return Outcome.UNKNOWN_RECIPIENT, None
+    if any(word in lowered for word in _PROTOCOL):
+        return Outcome.PROTOCOL, None
+    return _by_code(refused), _list_named(said)
+
+
+def _by_code(refused: Refusal) -> Outcome:
+    first = str(refused.code) if refused.code else refused.reply
+    return Outcome.DEFERRED if first[:1] == "4" else Outcome.REJECTED
+
+
+def _after_subject(refused: Refusal, reply: str) -> str:
+    """The reply after what it is about, which the client may have chosen: `<address>: `."""
+    dsn, _, rest = reply.partition(" ")
+    if not (dsn[:1] in "245" and dsn[1:2] == "."):
+        rest = reply
+    if rest.startswith("<"):
+        for subject in (refused.recipient, refused.sender, refused.helo):
+            if subject is not None and rest.startswith(f"<{subject}>: "):
+                return rest[len(subject) + 4 :]
+        return rest.partition(">: ")[2] or rest
+    return rest
+
+
+def _is_unknown(refused: Refusal, said: str) -> bool:
+    if refused.stage not in ("RCPT", "VRFY"):
+        return False
+    _, found, why = said.partition("recipient address rejected: ")
+    if not found:
+        # From an access map of one's own: `550 5.1.1 <who>: no such user here`.
+        return not said.startswith(("sender address", "client host", "helo")) and any(
+            word in said for word in _NO_SUCH_USER
+        )
+    if why.startswith("unverified address"):
+        # 4xx while nothing is known of the address yet, or its server is away.
+        return refused.code is not None and refused.code >= 500
+    return refused.reply.startswith(("5.1.1 ", "4.1.1 ")) or any(
+        word in why for word in _NO_SUCH_USER
+    )
+
+
+def _list_named(said: str) -> str | None:
+    found = _CUSTOM.search(said) or _LOCAL.search(said)
+    return found[1].rstrip(".:").lower() if found else None

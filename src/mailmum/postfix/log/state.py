@@ -1,0 +1,149 @@
+"""A reader's open sessions and messages as bytes, so that following goes on after a restart.
+
+One line `mailmum-log VERSION SHA256` and JSON, compressed.  The checksum tells damage; nothing in
+the JSON can do more than be data (no pickle).  Messages refer to one another by their number.
+"""
+
+import hashlib
+import json
+import zlib
+from typing import Any
+
+from mailmum.postfix.log.book import Book, Host, Message, Session
+from mailmum.traffic.sightings import Delivery, Outcome
+
+_NAME = b"mailmum-log"
+_VERSION = b"1"
+_PLAIN = ("score", "helo", "sender", "reason", "queued", "removed", "queue_id")
+_TABLES = ("fresh", "known", "orphans")
+
+
+def seal(state: dict[str, Any]) -> bytes:
+    """State with version and checksum."""
+    body = zlib.compress(json.dumps(state, separators=(",", ":")).encode("ascii"), 1)
+    digest = hashlib.sha256(body).hexdigest().encode()
+    return b" ".join((_NAME, _VERSION, digest)) + b"\n" + body
+
+
+def unseal(data: bytes) -> dict[str, Any]:
+    """The state sealed; ValueError when it is damaged or of another version."""
+    line, _, body = data.partition(b"\n")
+    words = line.split(b" ")
+    if len(words) != 3 or words[0] != _NAME:
+        raise ValueError("this is no state of a log reader: begin to read the log anew")
+    if words[1] != _VERSION:
+        raise ValueError(
+            f"the state of the log reader has version {words[1].decode('ascii', 'replace')!r}, and "
+            f"{_VERSION.decode()!r} is read here: begin to read the log anew"
+        )
+    if hashlib.sha256(body).hexdigest().encode() != words[2]:
+        raise ValueError("the state of the log reader is damaged: begin to read the log anew")
+    state = json.loads(zlib.decompress(body))
+    assert isinstance(state, dict)
+    return state
+
+
+def pack_book(book: Book) -> dict[str, Any]:
+    """All tables."""
+    numbers: dict[int, int] = {}
+    messages: list[Message] = []
+
+    def number(message: Message) -> int:
+        if id(message) not in numbers:
+            numbers[id(message)] = len(messages)
+            messages.append(message)
+        return numbers[id(message)]
+
+    hosts = [
+        [
+            host.name,
+            *({key: number(one) for key, one in getattr(host, table).items()} for table in _TABLES),
+        ]
+        for host in book.hosts.values()
+    ]
+    packed = []
+    at = 0
+    while at < len(messages):  # parents are found on the way
+        packed.append(_pack_message(messages[at], number))
+        at += 1
+    return {
+        "time": book.time,
+        "now": book.clock.now,
+        "dropped": book.dropped,
+        "sessions": [
+            [key, one if isinstance(one, str) else pack_session(one)]
+            for key, one in book.sessions.items()
+        ],
+        "hosts": hosts,
+        "messages": packed,
+    }
+
+
+def unpack_book(book: Book, state: dict[str, Any]) -> None:
+    """Fill an empty book."""
+    book.time = state["time"]
+    book.clock.set(state["now"])
+    book.dropped = state["dropped"]
+    for key, one in state["sessions"]:
+        book.sessions[key] = one if isinstance(one, str) else unpack_session(one)
+    messages = [_unpack_message(one) for one in state["messages"]]
+    for message, one in zip(messages, state["messages"], strict=True):
+        if "parent" in one:
+            message.parent = messages[one["parent"]]
+    for name, *tables in state["hosts"]:
+        host = book.hosts[name] = Host(name)
+        for table, numbers in zip(_TABLES, tables, strict=True):
+            getattr(host, table).update((key, messages[one]) for key, one in numbers.items())
+
+
+def pack_session(session: Session) -> dict[str, Any]:
+    """One session."""
+    return {name: getattr(session, name) for name in Session.__slots__}
+
+
+def unpack_session(state: dict[str, Any]) -> Session:
+    """One session, back."""
+    session = Session(state["head"], state["who"])
+    for name in Session.__slots__:
+        setattr(session, name, state[name])
+    session.outcome = Outcome(state["outcome"])
+    return session
+
+
+def _pack_message(message: Message, number: Any) -> dict[str, Any]:
+    given = vars(message)
+    state: dict[str, Any] = {name: given[name] for name in _PLAIN if name in given}
+    state["lines"] = list(message)
+    if message.fates is not None:
+        state["fates"] = message.fates
+    if message.told is not None:
+        state["told"] = list(message.told.items())
+    if message.children is not None:
+        state["children"] = message.children
+    if message.adopted is not None:
+        state["adopted"] = message.adopted
+    if message.parent is not None:
+        state["parent"] = number(message.parent)
+    return state
+
+
+def _unpack_message(state: dict[str, Any]) -> Message:
+    message = Message(state["lines"])
+    for name in _PLAIN:
+        if name in state:
+            setattr(message, name, state[name])
+    if "fates" in state:
+        message.fates = {
+            recipient: {target: Delivery(one) for target, one in fate.items()}
+            for recipient, fate in state["fates"].items()
+        }
+    if "told" in state:
+        message.told = {
+            recipient: None if one is None else Delivery(one) for recipient, one in state["told"]
+        }
+    if "children" in state:
+        message.children = state["children"]
+    if "adopted" in state:
+        address, name, service = state["adopted"]
+        message.adopted = (address, name, service)
+    return message
