@@ -74,14 +74,17 @@ TEMPLATES = [
 ]
 
 
-def _sqlite(path: Path, *, synchronous: str) -> dict[str, Any]:
+def _sqlite(path: Path, *, synchronous: str, cache: int) -> dict[str, Any]:
     return {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": f"file:{quote(str(path))}?mode=rw",
         "OPTIONS": {
             "transaction_mode": "IMMEDIATE",
             "timeout": 20,
-            "init_command": f"PRAGMA journal_mode=WAL; PRAGMA synchronous={synchronous};",
+            "init_command": (
+                f"PRAGMA journal_mode=WAL; PRAGMA synchronous={synchronous};"
+                f"PRAGMA cache_size=-{cache};"
+            ),
         },
         "TEST": {"NAME": str(path)},
     }
@@ -107,8 +110,8 @@ if CONFIG.database:
     DATABASES = {"default": _postgresql(CONFIG.database)}
 else:
     DATABASES = {
-        "default": _sqlite(CONFIG.sqlite_path, synchronous="FULL"),
-        "traffic": _sqlite(CONFIG.traffic_path, synchronous="NORMAL"),
+        "default": _sqlite(CONFIG.sqlite_path, synchronous="FULL", cache=2000),
+        "traffic": _sqlite(CONFIG.traffic_path, synchronous="NORMAL", cache=32_000),
     }
 DATABASE_ROUTERS = ["mailmum.control.traffic.router.TrafficRouter"]
 

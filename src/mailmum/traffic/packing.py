@@ -10,11 +10,13 @@ one stretch of values; and all names under a domain begin with the domain's own 
 """
 
 import ipaddress
+from collections.abc import Iterable
 from typing import Final
 
-from mailmum.domain.targets import MAPPED_FIRST, NetworkTarget, address_text, mapped
+from mailmum.domain.targets import IPV4, MAPPED_FIRST, NetworkTarget, address_text, mapped
 
-_MAPPED: Final = bytes(10) + b"\xff\xff"
+MAPPED: Final = bytes(10) + b"\xff\xff"
+"""How every packed IPv4 address begins."""
 _MEMORY = 65_536
 
 
@@ -24,26 +26,27 @@ class Packer:
     __slots__ = ("_known",)
 
     def __init__(self) -> None:
-        self._known: dict[str, bytes | None] = {}
+        self._known: dict[str | None, bytes | None] = {}
 
-    def pack(self, text: str) -> bytes | None:
-        """The address as 16 bytes, None when it is none."""
+    def pack_all(self, texts: Iterable[str | None]) -> list[bytes | None]:
+        """Addresses as 16 bytes each, None for what is none."""
         known = self._known
-        try:
-            return known[text]
-        except KeyError:
-            if len(known) >= _MEMORY:
-                known.clear()
-            packed = known[text] = pack_client(text)
-            return packed
+        if len(known) > _MEMORY:
+            known.clear()
+        packed = []
+        for text in texts:
+            if text not in known:
+                known[text] = pack_client(text) if text else None
+            packed.append(known[text])
+        return packed
 
 
 def pack_client(text: str) -> bytes | None:
     """An address as 16 bytes, None when the text is none."""
+    if (octets := IPV4.fullmatch(text)) is not None:
+        return MAPPED + bytes(map(int, octets.groups()))
     try:
-        if ":" in text:
-            return ipaddress.IPv6Address(text).packed
-        return _MAPPED + ipaddress.IPv4Address(text).packed
+        return ipaddress.IPv6Address(text).packed
     except ValueError:
         return None
 

@@ -6,55 +6,30 @@ circle, and neighbours are written together.
 
 A sighting counts as often as it says.
 
-    >>> rows = [Row(1, 4, 1, 7_200_000, 7200, None, 1, 0, 1)] * 2
-    >>> tally(rows).totals[0]
-    (1, 60, 7200, 4, 1, 1, 0, 2)
+    >>> from mailmum.traffic.batches import Lookup, Maker
+    >>> from mailmum.traffic.privacy import Privacy
+    >>> from mailmum.traffic.sightings import Outcome, Source
+    >>> lookup = Lookup(1, 4, 900_000_061, "203.0.113.7", Outcome.LISTED, 3)
+    >>> batch = Maker(1e9, Privacy("full", b"")).from_lookups(Source.DNS, [lookup, lookup])
+    >>> tally(batch).totals[0]
+    (1, 60, 900000060, 4, 2, 11, 0, 6)
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any
 
+from mailmum.traffic.batches import Batch
 from mailmum.traffic.codes import CLAIMED, VERIFIED
 from mailmum.traffic.packing import reversed_name
+from mailmum.traffic.periods import DAY, MINUTE, STEPS
 
-MINUTE, HOUR, DAY = 60, 3600, 86_400
-STEPS = (MINUTE, HOUR, DAY)
-_NAME_BYTES = 260
-
-
-class Row(NamedTuple):
-    """A sighting as it is kept: the words as numbers, the time in milliseconds, the client packed.
-
-    The fields stand in the order in which they are written.
-    """
-
-    account: int
-    server: int
-    source: int
-    time: int
-    hour: int
-    client: bytes | None
-    outcome: int
-    rbl: int
-    count: int  # type: ignore[assignment] # hides tuple.count, which nobody asks of a row
-    host: str = ""
-    service: str = ""
-    client_name: str | None = None
-    helo: str | None = None
-    sender: str | None = None
-    recipient: str | None = None
-    code: int | None = None
-    queue_id: str | None = None
-    delivery: int | None = None
-    score: float | None = None
-    reason: str | None = None
+NAME_BYTES = 260
 
 
-TotalRow = tuple[int, int, int, int, int, int, int, int]
-ClientRow = tuple[int, int, bytes, int, int, int, int, int]
-NameRow = tuple[int, int, bytes, int, bytes, int, int, int, int]
+Key = tuple[Any, ...]
+Counts = Counter[Key]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,82 +41,102 @@ class Tally:
         hours: account, start, client, server, source, outcome, list, count.
         days: likewise.
         names: account, start, name, kind, client, server, source, outcome, count.
+        domains: account, start, name, kind, server, source, outcome, count; for the last label and
+            the last two labels of each name.
         latest: server, source, account, and the time of the latest sighting in milliseconds.
     """
 
-    totals: Sequence[TotalRow]
-    hours: Sequence[ClientRow]
-    days: Sequence[ClientRow]
-    names: Sequence[NameRow]
+    totals: Sequence[Key]
+    hours: Sequence[Key]
+    days: Sequence[Key]
+    names: Sequence[Key]
+    domains: Sequence[Key]
     latest: Sequence[tuple[int, int, int, int]]
 
 
-def start_of(seconds: int, step: int) -> int:
-    """When the minute, hour or day begins that holds this second."""
-    return seconds - seconds % step
-
-
-def tally(rows: Iterable[Row]) -> Tally:
+def tally(batch: Batch) -> Tally:
     """Count a batch."""
-    minutes: Counter[tuple[int, int, int, int, int, int]] = Counter()
-    hours: Counter[tuple[int, int, bytes, int, int, int, int]] = Counter()
-    names: Counter[tuple[int, int, str, int, bytes, int, int, int]] = Counter()
-    latest: dict[tuple[int, int], tuple[int, int]] = {}
-    for row in rows:
-        account, server, source, time, hour, client, outcome, rbl, count = row[:9]
-        second = time // 1000
-        minutes[account, second - second % MINUTE, server, source, outcome, rbl] += count
-        if client is not None:
-            hours[account, hour, client, server, source, outcome, rbl] += count
-        for name, kind in _names(row):
-            day = hour - hour % DAY
-            names[account, day, name, kind, client or b"", server, source, outcome] += count
-        if time > latest.get((server, source), (0, -1))[1]:
-            latest[server, source] = (account, time)
+    minutes = [at // 1000 - at // 1000 % MINUTE for at in batch.time]
+    shared = (batch.server, batch.source, batch.outcome)
+    by_minute = _counted(zip(batch.account, minutes, *shared, batch.rbl, strict=True), batch.count)
+    by_hour = _counted(
+        zip(batch.account, batch.hour, batch.client, *shared, batch.rbl, strict=True), batch.count
+    )
+    hours = {key: count for key, count in by_hour.items() if key[2] is not None}
+    names = _by_name(batch)
     return Tally(
-        totals=sorted((*key, count) for key, count in _by_step(minutes).items()),
-        hours=sorted((*key, count) for key, count in hours.items()),
-        days=sorted((*key, count) for key, count in _by_day(hours).items()),
-        names=sorted((*key, count) for key, count in _packed(names).items()),
-        latest=sorted(key + value for key, value in latest.items()),
+        totals=_sorted(_by_step(by_minute)),
+        hours=_sorted(hours),
+        days=_sorted(_by_day(hours)),
+        names=_sorted(names),
+        domains=_sorted(_by_domain(names)),
+        latest=_latest(batch),
     )
 
 
-def _names(row: Row) -> list[tuple[str, int]]:
-    name, helo = row.client_name, row.helo
-    found = [(name, VERIFIED)] if name else []
-    # An address in brackets is no name, and a bare word names no host that could be listed.
-    if helo and helo != name and "." in helo and helo[0] != "[":
-        found.append((helo, CLAIMED))
-    return found
+def _counted(keys: Iterable[Key], counts: Sequence[int]) -> Counts:
+    if counts.count(1) == len(counts):
+        return Counter(keys)
+    made: Counts = Counter()
+    for key, count in zip(keys, counts, strict=True):
+        made[key] += count
+    return made
 
 
-def _by_step(
-    minutes: Counter[tuple[int, int, int, int, int, int]],
-) -> dict[tuple[int, int, int, int, int, int, int], int]:
-    made: Counter[tuple[int, int, int, int, int, int, int]] = Counter()
+def _sorted(counts: Mapping[Key, int]) -> list[Key]:
+    return sorted((*key, count) for key, count in counts.items())
+
+
+def _by_step(minutes: Mapping[Key, int]) -> Counts:
+    made: Counts = Counter()
     for (account, minute, *rest), count in minutes.items():
-        server, source, outcome, rbl = rest
         for step in STEPS:
-            made[account, step, start_of(minute, step), server, source, outcome, rbl] += count
+            made[(account, step, minute - minute % step, *rest)] += count
     return made
 
 
-def _by_day(
-    hours: Counter[tuple[int, int, bytes, int, int, int, int]],
-) -> dict[tuple[int, int, bytes, int, int, int, int], int]:
-    made: Counter[tuple[int, int, bytes, int, int, int, int]] = Counter()
-    for (account, hour, client, server, source, outcome, rbl), count in hours.items():
-        made[account, start_of(hour, DAY), client, server, source, outcome, rbl] += count
+def _by_day(hours: Mapping[Key, int]) -> Counts:
+    made: Counts = Counter()
+    for (account, hour, *rest), count in hours.items():
+        made[(account, hour - hour % DAY, *rest)] += count
     return made
 
 
-def _packed(
-    names: Counter[tuple[int, int, str, int, bytes, int, int, int]],
-) -> dict[tuple[int, int, bytes, int, bytes, int, int, int], int]:
-    # Different spellings of a name are one name.
-    made: Counter[tuple[int, int, bytes, int, bytes, int, int, int]] = Counter()
-    for (account, day, name, kind, client, server, source, outcome), count in names.items():
-        packed = reversed_name(name).encode()[:_NAME_BYTES]
-        made[account, day, packed, kind, client, server, source, outcome] += count
+def _by_name(batch: Batch) -> Counts:
+    helos = map(_host_in, batch.helo, batch.client_name)
+    shared = (batch.client, batch.server, batch.source, batch.outcome)
+    made: Counts = Counter()
+    for kind, names in ((VERIFIED, batch.client_name), (CLAIMED, helos)):
+        counts = _counted(zip(batch.account, batch.hour, names, *shared, strict=True), batch.count)
+        for (account, hour, name, client, *rest), count in counts.items():
+            if name:
+                # Different spellings of a name are one name.
+                packed = reversed_name(name).encode()[:NAME_BYTES]
+                made[(account, hour - hour % DAY, packed, kind, client or b"", *rest)] += count
     return made
+
+
+def _by_domain(names: Mapping[Key, int]) -> Counts:
+    made: Counts = Counter()
+    for (account, day, name, kind, _, *rest), count in names.items():
+        top = name.find(b".") + 1
+        below = name.find(b".", top) + 1
+        for end in (top, below) if below else (top,):
+            made[(account, day, name[:end], kind, *rest)] += count
+    return made
+
+
+def _host_in(helo: str | None, verified: str | None) -> str | None:
+    # An address in brackets is no name, and a bare word names no host that could be listed.
+    if not helo or helo == verified or "." not in helo or helo[0] == "[":
+        return None
+    return helo
+
+
+def _latest(batch: Batch) -> list[tuple[int, int, int, int]]:
+    made: dict[tuple[int, int, int], int] = {}
+    for *key, time in zip(batch.server, batch.source, batch.account, batch.time, strict=True):
+        server, source, account = key
+        if time > made.get((server, source, account), -1):
+            made[server, source, account] = time
+    return sorted((*key, time) for key, time in made.items())

@@ -11,14 +11,14 @@ sightings arrive.  Following what comes goes by number, which rises in the order
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from django.db.models import Max, Q, QuerySet, Sum
+from django.db.models import F, Max, Q, QuerySet, Sum
 
 from mailmum.control.traffic.models import ClientHour, Seen, Total
-from mailmum.control.traffic.reading import Wanted, counted, reading, spelled, within
+from mailmum.control.traffic.reading import Wanted, counted, spelled, within
 from mailmum.control.traffic.values import Kept, to_kept
 from mailmum.domain.errors import BadInput
 from mailmum.domain.targets import NetworkTarget
-from mailmum.traffic.rollups import HOUR, start_of
+from mailmum.traffic.periods import HOUR, start_of
 
 PAGE_LIMIT = 1000
 BUDGET = 40_000
@@ -82,32 +82,43 @@ def find(account: int, wanted: Wanted, *, before: str | None = None, limit: int 
 
     Raises:
         BadInput: the cursor is none.
-        SourceUnavailable: traffic cannot be read.
     """
     place = None if before is None else _place(before)
-    with reading():
-        return _Search(account, wanted, place, min(max(limit, 1), PAGE_LIMIT)).page()
+    return _Search(account, wanted, place, min(max(limit, 1), PAGE_LIMIT)).page()
 
 
 def latest() -> int:
     """The cursor from which everything is new that is kept from now on."""
-    with reading():
-        return Seen.objects.aggregate(last=Max("id"))["last"] or 0
+    return Seen.objects.aggregate(last=Max("id"))["last"] or 0
 
 
 def news(account: int, wanted: Wanted, after: int, *, limit: int = 200) -> News:
     """Sightings that were kept after a cursor of `latest` or of earlier news; none is left out."""
-    with reading():
-        top = latest()
-        meant = counted(account, wanted)
-        end = min(after + STEP, top)
-        if meant is None or top <= after:
-            return News((), max(after, top), more=False)
-        meant &= _times(wanted) & _row_filter(wanted)
-        rows = Seen.objects.filter(meant, id__gt=after, id__lte=end).order_by("id")
-        found = to_kept(list(rows[:limit]))
-        reached = found[-1].number if len(found) == limit else end
-        return News(tuple(found), reached, more=reached < top)
+    top = latest()
+    meant = counted(account, wanted)
+    end = min(after + STEP, top)
+    if meant is None or top <= after:
+        return News((), max(after, top), more=False)
+    meant &= _times(wanted) & _row_filter(wanted)
+    rows = Seen.objects.filter(meant, id__gt=after, id__lte=end).order_by("id")
+    found = to_kept(list(rows[:limit]))
+    reached = found[-1].number if len(found) == limit else end
+    return News(tuple(found), reached, more=reached < top)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """Hours that are looked through at once.
+
+    Attributes:
+        hours: when they begin, the latest first; there may be gaps, which hold nothing.
+        count: how many sightings in them fulfil what roll-ups know.
+        entries: how many there are altogether.
+    """
+
+    hours: tuple[int, ...]
+    count: int
+    entries: int
 
 
 class _Search:
@@ -118,46 +129,74 @@ class _Search:
         self._left = limit
         self._budget = BUDGET * 10
         self._found: list[Seen] = []
+        self._filter = _row_filter(wanted)
         self._narrow = wanted.client is not None and _is_narrow(wanted.client)
 
     def page(self) -> Page:
         meant = counted(self._account, self._wanted)
-        if meant is None:
-            return Page((), None, None)
-        for hour, count, entries in self._hours(meant):
-            stopped = self._hour(meant, hour, count, entries)
+        stopped = None
+        for stretch in () if meant is None else self._stretches(meant):
+            stopped = self._look(Q() if meant is None else meant, stretch)
             if stopped is not None:
-                return self._page(stopped)
-        return Page(tuple(to_kept(self._found)), None, None)
+                break
+        found = tuple(to_kept(self._found))
+        if stopped is None:
+            return Page(found, None, None)
+        return Page(found, stopped.text, stopped.time / 1000)
 
-    def _page(self, stopped: _Place) -> Page:
-        return Page(tuple(to_kept(self._found)), stopped.text, stopped.time / 1000)
-
-    def _hours(self, meant: Q) -> Iterator[tuple[int, int, int]]:
-        """Hours that hold something, the latest first, with what there is to look at."""
-        times = _starts(self._wanted, self._place)
-        totals = Total.objects.filter(times, step=HOUR)
-        all_of = _sums(totals.filter(account=self._account))
+    def _stretches(self, meant: Q) -> Iterator[_Stretch]:
+        """Hours that hold something, from the latest back, as many at once as a page takes."""
+        totals = Total.objects.filter(_starts(self._wanted, self._place), step=HOUR)
+        entries: dict[int, int] = {}
         if self._narrow and self._wanted.client is not None:
-            some = _clients(meant, sorted(all_of), within(self._wanted.client))
+            starts = _starts(self._wanted, self._place)
+            hours = Total.objects.filter(starts, account=self._account, step=HOUR)
+            each = sorted(hours.values_list("start", flat=True).distinct())
+            some = _clients(meant, each, within(self._wanted.client))
         else:
             some = _sums(totals.filter(meant))
-        return ((hour, some[hour], all_of.get(hour, 0)) for hour in sorted(some, reverse=True))
+            entries = _sums(totals.filter(account=self._account)) if self._selective else some
+        hours_left, stretch = sorted(some, reverse=True), _Stretch((), 0, 0)
+        for hour in hours_left:
+            stretch = _Stretch(
+                (*stretch.hours, hour),
+                stretch.count + some[hour],
+                stretch.entries + entries.get(hour, some[hour]),
+            )
+            if self._is_enough(stretch):
+                yield stretch
+                stretch = _Stretch((), 0, 0)
+        if stretch.hours:
+            yield stretch
 
-    def _hour(self, meant: Q, hour: int, count: int, entries: int) -> _Place | None:
-        """Look through an hour; where the page ends, if it ends in this hour."""
-        direct = self._narrow and count <= _FEW
-        rows = Seen.objects.filter(meant & _times(self._wanted)).order_by("-time", "-id")
+    @property
+    def _selective(self) -> bool:
+        wanted = self._wanted
+        return bool(wanted.servers or wanted.sources or wanted.outcomes or wanted.rbl)
+
+    def _is_enough(self, stretch: _Stretch) -> bool:
+        if not self._filter:
+            return stretch.count >= self._left or stretch.entries >= self._budget
+        return stretch.count >= _FEW or stretch.entries >= self._budget
+
+    def _look(self, meant: Q, stretch: _Stretch) -> _Place | None:
+        """Look through some hours; where the page ends, if it ends within them."""
+        last, first = stretch.hours[0], stretch.hours[-1]
+        direct = self._narrow and stretch.count <= _FEW
+        rows = Seen.objects.filter(meant & _times(self._wanted))
         if direct:
-            rows = rows.filter(hour=hour, client__isnull=False)
+            # A sum is in no index: by time alone, SQLite would rather walk through all sightings
+            # in the order that is wanted than sort a few.
+            rows = rows.filter(hour__in=stretch.hours, client__isnull=False)
+            rows = rows.order_by((F("time") + 0).desc(), "-id")
         else:
-            rows = rows.filter(time__gte=hour * 1000, time__lt=(hour + HOUR) * 1000)
-        rows = _below(rows, self._place)
-        spends = self._spends(count, entries, direct=direct)
-        floor = None
+            rows = rows.filter(time__gte=first * 1000, time__lt=(last + HOUR) * 1000)
+            rows = rows.order_by("-time", "-id")
+        rows, floor = _below(rows, self._place), None
+        spends = self._spends(stretch, direct=direct)
         if spends > self._budget and not direct:
             floor = self._floor(rows)
-        filtered = (rows if floor is None else _from(rows, floor)).filter(_row_filter(self._wanted))
+        filtered = (rows if floor is None else _from(rows, floor)).filter(self._filter)
         taken = list(filtered[: self._left])
         self._found += taken
         self._left -= len(taken)
@@ -166,12 +205,12 @@ class _Search:
             return _Place(taken[-1].time, taken[-1].pk)
         if floor is not None:
             return floor
-        return _Place(hour * 1000, 0) if self._budget <= 0 else None
+        return _Place(first * 1000, 0) if self._budget <= 0 else None
 
-    def _spends(self, count: int, entries: int, *, direct: bool) -> int:
-        if direct or _row_filter(self._wanted):
-            return 10 * count + (0 if direct else entries)
-        return 10 * min(count, self._left) + entries
+    def _spends(self, stretch: _Stretch, *, direct: bool) -> int:
+        if direct or self._filter:
+            return 10 * stretch.count + (0 if direct else stretch.entries)
+        return 10 * min(stretch.count, self._left) + stretch.entries
 
     def _floor(self, rows: QuerySet[Seen]) -> _Place | None:
         """The sighting at which what may be looked at ends; from the index alone."""

@@ -19,23 +19,26 @@ from django.conf import settings
 from django.db import DatabaseError, DataError, IntegrityError, connections, transaction
 
 from mailmum.control.traffic.models import (
+    Changed,
     ClientDay,
     ClientHour,
+    DomainDay,
     LastSeen,
     NameDay,
     Stream,
-    Terms,
     Total,
     Zone,
 )
 from mailmum.control.traffic.router import traffic_database
+from mailmum.control.traffic.terms import terms_of
 from mailmum.control.traffic.updates import apply
 from mailmum.control.traffic.writing import add_counts, add_sightings, upsert
 from mailmum.index.records import SourceUnavailable
+from mailmum.traffic.batches import NAME, Batch, Lookup, Maker, fit
 from mailmum.traffic.packing import Packer
+from mailmum.traffic.periods import MINUTE
 from mailmum.traffic.privacy import FULL, Privacy
-from mailmum.traffic.rollups import Row, Tally, tally
-from mailmum.traffic.rows import NAME, Lookup, Maker, fit
+from mailmum.traffic.rollups import Tally, tally
 from mailmum.traffic.sightings import Sighting, Source, Update
 
 __all__ = ["Found", "Lookup", "Mark", "OutOfStep", "keep", "keep_lookups", "mark_of"]
@@ -131,12 +134,12 @@ def keep(
     with _unavailable():
         zones = numbers_of(account, {seen.rbl for seen in found.sightings if seen.rbl})
         maker = Maker(clock, _privacy(account), zones, _packer)
-        rows = maker.from_sightings(account, server, source, found.sightings)
-        added = tally(rows)
+        batch = maker.from_sightings(account, server, source, found.sightings)
+        added = tally(batch)
         with transaction.atomic(using=traffic_database()):
             if mark is not None:
                 _step(mark, after)
-            _keep(rows, added, clock)
+            _keep(batch, added, clock)
             apply(account, server, found.updates, maker)
 
 
@@ -147,10 +150,10 @@ def keep_lookups(source: Source, lookups: Iterable[Lookup], *, now: float | None
         SourceUnavailable: the database cannot be written just now.
     """
     clock = time.time() if now is None else now
-    rows = Maker(clock, Privacy(FULL, b""), {}, _packer).from_lookups(source, lookups)
-    added = tally(rows)
+    batch = Maker(clock, Privacy(FULL, b""), {}, _packer).from_lookups(source, list(lookups))
+    added = tally(batch)
     with _unavailable(), transaction.atomic(using=traffic_database()):
-        _keep(rows, added, clock)
+        _keep(batch, added, clock)
 
 
 def numbers_of(account: int, names: Collection[str]) -> dict[str, int]:
@@ -158,7 +161,7 @@ def numbers_of(account: int, names: Collection[str]) -> dict[str, int]:
 
     An account has at most `ZONE_LIMIT`: names come out of logs.
     """
-    wanted = {name: fit(name, NAME) or "" for name in names}
+    wanted = {name: fit(name, NAME) for name in names}
     if not wanted:
         return {}
     known = _known(account, wanted.values())
@@ -181,18 +184,23 @@ def _known(account: int, names: Iterable[str]) -> dict[str, int]:
 
 
 def _privacy(account: int) -> Privacy:
-    mode = Terms.objects.filter(account=account).values_list("privacy", flat=True).first()
     secret = hashlib.sha256(settings.SECRET_KEY.encode()).digest()
     key = hashlib.blake2b(str(account).encode(), key=secret, person=b"mail addresses").digest()
-    return Privacy(mode or FULL, key)
+    return Privacy(terms_of(account).privacy, key)
 
 
-def _keep(rows: Sequence[Row], added: Tally, clock: float) -> None:
+def _keep(batch: Batch, added: Tally, clock: float) -> None:
     kept = round(clock * 1000)
     add_counts(Total, added.totals)
     add_counts(ClientHour, added.hours)
     add_counts(ClientDay, added.days)
     add_counts(NameDay, added.names)
+    add_counts(DomainDay, added.domains)
+    upsert(
+        Changed,
+        sorted({(*row[:3], 1) for row in added.totals if row[1] != MINUTE}),
+        {"times": "{table}.times + 1"},
+    )
     upsert(
         LastSeen,
         [(*latest, kept) for latest in added.latest],
@@ -203,7 +211,7 @@ def _keep(rows: Sequence[Row], added: Tally, clock: float) -> None:
             "kept": "excluded.kept",
         },
     )
-    add_sightings(rows)
+    add_sightings(batch)
 
 
 def _step(mark: Mark, after: str | None) -> None:

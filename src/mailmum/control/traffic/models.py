@@ -188,6 +188,57 @@ class NameDay(models.Model):
         return f"{self.count} from {self.start}"
 
 
+class DomainDay(models.Model):
+    """How many sightings there were on a day under a top-level domain, or one right below it.
+
+    Domains further down have few enough names to be counted when somebody asks.
+    """
+
+    pk = models.CompositePrimaryKey(
+        "account", "start", "name", "kind", "server", "source", "outcome"
+    )
+    account = models.BigIntegerField()
+    start = models.BigIntegerField(help_text="Unix time at which the day begins")
+    name = models.BinaryField(max_length=260, help_text="labels in reverse, each with a dot")
+    kind = models.SmallIntegerField(help_text="1: verified, 2: the client's claim, or asked for")
+    server = models.BigIntegerField()
+    source = models.SmallIntegerField()
+    outcome = models.SmallIntegerField()
+    count = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.count} from {self.start}"
+
+
+class Changed(models.Model):
+    """An hour or day whose list of the worst is older than its counts."""
+
+    pk = models.CompositePrimaryKey("account", "step", "start")
+    account = models.BigIntegerField()
+    step = models.IntegerField(help_text="3600 or 86400 seconds")
+    start = models.BigIntegerField()
+    times = models.BigIntegerField(help_text="how often it has changed since it was listed")
+
+    def __str__(self) -> str:
+        return f"changed from {self.start}"
+
+
+class Worst(models.Model):
+    """One of the worst clients or networks of an hour or day, in an account or on a server."""
+
+    pk = models.CompositePrimaryKey("account", "step", "start", "server", "network", "first")
+    account = models.BigIntegerField()
+    step = models.IntegerField(help_text="3600 or 86400 seconds")
+    start = models.BigIntegerField()
+    server = models.BigIntegerField(help_text="0: all servers of the account")
+    network = models.BooleanField()
+    first = models.BinaryField(max_length=16)
+    stopped = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.stopped} from {self.start}"
+
+
 class LastSeen(models.Model):
     """When something was last seen of a server, by each source."""
 
@@ -215,7 +266,7 @@ class Stream(models.Model):
         return f"{self.name} of server {self.server}"
 
 
-class Terms(models.Model):
+class AccountTerms(models.Model):
     """What an account has set about its traffic: a copy, since the account is elsewhere."""
 
     account = models.BigIntegerField(primary_key=True)

@@ -1,13 +1,12 @@
 """What all reading of traffic has in common: a filter, its conditions, and a database that is away.
 
-Traffic is worth less than rules.  A query raises `SourceUnavailable` when the traffic database
-cannot be read, since an empty answer could be taken for "nobody was seen"; whoever shows traffic
-beside something else asks through `tolerant` and goes on without.
+Traffic is worth less than rules.  A query lets the error of a database that cannot be read through,
+since an empty answer could be taken for "nobody was seen"; whoever shows traffic beside something
+else asks through `tolerant` and goes on without.
 """
 
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -15,10 +14,12 @@ from django.db import DatabaseError
 from django.db.models import Q
 
 from mailmum.control.traffic.models import Zone
+from mailmum.control.traffic.terms import terms_of
 from mailmum.domain.targets import NameTarget, NetworkTarget
-from mailmum.index.records import SourceUnavailable
+from mailmum.traffic.batches import AHEAD
 from mailmum.traffic.codes import ASKED, OUTCOMES, SOURCES
 from mailmum.traffic.packing import bounds
+from mailmum.traffic.periods import DAY, Span, cover
 from mailmum.traffic.sightings import Outcome, Source
 
 log = logging.getLogger(__name__)
@@ -56,21 +57,12 @@ class Wanted:
     until: float | None = None
 
 
-@contextmanager
-def reading() -> Iterator[None]:
-    """Tell that the traffic database cannot be read."""
-    try:
-        yield
-    except DatabaseError as error:
-        raise SourceUnavailable(f"traffic cannot be read: {error}") from error
-
-
 def tolerant(query: Callable[[], _Result], default: _Result) -> _Result:
     """What a query finds, or the default when traffic cannot be read; that is logged."""
     try:
         return query()
-    except SourceUnavailable as error:
-        log.warning("%s", error)
+    except DatabaseError as error:
+        log.warning("traffic cannot be read: %s", error)
         return default
 
 
@@ -89,6 +81,14 @@ def counted(account: int, wanted: Wanted) -> Q | None:
             return None
         meant &= Q(rbl=rbl)
     return meant
+
+
+def spans_of(account: int, wanted: Wanted, now: float) -> list[Span]:
+    """The hours and days that hold the time that is meant; without a beginning, all days."""
+    terms = terms_of(account)
+    since = now - terms.day_days * DAY if wanted.since is None else wanted.since
+    until = now + AHEAD if wanted.until is None else wanted.until
+    return cover(since, until, now - terms.hour_days * DAY)
 
 
 def codes_of(outcomes: frozenset[Outcome]) -> list[int]:

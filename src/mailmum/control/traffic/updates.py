@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from mailmum.control.traffic.models import Seen
+from mailmum.traffic.batches import ADDRESS, NAME, QUEUE_ID, Maker, finite, fit
 from mailmum.traffic.codes import DELIVERIES, OUTCOMES
-from mailmum.traffic.rollups import HOUR, start_of
-from mailmum.traffic.rows import ADDRESS, NAME, QUEUE_ID, Maker, finite, fit, millis
+from mailmum.traffic.periods import HOUR, start_of
 from mailmum.traffic.sightings import Outcome, Update
 
 
@@ -23,7 +23,7 @@ def apply(account: int, server: int, updates: Iterable[Update], maker: Maker) ->
             news["score"] = score
         if not news:
             continue
-        second = millis(update.time, maker.now) // 1000
+        second = maker.millis([update.time])[0] // 1000
         # Recipients of a message may come some time after each other; an hour on each side holds
         # them, and the identity of a message in the queue does not come again so soon.
         hour = start_of(second, HOUR)
@@ -33,8 +33,9 @@ def apply(account: int, server: int, updates: Iterable[Update], maker: Maker) ->
             queue_id=fit(update.queue_id, QUEUE_ID),
             outcome=OUTCOMES[Outcome.ACCEPTED],
             account=account,
-            host=fit(update.host, NAME) or "",
+            host=fit(update.host, NAME),
         )
         if update.recipient is not None:
-            about = about.filter(recipient=fit(maker.privacy.address(update.recipient), ADDRESS))
+            recipient = maker.privacy.address(update.recipient)
+            about = about.filter(recipient=recipient and fit(recipient, ADDRESS))
         about.update(**news)

@@ -12,7 +12,7 @@ from django.db import connections, models
 
 from mailmum.control.traffic.models import Seen
 from mailmum.control.traffic.router import traffic_database
-from mailmum.traffic.rollups import Row
+from mailmum.traffic.batches import COLUMNS, Batch
 
 _CHUNK = 5000
 _ORDER_LOCK = 0x5365656E  # "Seen"
@@ -46,30 +46,30 @@ def upsert(
             cursor.executemany(_by_row(model, changes), rows)
 
 
-def add_sightings(rows: Sequence[Row]) -> None:
+def add_sightings(batch: Batch) -> None:
     """Add sightings; on PostgreSQL nobody else does until this transaction has ended.
 
     The lock makes the order of numbers the order of commits.  It is taken last of all, when this
     transaction waits for nothing else any more.
     """
-    if not rows:
+    if not batch:
         return
     connection = connections[traffic_database()]
     table = connection.ops.quote_name(Seen._meta.db_table)
-    columns = ", ".join(connection.ops.quote_name(name) for name in Row._fields)
+    columns = ", ".join(connection.ops.quote_name(name) for name in COLUMNS)
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_ORDER_LOCK])
             statement = f"COPY {table} ({columns}) FROM STDIN"
             # Django knows no COPY, so its errors would come as the driver's.
             with connection.wrap_database_errors, cursor.copy(statement) as copy:
-                for row in rows:
+                for row in batch.rows():
                     copy.write_row(row)
         else:
-            marks = ", ".join(["%s"] * len(Row._fields))
+            marks = ", ".join(["%s"] * len(COLUMNS))
             cursor.executemany(
                 f"INSERT INTO {table} ({columns}) VALUES ({marks})",  # noqa: S608 (our own names)
-                rows,
+                batch.rows(),
             )
 
 

@@ -1,0 +1,217 @@
+"""Everything about a client, a network or a name; and all clients, in the order of time.
+
+Counts come from roll-ups by hour and day, so they reach far beyond the sightings that are still
+kept.  A query goes from day to day and hour to hour to the clients that are meant, so what it costs
+follows what is found, not what is kept.
+"""
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from django.db import connections
+from django.db.models import Max, Min, QuerySet, Sum
+
+from mailmum.control.traffic.models import ClientCount, ClientDay, ClientHour, Zone
+from mailmum.control.traffic.reading import Wanted, counted, spans_of, within
+from mailmum.control.traffic.router import traffic_database
+from mailmum.control.traffic.totals import Outcomes, best_pairs, preferred
+from mailmum.domain.targets import NetworkTarget, parse_network
+from mailmum.traffic.codes import SOURCES, outcome_of, source_of
+from mailmum.traffic.packing import bounds, client_text
+from mailmum.traffic.periods import DAY, HOUR
+from mailmum.traffic.sightings import Outcome, Source
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What is known of a client or of the clients of a network.
+
+    Attributes:
+        outcomes: sightings by outcome, each server by its best source.
+        servers: the same by server and source, of all sources.
+        lists: by the public list that decided.
+        clients: how many different clients there were.
+        first: when the hour or day began in which one was first seen, Unix time; None for never.
+        last: likewise when one was seen last.
+    """
+
+    outcomes: Outcomes
+    servers: Mapping[tuple[int, Source], Outcomes]
+    lists: Mapping[str, int]
+    clients: int
+    first: int | None
+    last: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A client, or with a prefix shorter than an address a network, and what became of it."""
+
+    network: NetworkTarget
+    outcomes: Outcomes
+
+    @property
+    def text(self) -> str:
+        """The address or network."""
+        return self.network.text
+
+
+@dataclass(slots=True)
+class Sums:
+    """Sums in the making, by anything and by outcome."""
+
+    by: dict[Any, dict[Outcome, int]] = field(default_factory=dict)
+
+    def add(self, key: Any, outcome: Outcome, count: int) -> None:
+        """Add to a sum."""
+        outcomes = self.by.setdefault(key, {})
+        outcomes[outcome] = outcomes.get(outcome, 0) + count
+
+
+def about(
+    account: int, client: NetworkTarget, wanted: Wanted, *, now: float | None = None
+) -> About:
+    """What is known of an address, or of all addresses of a network together."""
+    clock = time.time() if now is None else now
+    best, servers, lists = Sums(), Sums(), dict[int, int]()
+    firsts, lasts = list[int](), list[int]()
+    tables = _tables(account, replace(wanted, client=client), clock)
+    prefer = preferred(account, wanted, clock)
+    for table in tables:
+        keys = ("server", "source", "outcome", "rbl")
+        rows = table.values_list(*keys).annotate(
+            sum=Sum("count"), first=Min("start"), last=Max("start")
+        )
+        for server, source, outcome, rbl, count, first, last in rows.order_by():
+            servers.add((server, source_of(source)), outcome_of(outcome), count)
+            firsts.append(first)
+            lasts.append(last)
+            if rbl:
+                lists[rbl] = lists.get(rbl, 0) + count
+        for outcome, count in grouped(table.filter(prefer), "outcome"):
+            best.add(None, outcome_of(outcome), count)
+    names = dict(Zone.objects.filter(account=account, pk__in=lists).values_list("pk", "name"))
+    return About(
+        outcomes=best.by.get(None, {}),
+        servers=servers.by,
+        lists={names[number]: count for number, count in lists.items() if number in names},
+        clients=_different(tables),
+        first=min(firsts, default=None),
+        last=max(lasts, default=None),
+    )
+
+
+def clients_in(
+    account: int, network: NetworkTarget | None, wanted: Wanted, *, now: float | None = None
+) -> list[Client]:
+    """Every client of a network (None: of everywhere), in the order of addresses."""
+    clock = time.time() if now is None else now
+    sums = Sums()
+    prefer = preferred(account, wanted, clock)
+    for table in _tables(account, replace(wanted, client=network), clock):
+        for client, outcome, count in grouped(table.filter(prefer), "client", "outcome"):
+            sums.add(bytes(client), outcome_of(outcome), count)
+    return [Client(network_of(client), sums.by[client]) for client in sorted(sums.by)]
+
+
+def in_order(
+    account: int, wanted: Wanted, step: int, *, now: float | None = None
+) -> Iterator[tuple[int, bytes, int, int, int, int, int]]:
+    """All counts by client, hour by hour or day by day, as they are kept.
+
+    Millions of them, so they come as plain tuples: start, client as 16 bytes, server, source,
+    outcome, list, count, in numbers as `mailmum.traffic.codes` has them.
+    """
+    clock = time.time() if now is None else now
+    table: QuerySet[Any] = ClientHour.objects.all() if step == HOUR else ClientDay.objects.all()
+    meant = counted(account, wanted)
+    if meant is None:
+        return
+    since = 0 if wanted.since is None else wanted.since
+    until = clock + DAY if wanted.until is None else wanted.until
+    rows = table.filter(meant, start__gt=since - step, start__lt=until)
+    keys = ("start", "client", "server", "source", "outcome", "rbl", "count")
+    yield from rows.order_by("start", "client").values_list(*keys).iterator(chunk_size=5000)
+
+
+def counts_of(
+    account: int, targets: Sequence[NetworkTarget], wanted: Wanted, now: float
+) -> list[Client]:
+    """How often each of some clients or networks was seen, each server by its best source."""
+    by_first = {bounds(one)[0]: one for one in targets}
+    best = None if wanted.sources else {*best_pairs(account, wanted, now).items()}
+    sources = {SOURCES[source] for source in wanted.sources}
+    sums = Sums()
+    for model, starts in _periods(account, wanted, now):
+        for first, server, source, outcome, count in _joined(model, account, targets, starts):
+            if wanted.servers is not None and server not in wanted.servers:
+                continue
+            if (server, source) in best if best is not None else source in sources:
+                sums.add(by_first[bytes(first)], outcome_of(outcome), count)
+    return [Client(target, outcomes) for target, outcomes in sums.by.items()]
+
+
+def _joined(
+    model: type[ClientCount], account: int, targets: Sequence[NetworkTarget], starts: Sequence[int]
+) -> list[Any]:
+    # One statement for all: a look into each period for each target.
+    connection = connections[traffic_database()]
+    packed = model._meta.get_field("client").db_type(connection)
+    places = ", ".join([f"(CAST(%s AS {packed}), CAST(%s AS {packed}))"] * len(targets))
+    periods = ", ".join(["(%s)"] * len(starts))
+    table = connection.ops.quote_name(model._meta.db_table)
+    if not (targets and starts):
+        return []
+    statement = f"""
+        WITH place (first, last) AS (VALUES {places}), period (start) AS (VALUES {periods})
+        SELECT place.first, one.server, one.source, one.outcome, SUM(one.count)
+        FROM place CROSS JOIN period CROSS JOIN {table} one
+        WHERE one.account = %s AND one.start = period.start
+        AND one.client >= place.first AND one.client <= place.last
+        GROUP BY place.first, one.server, one.source, one.outcome
+    """  # noqa: S608 (names of our own)
+    given = [end for target in targets for end in bounds(target)]
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [*given, *starts, account])
+        return list(cursor.fetchall())
+
+
+def network_of(client: bytes) -> NetworkTarget:
+    """The address of 16 bytes as a target."""
+    return parse_network(client_text(client))
+
+
+def _periods(account: int, wanted: Wanted, now: float) -> list[tuple[type[ClientCount], list[int]]]:
+    """When the days and hours begin that are meant, with the table of each."""
+    days, hours = list[int](), list[int]()
+    for span in spans_of(account, wanted, now):
+        (days if span.step == DAY else hours).extend(span.starts)
+    both: list[tuple[type[ClientCount], list[int]]] = [(ClientDay, days), (ClientHour, hours)]
+    return [(model, starts) for model, starts in both if starts]
+
+
+def _tables(account: int, wanted: Wanted, now: float) -> list[QuerySet[Any]]:
+    """The rows that are meant: in the table of days, in that of hours, or some in each."""
+    meant = counted(account, wanted)
+    if meant is None:
+        return []
+    if wanted.client is not None:
+        meant &= within(wanted.client)
+    return [
+        model._default_manager.filter(meant, start__in=starts)
+        for model, starts in _periods(account, wanted, now)
+    ]
+
+
+def grouped(rows: QuerySet[Any], *keys: str) -> Iterable[tuple[Any, ...]]:
+    """The sums of counts by some fields, each row of the fields and the sum."""
+    yield from rows.values_list(*keys).annotate(sum=Sum("count")).order_by()
+
+
+def _different(tables: list[QuerySet[Any]]) -> int:
+    if not tables:
+        return 0
+    first, *others = (table.order_by().values("client") for table in tables)
+    return first.union(*others).count() if others else first.distinct().count()

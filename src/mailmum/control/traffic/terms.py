@@ -1,0 +1,24 @@
+"""An account's terms, as a copy in the traffic database.
+
+The account itself stands in the database of rules.  Whoever keeps or reads traffic knows only
+numbers of accounts, and must know the terms even while that database is away.
+"""
+
+from dataclasses import asdict
+
+from mailmum.control.traffic.models import AccountTerms
+from mailmum.traffic.terms import Terms
+
+_FIELDS = tuple(Terms.__dataclass_fields__)
+
+
+def terms_of(account: int) -> Terms:
+    """The terms of an account; the defaults where it has set none."""
+    row = AccountTerms.objects.filter(account=account).values(*_FIELDS).first()
+    return Terms(**row) if row else Terms()
+
+
+def set_terms(account: int, terms: Terms) -> None:
+    """Let terms hold for what is kept from now on."""
+    if terms_of(account) != terms:
+        AccountTerms.objects.update_or_create(account=account, defaults=asdict(terms))
