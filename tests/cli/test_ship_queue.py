@@ -24,7 +24,7 @@ def batch(number: int, *, size: int = 100) -> Batch:
     position = place(number)
     assert position is not None
     body = bytes((number * 7 + at * 13) % 251 for at in range(size))
-    return Batch(place(number - 1), position, 10, 0, live=True, body=body)
+    return Batch(place(number - 1), position, 10, 0, read=1.5, body=body)
 
 
 @contextmanager
@@ -188,5 +188,5 @@ def test_any_bytes_are_a_batch_or_none(data: bytes) -> None:
 
 def test_a_batch_survives_as_bytes() -> None:
     """With any bytes in its body."""
-    one = Batch(None, str(place(1)), 1, 0, live=False, body=gzip.compress(b"\n\0\xff\n"))
+    one = Batch(None, str(place(1)), 1, 0, read=0.0, body=gzip.compress(b"\n\0\xff\n"))
     assert Batch.unpack(one.pack()) == one

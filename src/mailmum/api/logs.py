@@ -1,5 +1,6 @@
 """Log lines over the API: handed in by `mailmum ship`, or posted by programs that ship logs."""
 
+import time
 from typing import Annotated, Any
 
 from django.http import HttpRequest
@@ -32,7 +33,11 @@ class Wanted(schemas.Input):
     )
     zone: schemas.Short = Field(default="", description="time zone of classic syslog headers")
     offset: int = Field(default=0, description="of that zone from UTC in seconds, if not known")
-    live: bool = Field(default=True, description="whether there was nothing more to send")
+    at: Annotated[float, Field(ge=-1, le=2**40)] | None = Field(
+        default=None,
+        description="Unix time at which there was nothing more to send; negative: there is more; "
+        "left out: now",
+    )
     lost: Annotated[int, Field(ge=0, le=2**53)] = Field(
         default=0, description="lines that were thrown away before these"
     )
@@ -77,7 +82,7 @@ def hand_in(request: HttpRequest, name: str, wanted: Query[Wanted]) -> dict[str,
         after=wanted.after or None,
         position=wanted.position,
         zone=named_zone(wanted.zone) or fixed_zone(wanted.offset),
-        live=wanted.live,
+        read=time.time() if wanted.at is None else wanted.at,
         lost=wanted.lost,
     )
     try:

@@ -107,7 +107,7 @@ class _Service:
             stream=stream,
             after=batch.after,
             position=batch.position,
-            live="true" if batch.live else "false",
+            at=batch.read or -1,
             lost=batch.lost,
             **self._zone,
         )

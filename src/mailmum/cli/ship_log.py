@@ -22,6 +22,8 @@ Open = Callable[[str | None], FollowedLog]
 
 # After the last lines a batch without any lets the service hand out what it holds back.
 _SOON, _LATER = 2.0, 60.0
+# While something waits the log is looked at no more often.
+_GATHER = 1.0
 _PIECES_AT_ONCE = 16
 # Lines of mail logs shrink to a tenth at the quickest level already.
 _LEVEL = 3
@@ -61,6 +63,7 @@ class ShippedLog:
     _after: str | None = None
     _quiet_since: float = 0.0
     _told: float = 0.0
+    _looked: float = 0.0
     _trouble: Trouble | None = None
 
     def begin(self) -> None:
@@ -83,7 +86,11 @@ class ShippedLog:
             if self.queue.last is None:
                 return False
             self._follow(self.queue.last)
-        count = 0
+        now = time.monotonic()
+        if self.queue.last is not None and now < self._looked + _GATHER:
+            # What comes meanwhile makes one larger batch.
+            return False
+        self._looked, count = now, 0
         while not self.queue.full and count < _PIECES_AT_ONCE:
             piece = self._next()
             if piece is None:
@@ -134,7 +141,7 @@ class ShippedLog:
             position=position.text(),
             count=piece.data.count(b"\n"),
             lost=0,
-            live=len(piece.data) < PIECE // 2,
+            read=time.time() if len(piece.data) < PIECE // 2 else 0.0,
             body=gzip.compress(piece.data, _LEVEL),
         )
         lost = self.queue.put(batch)
@@ -152,7 +159,7 @@ class ShippedLog:
         if self._after is None or now < due:
             return None
         position = self._position.then(self._position.at)
-        return Batch(self._after, position.text(), 0, 0, live=True, body=gzip.compress(b""))
+        return Batch(self._after, position.text(), 0, 0, time.time(), body=gzip.compress(b""))
 
     def _agree(self, stood: str | None) -> None:
         """Go on where the service stands."""

@@ -37,7 +37,7 @@ class Batch:
         position: position after them.
         count: how many lines there are.
         lost: lines that were dropped before these.
-        live: whether there was nothing more to read just then.
+        read: Unix time at which they were read and there was nothing more; 0 when there was.
         body: the lines, compressed with gzip.
     """
 
@@ -45,7 +45,7 @@ class Batch:
     position: str
     count: int
     lost: int
-    live: bool
+    read: float
     body: bytes
 
     def pack(self) -> bytes:

@@ -24,8 +24,9 @@ from mailmum.postfix.log.reader import Found, LogReader, Settings
 
 log = structlog.get_logger()
 
-HOLD = 1.0
-"""Seconds for which an accepted recipient waits for news of its delivery."""
+HOLD = 30.0
+"""Seconds for which an accepted message waits for its delivery, which alone names its recipients.
+What is rejected waits for nothing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,9 @@ class Batch:
         after: the position at which these lines begin, None for the beginning.
         position: the position after them; empty when the sender keeps none.
         zone: of the times in classic syslog headers.
-        live: whether the sender had nothing more just then.
+        read: Unix time at which they were read and the sender had nothing more; negative when there
+            was.  What has waited longer is handed out then, so it must not be the time at which a
+            batch arrives after an outage: the next one may tell more.
         lost: lines that the sender had to throw away before these.
     """
 
@@ -46,7 +48,7 @@ class Batch:
     after: str | None
     position: str
     zone: tzinfo
-    live: bool = True
+    read: float
     lost: int = 0
 
 
@@ -147,8 +149,8 @@ def _read(reader: LogReader, batch: Batch) -> Found:
         some = reader.feed(batch.lines[begin : begin + PIECE])
         found.sightings.extend(some.sightings)
         found.updates.extend(some.updates)
-    if batch.live:
-        some = reader.tick(time.time())
+    if batch.read > 0:
+        some = reader.tick(batch.read)
         found.sightings.extend(some.sightings)
         found.updates.extend(some.updates)
     return found
