@@ -140,9 +140,9 @@ def _fork(order: dict[str, Any]) -> int:
         status = 0
     except SystemExit as end:
         status = int(end.code or 0)
-    except BaseException:
-        traceback.print_exc()
     finally:
+        if status:
+            traceback.print_exc()
         sys.stderr.flush()
         os._exit(status)
 

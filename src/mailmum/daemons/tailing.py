@@ -12,6 +12,8 @@ is to say so and try again.
 Where the position is kept is the caller's: given back to `open_log`, reading goes on right there.
 """
 
+import os
+import pwd
 from typing import NamedTuple, Protocol
 
 PIECE = 512 * 1024
@@ -37,6 +39,14 @@ class Trouble(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.problem}; {self.fix}"
+
+
+def own_name() -> str:
+    """The name of the user that this process runs as, for fixes."""
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return "USER"
 
 
 class FollowedLog(Protocol):

@@ -14,17 +14,20 @@ import os
 import subprocess
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO
 
-from mailmum.daemons.tailing import PIECE, Piece, Trouble
+from mailmum.daemons.tailing import PIECE, Piece, Trouble, own_name
 
-# Entries of programs that speak of mail; a plus is journalctl's word for or.
+# Entries of programs that speak of mail.
 _MAIL = (
     "SYSLOG_FACILITY=2",
-    *("+", "SYSLOG_IDENTIFIER=rspamd"),
-    *("+", "SYSLOG_IDENTIFIER=spamd"),
-    *("+", "SYSLOG_IDENTIFIER=amavis"),
+    "SYSLOG_IDENTIFIER=rspamd",
+    "SYSLOG_IDENTIFIER=spamd",
+    "SYSLOG_IDENTIFIER=amavis",
 )
+_MACHINE = Path("/etc/machine-id")
+_KEPT_IN = (Path("/var/log/journal"), Path("/run/log/journal"))
 _FIELDS = "MESSAGE,SYSLOG_IDENTIFIER,SYSLOG_PID,_PID,_HOSTNAME,_SOURCE_REALTIME_TIMESTAMP"
 _FIRST_TIME = "--since=-7d"
 _LONGEST_LINE = 1024 * 1024
@@ -51,11 +54,19 @@ class Wanted:
         options = ["--output=json", f"--output-fields={_FIELDS}", "--all"]
         # Without the last journalctl would begin with the ten latest entries only.
         options += ["--follow", "--no-tail", begin]
+        # And without this, with the present boot: what was written before a reboot would be lost.
+        options.append("--merge")
+        own: list[str] = []
         if self.folder:
             options.append(f"--directory={self.folder}")
+        elif machine := _machine():
+            # Merging would add what other machines send to this one.
+            own = [f"_MACHINE_ID={machine}"]
         if self.units:
-            return ["journalctl", *options, *(f"--unit={unit}" for unit in self.units)]
-        return ["journalctl", *options, *_MAIL]
+            return ["journalctl", *options, *(f"--unit={unit}" for unit in self.units), *own]
+        # A plus is journalctl's word for or.
+        wanted = [word for match in _MAIL for word in ("+", *own, match)]
+        return ["journalctl", *options, *wanted[1:]]
 
 
 class JournalLog:
@@ -106,6 +117,11 @@ class JournalLog:
         if time.monotonic() < self._again:
             return False
         self._again = time.monotonic() + _PAUSE
+        if not self._wanted.folder and not any(folder.is_dir() for folder in _KEPT_IN):
+            self.trouble = Trouble(
+                "this machine keeps no journal", "follow the log file instead, or start journald"
+            )
+            return False
         try:
             child = subprocess.Popen(  # noqa: S603 - arguments are the operator's own
                 self._wanted.command(self._cursor),
@@ -145,13 +161,18 @@ class JournalLog:
         self._complain(said or f"journalctl ended with status {child.returncode}".encode())
 
     def _complain(self, said: bytes) -> None:
-        words = said.decode(errors="replace").strip().splitlines()
+        words = [line.strip() for line in said.decode(errors="replace").splitlines()]
         if not words:
             return
-        fix = "let this user read it; on Debian: adduser USER systemd-journal"
-        if "permission" not in words[-1] and "not seeing" not in words[0]:
-            fix = "see what the same says by hand: journalctl --since=-1h SYSLOG_FACILITY=2"
-        self.trouble = Trouble(f"the journal cannot be read: {words[0]}", fix)
+        # A hint has several lines, the last of which is how to silence it.
+        why = words[0].removeprefix("Hint: ") if words[-1].startswith("Pass -q") else words[-1]
+        fix = "see what the same says by hand: journalctl --since=-1h SYSLOG_FACILITY=2"
+        if "permission" in why or "not seeing" in why:
+            fix = (
+                "let this user read it, then start it again; "
+                f"on Debian: adduser {own_name()} systemd-journal"
+            )
+        self.trouble = Trouble(f"the journal cannot be read: {why}", fix)
 
     def _let_go(self, child: subprocess.Popen[bytes]) -> None:
         for pipe in (child.stdout, child.stderr):
@@ -159,6 +180,13 @@ class JournalLog:
                 pipe.close()
         child.wait()
         self._child = None
+
+
+def _machine() -> str:
+    try:
+        return _MACHINE.read_text(encoding="ascii").strip()
+    except (OSError, ValueError):
+        return ""
 
 
 def _available(pipe: IO[bytes] | None, most: int) -> tuple[bytes, bool]:

@@ -17,11 +17,9 @@ been put aside of it is not.
 """
 
 import errno
-import os
-import pwd
 from pathlib import Path
 
-from mailmum.daemons.tailing import PIECE, Piece, Trouble
+from mailmum.daemons.tailing import PIECE, Piece, Trouble, own_name
 from mailmum.daemons.tailing_files import LogFile, Place, holds, open_file, place_in
 from mailmum.daemons.tailing_rotated import older_parts
 
@@ -212,12 +210,5 @@ def _trouble(path: Path, error: OSError) -> Trouble:
         return Trouble(f"there is no file {path}", "check the path; it is read once it is there")
     fix = "check that it is a log file and that its disk is well"
     if error.errno in (errno.EACCES, errno.EPERM):
-        fix = f"let this user read it, then start it again; on Debian: adduser {_user()} adm"
+        fix = f"let this user read it, then start it again; on Debian: adduser {own_name()} adm"
     return Trouble(f"{path} cannot be read: {error.strerror}", fix)
-
-
-def _user() -> str:
-    try:
-        return pwd.getpwuid(os.geteuid()).pw_name
-    except KeyError:
-        return "USER"
