@@ -165,8 +165,9 @@ def questions() -> None:
     from mailmum.control.traffic.worst import Lister
     from mailmum.traffic.terms import Terms
 
-    seconds = spent(lambda: say("listed", f"{Lister().round(NOW)} hours and days of the worst"))
-    say("", f"in {seconds:.1f} s")
+    listed: list[object] = []
+    seconds = spent(lambda: listed.extend(Lister().steps(NOW)))
+    say("listed", f"the worst of {len(listed)} hours and days in {seconds:.1f} s")
     for name, question in asked():
         times = [spent(question) for _ in range(5)]
         say(f"{1000 * median(times):9.1f} ms  first {1000 * times[0]:7.1f}  {name}")

@@ -67,6 +67,7 @@ def run(*words: str, data: Path | None = None) -> Result:
         ("web", "run_web"),
         ("dns", "run_dns"),
         ("policy", "run_policy"),
+        ("worker", "run_worker"),
         ("migrate", "migrate"),
     ],
 )

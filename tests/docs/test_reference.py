@@ -3,6 +3,7 @@
 import re
 import tomllib
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -67,6 +68,8 @@ def test_settings_of_an_account() -> None:
     assert int(told["ttl"]) == account.ttl
     assert parse_lifetime(told["key_keep"]) == account.key_keep
     assert (account.code, account.contact) == (None, "")
+    terms = {name: str(value) for name, value in asdict(account.terms).items()}
+    assert {name: told[name] for name in terms} == terms
 
 
 @pytest.mark.parametrize(

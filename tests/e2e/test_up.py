@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from mailmum.control.parts import NAMES
 from tests.support.ports import free_port
 from tests.support.service import MAILMUM, make_service, service
 
@@ -62,7 +63,7 @@ def test_an_empty_folder_becomes_a_service(tmp_path: Path) -> None:
         made.eventually(lambda: made.lookup(f"7.113.0.203.{zones['bl']}") == ["127.0.0.2"])
 
 
-@pytest.mark.parametrize("part", ["web", "dns", "policy"])
+@pytest.mark.parametrize("part", NAMES)
 def test_a_part_that_dies_is_started_again(tmp_path: Path, part: str) -> None:
     """With a line in the log that says why; the service answers again."""
     with service(tmp_path) as made:
@@ -72,7 +73,7 @@ def test_a_part_that_dies_is_started_again(tmp_path: Path, part: str) -> None:
         os.kill(pid_of(made.child.output, part), signal.SIGKILL)
         made.child.wait_for(r'killed by SIGKILL.*"part ended, starting it again"')
         child = made.child
-        child.wait_for(lambda: child.output.count('"event": "part answers"') == 4, 20)
+        child.wait_for(lambda: child.output.count('"event": "part answers"') == len(NAMES) + 1, 20)
         made.run("listings")
         made.eventually(lambda: made.lookup(f"7.113.0.203.{zones['bl']}") == ["127.0.0.2"])
 
@@ -87,7 +88,7 @@ def test_sigterm_stops_all(tmp_path: Path) -> None:
     """Cleanly, with status 0, and nobody is left."""
     with service(tmp_path) as made:
         assert made.child is not None
-        pids = [pid_of(made.child.output, part) for part in ("web", "dns", "policy")]
+        pids = [pid_of(made.child.output, part) for part in NAMES]
         assert made.child.stop() == 0
         for pid in pids:
             with pytest.raises(ProcessLookupError):

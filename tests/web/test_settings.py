@@ -10,17 +10,27 @@ from mailmum.control.accounts.models import Account, Membership, Role, Token, Us
 from mailmum.control.accounts.queries import access_by_token
 from mailmum.control.accounts.services import create_account, set_role
 from mailmum.control.servers.services import add_server
+from mailmum.control.journal.models import Record
+from mailmum.control.traffic.terms import terms_of
 from mailmum.domain.codes import parse_code
+from mailmum.traffic.terms import Terms
 from tests.support.world import World
 from tests.web.conftest import Visitors, text_of
 
-PARAMETERS = {"ttl": "60", "code": "", "key_keep": "7d", "contact": ""}
+TRAFFIC = {
+    "recent_days": "14",
+    "minute_days": "2",
+    "hour_days": "35",
+    "day_days": "400",
+    "privacy": "full",
+}
+PARAMETERS = {"ttl": "60", "code": "", "key_keep": "7d", "contact": "", **TRAFFIC}
 
 
 def test_setting_parameters(site: Visitors, world: World) -> None:
     """What is typed is what stands, and is shown again."""
     given = {"ttl": "30", "code": "127.0.0.7", "key_keep": "1d12h", "contact": "a@example.net"}
-    response = site.owner.post("settings-set", given)
+    response = site.owner.post("settings-set", given | TRAFFIC)
     assert "Saved the parameters" in text_of(response)
     account = Account.objects.get(pk=world.owner.account.pk)
     assert (account.ttl, account.key_keep) == (30, 129_600)
@@ -50,6 +60,57 @@ def test_parameters_that_are_refused(
     response = site.owner.post("settings-set", {**PARAMETERS, "ttl": "30", field: value})
     assert says in "".join(response.context["form"][field].faults)
     assert Account.objects.get(pk=world.owner.account.pk).ttl == 60
+
+
+def test_setting_terms_of_traffic(site: Visitors, world: World) -> None:
+    """They hold for what is kept from then on, and the journal tells."""
+    given = {
+        "recent_days": "7",
+        "minute_days": "1",
+        "hour_days": "10",
+        "day_days": "100",
+        "privacy": "hashed",
+    }
+    assert "Saved the parameters" in text_of(
+        site.owner.post("settings-set", {**PARAMETERS, **given})
+    )
+    account = Account.objects.get(pk=world.owner.account.pk)
+    assert account.terms == terms_of(account.pk) == Terms(7, 1, 10, 100, "hashed")
+    assert terms_of(world.outsider.account.pk) == Terms()
+    page = site.viewer.get("settings").content.decode()
+    assert '<option value="hashed" selected>' in page
+    record = Record.objects.get(what="account.set")
+    assert (record.before["privacy"], record.after["privacy"]) == ("full", "hashed")
+    assert "mail addresses" in text_of(site.viewer.get("journal"))
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "says"),
+    [
+        ("recent_days", "0", "0 days are not between 1 and 90"),
+        ("recent_days", "two", "is not a number of days"),
+        ("minute_days", "15", "not between 1 and 14"),
+        ("hour_days", "13", "less than the 14 days of sightings"),
+        ("day_days", "34", "less than the 35 days of hours"),
+        ("privacy", "some", "is no way to keep mail addresses"),
+        ("privacy", "", "is no way to keep mail addresses"),
+    ],
+)
+def test_terms_that_are_refused(
+    site: Visitors, world: World, field: str, value: str, says: str
+) -> None:
+    """Beside the field, and nothing is saved."""
+    response = site.owner.post("settings-set", {**PARAMETERS, "ttl": "30", field: value})
+    assert says in "".join(response.context["form"][field].faults)
+    assert Account.objects.get(pk=world.owner.account.pk).ttl == 60
+
+
+@pytest.mark.parametrize("who", ["admin", "viewer", "outsider"])
+def test_terms_are_the_owners_alone(site: Visitors, world: World, who: str) -> None:
+    """Nobody else changes them."""
+    getattr(site, who).post("settings-set", {**PARAMETERS, "privacy": "hashed"})
+    assert Account.objects.get(pk=world.owner.account.pk).privacy == "full"
+    assert terms_of(world.owner.account.pk) == Terms()
 
 
 def test_parameters_are_not_an_admins(site: Visitors) -> None:

@@ -103,6 +103,14 @@ def collect(session: Session, **options: Any) -> None:
     runtime.run_collect(_overrides(session, options))
 
 
+@_part("worker", "Run only the worker.")
+def worker(session: Session, **options: Any) -> None:
+    """Run only the worker, for a service manager: it ranks offenders and removes old traffic."""
+    from mailmum.control import runtime
+
+    runtime.run_worker(_overrides(session, options))
+
+
 @_part("migrate", "Make or upgrade the database, then end.")
 def migrate(session: Session, **options: Any) -> None:
     """Make or upgrade the database, then end."""

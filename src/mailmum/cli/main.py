@@ -49,6 +49,7 @@ SECTIONS: dict[str, dict[str, Verb]] = {
         "dns": Verb("local", "dns", "Run only the DNS server."),
         "policy": Verb("local", "policy", "Run only the policy service."),
         "collect": Verb("local", "collect", "Run only what follows mail logs."),
+        "worker": Verb("local", "worker", "Run only the worker."),
         "migrate": Verb("local", "migrate", "Make or upgrade the database, then end."),
         "account": Verb("local", "account", "Add accounts, sign-in links and tokens."),
     },

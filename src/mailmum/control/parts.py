@@ -5,7 +5,7 @@ import sys
 from mailmum.control.config import Config
 from mailmum.daemons.supervisor import Part
 
-NAMES = ("web", "dns", "policy", "collect")
+NAMES = ("web", "dns", "policy", "worker", "collect")
 """All parts that there are; each has a unit of its own."""
 
 

@@ -85,6 +85,14 @@ def run_collect(overrides: Overrides) -> None:
     follow(parameters)
 
 
+def run_worker(overrides: Overrides) -> None:
+    """Do what is due now and then."""
+    _start(overrides, "worker")
+    from mailmum.control import worker
+
+    worker.run()
+
+
 def migrate(overrides: Overrides) -> None:
     """Make or upgrade the database, and nothing else."""
     parameters = _start(overrides, "migrate")

@@ -36,6 +36,11 @@ _LABELS = {
     "ttl": "TTL",
     "key_keep": "old keys live on",
     "contact": "contact",
+    "recent_days": "days of sightings",
+    "minute_days": "days of minutes",
+    "hour_days": "days of hours",
+    "day_days": "days of days",
+    "privacy": "mail addresses",
     "role": "role",
 }
 

@@ -8,6 +8,9 @@ from django.contrib.auth.models import PermissionsMixin
 from django.db import models
 
 from mailmum.control.traffic.queries import token_last_used
+from mailmum.traffic.terms import Terms
+
+_TERMS = Terms()
 
 
 class Role(models.TextChoices):
@@ -61,11 +64,27 @@ class Account(models.Model):
     code = models.BigIntegerField(null=True, blank=True)
     key_keep = models.PositiveIntegerField(default=7 * 86400)
     contact = models.CharField(max_length=200, blank=True)
+    recent_days = models.PositiveIntegerField(default=_TERMS.recent_days)
+    minute_days = models.PositiveIntegerField(default=_TERMS.minute_days)
+    hour_days = models.PositiveIntegerField(default=_TERMS.hour_days)
+    day_days = models.PositiveIntegerField(default=_TERMS.day_days)
+    privacy = models.CharField(max_length=16, default=_TERMS.privacy)
     expires = models.BigIntegerField(null=True, blank=True)
     suspended = models.BooleanField(default=False)
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def terms(self) -> Terms:
+        """How long its traffic is kept, and what of mail addresses."""
+        return Terms(
+            recent_days=self.recent_days,
+            minute_days=self.minute_days,
+            hour_days=self.hour_days,
+            day_days=self.day_days,
+            privacy=self.privacy,
+        )
 
 
 class Membership(models.Model):

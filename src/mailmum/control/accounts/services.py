@@ -2,7 +2,7 @@
 
 import hashlib
 import secrets
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
 from django.core.exceptions import ValidationError
@@ -12,9 +12,11 @@ from django.utils import timezone
 from mailmum.control.accounts.access import Owning, Reading, system_access, writing
 from mailmum.control.accounts.models import Account, Membership, Role, SignInLink, Token, User
 from mailmum.control.journal.services import change
+from mailmum.control.traffic.terms import set_terms
 from mailmum.domain.codes import code_text
 from mailmum.domain.errors import BadInput, Conflict, Forbidden, NotFound
 from mailmum.domain.texts import LABEL_LIMIT, clean_line, shown
+from mailmum.traffic.terms import Terms
 
 TOKEN_PREFIX = "mm_"  # noqa: S105 (marks our tokens for secret scanners)
 LINK_LIFETIME = timedelta(hours=24)
@@ -150,7 +152,13 @@ def remove_person(access: Owning, email: str) -> None:
 
 
 def set_parameters(
-    access: Owning, *, ttl: int, code: int | None, key_keep: int, contact: str
+    access: Owning,
+    *,
+    ttl: int,
+    code: int | None,
+    key_keep: int,
+    contact: str,
+    terms: Terms | None = None,
 ) -> Account:
     """Change the account's parameters.
 
@@ -160,6 +168,7 @@ def set_parameters(
         code: own return code for all listings, or None for the defaults.
         key_keep: how long a rotated key lives on, in seconds.
         contact: how a rejected sender reaches the administrator; public.
+        terms: how long traffic is kept, and what of mail addresses; None leaves that as it is.
 
     Raises:
         BadInput: a value is out of range.
@@ -174,11 +183,17 @@ def set_parameters(
         made.before = _parameters(account)
         account.ttl, account.code, account.key_keep = ttl, code, key_keep
         account.contact = clean_line(contact, field="contact", limit=200)
+        if terms is not None:
+            for name, value in asdict(terms).items():
+                setattr(account, name, value)
         account.save()
         made.after = _parameters(account)
         made.summary = "parameters of the account"
         if made.before == made.after:
             made.discard()
+        if terms is not None and made.before != made.after:
+            # Within the change: once an owner was told that addresses are not kept, none may be.
+            set_terms(account.pk, terms)
     return account
 
 
@@ -296,4 +311,5 @@ def _parameters(account: Account) -> dict[str, object]:
         "code": None if account.code is None else code_text(account.code),
         "key_keep": account.key_keep,
         "contact": account.contact,
+        **asdict(account.terms),
     }

@@ -10,6 +10,7 @@ beyond that by the day.
 """
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from django.db import transaction
@@ -98,12 +99,11 @@ class Lister:
 
     due: dict[tuple[int, int, int], float] = field(default_factory=dict)
 
-    def round(self, now: float) -> int:
-        """List anew what has changed and is due; how many that were."""
+    def steps(self, now: float) -> Iterator[tuple[int, int, int]]:
+        """List anew what has changed and is due, one after the other."""
         changed = list(Changed.objects.values_list("account", "step", "start", "times"))
         known = {(account, step, start) for account, step, start, _ in changed}
         self.due = {key: at for key, at in self.due.items() if key in known or at > now}
-        made = 0
         for account, step, start, times in changed:
             key = (account, step, start)
             if self.due.get(key, 0.0) > now:
@@ -111,8 +111,7 @@ class Lister:
             began = time.monotonic()
             _list(account, step, start, times, now)
             self.due[key] = now + max(_PAUSE, _SHARE * (time.monotonic() - began))
-            made += 1
-        return made
+            yield key
 
 
 def _list(account: int, step: int, start: int, times: int, now: float) -> None:

@@ -8,12 +8,20 @@ from mailmum.domain.codes import code_text, parse_code
 from mailmum.domain.errors import BadInput, Refusal
 from mailmum.domain.lifetimes import lifetime_text, parse_keep
 from mailmum.domain.texts import shown
+from mailmum.traffic.privacy import FULL, HASHED, NO_LOCAL_PARTS
+from mailmum.traffic.terms import Terms
 from mailmum.web.form import Form, posted
 from mailmum.web.gate import PageRequest, account_view
 from mailmum.web.reply import show, tell, to
 
 SECTION = "settings"
-PARAMETERS = ("ttl", "code", "key_keep", "contact")
+DAYS = ("recent_days", "minute_days", "hour_days", "day_days")
+PARAMETERS = ("ttl", "code", "key_keep", "contact", *DAYS, "privacy")
+PRIVACY = (
+    (FULL, "in full"),
+    (NO_LOCAL_PARTS, "without local parts"),
+    (HASHED, "with local parts as keyed hashes"),
+)
 
 
 @account_view(Reading)
@@ -26,9 +34,11 @@ def parameters(request: PageRequest, access: Reading) -> HttpResponse:
             "code": "" if account.code is None else code_text(account.code),
             "key_keep": lifetime_text(account.key_keep),
             "contact": account.contact,
+            **{name: str(getattr(account, name)) for name in DAYS},
+            "privacy": account.privacy,
         }
     )
-    return show(request, "settings/parameters.html", SECTION, tab="parameters", form=form)
+    return _page(request, form)
 
 
 @account_view(Owning, "POST")
@@ -38,23 +48,41 @@ def set_parameters(request: PageRequest, access: Owning) -> HttpResponse:
     try:
         services.set_parameters(
             access,
-            ttl=_whole(form.values["ttl"]),
+            ttl=_whole(form.values["ttl"], "ttl", "seconds"),
             code=parse_code(form.values["code"]) if form.filled("code") else None,
             key_keep=_keep(form.values["key_keep"]),
             contact=form.values["contact"],
+            terms=Terms(
+                **{name: _whole(form.values[name], name, "days") for name in DAYS},
+                privacy=form.values["privacy"],
+            ),
         )
     except Refusal as refusal:
         form.refuse(refusal)
-        return show(request, "settings/parameters.html", SECTION, tab="parameters", form=form)
+        return _page(request, form)
     tell(request, "Saved the parameters of the account.")
     return to(access, "settings")
 
 
-def _whole(text: str) -> int:
+def _page(request: PageRequest, form: Form) -> HttpResponse:
+    return show(
+        request,
+        "settings/parameters.html",
+        SECTION,
+        tab="parameters",
+        form=form,
+        privacies=PRIVACY,
+    )
+
+
+def _whole(text: str, field: str, unit: str) -> int:
     given = text.strip()
     if not (given.isascii() and given.isdigit() and len(given) <= 9):
+        example = "60" if unit == "seconds" else "14"
         raise BadInput(
-            f"{shown(text)} is not a number of seconds", fix="write for example 60", field="ttl"
+            f"{shown(text)} is not a number of {unit}",
+            fix=f"write for example {example}",
+            field=field,
         )
     return int(given)
 

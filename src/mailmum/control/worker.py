@@ -1,0 +1,120 @@
+"""The worker: what has to be done now and then, beside answering and serving pages.
+
+Each task has a pause after which it is due again.  A task that takes long does so in steps, between
+which it asks whether to go on; so the worker ends at once when told to, and whatever it was at goes
+on after the next start.  While a database is away a task fails, is told once in a while, and tried
+again: nobody waits for the worker.
+"""
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+import structlog
+from django.db import DatabaseError, close_old_connections, connections
+
+from mailmum.control.accounts.models import Account
+from mailmum.control.traffic import retention
+from mailmum.control.traffic.terms import set_terms
+from mailmum.control.traffic.worst import Lister
+from mailmum.daemons.seldom import Seldom
+from mailmum.daemons.supervisor_ready import tell_ready
+
+log = structlog.get_logger()
+
+TICK = 1.0
+_RETRY = 10.0
+_TELL_AGAIN = 600.0
+# A chunk of rows takes a few hundredths of a second; writers get the rest of the time.
+_REST = 0.05
+
+
+@dataclass(slots=True)
+class Task:
+    """Something that is due again and again.
+
+    Attributes:
+        name: for the log.
+        every: seconds from one end to the next beginning.
+        steps: does it, given our own clock; between two steps the worker may end.
+        due: when it is due next, monotonic seconds.
+    """
+
+    name: str
+    every: float
+    steps: Callable[[float], Iterable[object]]
+    due: float = 0.0
+
+
+def run() -> None:
+    """Work until told to stop."""
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    work(tasks(), stopping)
+
+
+def tasks() -> list[Task]:
+    """All that there is to do."""
+    lister = Lister()
+    return [
+        Task("terms", 60.0, _terms),
+        Task("worst", 10.0, lister.steps),
+        Task("retention", 600.0, _expire),
+    ]
+
+
+def work(todo: list[Task], stopping: threading.Event) -> None:
+    """Do each task whenever it is due, until the event is set."""
+    seldom = Seldom(_TELL_AGAIN)
+    tell_ready()
+    while not stopping.is_set():
+        for task in todo:
+            if time.monotonic() >= task.due and not stopping.is_set():
+                _do(task, stopping, seldom)
+        stopping.wait(TICK)
+    connections.close_all()
+
+
+def _do(task: Task, stopping: threading.Event, seldom: Seldom) -> None:
+    pause = task.every
+    try:
+        close_old_connections()
+        for _ in task.steps(time.time()):
+            if stopping.wait(_REST):
+                return
+    except DatabaseError as error:
+        if seldom.due(task.name):
+            log.warning("worker.failed", task=task.name, reason=str(error).strip())
+        connections.close_all()
+        pause = min(pause, _RETRY)
+    task.due = time.monotonic() + pause
+
+
+def _terms(_now: float) -> Iterator[None]:
+    """Accounts change their terms themselves; this mends a copy that was lost or restored."""
+    for account in Account.objects.order_by("pk"):
+        set_terms(account.pk, account.terms)
+        yield
+
+
+def _expire(now: float) -> Iterator[int]:
+    """Remove what is too old, and all traffic of accounts that are no more.
+
+    The number of an account that is gone may be given again after a backup was restored: nobody
+    may find another's traffic then.
+    """
+    # Traffic first: an account that is made in between is none that is no more.
+    kept = retention.accounts()
+    known = set(Account.objects.values_list("pk", flat=True))
+    for account in sorted(kept):
+        removed = 0
+        for count in (
+            retention.expire(account, now) if account in known else retention.forget(account)
+        ):
+            removed += count
+            yield count
+        if removed:
+            log.info("worker.removed", account=account, rows=removed)
