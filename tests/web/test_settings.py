@@ -9,8 +9,8 @@ from django.utils import timezone
 from mailmum.control.accounts.models import Account, Membership, Role, Token, User
 from mailmum.control.accounts.queries import access_by_token
 from mailmum.control.accounts.services import create_account, set_role
-from mailmum.control.servers.services import add_server
 from mailmum.control.journal.models import Record
+from mailmum.control.servers.services import add_server
 from mailmum.control.traffic.terms import terms_of
 from mailmum.domain.codes import parse_code
 from mailmum.traffic.terms import Terms

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from django.http import HttpRequest
 from ninja import Query, Router
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from mailmum.api import schemas
 from mailmum.api.auth import handing_in
@@ -20,7 +20,7 @@ from mailmum.traffic.posted import inflate, list_lines
 router = Router(tags=["logs"])
 
 Stream = Annotated[schemas.Short, Field(max_length=190)]
-Place = Annotated[schemas.Short, Field(max_length=4000)]
+Place = Annotated[str, Field(max_length=4000), AfterValidator(schemas.without_control)]
 
 
 class Wanted(schemas.Input):
@@ -62,6 +62,7 @@ def where(request: HttpRequest, name: str, stream: Stream = "") -> dict[str, Any
             "content": {
                 "text/plain": {"schema": {"type": "string"}},
                 "application/x-ndjson": {"schema": {"type": "string"}},
+                "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
             },
         },
     },

@@ -11,13 +11,14 @@ from mailmum.domain.listings import Action
 Text = Annotated[str, StringConstraints(max_length=4000)]
 
 
-def _without_control(text: str) -> str:
+def without_control(text: str) -> str:
+    """The text, if it can be shown."""
     if any(ord(character) < 32 or ord(character) == 127 for character in text):
         raise ValueError("must not have control characters")
     return text
 
 
-Short = Annotated[str, StringConstraints(max_length=300), AfterValidator(_without_control)]
+Short = Annotated[str, StringConstraints(max_length=300), AfterValidator(without_control)]
 
 
 class Input(Schema):

@@ -101,12 +101,12 @@ class Client:
                 yield answer
 
     def hand_in(self, path: str, body: bytes, **query: Any) -> Json:
-        """Send lines of a log, compressed with gzip.
+        """Send a piece of a log, compressed with gzip.
 
         Raises:
             Failure: the service cannot be reached or refuses.
         """
-        headers = {"Content-Type": "text/plain; charset=utf-8", "Content-Encoding": "gzip"}
+        headers = {"Content-Type": "application/octet-stream", "Content-Encoding": "gzip"}
         with self._request("POST", path, query, body, headers, _ORDINARY) as response:
             return _parsed(response.read(), self.service, response.status)
 

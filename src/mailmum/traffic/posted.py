@@ -1,6 +1,7 @@
 r"""What programs post that ship logs, as plain lines of a log.
 
     text/plain                              lines as they stand in the log
+    application/octet-stream                the same, cut anywhere: the next body goes on with it
     application/x-ndjson, application/json  an object a line, or an array of them: as Vector and
                                             journalctl write them
 
@@ -60,11 +61,12 @@ def inflate(body: bytes, encoding: str, most: int = INFLATED) -> bytes:
 
 
 def list_lines(body: bytes, content_type: str) -> bytes:
-    """The lines of a log that a body holds, each with its end."""
+    """What stands in the log that a body holds."""
     kind = content_type.partition(";")[0].strip().lower()
     if kind in _JSON:
         return b"".join(_line_of(item) + b"\n" for item in _items(body))
-    return body if body.endswith(b"\n") or not body else body + b"\n"
+    whole = kind == "application/octet-stream" or body.endswith(b"\n") or not body
+    return body if whole else body + b"\n"
 
 
 def _bounded(body: bytes, most: int) -> bytes:
