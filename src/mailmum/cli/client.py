@@ -24,6 +24,7 @@ from urllib3.exceptions import (
 from mailmum import __version__
 from mailmum.cli.failures import Failure
 from mailmum.cli.locate import Service
+from mailmum.cli.visible import visible
 
 Json = dict[str, Any]
 
@@ -175,6 +176,19 @@ class Client:
 def segment(name: str) -> str:
     """A name as one segment of a path."""
     return quote(name, safe="")
+
+
+def server_path(name: str) -> str:
+    """The path of a mail server.
+
+    Raises:
+        Failure: no server has such a name; it would name another resource.
+    """
+    if not name or name.strip(".") == "" or "/" in name:
+        raise Failure(
+            f"there is no server {visible(name)!r}", "see: mailmum server list", code="not-found"
+        )
+    return f"/servers/{segment(name)}"
 
 
 def _query(query: Json) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from mailmum.cli.client import Client, Json, segment
+from mailmum.cli.client import Client, Json, server_path
 from mailmum.cli.failures import Failure
 from mailmum.cli.output import say, warn
 from mailmum.cli.session import Session, common, pass_session
@@ -91,7 +91,7 @@ class _Service:
 
     def __init__(self, client: Client, server: str) -> None:
         self._client = client
-        self._path = f"/servers/{segment(server)}/logs"
+        self._path = f"{server_path(server)}/logs"
         self._zone = _zone()
 
     def where(self, stream: str) -> str | None:

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 
 from mailmum.control import config
 from mailmum.control.accounts.access import Reading
+from mailmum.control.doctor_logs import log_findings
 from mailmum.control.journal.moments import moment
 from mailmum.control.servers.models import Server
 from mailmum.control.servers.queries import find_server, servers_of
@@ -38,6 +39,7 @@ def checks(reading: Reading, server: str = "") -> list[dict[str, str]]:
     found = [*_account(reading, servers)]
     for one in servers:
         found += _server(one)
+    found += [Finding(*one) for one in log_findings(reading, servers, config.current())]
     return [asdict(finding) for finding in found]
 
 
