@@ -21,6 +21,9 @@ MAX_SESSIONS = 1 << 16
 MAX_MESSAGES = 1 << 15
 MAX_WAITING = 1 << 13
 MAX_HOSTS = 256
+NOTES = 4
+"""Where the notes of a message begin."""
+_KEPT = 1 << 14
 
 sighting: Callable[[tuple[object, ...]], Sighting] = partial(tuple.__new__, Sighting)
 """A sighting from all its fields in order, twice as quick as by calling the class."""
@@ -38,10 +41,10 @@ _RANK = {
 
 
 class Session:
-    """A connection of a client, from connect to disconnect.
+    """A connection of a client, from connect to disconnect, of which more is known than that.
 
     Attributes:
-        head: of the line that decided the outcome so far.
+        stamp: of the line that decided the outcome so far.
         who: the client as logged.
         outcome: what it comes to if nothing else was seen.
         code: reply code, if one decided.
@@ -50,32 +53,33 @@ class Session:
         helo: what the client called itself, where a line told it.
         said: whether a sighting stands for it already.
         queue_ids: of messages that were begun in it.
+        held: recipient and reason, where the next message is to be held.
     """
 
-    __slots__ = ("code", "head", "helo", "outcome", "queue_ids", "rbl", "reason", "said", "who")
+    held: tuple[str | None, str] | None = None
+    outcome: Outcome = Outcome.CONNECTED
+    code: int | None = None
+    reason: str | None = None
+    rbl: str | None = None
+    helo: str | None = None
+    said: bool = False
+    queue_ids: tuple[str, ...] = ()
 
-    def __init__(self, head: str, who: str) -> None:
-        self.head = head
+    def __init__(self, stamp: str, who: str) -> None:
+        self.stamp = stamp
         self.who = who
-        self.outcome = Outcome.CONNECTED
-        self.code: int | None = None
-        self.reason: str | None = None
-        self.rbl: str | None = None
-        self.helo: str | None = None
-        self.said = False
-        self.queue_ids: list[str] = []
 
-    def take(self, outcome: Outcome, head: str, reason: str, code: int | None = None) -> None:
+    def take(self, outcome: Outcome, stamp: str, reason: str, code: int | None = None) -> None:
         """Something happened that tells what the session comes to."""
         if _RANK[outcome] > _RANK[self.outcome]:
             self.outcome = outcome
-            self.head = head
+            self.stamp = stamp
             self.reason = reason
             self.code = code
 
 
 class Message(list[str]):
-    """A message: the line that gave its queue id, and notes not yet read; first its own attributes.
+    """A message: process, stamp, text and queue id of its first line, then notes not yet read.
 
     Attributes:
         score: of the spam filter.
@@ -87,9 +91,10 @@ class Message(list[str]):
         told: what was handed out of each recipient; None before anything was.
         parent: the message whose content this one carries on, after a filter or alias.
         children: those that carry on this one, with the recipients that they stand for.
+        message_id: the note that told its Message-ID.
         removed: whether it has left the queue.
+        blank: the recipient that was handed out before it had a name.
         adopted: client, name and service, where another line than its own tells them.
-        queue_id: where no line gave it.
     """
 
     score: float | None = None
@@ -102,8 +107,19 @@ class Message(list[str]):
     parent: "Message | None" = None
     children: "dict[str, list[str]] | None" = None
     removed: bool = False
+    message_id: str | None = None
+    blank: str | None = None
     adopted: tuple[str, str | None, str | None] | None = None
-    queue_id: str = ""
+
+    @property
+    def queue_id(self) -> str:
+        """Its queue id."""
+        return self[3]
+
+
+Opened = str | list[str] | Message | Session
+"""A session: its connect line if nothing else is known, the parts of a line that refused something
+(`[head, "NOQUEUE", text]`), the one message begun in it, or all that is known."""
 
 
 class Host:
@@ -113,16 +129,20 @@ class Host:
         name: as in the lines.
         fresh: messages of which nothing was handed out yet, by queue id.
         known: those of which something was, followed for news.
+        gone: the times of those that a filter may yet tell the score of.
+        ids: queue ids by notes of Message-IDs, once a filter was seen to log.
         orphans: re-injected ones that are through before it is known what they carry on.
     """
 
-    __slots__ = ("fresh", "known", "name", "orphans")
+    __slots__ = ("fresh", "gone", "ids", "known", "name", "orphans")
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.fresh: dict[str, Message] = {}
         self.known: dict[str, Message] = {}
         self.orphans: dict[str, Message] = {}
+        self.gone: dict[str, float] = {}
+        self.ids: dict[str, str] = {}
 
 
 class Book:
@@ -132,21 +152,37 @@ class Book:
         self.clock = clock
         self.sightings: list[Sighting] = []
         self.updates: list[Update] = []
-        self.sessions: dict[str, str | Session] = {}
+        self.sessions: dict[str, Opened] = {}
         self.hosts: dict[str, Host] = {}
         self.time = 0.0
         self.dropped = 0
-        self._stamp = ""
+        self.scoring = False
+        self.times: dict[str, float] = {}
+        self.places: dict[str, tuple[str, str]] = {}
 
-    def moment(self, head: str) -> float:
-        """Unix time of a line by its head; that of another line where it has none."""
-        stamp = head[: head.find(" ", 15)]
-        if stamp != self._stamp:
+    def moment(self, stamp: str) -> float:
+        """Unix time of a stamp; that of another line where it cannot be read."""
+        time = self.times.get(stamp)
+        if time is None:
             time = self.clock.read(stamp)
-            if time is not None:
-                self.time = time
-                self._stamp = stamp
-        return self.time
+            if time is None:
+                return self.time
+            if len(self.times) >= _KEPT:
+                self.times.clear()
+            self.times[stamp] = time
+            self.time = time
+        return time
+
+    def place(self, key: str) -> tuple[str, str]:
+        """Host and service of a process, `mx1 postfix/submission/smtpd[12]`."""
+        place = self.places.get(key)
+        if place is None:
+            if len(self.places) >= _KEPT:
+                self.places.clear()
+            host, _, tag = key.partition(" ")
+            place = (host, tag.partition("/")[2].partition("[")[0][:NAME])
+            self.places[key] = place
+        return place
 
     def host(self, name: str) -> Host:
         """The tables of a machine."""
@@ -154,18 +190,3 @@ class Book:
         if host is None:
             host = self.hosts[name] = Host(name)
         return host
-
-
-def service_of(head: str) -> str:
-    """The service of a head, without the prefix: `smtpd`, `submission/smtpd`.
-
-    >>> service_of("Nov 25 10:00:07 mx1 postfix/submission/smtpd[12]")
-    'submission/smtpd'
-    """
-    tag = head[head.rfind(" ") + 1 :]
-    return tag.partition("/")[2].partition("[")[0][:NAME]
-
-
-def host_of(head: str) -> str:
-    """The machine of a head."""
-    return head[head.find(" ", 15) + 1 : head.rfind(" ")]

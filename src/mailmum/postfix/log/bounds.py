@@ -4,6 +4,7 @@ Every string that stays in a sighting or in a table is cut to one of these.  Con
 stay: who shows a value escapes it.
 """
 
+import re
 from ipaddress import IPv6Address, ip_address
 
 ADDRESS = 320
@@ -14,26 +15,20 @@ ZONE = 255
 LINE = 1 << 18
 """Bytes of one line that count; the rest of a longer one is passed over."""
 
-_canonical: dict[str, str | None] = {}
-_CANONICAL = 1 << 16
+_OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_IPV4 = re.compile(rf"{_OCTET}\.{_OCTET}\.{_OCTET}\.{_OCTET}")
+_parts: dict[str, tuple[str | None, str | None]] = {}
+_PARTS = 1 << 15
 
 
 def client_address(text: str) -> str | None:
     """An address as Postfix logs it, in canonical text; None for what is none, as `unknown`.
 
-    >>> client_address("2001:DB8:0::1"), client_address("::ffff:192.0.2.1"), client_address("unknown")
-    ('2001:db8::1', '192.0.2.1', None)
+    >>> [client_address(one) for one in ("2001:DB8:0::1", "::ffff:192.0.2.1", "unknown")]
+    ['2001:db8::1', '192.0.2.1', None]
     """
-    try:
-        return _canonical[text]
-    except KeyError:
-        if len(_canonical) >= _CANONICAL:
-            _canonical.clear()
-        found = _canonical[text[:64]] = _read_address(text)
-        return found
-
-
-def _read_address(text: str) -> str | None:
+    if _IPV4.fullmatch(text):
+        return text
     if len(text) > 64:
         return None
     try:
@@ -52,8 +47,13 @@ def client_parts(text: str) -> tuple[str | None, str | None]:
     >>> client_parts("mail.example[192.0.2.1]"), client_parts("[2001:db8::1]:40000")
     (('192.0.2.1', 'mail.example'), ('2001:db8::1', None))
     """
-    name, _, rest = text.partition("[")
-    address = client_address(rest.partition("]")[0])
-    if name == "unknown" or not name:
-        return address, None
-    return address, name[:NAME]
+    found = _parts.get(text)
+    if found is None:
+        if len(_parts) >= _PARTS:
+            _parts.clear()
+        name, _, rest = text.partition("[")
+        address = client_address(rest.partition("]")[0])
+        found = (address, None if name == "unknown" or not name else name[:NAME])
+        if len(text) <= 2 * NAME:
+            _parts[text] = found
+    return found

@@ -6,7 +6,7 @@ knows one format only:
     BSD syslog      Nov 25 10:00:07 mx1 postfix/smtpd[123]: connect from ...
     RFC 3339        2026-11-25T10:00:07.123456+01:00 mx1 postfix/smtpd[123]: connect from ...
     RFC 5424        <22>1 2026-11-25T10:00:07Z mx1 postfix/smtpd 123 - - connect from ...
-    journald        {"__REALTIME_TIMESTAMP": "...", "_PID": "123", "MESSAGE": "connect from ...", ...}
+    journald        {"__REALTIME_TIMESTAMP": "...", "_PID": "123", "MESSAGE": "connect ...", ...}
 
 `maillog_file` of Postfix and docker write the first; rsyslog's default of today is the second.  A
 leading `<PRI>` is passed over, Solaris' `[ID 197553 mail.info]` too.
@@ -63,8 +63,8 @@ class Entry(NamedTuple):
 def entry(line: str) -> Entry | None:
     """What the header of a line says; None when it has none that is known.
 
-    >>> entry("Nov  5 10:00:07 mx1 postfix/smtpd[12]: connect from unknown[192.0.2.1]")
-    Entry(stamp='Nov  5 10:00:07', host='mx1', tag='postfix/smtpd[12]', text='connect from unknown[192.0.2.1]')
+    >>> entry("Nov  5 10:00:07 mx1 postfix/smtpd[12]: connect from unknown[192.0.2.1]").tag
+    'postfix/smtpd[12]'
     """
     if line.startswith("{"):
         return _journal(line)

@@ -1,9 +1,9 @@
 """Messages: from the lines that name a queue id to one sighting for each accepted recipient.
 
-What Postfix logs of an accepted message: smtpd its queue id and client, cleanup its Message-ID, the
-queue manager its sender, a delivery agent each recipient with what became of it, the queue manager
-that it is gone.  Recipients show in the delivery agents' lines only, and there as `orig_to` where an
-alias was expanded: that is whom the client named.
+What Postfix logs of an accepted message: smtpd its queue id and client, cleanup its Message-ID,
+the queue manager its sender, a delivery agent each recipient with what became of it, the queue
+manager that it is gone.  Recipients show in the delivery agents' lines only, and there as `orig_to`
+where an alias was expanded: that is whom the client named.
 
 A content filter gives the message back as another one (`queued as`), an alias or forward makes
 another one (`forwarded as`).  Those carry on the first: they are no contacts of their own, and what
@@ -20,17 +20,19 @@ from typing import Any
 from mailmum.postfix.log.book import (
     MAX_MESSAGES,
     MAX_WAITING,
+    NOTES,
     Book,
     Host,
     Message,
-    Session,
-    service_of,
     sighting,
 )
 from mailmum.postfix.log.bounds import ADDRESS, client_parts
+from mailmum.postfix.log.chain import inherit, link, worst
+from mailmum.postfix.log.scores import Score
 from mailmum.traffic.sightings import Delivery, Outcome, Update
 
 MAX_RECIPIENTS = 1000
+_MAX_FILTERS = 64
 _MAX_AGE = 6 * 86400.0
 _FILTER_WAIT = 60.0
 _MAX_NOTES = 12
@@ -56,64 +58,123 @@ class Messages:
         self._due: list[tuple[float, str, str]] = []
         self._filters = set(_LOOPBACK)
 
-    def opened(self, host: Host, queue_id: str, line: str, session: Session | None) -> None:
-        """The smtpd gave a message its queue id; empty `line`: another program did, no client."""
+    def opened(self, host: Host, queue_id: str, key: str, stamp: str, client: str) -> Message:
+        """A message got its queue id; no `client`: not from one, as by another program."""
         before = host.fresh.pop(queue_id, None)
         if before is not None:
-            self.removed(host, queue_id, before)
-        host.known.pop(queue_id, None)
-        message = host.fresh[queue_id] = Message((line,))
-        if not line:
-            message.queue_id = queue_id
-        if session is not None:
-            if session.helo is not None:
-                message.helo = session.helo
-            if len(session.queue_ids) < 100:
-                session.queue_ids.append(queue_id)
-        if line and ", orig_" in line:
-            self._forwarded(host, queue_id, message, line)
-        if self._hold is not None and line:
+            self.removed(host, before)
+        if host.known:
+            host.known.pop(queue_id, None)
+        message = host.fresh[queue_id] = Message((key, stamp, client, queue_id))
+        if ", orig_" in client:
+            self._forwarded(host, message)
+        if self._hold is not None:
             self._wait(host, queue_id, self._book.time + self._hold)
         if len(host.fresh) > MAX_MESSAGES:
-            self._book.dropped += 1
-            oldest = next(iter(host.fresh))
-            self._give_early(host, oldest, host.fresh.pop(oldest))
+            self.make_room(host)
+        return message
+
+    def make_room(self, host: Host) -> None:
+        """There are too many: hand out the oldest as far as it is known."""
+        self._book.dropped += 1
+        self._give_early(host, host.fresh.pop(next(iter(host.fresh))))
 
     def note(self, host: Host, queue_id: str, text: str) -> bool:
         """Something was said about a message; whether it is known here."""
         message = host.fresh.get(queue_id)
         if message is not None:
+            if self._book.scoring and text.startswith("message-id="):
+                self._identify(host, queue_id, text[:_MAX_NOTE])
             message.append(text if len(text) <= _MAX_NOTE else _shortened(text))
             if len(message) > _MAX_NOTES:
-                self.fold(host, queue_id, message)
+                self.fold(host, message)
             return True
         message = host.known.get(queue_id)
         if message is None:
             return False
-        message.append(text[:_MAX_NOTE])
-        self.fold(host, queue_id, message)
-        self._news(host, queue_id, message)
+        message.append(text if len(text) <= _MAX_NOTE else _shortened(text))
+        self.fold(host, message)
+        if message.parent is not None:
+            inherit(message, final=False)
+            self._settled(host, message.parent)
+        elif message.told is not None:
+            self._news(host, message)
         return True
 
-    def removed(self, host: Host, queue_id: str, message: Message) -> None:
+    def removed(self, host: Host, message: Message) -> None:
         """It has left the queue; `message` is in no table any more."""
-        self.fold(host, queue_id, message)
+        self.fold(host, message)
         message.removed = True
         if message.parent is not None:
             self._carried_on(host, message)
-        elif message.children:
-            return  # handed out when those are through
         elif message.told is not None:
-            self._news(host, queue_id, message)
+            self._news(host, message)
+        elif message.children:
+            self._unlinked(host, message)
         elif self._may_carry_on(message):
-            host.orphans[queue_id] = message
-            if self._hold is not None:
-                self._wait(host, queue_id, self._book.time + _FILTER_WAIT)
-            if len(host.orphans) > MAX_WAITING:
-                oldest = next(iter(host.orphans))
-                self.give(host, oldest, host.orphans.pop(oldest))
+            self._orphaned(host, message)
         else:
-            self.give(host, queue_id, message)
+            self.give(host, message)
+
+    def _unlinked(self, host: Host, parent: Message) -> None:
+        """Those that a filter said carry it on, though no delivery did, and are through."""
+        for queue_id in [one for one, of in (parent.children or {}).items() if not of]:
+            orphan = host.orphans.get(queue_id)
+            if orphan is not None and orphan.parent is parent:
+                del host.orphans[queue_id]
+                inherit(orphan)
+        self._settled(host, parent)
+
+    def is_plain(self, message: Message) -> bool:
+        """Whether the usual was said about a message that is removed, and only that."""
+        return (
+            not self._book.scoring
+            and len(message) == NOTES + 3
+            and message[6].startswith("to=<")
+            and " as " not in message[6]
+            and not vars(message)
+            and ", " not in message[2]
+            and client_parts(message[2][7:])[0] not in self._filters
+            and message[2] != ""
+        )
+
+    def give_plain(self, host: Host, messages: list[Message]) -> None:
+        """Hand out many of those at once."""
+        book = self._book
+        times, places, out = book.times, book.places, book.sightings
+        for message in messages:
+            key, stamp, client, queue_id, _, sender, to = message
+            end = to.find(">, relay=", 4)
+            at = to.find(", status=", end)
+            delivery = _FATES.get(to[at + 9 : to.find(" ", at + 9)])
+            if end < 0 or at < 0 or delivery is None or sender[:6] != "from=<":
+                self.removed(host, message)
+                continue
+            if ">, size=" not in sender or ">, orig_to=<" in to[:end]:
+                self.removed(host, message)
+                continue
+            address, name = client_parts(client[7:])
+            out.append(
+                sighting(
+                    (
+                        times.get(stamp) or book.moment(stamp),
+                        host.name,
+                        (places.get(key) or book.place(key))[1],
+                        address,
+                        name,
+                        None,
+                        sender[6 : sender.rfind(">, ")][:ADDRESS],
+                        to[4:end][:ADDRESS],
+                        _ACCEPTED,
+                        250,
+                        None,
+                        queue_id,
+                        delivery,
+                        None,
+                        None,
+                    )
+                )
+            )
 
     # --- waiting ---------------------------------------------------------------------------
 
@@ -130,7 +191,7 @@ class Messages:
         for host in self._book.hosts.values():
             while host.known:
                 queue_id, message = next(iter(host.known.items()))
-                if self._book.moment(message[0].partition(": ")[0]) > now - _MAX_AGE:
+                if self._book.moment(message[1]) > now - _MAX_AGE:
                     break
                 del host.known[queue_id]
 
@@ -138,35 +199,37 @@ class Messages:
         host = self._book.host(name)
         orphan = host.orphans.pop(queue_id, None)
         if orphan is not None:
-            self.give(host, queue_id, orphan)
+            self._give_up(host, orphan)
         message = host.fresh.get(queue_id)
         if message is None:
             return
-        self.fold(host, queue_id, message)
-        begun = self._book.moment(message[0].partition(": ")[0])
+        self.fold(host, message)
+        begun = self._book.moment(message[1])
+        if until < begun + (self._hold or 0):
+            return  # of a message before it with this queue id
         if message.queued or message.reason is not None or until - begun > _MAX_AGE:
             del host.fresh[queue_id]
-            self._give_early(host, queue_id, message)
-        elif until < begun + (self._hold or 0):
-            return  # of a message before it with this queue id
+            self._give_early(host, message)
         else:
             self._wait(host, queue_id, until + max(self._hold or 0, _FILTER_WAIT))
 
     def _may_carry_on(self, message: Message) -> bool:
-        if not message[0]:
+        if not message[2]:
             return True
         return message.adopted is None and self._client(message)[0] in self._filters
 
     # --- what was said about it ------------------------------------------------------------
 
-    def fold(self, host: Host, queue_id: str, message: Message) -> None:
+    def fold(self, host: Host, message: Message) -> None:
         """Read the notes of a message that are not read yet."""
-        for text in message[1:]:
+        for text in message[NOTES:]:
             if text.startswith("to=<"):
                 self._delivery(host, message, text)
             elif text.startswith("from=<"):
                 self._queued(message, text)
-        del message[1:]
+            elif text.startswith("message-id="):
+                message.message_id = text
+        del message[NOTES:]
 
     def _queued(self, message: Message, text: str) -> None:
         """The queue manager took it up, `from=<S>, size=..`, or gave it up, `status=expired`."""
@@ -213,142 +276,192 @@ class Messages:
             at = text.rfind(words)
             if at >= 0:
                 queue_id = text[at + len(words) :].rstrip(")").partition(" ")[0]
-                self._link(host, message, queue_id, [recipient])
+                child = host.fresh.get(queue_id) or host.orphans.get(queue_id)
+                if child is not None and child.told is None and link(message, child, recipient):
+                    self._linked(host, child)
                 return
 
-    def _link(self, host: Host, parent: Message, queue_id: str, recipients: list[str]) -> None:
-        child = host.fresh.get(queue_id) or host.orphans.get(queue_id)
-        if child is None or child is parent or child.told is not None:
-            return
-        if child.parent is not None and child.parent is not parent:
-            return
-        if _descends(parent, child):
-            return
-        if child[0] and len(self._filters) < 64:
+    def _linked(self, host: Host, child: Message) -> None:
+        if child[2] and len(self._filters) < _MAX_FILTERS:
             client = self._client(child)[0]
             if client is not None:
                 self._filters.add(client)
-        child.parent = parent
-        if parent.children is None:
-            parent.children = {}
-        of = parent.children.setdefault(queue_id, [])
-        of.extend(one for one in recipients if one not in of)
-        if host.orphans.pop(queue_id, None) is not None:
-            self._inherit(queue_id, child)
+        if host.orphans.pop(child.queue_id, None) is not None:
+            inherit(child)
 
-    def _forwarded(self, host: Host, queue_id: str, message: Message, line: str) -> None:
+    def _forwarded(self, host: Host, message: Message) -> None:
         """A filter told whom it speaks for: `orig_queue_id=`, `orig_client=` (XFORWARD)."""
-        text = line.partition(": client=")[2]
-        original = text.partition(", orig_queue_id=")[2].partition(",")[0]
+        original = message[2].partition(", orig_queue_id=")[2].partition(",")[0]
         parent = host.fresh.get(original) if original else None
-        if parent is not None and parent is not message:
-            message.parent = parent
-            if parent.children is None:
-                parent.children = {}
-            parent.children.setdefault(queue_id, [])
-            return
-        client = text.partition(", orig_client=")[2].partition(",")[0]
-        if client and not original:
+        if parent is not None:
+            link(parent, message, None)
+        elif not original:
+            client = message[2].partition(", orig_client=")[2].partition(",")[0]
             address, name = client_parts(client)
             message.adopted = (address, name, None)
 
     def _carried_on(self, host: Host, child: Message) -> None:
+        """One that carries on another is through."""
         parent = child.parent
         assert parent is not None
-        self._inherit(_queue_id(child), child)
+        if not parent.removed and (parent.children or {}).get(child.queue_id) == []:
+            self._orphaned(host, child)  # the line that tells the recipient is yet to come
+            return
+        inherit(child)
         self._settled(host, parent)
 
-    def _inherit(self, queue_id: str, child: Message) -> None:
-        """What became of a message that carries on another becomes of that one's recipients."""
-        parent = child.parent
-        assert parent is not None
-        recipients = (parent.children or {}).pop(queue_id, [])
-        fates = child.fates or {}
-        for recipient in recipients or list(parent.fates or {}):
-            mine = fates.get(recipient)
-            of = [mine] if mine else list(fates.values())
-            all_ = [delivery for fate in of for delivery in fate.values()]
-            if all_ and parent.fates is not None and recipient in parent.fates:
-                parent.fates[recipient] = {recipient: _worst(all_)}
-        if child.score is not None and parent.score is None:
-            parent.score = child.score
-
     def _settled(self, host: Host, parent: Message) -> None:
-        """All that carried it on is through: so is it."""
-        if parent.children or not parent.removed:
-            return
+        """Something became known of one that is carried on by others."""
         if parent.parent is not None:
-            self._carried_on(host, parent)
-            return
-        queue_id = _queue_id(parent)
-        if parent.told is None:
-            self.give(host, queue_id, parent)
+            if parent.removed and not parent.children:
+                self._carried_on(host, parent)
+        elif parent.told is not None:
+            self._news(host, parent)
+        elif parent.removed and not parent.children:
+            self.give(host, parent)
+
+    def _orphaned(self, host: Host, message: Message) -> None:
+        """It is through, and may carry on one of which that will be said."""
+        host.orphans[message.queue_id] = message
+        if self._hold is not None:
+            self._wait(host, message.queue_id, self._book.time + _FILTER_WAIT)
+        if len(host.orphans) > MAX_WAITING:
+            self._give_up(host, host.orphans.pop(next(iter(host.orphans))))
+
+    def _give_up(self, host: Host, orphan: Message) -> None:
+        """Nobody said that it carries on another."""
+        if orphan.parent is None:
+            self.give(host, orphan)
         else:
-            self._news(host, queue_id, parent)
+            inherit(orphan)
+            self._settled(host, orphan.parent)
+
+    def adopt(self, host: Host, queue_id: str, who: str, service: str, helo: str | None) -> None:
+        """A message came from a client of another session, through a filter before the queue."""
+        message = host.fresh.get(queue_id) or host.orphans.get(queue_id)
+        if message is None or message.parent is not None:
+            return
+        address, name = client_parts(who)
+        message.adopted = (address, name, service)
+        if helo is not None:
+            message.helo = helo
+        if host.orphans.pop(queue_id, None) is not None:
+            self.give(host, message)
+
+    # --- scores ----------------------------------------------------------------------------
+
+    def scored(self, host: Host, score: Score) -> None:
+        """A filter told the score of a message."""
+        if not self._book.scoring:
+            self._book.scoring = True
+            for known in self._book.hosts.values():
+                for message in known.fresh.values():
+                    self._identify_all(known, message)
+        queue_id = score.queue_id or host.ids.get(f"message-id={score.message_id}"[:_MAX_NOTE])
+        if queue_id is None:
+            return
+        found = host.fresh.get(queue_id) or host.orphans.get(queue_id)
+        if found is not None:
+            found.score = score.score
+            return
+        time = host.gone.get(queue_id)
+        if time is not None:
+            self._book.updates.append(Update(time, host.name, queue_id, None, None, score.score))
+
+    def _identify_all(self, host: Host, message: Message) -> None:
+        notes = message[NOTES:] if message.message_id is None else [message.message_id]
+        for note in notes:
+            if note.startswith("message-id="):
+                self._identify(host, message.queue_id, note)
+
+    def _identify(self, host: Host, queue_id: str, note: str) -> None:
+        """Remember whose Message-ID it is: of those open, the first; filters give back others."""
+        if host.ids.get(note) not in host.fresh:
+            host.ids.pop(note, None)
+            host.ids[note] = queue_id
+            if len(host.ids) > MAX_MESSAGES:
+                del host.ids[next(iter(host.ids))]
 
     # --- handing out -----------------------------------------------------------------------
 
-    def give(self, host: Host, queue_id: str, message: Message) -> None:
+    def give(self, host: Host, message: Message) -> None:
         """Hand out a sighting for each recipient of a message."""
-        if not message[0] or message.parent is not None:
+        if not message[2] or message.parent is not None:
             return
         if not message.queued and message.reason is None:
             return  # the client went away before it was through
-        head = message[0].partition(": ")[0]
-        address, name, service = self._client(message)
-        time = self._book.moment(head)
-        out = self._book.sightings
         message.told = {}
-        fates = message.fates or {None: {}}
-        for recipient, fate in fates.items():
-            delivery = _worst(list(fate.values())) if fate else None
-            message.told[recipient] = delivery
-            out.append(
-                sighting(
-                    (
-                        time,
-                        host.name,
-                        service or service_of(head),
-                        address,
-                        name,
-                        message.helo,
-                        message.sender,
-                        recipient,
-                        _ACCEPTED,
-                        250,
-                        None,
-                        queue_id,
-                        delivery,
-                        message.score,
-                        message.reason,
-                    )
+        for recipient, fate in (message.fates or {None: {}}).items():
+            self._sight(host, message, recipient, worst(fate))
+        if self._book.scoring:
+            host.gone[message.queue_id] = self._book.moment(message[1])
+            if len(host.gone) > MAX_WAITING:
+                del host.gone[next(iter(host.gone))]
+
+    def _sight(
+        self, host: Host, message: Message, recipient: str | None, delivery: Delivery | None
+    ) -> None:
+        assert message.told is not None
+        message.told[recipient] = delivery
+        address, name, service = self._client(message)
+        time = self._book.moment(message[1])
+        service = service or self._book.place(message[0])[1]
+        self._book.sightings.append(
+            sighting(
+                (
+                    time,
+                    host.name,
+                    service,
+                    address,
+                    name,
+                    message.helo,
+                    message.sender,
+                    recipient,
+                    _ACCEPTED,
+                    250,
+                    None,
+                    message.queue_id,
+                    delivery,
+                    message.score,
+                    message.reason,
                 )
             )
+        )
 
-    def _give_early(self, host: Host, queue_id: str, message: Message) -> None:
-        self.fold(host, queue_id, message)
-        self.give(host, queue_id, message)
-        if message.told is not None or message.parent is not None:
-            host.known[queue_id] = message
-            if len(host.known) > MAX_MESSAGES:
-                del host.known[next(iter(host.known))]
+    def _give_early(self, host: Host, message: Message) -> None:
+        """Hand out what is known of one that is still under way, and follow it for news."""
+        self.fold(host, message)
+        if message.parent is not None:
+            inherit(message, final=False)
+            self._settled(host, message.parent)
+        else:
+            self.give(host, message)
+            if message.told is None:
+                return
+        host.known[message.queue_id] = message
+        if len(host.known) > MAX_MESSAGES:
+            del host.known[next(iter(host.known))]
 
-    def _news(self, host: Host, queue_id: str, message: Message) -> None:
+    def _news(self, host: Host, message: Message) -> None:
         """Tell what changed since a message was handed out."""
         told = message.told
-        if told is None:
-            return
-        time = self._book.moment(message[0].partition(": ")[0])
+        assert told is not None
+        time = self._book.moment(message[1])
         for recipient, fate in (message.fates or {}).items():
-            delivery = _worst(list(fate.values()))
-            if recipient in told and told[recipient] is not delivery:
-                told[recipient] = delivery
-                self._book.updates.append(Update(time, host.name, queue_id, recipient, delivery))
+            delivery = worst(fate)
+            if None in told and message.blank is None:
+                message.blank = recipient  # the one handed out before it had a name
+            name = None if recipient == message.blank else recipient
+            if name not in told:
+                self._sight(host, message, name, delivery)
+            elif told[name] is not delivery and delivery is not None:
+                told[name] = delivery
+                self._book.updates.append(Update(time, host.name, message.queue_id, name, delivery))
 
     def _client(self, message: Message) -> tuple[str | None, str | None, str | None]:
         if message.adopted is not None:
             return message.adopted
-        address, name = client_parts(message[0].partition(": client=")[2].partition(",")[0])
+        address, name = client_parts(message[2][7:].partition(",")[0])
         return address, name, None
 
     def pack(self) -> dict[str, Any]:
@@ -364,42 +477,28 @@ class Messages:
         """The log ends: hand out all."""
         self._due.clear()
         for host in self._book.hosts.values():
-            for table in (host.orphans, host.fresh):
-                for queue_id, message in table.items():
-                    self.fold(host, queue_id, message)
-            for table in (host.fresh, host.orphans):
-                for queue_id, message in table.items():
-                    if message.parent is not None:
-                        self._inherit(queue_id, message)
-            for table in (host.fresh, host.orphans):
-                for queue_id, message in table.items():
-                    if message.told is None:
-                        self.give(host, queue_id, message)
-                table.clear()
+            for message in host.fresh.values():
+                self.fold(host, message)
+            rest = [*host.orphans.values(), *host.fresh.values()]
+            for message in rest:
+                message.removed = True
+            for message in rest:
+                if message.parent is not None:
+                    inherit(message)
+            roots = {id(root): root for root in map(_root, rest)}
+            for root in roots.values():
+                if root.told is None:
+                    self.give(host, root)
+                else:
+                    self._news(host, root)
+            host.fresh.clear()
+            host.orphans.clear()
 
 
-def _queue_id(message: Message) -> str:
-    return message.queue_id or message[0].split(": ", 2)[1]
-
-
-def _descends(message: Message, ancestor: Message) -> bool:
-    at: Message | None = message
-    for _ in range(100):
-        if at is None:
-            return False
-        if at is ancestor:
-            return True
-        at = at.parent
-    return True
-
-
-def _worst(deliveries: list[Delivery]) -> Delivery:
-    if len(deliveries) == 1:
-        return deliveries[0]
-    for one in (_BOUNCED, _DEFERRED):
-        if one in deliveries:
-            return one
-    return _SENT
+def _root(message: Message) -> Message:
+    while message.parent is not None:
+        message = message.parent
+    return message
 
 
 def _shortened(text: str) -> str:

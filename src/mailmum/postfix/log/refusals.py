@@ -10,11 +10,12 @@ about an address (`<somebody@example>: Recipient address rejected: ...`) is read
 """
 
 import re
-from typing import NamedTuple
+from collections.abc import Iterable
 
-from mailmum.postfix.log.bounds import ADDRESS, NAME, REASON, ZONE
+from mailmum.postfix.log.bounds import ADDRESS, NAME, REASON
 from mailmum.traffic.sightings import Outcome
 
+_AFTER_CODE = (" ", "")
 _TAILS = ("; from=<", "; to=<", "; proto=", "; helo=<")
 _ZONE_WORD = re.compile(r"[^\s;,()<>\"']{1,255}")
 # Words before the name of a list in reply texts of one's own, and a name that can be a zone.
@@ -46,37 +47,42 @@ _PROTOCOL = (
 )
 
 
-class Refusal(NamedTuple):
-    """What one such line says; None is not said.
+_judged: dict[tuple[str, int | None, str, str], tuple[Outcome, str | None]] = {}
+_JUDGED = 4096
 
-    Attributes:
-        stage: CONNECT, HELO, MAIL, RCPT, DATA, END-OF-MESSAGE and so on.
-        who: the client as logged, `name[address]`.
-        code: of the reply.
-        reply: the reply without the code.
-        sender: envelope sender.
-        recipient: envelope recipient.
-        helo: what the client called itself.
-    """
+Fields = tuple[str | None, str | None, str | None]
+"""Sender, recipient and HELO."""
+Refusal = tuple[str, str, int | None, str, str | None, str | None, str | None]
+"""What one such line says: stage (CONNECT, HELO, MAIL, RCPT, DATA, END-OF-MESSAGE and so on), the
+client as logged, code and rest of the reply, sender, recipient and HELO.  None is not said.
 
-    stage: str
-    who: str
-    code: int | None
-    reply: str
-    sender: str | None
-    recipient: str | None
-    helo: str | None
+A plain tuple: this is made for every tenth line of a log.
+"""
+
+
+_USUAL = re.compile(
+    r"^reject: ([A-Z-]{1,20}) from ([^\[\n ]{0,255}\[[^\]\n]{0,64}\]): ([0-9]{3}) "
+    r"((?:[245]\.[0-9.]{3,7} )?(?:<[^<>\n]{0,320}>: )?[^<>\n]{1,500}); from=<([^<>\n]{0,320})>"
+    r" to=<([^<>\n]{0,320})> proto=[A-Z]{1,8} helo=<([^<>\n]{0,255})>$",
+    re.ASCII | re.MULTILINE,
+)
+
+
+def usual(texts: list[str]) -> list[tuple[str, str, str, str, str, str, str]] | None:
+    """Read many at once, `reject: RCPT from ...`, if all have the usual form; else None."""
+    found = _USUAL.findall("\n".join(texts))
+    return found if len(found) == len(texts) else None
 
 
 def refusal(text: str) -> Refusal | None:
     """Read what follows the verb, `RCPT from ...`; None when it has another form."""
     body, found, tail = text.partition("; from=<")
-    fields: tuple[str | None, str | None, str | None]
+    fields: Fields
     if found:
         sender, _, more = tail.partition("> to=<")
         recipient, _, more = more.partition("> proto=")
         _, _, helo = more.partition(" helo=<")
-        if helo[-1:] == ">":
+        if helo[-1:] == ">" and ">" not in helo[:-1]:
             fields = (sender[:ADDRESS], recipient[:ADDRESS], helo[:-1][:NAME])
         else:
             fields = _fields("from=<" + tail)
@@ -96,12 +102,27 @@ def refusal(text: str) -> Refusal | None:
     if not reply or " " in stage or len(stage) > 20:
         return None
     code = reply[:3]
-    if code.isdigit() and code.isascii() and reply[3:4] in (" ", ""):
-        return Refusal(stage, rest[:end], int(code), reply[4 : 4 + REASON], *fields)
-    return Refusal(stage, rest[:end], None, reply[:REASON], *fields)
+    if code.isdigit() and code.isascii() and reply[3:4] in _AFTER_CODE:
+        return (stage, rest[:end], int(code), reply[4 : 4 + REASON], *fields)
+    return (stage, rest[:end], None, reply[:REASON], *fields)
 
 
-def _other_tail(text: str) -> tuple[str, tuple[str | None, str | None, str | None]]:
+def checked(text: str) -> Refusal | None:
+    """What header_checks and body_checks say of a message.
+
+    `header Subject: ... from NAME[ADDRESS]; from=<S> to=<R> proto=ESMTP helo=<H>: REPLY`, where the
+    line of the message may hold anything: the tail is looked for from the end.
+    """
+    body, found, tail = text.rpartition("; from=<")
+    if not found:
+        return None
+    who = body.rpartition(" from ")[2]
+    reply = tail.partition(">: ")[2]
+    fields = _fields("from=<" + tail.partition(">: ")[0] + ">")
+    return ("END-OF-MESSAGE", who, None, reply[:REASON], *fields)
+
+
+def _other_tail(text: str) -> tuple[str, Fields]:
     """Reply and fields where no sender is named: refused at CONNECT or HELO, or asked by VRFY."""
     starts = [at for at in map(text.find, _TAILS) if at >= 0]
     if not starts:
@@ -110,7 +131,7 @@ def _other_tail(text: str) -> tuple[str, tuple[str | None, str | None, str | Non
     return text[:at], _fields(text[at + 2 :])
 
 
-def _fields(tail: str) -> tuple[str | None, str | None, str | None]:
+def _fields(tail: str) -> Fields:
     """Sender, recipient and HELO of any tail, also one with commas or cut short by syslog."""
     return (
         _field(tail, "from=<", (">, to=<", "> to=<", ">, proto=", "> proto=")),
@@ -136,46 +157,59 @@ def _field(tail: str, name: str, ends: tuple[str, ...]) -> str | None:
     return value[: NAME if "helo" in name else ADDRESS]
 
 
-def judge(refused: Refusal) -> tuple[Outcome, str | None]:
-    """The outcome a refusal stands for, and the zone of the list that decided, if one did."""
-    reply = refused.reply
+def judge(
+    stage: str, code: int | None, reply: str, subjects: Iterable[str | None]
+) -> tuple[Outcome, str | None]:
+    """The outcome a refusal stands for, and the zone of the list that decided, if one did.
+
+    `subjects` are the client's words that the reply may be about, `<somebody@example>: `.
+    """
     at = reply.find(" blocked using ")
     if at >= 0:
         found = _ZONE_WORD.match(reply, at + 15)
         if found is not None:
-            return _by_code(refused), found[0].rstrip(".:").lower()[:ZONE]
-    said = _after_subject(refused, reply)
+            return _by_code(code, reply), found[0].rstrip(".:").lower()
+    dsn, _, said = reply.partition(" ")
+    if dsn[1:2] != "." or dsn[:1] not in "245":
+        dsn, said = "", reply
+    if said[:1] == "<":
+        said = _after_subject(said, subjects)
+    if said[-1:] == "]":  # `cannot find your hostname, [192.0.2.1]`: one of few but for that
+        said = said[: said.rfind("[")]
+    key = (stage, code, dsn, said)
+    judged = _judged.get(key)
+    if judged is None:
+        if len(_judged) >= _JUDGED:
+            _judged.clear()
+        judged = _judged[key] = _judge(stage, code, dsn, said)
+    return judged
+
+
+def _judge(stage: str, code: int | None, dsn: str, said: str) -> tuple[Outcome, str | None]:
     lowered = said.lower()
     if "relay access denied" in lowered or "relaying denied" in lowered:
         return Outcome.RELAY_DENIED, None
-    if _is_unknown(refused, lowered):
+    if stage in ("RCPT", "VRFY") and _is_unknown(code, dsn, lowered):
         return Outcome.UNKNOWN_RECIPIENT, None
     if any(word in lowered for word in _PROTOCOL):
         return Outcome.PROTOCOL, None
-    return _by_code(refused), _list_named(said)
+    return _by_code(code, dsn), _list_named(said)
 
 
-def _by_code(refused: Refusal) -> Outcome:
-    first = str(refused.code) if refused.code else refused.reply
-    return Outcome.DEFERRED if first[:1] == "4" else Outcome.REJECTED
+def _by_code(code: int | None, dsn: str) -> Outcome:
+    first = code // 100 if code is not None else dsn[:1]
+    return Outcome.DEFERRED if first in (4, "4") else Outcome.REJECTED
 
 
-def _after_subject(refused: Refusal, reply: str) -> str:
-    """The reply after what it is about, which the client may have chosen: `<address>: `."""
-    dsn, _, rest = reply.partition(" ")
-    if not (dsn[:1] in "245" and dsn[1:2] == "."):
-        rest = reply
-    if rest.startswith("<"):
-        for subject in (refused.recipient, refused.sender, refused.helo):
-            if subject is not None and rest.startswith(f"<{subject}>: "):
-                return rest[len(subject) + 4 :]
-        return rest.partition(">: ")[2] or rest
-    return rest
+def _after_subject(said: str, subjects: Iterable[str | None]) -> str:
+    """The reply after what it is about, which the client may have chosen."""
+    for subject in subjects:
+        if subject is not None and said.startswith(f"<{subject}>: "):
+            return said[len(subject) + 4 :]
+    return said.partition(">: ")[2] or said
 
 
-def _is_unknown(refused: Refusal, said: str) -> bool:
-    if refused.stage not in ("RCPT", "VRFY"):
-        return False
+def _is_unknown(code: int | None, dsn: str, said: str) -> bool:
     _, found, why = said.partition("recipient address rejected: ")
     if not found:
         # From an access map of one's own: `550 5.1.1 <who>: no such user here`.
@@ -184,10 +218,8 @@ def _is_unknown(refused: Refusal, said: str) -> bool:
         )
     if why.startswith("unverified address"):
         # 4xx while nothing is known of the address yet, or its server is away.
-        return refused.code is not None and refused.code >= 500
-    return refused.reply.startswith(("5.1.1 ", "4.1.1 ")) or any(
-        word in why for word in _NO_SUCH_USER
-    )
+        return code is not None and code >= 500
+    return dsn in ("5.1.1", "4.1.1") or any(word in why for word in _NO_SUCH_USER)
 
 
 def _list_named(said: str) -> str | None:

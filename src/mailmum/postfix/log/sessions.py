@@ -14,16 +14,17 @@ from typing import Any
 
 from mailmum.postfix.log.book import (
     MAX_SESSIONS,
+    NOTES,
     Book,
     Host,
+    Message,
+    Opened,
     Session,
-    host_of,
-    service_of,
     sighting,
 )
 from mailmum.postfix.log.bounds import REASON, client_parts
 from mailmum.postfix.log.messages import Messages
-from mailmum.postfix.log.refusals import Refusal, judge, refusal
+from mailmum.postfix.log.refusals import Refusal, judge, refusal, usual
 from mailmum.postfix.log.state import pack_session, unpack_session
 from mailmum.traffic.sightings import Outcome
 
@@ -38,6 +39,9 @@ _LIMIT = re.compile(
     re.ASCII,
 )
 # What the server itself could not do is not the client's failure.
+_MAX_BEGUN = 100
+_MAX_UNSURE = 1 << 12
+_CONNECTED, _WARNED, _AUTH_FAILED = Outcome.CONNECTED, Outcome.WARNED, Outcome.AUTH_FAILED
 _QUEUE_WAIT = 120.0
 _MAX_AGE = 86400.0
 _OURS = (
@@ -54,7 +58,7 @@ class Sessions:
     def __init__(self, book: Book, messages: Messages) -> None:
         self._book = book
         self._messages = messages
-        self._unsure: dict[str, tuple[Host, str, Session]] = {}
+        self._unsure: dict[str, tuple[str, str, Session]] = {}
 
     def connect(self, key: str, line: str) -> None:
         """`connect from NAME[ADDRESS]`: whatever session that process had is over."""
@@ -63,43 +67,88 @@ class Sessions:
             self.end(key, sessions.pop(key))
         sessions[key] = line
         if len(sessions) > MAX_SESSIONS:
-            oldest = next(iter(sessions))
-            self._book.dropped += 1
-            self.end(oldest, sessions.pop(oldest))
+            self.end_oldest()
 
-    def at(self, key: str, head: str, who: str) -> Session:
+    def end_oldest(self) -> None:
+        """There are too many: the oldest is over."""
+        oldest = next(iter(self._book.sessions))
+        self._book.dropped += 1
+        self.end(oldest, self._book.sessions.pop(oldest))
+
+    def at(self, key: str, stamp: str, who: str) -> Session:
         """The session of a process with a client."""
         sessions = self._book.sessions
         opened = sessions.get(key)
-        if type(opened) is str:
-            start, _, said = opened.partition(": ")
-            opened = sessions[key] = Session(start, said.removeprefix("connect from "))
-        if opened is None or type(opened) is str:
-            opened = sessions[key] = Session(head, who)
-        elif who and opened.who != who:
-            if opened.said or opened.outcome is not Outcome.CONNECTED or opened.queue_ids:
-                self.end(key, opened)
-                opened = sessions[key] = Session(head, who)
-            opened.who = who
-        return opened
+        session = Session(stamp, who) if opened is None else self._known(opened)
+        if who and session.who != who:
+            if session.said or session.queue_ids or session.outcome is not Outcome.CONNECTED:
+                self.end(key, session)
+                session = Session(stamp, who)
+            session.who = who
+        sessions[key] = session
+        return session
 
-    def end(self, key: str, opened: str | Session) -> None:
+    def _known(self, opened: Opened) -> Session:
+        """All that is known of a session."""
+        if type(opened) is Session:
+            return opened
+        if type(opened) is str:
+            start, _, client = opened.partition(": connect from ")
+            return Session(start[: start.find(" ", 15)], client)
+        if type(opened) is Message:
+            session = Session(opened[1], opened[2][7:].partition(",")[0])
+            session.queue_ids = (opened.queue_id,)
+            return session
+        assert type(opened) is list
+        read = refusal(opened[2].partition(": ")[2])
+        head = opened[0]
+        session = Session(head[: head.find(" ", 15)], read[1] if read else "")
+        session.said = True
+        if read and read[6] is not None:
+            session.helo = read[6]
+        return session
+
+    def opened(self, key: str, stamp: str, queue_id: str, message: Message) -> None:
+        """A message was begun in the session of a process."""
+        session = self.at(key, stamp, message[2][7:].partition(",")[0])
+        if session.helo is not None:
+            message.helo = session.helo
+        if session.held is not None:
+            recipient, message.reason = session.held
+            message.queued = True
+            message.fates = {recipient: {}} if recipient is not None else None
+            session.held = None
+        if len(session.queue_ids) < _MAX_BEGUN:
+            session.queue_ids += (queue_id,)
+
+    def end(self, key: str, opened: Opened) -> None:
         """A session is over; it is in no table any more."""
         if type(opened) is str:
-            head, _, said = opened.partition(": ")
-            address, name = client_parts(said.removeprefix("connect from "))
-            self._book.sightings.append(
+            self.end_plain([(key, opened)])
+        elif type(opened) is not list:
+            self._end(key, self._known(opened))
+
+    def end_plain(self, ended: list[tuple[str, str]]) -> None:
+        """Many sessions are over of which only the connect line is known."""
+        book = self._book
+        times, places, out = book.times, book.places, book.sightings
+        for key, line in ended:
+            start, _, who = line.partition(": connect from ")
+            stamp = start[: start.find(" ", 15)]
+            address, name = client_parts(who)
+            host, service = places.get(key) or book.place(key)
+            out.append(
                 sighting(
                     (
-                        self._book.moment(head),
-                        host_of(head),
-                        service_of(head),
+                        times.get(stamp) or book.moment(stamp),
+                        host,
+                        service,
                         address,
                         name,
                         None,
                         None,
                         None,
-                        Outcome.CONNECTED,
+                        _CONNECTED,
                         None,
                         None,
                         None,
@@ -109,46 +158,46 @@ class Sessions:
                     )
                 )
             )
+
+    def _end(self, key: str, session: Session) -> None:
+        if session.said:
             return
-        assert isinstance(opened, Session)
-        if opened.queue_ids and not opened.said:
-            host = self._book.host(host_of(opened.head))
-            open_ids = [one for one in opened.queue_ids if self._is_unqueued(host, one)]
-            if len(open_ids) == len(opened.queue_ids):
-                self._wait(host, open_ids[-1], opened)
+        if session.queue_ids:
+            host = self._book.host(self._book.place(key)[0])
+            unqueued = [one for one in session.queue_ids if self._is_unqueued(host, one)]
+            if len(unqueued) < len(session.queue_ids):
                 return
-        elif not opened.said:
-            self._say(opened)
+            # The queue manager's line may come after the client has gone, or never.
+            self._unsure[f"{host.name} {unqueued[-1]}"] = (key, unqueued[-1], session)
+            if len(self._unsure) > _MAX_UNSURE:
+                self._decide(next(iter(self._unsure)))
+            return
+        self._say(key, session)
 
     def _is_unqueued(self, host: Host, queue_id: str) -> bool:
         message = host.fresh.get(queue_id)
         return (
             message is not None
             and not message.queued
-            and not any(note.startswith(("from=<", "to=<")) for note in message[1:])
+            and not any(note.startswith(("from=<", "to=<")) for note in message[NOTES:])
         )
 
-    def _wait(self, host: Host, queue_id: str, ended: Session) -> None:
-        """The queue manager's line may come after the client has gone, or never."""
-        self._unsure[f"{host.name} {queue_id}"] = (host, queue_id, ended)
-        if len(self._unsure) > 1 << 12:
-            self._decide(next(iter(self._unsure)))
-
-    def _decide(self, key: str) -> None:
-        host, queue_id, ended = self._unsure.pop(key)
+    def _decide(self, unsure: str) -> None:
+        key, queue_id, session = self._unsure.pop(unsure)
+        host = self._book.host(self._book.place(key)[0])
         if self._is_unqueued(host, queue_id):
             del host.fresh[queue_id]
-            self._say(ended)
+            self._say(key, session)
 
-    def _say(self, ended: Session) -> None:
-        head = ended.head
+    def _say(self, key: str, ended: Session) -> None:
         address, name = client_parts(ended.who)
+        host, service = self._book.place(key)
         self._book.sightings.append(
             sighting(
                 (
-                    self._book.moment(head),
-                    host_of(head),
-                    service_of(head),
+                    self._book.moment(ended.stamp),
+                    host,
+                    service,
                     address,
                     name,
                     ended.helo,
@@ -178,15 +227,14 @@ class Sessions:
     def advance(self, now: float) -> None:
         """The log is at this time: what is too old is over."""
         while self._unsure:
-            key, (_, _, ended) = next(iter(self._unsure.items()))
-            if self._book.moment(ended.head) > now - _QUEUE_WAIT:
+            unsure, (_, _, session) = next(iter(self._unsure.items()))
+            if self._book.moment(session.stamp) > now - _QUEUE_WAIT:
                 break
-            self._decide(key)
+            self._decide(unsure)
         sessions = self._book.sessions
         while sessions:
             key, opened = next(iter(sessions.items()))
-            head = opened.partition(": ")[0] if isinstance(opened, str) else opened.head
-            if self._book.moment(head) > now - _MAX_AGE:
+            if self._book.moment(_stamp(opened)) > now - _MAX_AGE:
                 break
             del sessions[key]
             self.end(key, opened)
@@ -194,112 +242,201 @@ class Sessions:
     def pack(self) -> list[Any]:
         """What waits for the queue manager, for a dump."""
         return [
-            [key, host.name, queue_id, pack_session(ended)]
-            for key, (host, queue_id, ended) in self._unsure.items()
+            [unsure, key, queue_id, pack_session(session)]
+            for unsure, (key, queue_id, session) in self._unsure.items()
         ]
 
     def unpack(self, state: list[Any]) -> None:
         """Back from a dump."""
-        for key, host, queue_id, ended in state:
-            self._unsure[key] = (self._book.host(host), queue_id, unpack_session(ended))
+        for unsure, key, queue_id, session in state:
+            self._unsure[unsure] = (key, queue_id, unpack_session(session))
 
     # --- what smtpd says -------------------------------------------------------------------
 
     def refused(
-        self, key: str, head: str, queue_id: str | None, text: str, *, warned: bool = False
+        self, key: str, stamp: str, queue_id: str | None, text: str, *, warned: bool = False
     ) -> bool:
         """`RCPT from ...`, after `reject: ` and its like; whether it was understood."""
-        refused = refusal(text)
-        if refused is None:
+        read = refusal(text)
+        if read is None:
             return False
-        session = self.at(key, head, refused.who)
+        session = self.at(key, stamp, read[1])
         session.said = True
-        if refused.helo is not None:
-            session.helo = refused.helo
-        outcome, rbl = judge(refused)
-        self.say_refused(
-            head, session.who, queue_id, refused, Outcome.WARNED if warned else outcome, rbl
-        )
+        if read[6] is not None:
+            session.helo = read[6]
+        self.say_refused(key, stamp, queue_id, (read[0], session.who, *read[2:]), warned=warned)
         return True
+
+    def refused_as(self, key: str, stamp: str, queue_id: str, read: Refusal) -> None:
+        """A refusal that was read already."""
+        session = self.at(key, stamp, read[1]) if "[" in read[1] else None
+        if session is not None:
+            session.said = True
+        self.say_refused(key, stamp, queue_id, read)
+
+    def say_usual(self, refused: list[tuple[str, str]], texts: list[str]) -> None:
+        """Many refusals at once, whose sessions are seen to."""
+        found = usual(texts)
+        if found is None:
+            for (key, stamp), text in zip(refused, texts, strict=True):
+                read = refusal(text[8:])
+                if read is not None:
+                    self.say_refused(key, stamp, None, read)
+            return
+        book = self._book
+        times, places, out = book.times, book.places, book.sightings
+        for (key, stamp), (stage, who, code, reply, sender, recipient, helo) in zip(
+            refused, found, strict=True
+        ):
+            number = int(code)
+            outcome, rbl = judge(stage, number, reply, (recipient, sender, helo))
+            address, name = client_parts(who)
+            host, service = places.get(key) or book.place(key)
+            out.append(
+                sighting(
+                    (
+                        times.get(stamp) or book.moment(stamp),
+                        host,
+                        service,
+                        address,
+                        name,
+                        helo,
+                        sender,
+                        recipient,
+                        outcome,
+                        number,
+                        rbl,
+                        None,
+                        None,
+                        None,
+                        reply,
+                    )
+                )
+            )
 
     def say_refused(
         self,
-        head: str,
-        who: str,
+        key: str,
+        stamp: str,
         queue_id: str | None,
-        refused: Refusal,
-        outcome: Outcome,
-        rbl: str | None,
+        read: Refusal,
+        *,
+        warned: bool = False,
+        listed: str | None = None,
     ) -> None:
-        """A sighting for one refusal."""
+        """One refusal, whose session is seen to; `listed`: the list, where the reply hides it."""
+        stage, who, code, reply, sender, recipient, helo = read
+        outcome, rbl = judge(stage, code, reply, (recipient, sender, helo))
+        if rbl is not None and listed is not None and "." not in rbl:
+            rbl = listed
         address, name = client_parts(who)
-        book = self._book
-        book.sightings.append(
+        host, service = self._book.place(key)
+        self._book.sightings.append(
             sighting(
                 (
-                    book.moment(head),
-                    host_of(head),
-                    service_of(head),
+                    self._book.moment(stamp),
+                    host,
+                    service,
                     address,
                     name,
-                    refused.helo,
-                    refused.sender,
-                    refused.recipient,
-                    outcome,
-                    refused.code,
+                    helo,
+                    sender,
+                    recipient,
+                    _WARNED if warned else outcome,
+                    code,
                     rbl,
                     queue_id,
                     None,
                     None,
-                    refused.reply,
+                    reply,
                 )
             )
         )
 
-    def learned(self, key: str, head: str, text: str) -> None:
-        """A line that turns nothing away, but tells more of the client."""
-        told = refusal(text)
-        if told is not None:
-            session = self.at(key, head, told.who)
-            if told.helo is not None:
-                session.helo = told.helo
+    def accepted(self, key: str, stamp: str, verb: str, queue_id: str | None, text: str) -> bool:
+        """`discard` and `hold`: the client is told that its mail is accepted."""
+        read = refusal(text)
+        if read is None:
+            return False
+        session = self.at(key, stamp, read[1])
+        if read[6] is not None:
+            session.helo = read[6]
+        reason = f"{verb}: {read[3]}"[:REASON]
+        if verb == "hold":
+            session.held = (read[5], reason)
+            return True
+        session.said = True
+        address, name = client_parts(session.who)
+        host, service = self._book.place(key)
+        self._book.sightings.append(
+            sighting(
+                (
+                    self._book.moment(stamp),
+                    host,
+                    service,
+                    address,
+                    name,
+                    read[6],
+                    read[4],
+                    read[5],
+                    Outcome.ACCEPTED,
+                    250,
+                    None,
+                    queue_id,
+                    None,
+                    None,
+                    reason,
+                )
+            )
+        )
+        return True
 
-    def ended(self, key: str, head: str, text: str) -> bool:
+    def learned(self, key: str, stamp: str, text: str) -> None:
+        """A line that turns nothing away, but tells more of the client."""
+        read = refusal(text)
+        if read is not None and read[6] is not None:
+            self.at(key, stamp, read[1]).helo = read[6]
+
+    def ended(self, key: str, stamp: str, text: str) -> bool:
         """`lost connection after RCPT from ...` and the like; whether it is one."""
         for start, outcome in _ENDED:
             if text.startswith(start):
                 who = text[len(start) :].partition(" from ")[2]
                 who = who[: who.find("]") + 1]
-                self.at(key, head, who).take(outcome, head, text[:REASON])
+                self.at(key, stamp, who).take(outcome, stamp, text[:REASON])
                 return True
         return False
 
-    def warned(self, key: str, head: str, text: str) -> None:
+    def warned(self, key: str, stamp: str, text: str) -> None:
         """What smtpd warns of: some of it is about the client's conduct."""
         who, found, why = text.partition(": SASL ")
         if found and "authentication failed" in why:
             if "[" in who and not any(word in why.lower() for word in _OURS):
-                self.at(key, head, who).take(
-                    Outcome.AUTH_FAILED, head, f"SASL {why}"[:REASON], None
-                )
-            return
-        if text.startswith(("non-SMTP command from ", "Illegal address syntax from ")):
+                self.at(key, stamp, who).take(_AUTH_FAILED, stamp, f"SASL {why}"[:REASON])
+        elif text.startswith(("non-SMTP command from ", "Illegal address syntax from ")):
             who = text.partition(" from ")[2]
             who = who[: who.find("]") + 1]
-            self.at(key, head, who).take(Outcome.PROTOCOL, head, text[:REASON])
-            return
-        limit = _LIMIT.match(text)
-        if limit is not None:
-            code = 421 if limit[1].startswith("Connection") else 450
-            session = self.at(key, head, limit[2])
-            session.said = True
-            self.say_refused(
-                head,
-                limit[2],
-                None,
-                Refusal("", limit[2], code, text[:REASON], None, None, session.helo),
-                Outcome.DEFERRED,
-                None,
-            )
-            return
-        self.ended(key, head, text)
+            self.at(key, stamp, who).take(Outcome.PROTOCOL, stamp, text[:REASON])
+        elif "limit exceeded: " in text:
+            self._limited(key, stamp, text)
+        else:
+            self.ended(key, stamp, text)
+
+    def _limited(self, key: str, stamp: str, text: str) -> None:
+        """Anvil's counts are too high; Postfix answers 421 to a connection, 450 to commands."""
+        found = _LIMIT.match(text)
+        if found is not None:
+            code = 421 if found[1].startswith("Connection") else 450
+            reply = f"{found[2]}: {code} {text}"
+            self.refused(key, stamp, None, f"{found[1].split(' ')[0]} from {reply}")
+
+
+def _stamp(opened: Opened) -> str:
+    if type(opened) is str:
+        return opened[: opened.find(" ", 15)]
+    if type(opened) is Message:
+        return opened[1]
+    if type(opened) is Session:
+        return opened.stamp
+    assert type(opened) is list
+    return opened[0][: opened[0].find(" ", 15)]

@@ -7,14 +7,16 @@ the JSON can do more than be data (no pickle).  Messages refer to one another by
 import hashlib
 import json
 import zlib
+from collections.abc import Callable
 from typing import Any
 
-from mailmum.postfix.log.book import Book, Host, Message, Session
+from mailmum.postfix.log.book import Book, Host, Message, Opened, Session
 from mailmum.traffic.sightings import Delivery, Outcome
 
 _NAME = b"mailmum-log"
 _VERSION = b"1"
-_PLAIN = ("score", "helo", "sender", "reason", "queued", "removed", "queue_id")
+_PLAIN = ("score", "helo", "sender", "reason", "queued", "removed", "message_id", "blank")
+_SESSION = ("outcome", "code", "reason", "rbl", "helo", "said", "queue_ids", "held")
 _TABLES = ("fresh", "known", "orphans")
 
 
@@ -61,6 +63,7 @@ def pack_book(book: Book) -> dict[str, Any]:
         ]
         for host in book.hosts.values()
     ]
+    sessions = [[key, _pack_opened(one, number)] for key, one in book.sessions.items()]
     packed = []
     at = 0
     while at < len(messages):  # parents are found on the way
@@ -70,10 +73,10 @@ def pack_book(book: Book) -> dict[str, Any]:
         "time": book.time,
         "now": book.clock.now,
         "dropped": book.dropped,
-        "sessions": [
-            [key, one if isinstance(one, str) else pack_session(one)]
-            for key, one in book.sessions.items()
-        ],
+        "scoring": book.scoring,
+        "gone": {host.name: host.gone for host in book.hosts.values()},
+        "ids": {host.name: host.ids for host in book.hosts.values()},
+        "sessions": sessions,
         "hosts": hosts,
         "messages": packed,
     }
@@ -84,33 +87,52 @@ def unpack_book(book: Book, state: dict[str, Any]) -> None:
     book.time = state["time"]
     book.clock.set(state["now"])
     book.dropped = state["dropped"]
-    for key, one in state["sessions"]:
-        book.sessions[key] = one if isinstance(one, str) else unpack_session(one)
+    book.scoring = state["scoring"]
     messages = [_unpack_message(one) for one in state["messages"]]
     for message, one in zip(messages, state["messages"], strict=True):
         if "parent" in one:
             message.parent = messages[one["parent"]]
+    for key, one in state["sessions"]:
+        book.sessions[key] = _unpack_opened(one, messages)
     for name, *tables in state["hosts"]:
         host = book.hosts[name] = Host(name)
         for table, numbers in zip(_TABLES, tables, strict=True):
+            host.gone, host.ids = state["gone"][name], state["ids"][name]
             getattr(host, table).update((key, messages[one]) for key, one in numbers.items())
+
+
+def _pack_opened(opened: Opened, number: Callable[[Message], int]) -> Any:
+    if isinstance(opened, Message):
+        return number(opened)
+    return pack_session(opened) if isinstance(opened, Session) else opened
+
+
+def _unpack_opened(state: Any, messages: list[Message]) -> Opened:
+    if isinstance(state, int):
+        return messages[state]
+    return unpack_session(state) if isinstance(state, dict) else state
 
 
 def pack_session(session: Session) -> dict[str, Any]:
     """One session."""
-    return {name: getattr(session, name) for name in Session.__slots__}
+    return dict(vars(session))
 
 
 def unpack_session(state: dict[str, Any]) -> Session:
     """One session, back."""
-    session = Session(state["head"], state["who"])
-    for name in Session.__slots__:
-        setattr(session, name, state[name])
-    session.outcome = Outcome(state["outcome"])
+    session = Session(state["stamp"], state["who"])
+    for name in _SESSION:
+        if name in state:
+            setattr(session, name, state[name])
+    session.queue_ids = tuple(session.queue_ids)
+    session.outcome = Outcome(session.outcome)
+    if session.held is not None:
+        recipient, reason = session.held
+        session.held = (recipient, reason)
     return session
 
 
-def _pack_message(message: Message, number: Any) -> dict[str, Any]:
+def _pack_message(message: Message, number: Callable[[Message], int]) -> dict[str, Any]:
     given = vars(message)
     state: dict[str, Any] = {name: given[name] for name in _PLAIN if name in given}
     state["lines"] = list(message)

@@ -1,0 +1,74 @@
+"""Messages that carry on another: given back by a content filter, or made for a forward.
+
+The first is the contact; what becomes of those that carry it on is what becomes of its recipients.
+While one of them is under way, nothing is known of the recipients it stands for.
+"""
+
+from mailmum.postfix.log.book import Message
+from mailmum.traffic.sightings import Delivery
+
+_MAX_DEPTH = 100
+
+
+def link(parent: Message, child: Message, recipient: str | None) -> bool:
+    """`child` carries on `parent` for a recipient, None: for one yet to be told; whether it can."""
+    if child.parent not in (None, parent) or _comes_from(parent, child):
+        return False
+    child.parent = parent
+    if parent.children is None:
+        parent.children = {}
+    of = parent.children.setdefault(child.queue_id, [])
+    if recipient is not None and recipient not in of:
+        of.append(recipient)
+        if parent.fates is not None:
+            parent.fates[recipient] = {}
+    return True
+
+
+def inherit(child: Message, *, final: bool = True) -> None:
+    """What became of a message becomes of the recipients it stands for; `final`: it is through."""
+    parent = child.parent
+    if parent is None or parent.children is None:
+        return
+    recipients = parent.children.get(child.queue_id)
+    if recipients is None:
+        return
+    if final:
+        del parent.children[child.queue_id]
+    if parent.fates is None:
+        parent.fates = {}
+    fates = child.fates or {}
+    for recipient in recipients or list(parent.fates or fates):
+        mine = fates.get(recipient)
+        told = worst(mine) if mine else worst_of(fates)
+        if told is not None:
+            parent.fates[recipient] = {recipient: told}
+    if child.score is not None and parent.score is None:
+        parent.score = child.score
+
+
+def worst(fate: dict[str, Delivery]) -> Delivery | None:
+    """What to tell of a recipient whose mail went to several addresses."""
+    told = set(fate.values())
+    for one in (Delivery.BOUNCED, Delivery.DEFERRED, Delivery.SENT):
+        if one in told:
+            return one
+    return None
+
+
+def worst_of(fates: dict[str, dict[str, Delivery]]) -> Delivery | None:
+    """The same, of several recipients."""
+    told = {one: one for one in map(worst, fates.values()) if one is not None}
+    return worst({str(one): one for one in told})
+
+
+def _comes_from(message: Message, ancestor: Message) -> bool:
+    """Whether a message carries on another; also when the chain is longer than can be."""
+    at: Message | None = message
+    for _ in range(_MAX_DEPTH):
+        if at is None:
+            return False
+        if at is ancestor:
+            return True
+        at = at.parent
+    return True

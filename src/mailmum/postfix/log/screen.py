@@ -1,0 +1,129 @@
+"""postscreen: what happens before a client may talk to smtpd.
+
+One process serves many clients, so a session is known by the client's address and port.  A client
+that passes is handed to an smtpd, which logs a session of its own: here it leaves no sighting, save
+one that would have been turned away had a test been enforced (`postscreen_dnsbl_action = ignore`).
+
+    PREGREET, COMMAND PIPELINING, BARE NEWLINE, ...    breach of protocol
+    HANGUP                                             lost
+    DNSBL rank N, DENYLISTED                           a list decided; refused unless it passes
+    NOQUEUE: reject: ...                               refused, as in smtpd
+
+dnsblog, which asks the lists for it, names those that an address is on.
+"""
+
+import re
+
+from mailmum.postfix.log.book import Book, Session
+from mailmum.postfix.log.bounds import REASON, client_address
+from mailmum.postfix.log.refusals import refusal
+from mailmum.postfix.log.sessions import Sessions
+from mailmum.traffic.sightings import Outcome
+
+_CLIENT = re.compile(r"\[([^\]]{1,64})\]:\d{1,5}(?=$|[ :])", re.ASCII)
+_LISTED = re.compile(
+    r"addr (\S{1,64}) (?:listed|blocked) by domain ([^\s/]{1,255})(?: |$)", re.ASCII
+)
+_MAX_LISTED = 1 << 12
+_MAX_LISTS = 16
+_BREACHES = (
+    "PREGREET ",
+    "COMMAND PIPELINING ",
+    "COMMAND TIME LIMIT ",
+    "COMMAND COUNT LIMIT ",
+    "COMMAND LENGTH LIMIT ",
+    "NON-SMTP COMMAND ",
+    "BARE NEWLINE ",
+)
+_LISTS = ("DNSBL rank ", "DENYLISTED ", "BLACKLISTED ")
+_HANDED_OVER = ("PASS ", "ALLOWLISTED ", "WHITELISTED ")
+_QUIET = ("ALLOWLIST VETO ", "WHITELIST VETO ")
+
+
+class Screen:
+    """Follows the sessions of postscreen."""
+
+    def __init__(self, book: Book, sessions: Sessions) -> None:
+        self._book = book
+        self._sessions = sessions
+        self.listed: dict[str, list[str]] = {}
+
+    def listed_by(self, host: str, text: str) -> bool:
+        """`addr 192.0.2.1 listed by domain rbl.example as 127.0.0.2`, of dnsblog."""
+        found = _LISTED.match(text)
+        if found is None:
+            return False
+        key = f"{host} {client_address(found[1])}"
+        zones = self.listed.setdefault(key, [])
+        zone = found[2].rstrip(".").lower()
+        if zone not in zones and len(zones) < _MAX_LISTS:
+            zones.append(zone)
+        if len(self.listed) > _MAX_LISTED:
+            del self.listed[next(iter(self.listed))]
+        return True
+
+    def said(self, key: str, stamp: str, text: str) -> bool:
+        """A line of postscreen; whether it was understood."""
+        if text.startswith("NOQUEUE: reject: "):
+            return self._refused(key, stamp, text[17:])
+        found = _CLIENT.search(text)
+        if found is None:
+            return False
+        mine = self._key(key, found[0])
+        if text.startswith("CONNECT from "):
+            self._book.sessions.pop(mine, None)
+            self._sessions.at(mine, stamp, found[0])
+            return True
+        if text.startswith(_QUIET):
+            return True
+        if text.startswith(_HANDED_OVER):
+            self._passed(mine)
+        elif text.startswith("DISCONNECT "):
+            self._left(mine)
+        elif text.startswith("HANGUP "):
+            session = self._sessions.at(mine, stamp, found[0])
+            if session.outcome is Outcome.WARNED:
+                session.outcome, session.rbl = Outcome.CONNECTED, None
+            session.take(Outcome.LOST, stamp, text[:REASON])
+        elif text.startswith(_BREACHES):
+            session = self._sessions.at(mine, stamp, found[0])
+            session.take(Outcome.PROTOCOL, stamp, text[:REASON])
+        elif text.startswith(_LISTS):
+            session = self._sessions.at(mine, stamp, found[0])
+            session.take(Outcome.WARNED, stamp, text[:REASON])
+            session.rbl = self._zone(key, found[1])
+        else:
+            return False
+        return True
+
+    def _key(self, key: str, client: str) -> str:
+        """`mx1 postfix/postscreen[12]` and `[192.0.2.1]:40000`: the second instead of the process."""
+        host, _, tag = key.partition(" ")
+        return f"{host} {tag.partition('[')[0]}{client}"
+
+    def _zone(self, key: str, address: str) -> str | None:
+        zones = self.listed.get(f"{key.partition(' ')[0]} {client_address(address)}")
+        return zones[0] if zones else None
+
+    def _passed(self, mine: str) -> None:
+        session = self._book.sessions.pop(mine, None)
+        if isinstance(session, Session) and session.outcome in (Outcome.WARNED, Outcome.PROTOCOL):
+            session.outcome = Outcome.WARNED
+            self._sessions.end(mine, session)
+
+    def _left(self, mine: str) -> None:
+        session = self._book.sessions.pop(mine, None)
+        if isinstance(session, Session):
+            if session.outcome is Outcome.WARNED:
+                session.outcome = Outcome.REJECTED
+            self._sessions.end(mine, session)
+
+    def _refused(self, key: str, stamp: str, text: str) -> bool:
+        read = refusal(text)
+        if read is None:
+            return False
+        mine = self._key(key, read[1])
+        session = self._sessions.at(mine, stamp, read[1])
+        session.said = True
+        self._sessions.say_refused(mine, stamp, None, read, listed=session.rbl)
+        return True
