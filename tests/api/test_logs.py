@@ -11,8 +11,8 @@ from django.test import Client
 
 from mailmum.control.accounts.models import Role
 from mailmum.control.accounts.services import set_role
-from mailmum.control.dataplane import handed
 from mailmum.control.servers.services import add_server, add_shipping_token, edit_server
+from mailmum.control.traffic import intake
 from mailmum.control.traffic.models import Seen
 from mailmum.control.traffic.values import to_kept
 from mailmum.index.records import SourceUnavailable
@@ -198,17 +198,17 @@ def test_a_database_that_is_away(shipper: Caller, monkeypatch: pytest.MonkeyPatc
     def fail(*_: object, **__: object) -> None:
         raise SourceUnavailable("at /secret/path") from OperationalError()
 
-    monkeypatch.setattr(handed.intake, "keep", fail)
+    monkeypatch.setattr(intake, "keep", fail)
     status, answer = hand_in(shipper, line(1))
     assert (status, answer["error"]["code"]) == (503, "unavailable")
     assert "secret" not in str(answer)
-    monkeypatch.setattr(handed.intake, "mark_of", fail)
+    monkeypatch.setattr(intake, "mark_of", fail)
     assert shipper("GET", "/servers/mx1/logs")[0] == 503
 
 
 def test_two_that_post_at_once(shipper: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was read is read again behind the other."""
-    keep, tried = handed.intake.keep, []
+    keep, tried = intake.keep, []
 
     def late(*words: Any, **named: Any) -> None:
         tried.append(named["after"])
@@ -216,6 +216,6 @@ def test_two_that_post_at_once(shipper: Caller, monkeypatch: pytest.MonkeyPatch)
             hand_in(shipper, line(1))
         keep(*words, **named)
 
-    monkeypatch.setattr(handed.intake, "keep", late)
+    monkeypatch.setattr(intake, "keep", late)
     assert hand_in(shipper, line(2))[1]["kept"]
     assert clients() == ["203.0.113.1", "203.0.113.2"]

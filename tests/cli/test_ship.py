@@ -280,7 +280,7 @@ def run_once(service: Service, *words: str, tmp_path: Path) -> str:
     log = tmp_path / "mail.log"
     log.write_text("one\n")
     environment = {"MAILMUM_URL": service.url, "MAILMUM_TOKEN": TOKEN, "PATH": os.environ["PATH"]}
-    command = [MAILMUM, "ship", log, *words]
+    command: list[str | Path] = [MAILMUM, "ship", log, *words]
     with running(command, "handing in", env=environment, stop_signal=signal.SIGTERM) as child:
         child.wait_for(lambda: any(one.method == "POST" for one in service.asked))
         time.sleep(0.1)

@@ -116,7 +116,7 @@ def test_permission_is_asked_of_the_right_group() -> None:
         path = Path(folder, "mail.log")
         write(path, "one")
         path.chmod(0o640)
-        command = [sys.executable, "-c", program, path]
+        command = [sys.executable, "-c", program, str(path)]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "Permission denied" in done.stdout
     assert "adduser nobody adm" in done.stdout

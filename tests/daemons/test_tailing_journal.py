@@ -210,7 +210,7 @@ def test_a_journal_that_may_not_be_read() -> None:
         Path(folder).chmod(0o755)
         journal = Journal(Path(folder, "journal"))
         journal.write("one")
-        command = [sys.executable, "-c", program, journal.folder]
+        command = [sys.executable, "-c", program, str(journal.folder)]
         done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
     assert "insufficient permissions" in done.stdout
     assert "adduser nobody systemd-journal" in done.stdout

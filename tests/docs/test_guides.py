@@ -226,7 +226,7 @@ def test_rsyslog(tmp_path: Path) -> None:
         until(lambda: any(remote.glob("*.log")))
         [written] = remote.glob("*.log")
         log_reader = LogReader(Settings(now=time.time(), zone=UTC, hold=None))
-        until(lambda: written.stat().st_size)
+        until(lambda: written.stat().st_size > 0)
         found = log_reader.feed(written.read_bytes())
     assert [one.client for one in found.sightings] == ["203.0.113.7"]
     assert (log_reader.lines, log_reader.unrecognised) == (1, 0)
