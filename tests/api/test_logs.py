@@ -2,7 +2,7 @@
 
 import gzip
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -81,6 +81,14 @@ def test_with_positions_each_line_counts_once(shipper: Caller, world: World) -> 
     assert {row.account for row in Seen.objects.all()} == {world.owner.account.pk}
     assert shipper("GET", "/servers/mx1/logs", stream="a") == (200, {"position": "p2"})
     assert shipper("GET", "/servers/mx1/logs", stream="b") == (200, {"position": None})
+
+
+def test_a_server_shows_when_it_logged_last(api: Callers, shipper: Caller) -> None:
+    """A contact that was logged, not when it was handed in."""
+    assert api.viewer("GET", "/servers/mx1")[1]["last_logged"] is None
+    today, then = datetime.now(UTC), datetime.now(UTC) - timedelta(days=2)
+    hand_in(shipper, line(1).replace(f"{today:%Y-%m-%d}", f"{then:%Y-%m-%d}"))
+    assert api.viewer("GET", "/servers/mx1")[1]["last_logged"].startswith(f"{then:%Y-%m-%d}T")
 
 
 def test_a_line_may_be_cut_anywhere(shipper: Caller) -> None:

@@ -55,6 +55,7 @@ class ServerOut(Schema):
     ttl: int
     created: str
     last_query: str | None
+    last_logged: str | None = Field(description="time of the latest contact in its log")
     old_keys: list[OldKey]
 
 

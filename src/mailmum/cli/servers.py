@@ -139,6 +139,8 @@ def _show(session: Session, one: dict[str, Any]) -> None:
     if one["addresses"]:
         say(f"  own addresses: {', '.join(one['addresses'])}")
     say(f"  last asked: {moment_text(one['last_query']) or 'never'}")
+    if one["last_logged"]:
+        say(f"  last logged: {moment_text(one['last_logged'])}")
     for key in one["old_keys"]:
         state = "revoked since" if key["revoked"] else "still answered until"
         say(f"  old key {key['key']}: {state} {moment_text(key['until'])}")

@@ -16,11 +16,10 @@ from mailmum.control.dataplane.handed import SHIPPED
 from mailmum.control.journal.moments import moment
 from mailmum.control.servers.models import Server
 from mailmum.control.traffic.models import Stream
-from mailmum.control.traffic.totals import last_seen
+from mailmum.control.traffic.queries import last_logged
 from mailmum.daemons import collector_status
 from mailmum.daemons.collector_status import Fared, Status
 from mailmum.daemons.positions import Position
-from mailmum.traffic.sightings import Source
 
 STALE_AFTER = 60.0
 SILENT_AFTER = 86_400
@@ -96,11 +95,11 @@ def _handed_in(server: Server) -> Iterator[LogFinding]:
 
 
 def _silence(server: Server, now: float) -> Iterator[LogFinding]:
-    seen = last_seen([server.pk]).get(server.pk, {}).get(Source.LOG)
+    seen = last_logged(server.pk)
     if seen is not None and now - seen > SILENT_AFTER:
         yield LogFinding(
             f"server {server.name}",
             "warn",
-            f"nothing has come from its log since {moment(int(seen))}",
+            f"nothing has come from its log since {moment(seen)}",
             "check that its mail system still logs there, and that the log is followed",
         )
