@@ -12,6 +12,7 @@ from django.utils import timezone
 from mailmum.api import servers as server_operations
 from mailmum.api.urls import api as description
 from mailmum.control.accounts.services import add_token
+from mailmum.control.servers.services import add_shipping_token
 from tests.api.conftest import Caller, Callers
 from tests.support.world import World
 
@@ -26,6 +27,8 @@ OPERATIONS: dict[tuple[str, str], tuple[str, Any]] = {
     ("PATCH", "/servers/{name}"): ("write", {"addresses": []}),
     ("DELETE", "/servers/{name}"): ("write", None),
     ("POST", "/servers/{name}/rotate-key"): ("write", {}),
+    ("GET", "/servers/{name}/logs"): ("write", None),
+    ("POST", "/servers/{name}/logs"): ("write", ""),
     ("GET", "/listings"): ("read", None),
     ("POST", "/listings"): ("write", {"targets": ["203.0.113.9"], "action": "block"}),
     ("POST", "/listings/remove"): ("write", {"targets": ["203.0.113.7"]}),
@@ -121,6 +124,21 @@ def test_reading_is_not_writing(
     journal = api.owner("GET", "/journal")[1]["records"][0]["seq"]
     status, body = call(getattr(api, who), operation, things)
     if kind == "read":
+        assert status == 200
+    else:
+        assert (status, body["error"]["code"]) == (403, "forbidden")
+    assert api.owner("GET", "/journal")[1]["records"][0]["seq"] == journal
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=" ".join)
+def test_handing_in_logs_is_nothing_else(
+    api: Callers, world: World, things: dict[str, str], operation: tuple[str, str]
+) -> None:
+    """A token that stands on a mail server opens nothing that is not about its logs."""
+    shipper = Caller(add_shipping_token(world.admin, "mx1", "mx1").secret)
+    journal = api.owner("GET", "/journal")[1]["records"][0]["seq"]
+    status, body = call(shipper, operation, things)
+    if operation[1] in ("/me", "/servers/{name}/logs"):
         assert status == 200
     else:
         assert (status, body["error"]["code"]) == (403, "forbidden")

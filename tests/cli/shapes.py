@@ -44,6 +44,7 @@ def server(name: str = "mx1", **more: Any) -> dict[str, Any]:
         "ttl": 60,
         "created": "2026-11-22T10:00:00Z",
         "last_query": None,
+        "last_logged": None,
         "old_keys": [],
     } | more
 

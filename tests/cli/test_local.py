@@ -157,7 +157,17 @@ def test_account_token(
     assert run(*words, *lifetime, data=data).stdout == "mm_secret\n"
     run(*words, *lifetime, "--scope", "write", data=data)
     named = [call[2] for call in runtime.calls]
-    assert named == [{"writes": writes, "lifetime": seconds} for writes in (False, True)]
+    assert named == [
+        {"scope": scope, "lifetime": seconds, "server": ""} for scope in ("read", "write")
+    ]
+
+
+def test_account_token_for_logs(runtime: Runtime, data: Path) -> None:
+    """Of one server."""
+    runtime.results["token_add"] = "mm_secret"
+    words = ("account", "token", "owner@example.net", "--account", "main", "--name", "mx1")
+    run(*words, "--scope", "ship", "--server", "mx1", "--for", "never", data=data)
+    assert runtime.calls[0][2] == {"scope": "ship", "lifetime": None, "server": "mx1"}
 
 
 def test_a_lifetime_that_is_none_is_refused(runtime: Runtime, data: Path) -> None:

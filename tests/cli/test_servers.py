@@ -8,6 +8,14 @@ from tests.cli.service import Service, answer, error
 from tests.cli.shapes import KEY, server
 
 
+def test_a_server_tells_when_it_logged_last(service: Service) -> None:
+    """Only of a server whose log is read."""
+    one = server("mx1", last_logged="2026-11-22T15:00:00Z")
+    service.on("GET", "/api/v1/servers/mx1", answer(one), answer(server("mx1")))
+    assert "last logged: 2026-11-22 15:00:00 UTC" in service.run("server", "show", "mx1").stdout
+    assert "last logged" not in service.run("server", "show", "mx1").stdout
+
+
 def test_add_sends_name_and_addresses_and_shows_the_zones(service: Service) -> None:
     """What comes next is told."""
     service.on("POST", "/api/v1/servers", answer(server(), 201))

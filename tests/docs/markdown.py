@@ -4,7 +4,7 @@ Blocks are told apart by the word behind the fence:
 
     console     run by the tests, in order, every line of output compared
     sh          commands that need an administrator and a real machine; only their syntax is checked
-    unbound, dnsmasq, toml, nginx, unit, json, log, text
+    unbound, dnsmasq, toml, nginx, rsyslog, unit, json, log, text
                 given to the program they are for, or compared with what it writes
 
 In a console block a command begins with `$ ` and goes on with `> `, as in a shell.  In the output

@@ -11,7 +11,7 @@ from tests.docs.markdown import ROOT, anchors, blocks, documents, links, prose, 
 from tests.support.service import make_service
 
 LANGUAGES = {
-    "console", "sh", "unbound", "dnsmasq", "toml", "nginx", "log", "text",
+    "console", "sh", "unbound", "dnsmasq", "toml", "nginx", "rsyslog", "log", "text",
 }  # fmt: skip
 DOCUMENTS = [str(path.relative_to(ROOT)) for path in documents()]
 

@@ -1,24 +1,35 @@
 """The guides, each followed from its beginning to its end."""
 
 import re
+import socket as sockets
+import subprocess
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
+from datetime import UTC
 from pathlib import Path
 
 import pytest
 
+from mailmum.postfix.log.reader import LogReader, Settings
 from tests.docs.guide import language, needs, reader
 from tests.docs.markdown import ROOT, matches
+from tests.support.ports import free_port
 from tests.support.postfix import postfix
 from tests.support.postfix_dns import Zone, name_server
-from tests.support.service import service
+from tests.support.process import running as child
+from tests.support.service import MAILMUM, Service, service
 from tests.support.smtp import Visitor
 
 pytestmark = pytest.mark.both
 
 GUIDES = ROOT / "docs" / "guides"
 THIRD = "rbl.third.example"
+SEEN = (
+    "2026-11-26T11:00:07+00:00 mx1 postfix/smtpd[4711]: NOQUEUE: reject: RCPT from "
+    "unknown[203.0.113.7]: 554 5.7.1 Service unavailable; Client host [203.0.113.7] blocked using "
+    "bl.example; from=<a@sender.example> to=<b@example.net> proto=ESMTP helo=<x.example>\n"
+)
 CUSTOMER, BLOCKED = "198.51.100.25", "203.0.113.7"
 
 
@@ -161,3 +172,79 @@ def until(is_so: Callable[[], bool]) -> None:
     while not is_so():
         assert time.monotonic() < end, "it did not come true in time"
         time.sleep(0.05)
+
+
+def test_monitoring(tmp_path: Path) -> None:
+    """A log that is followed, lines that are posted; and the token that the guide makes."""
+    needs("curl")
+    log = tmp_path / "mail.log"
+    log.write_text(SEEN)
+    with (
+        service(tmp_path, "--log", f"mx1={log}") as running,
+        reader(GUIDES / "monitoring.md", running, scratch(tmp_path)) as guide,
+    ):
+        guide.places["mx1=/var/log/mail.log"] = f"mx1={log}"
+        status = running.data / "collect.json"
+        running.eventually(lambda: status.exists() and "no server mx1" in status.read_text(), 15)
+        guide.handlers["mailmum doctor"] = lambda command: followed(running, command)
+        assert guide.follow() > 5
+
+
+def followed(running: Service, command: str) -> str:
+    """What the doctor says once the log has been read; a server that is added is soon found."""
+    end = time.monotonic() + 30
+    while True:
+        done = subprocess.run(
+            [MAILMUM, *command.split()[1:]],
+            env=running.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if "read at" in done.stdout or time.monotonic() > end:
+            return next(line for line in done.stdout.splitlines() if "its log" in line)
+        time.sleep(0.5)
+
+
+def test_rsyslog(tmp_path: Path) -> None:
+    """Two real ones, with what the guide shows, from the syslog socket of one to our reader."""
+    needs("rsyslogd", "logger")
+    sender, receiver = (block.text for block in language(GUIDES / "monitoring.md", "rsyslog"))
+    port, remote = str(free_port("tcp")), tmp_path / "remote"
+    for shown, ours in {"192.0.2.53": "127.0.0.1", '"6514"': f'"{port}"'}.items():
+        sender, receiver = sender.replace(shown, ours), receiver.replace(shown, ours)
+    receiver = receiver.replace("/var/log/remote", str(remote))
+    socket = tmp_path / "log.sock"
+    around = (
+        f'global(workDirectory="{tmp_path}")\nmodule(load="imuxsock" SysSock.Use="off")\n'
+        f'input(type="imuxsock" Socket="{socket}")\n'
+    )
+    with (
+        child(rsyslogd(tmp_path, "receiver", receiver), lambda: listens(int(port))),
+        child(rsyslogd(tmp_path, "sender", around + sender), socket.exists),
+    ):
+        tag = "postfix/smtpd[4711]"
+        text = SEEN.partition(f"{tag}: ")[2].strip()
+        for facility in ("mail.info", "daemon.info"):
+            subprocess.run(["logger", "-u", socket, "-p", facility, "-t", tag, text], check=True)
+        until(lambda: any(remote.glob("*.log")))
+        [written] = remote.glob("*.log")
+        log_reader = LogReader(Settings(now=time.time(), zone=UTC, hold=None))
+        until(lambda: written.stat().st_size > 0)
+        found = log_reader.feed(written.read_bytes())
+    assert [one.client for one in found.sightings] == ["203.0.113.7"]
+    assert (log_reader.lines, log_reader.unrecognised) == (1, 0)
+    assert abs(found.sightings[0].time - time.time()) < 60
+
+
+def rsyslogd(folder: Path, name: str, text: str) -> list[str | Path]:
+    """How one is started in the foreground with this configuration."""
+    config = folder / f"{name}.conf"
+    config.write_text(text)
+    return ["rsyslogd", "-n", "-f", config, "-i", folder / f"{name}.pid"]
+
+
+def listens(port: int) -> bool:
+    """Whether somebody accepts connections there."""
+    with closing(sockets.socket()) as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -19,11 +19,13 @@ import pytest
 from mailmum.control.parts import NAMES
 from tests.docs.markdown import ROOT
 from tests.support.process import running
-from tests.support.service import make_service
+from tests.support.service import make_service, service
 
 UNITS = ROOT / "contrib/systemd"
 PROGRAM, DATA = "/opt/mailmum/.venv/bin/mailmum", "/var/lib/mailmum"
 SERVICES = sorted(path.name for path in UNITS.glob("*.service"))
+# The one for other machines: it has no data folder, but the address of the service and a token.
+SHIP = "mailmum-ship.service"
 
 
 def unit(name: str) -> configparser.ConfigParser:
@@ -37,7 +39,7 @@ def unit(name: str) -> configparser.ConfigParser:
 def test_every_part_has_a_unit() -> None:
     """And the target wants them all."""
     parts = {f"mailmum-{name}.service" for name in NAMES}
-    assert set(SERVICES) == {*parts, "mailmum.service", "mailmum-migrate.service"}
+    assert set(SERVICES) == {*parts, "mailmum.service", "mailmum-migrate.service", SHIP}
     wanted = set(unit("mailmum.target")["Unit"]["Wants"].split())
     assert wanted == {*parts, "mailmum-migrate.service"}
     assert all(unit(name)["Unit"]["PartOf"] == "mailmum.target" for name in parts)
@@ -68,9 +70,13 @@ def test_systemd_understands_them(name: str, tmp_path: Path) -> None:
 def test_units_share_what_all_need(name: str) -> None:
     """One user, one folder, nothing of the machine besides."""
     service = unit(name)["Service"]
-    assert service["User"] == service["Group"] == "mailmum"
-    assert service["Environment"] == f"MAILMUM_DATA={DATA}"
-    assert service["StateDirectory"] == "mailmum"
+    if name == SHIP:
+        assert service["DynamicUser"] == "yes"
+        assert service["StateDirectory"] == "mailmum-ship"
+    else:
+        assert service["User"] == service["Group"] == "mailmum"
+        assert service["Environment"] == f"MAILMUM_DATA={DATA}"
+        assert service["StateDirectory"] == "mailmum"
     for key in ("NoNewPrivileges", "ProtectHome", "PrivateTmp", "PrivateDevices"):
         assert service[key] == "yes"
     assert service["ProtectSystem"] == "strict"
@@ -94,14 +100,32 @@ def test_units_start_what_answers(tmp_path: Path) -> None:
         unit("mailmum-migrate.service")["Service"]["StateDirectoryMode"], 8
     )
     for name in NAMES:
-        service = f"mailmum-{name}.service"
-        assert unit(service)["Service"]["Type"] == "notify"
-        with notified(tmp_path / f"{name}.sock") as inbox:
-            told = environment | {"NOTIFY_SOCKET": str(tmp_path / f"{name}.sock")}
-            with running(command(service), env=told, timeout=30) as child:
-                assert inbox.recv(100) == b"READY=1"
-                # uvicorn ends by the signal itself, which systemd takes for a clean end, too.
-                assert child.stop() in (0, -15)
+        service_name = f"mailmum-{name}.service"
+        assert unit(service_name)["Service"]["Type"] == "notify"
+        starts_and_stops(command(service_name), environment, tmp_path / f"{name}.sock")
+
+
+def test_the_unit_for_other_machines(tmp_path: Path) -> None:
+    """With what its file of variables holds, and a spool of its own."""
+    with service(tmp_path, sqlite=True) as made:
+        made.run("server", "add", "mx1")
+        words = ("--account", "main", "--name", "mx1", "--scope", "ship", "--server", "mx1")
+        token = made.run("account", "token", "owner@localhost", *words).stdout.strip()
+        variables = {"MAILMUM_URL": made.url, "MAILMUM_TOKEN": token, "PATH": os.environ["PATH"]}
+        given = {"/var/lib/mailmum-ship": str(tmp_path / "spool"), "/var/log/mail.log": __file__}
+        words_of_unit = [given.get(word, word) for word in command(SHIP)]
+        starts_and_stops(words_of_unit, variables, tmp_path / "ship.sock")
+    assert list((tmp_path / "spool").iterdir())
+
+
+def starts_and_stops(words: list[str], environment: dict[str, str], path: Path) -> None:
+    """What a unit starts says that it answers, and ends when it is told to."""
+    with notified(path) as inbox:
+        told = environment | {"NOTIFY_SOCKET": str(path)}
+        with running(words, env=told, timeout=30) as child:
+            assert inbox.recv(100) == b"READY=1"
+            # uvicorn ends by the signal itself, which systemd takes for a clean end, too.
+            assert child.stop() in (0, -15)
 
 
 def command(name: str) -> list[str]:

@@ -10,6 +10,7 @@ from mailmum.control.accounts.models import Account, Membership, Role, Token, Us
 from mailmum.control.accounts.queries import access_by_token
 from mailmum.control.accounts.services import create_account, set_role
 from mailmum.control.journal.models import Record
+from mailmum.control.servers.services import add_server
 from mailmum.control.traffic.terms import terms_of
 from mailmum.domain.codes import parse_code
 from mailmum.traffic.terms import Terms
@@ -231,6 +232,24 @@ def test_tokens_that_write_or_never_end(site: Visitors) -> None:
     assert "Read and write" not in text_of(site.viewer.get("tokens"))
     assert site.viewer.post("token-add", {**form, "scope": "read"}).status_code == 200
     assert Token.objects.count() == 2
+
+
+def test_tokens_that_only_hand_in_logs(site: Visitors, world: World) -> None:
+    """Of one's own server; it opens nothing else. Not for viewers, nor of a stranger's server."""
+    add_server(world.owner, "mx1")
+    add_server(world.outsider, "theirs")
+    form = {"name": "mx1", "scope": "ship", "life": "", "server": "mx1"}
+    response = site.admin.post("token-add", form)
+    secret = re.search(r"mm_[0-9a-f]{40}", response.content.decode())
+    assert secret is not None
+    assert access_by_token(secret[0], timezone.now()) is None
+    assert "hand in logs of mx1" in text_of(site.admin.get("tokens"))
+    for server in ("theirs", ""):
+        refused = site.admin.post("token-add", form | {"server": server})
+        assert refused.context["form"]["server"].faults
+    assert "viewers cannot change anything" in text_of(site.viewer.post("token-add", form))
+    assert "Hand in logs" not in text_of(site.viewer.get("tokens"))
+    assert Token.objects.count() == 1
 
 
 @pytest.mark.parametrize(

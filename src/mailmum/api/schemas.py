@@ -11,13 +11,14 @@ from mailmum.domain.listings import Action
 Text = Annotated[str, StringConstraints(max_length=4000)]
 
 
-def _without_control(text: str) -> str:
+def without_control(text: str) -> str:
+    """The text, if it can be shown."""
     if any(ord(character) < 32 or ord(character) == 127 for character in text):
         raise ValueError("must not have control characters")
     return text
 
 
-Short = Annotated[str, StringConstraints(max_length=300), AfterValidator(_without_control)]
+Short = Annotated[str, StringConstraints(max_length=300), AfterValidator(without_control)]
 
 
 class Input(Schema):
@@ -60,6 +61,7 @@ class ServerOut(Schema):
     ttl: int
     created: str
     last_query: str | None
+    last_logged: str | None = Field(description="time of the latest contact in its log")
     old_keys: list[OldKey]
 
 
@@ -247,8 +249,9 @@ class TokenIn(Input):
 
     name: Short
     scopes: Annotated[
-        list[Annotated[str, StringConstraints(pattern="^(read|write)$")]], Field(min_length=1)
+        list[Annotated[str, StringConstraints(pattern="^(read|write|ship)$")]], Field(min_length=1)
     ]
+    server: Short = Field(default="", description="whose logs a token of scope ship hands in")
     lifetime: Short | None = Field(default="90d", alias="for")
 
 
@@ -259,6 +262,7 @@ class TokenOut(Schema):
     name: str
     person: str
     scopes: list[str]
+    server: str | None = Field(description="whose logs it hands in")
     created: str
     expires: str | None
     last_used: str | None
@@ -274,6 +278,21 @@ class TokenMade(TokenOut):
     """A token just made; the secret is shown this once."""
 
     token: str
+
+
+class Stands(Schema):
+    """Where a log stands that is handed in; null when nothing of it was ever kept."""
+
+    position: str | None
+
+
+class Handed(Stands):
+    """What became of lines that were handed in."""
+
+    kept: bool
+    lines: int
+    unrecognised: int = Field(description="of mail programs, but not understood")
+    sightings: int
 
 
 class Me(Schema):

@@ -7,12 +7,24 @@ from django.urls import URLPattern, URLResolver, path
 from ninja import NinjaAPI
 
 from mailmum import __version__
-from mailmum.api import errors, exports, imports, journal, listings, schemas, servers, tokens
+from mailmum.api import (
+    errors,
+    exports,
+    imports,
+    journal,
+    listings,
+    logs,
+    schemas,
+    servers,
+    tokens,
+)
 from mailmum.api.auth import TokenAuth, TokenRequest, reader
 from mailmum.api.errors import READ_ERRORS
 from mailmum.api.query import Query
 from mailmum.control import config, doctor, hits
+from mailmum.control.accounts.access import HandingIn
 from mailmum.control.journal.moments import instant
+from mailmum.control.servers.queries import server_handed_in
 
 api = NinjaAPI(
     title="MailMum",
@@ -23,6 +35,7 @@ api = NinjaAPI(
 )
 errors.install(api)
 api.add_router("/servers", servers.router)
+api.add_router("/servers", logs.router)
 api.add_router("/listings", listings.router)
 api.add_router("/explain", listings.explain_router)
 api.add_router("/journal", journal.router)
@@ -34,12 +47,19 @@ api.add_router("/export", exports.router)
 @api.get("/me", response={200: schemas.Me, **READ_ERRORS}, tags=["service"])
 def me(request: TokenRequest) -> dict[str, Any]:
     """Who the token speaks for, and where the service is."""
-    access, token, parameters = reader(request), request.token, config.current()
+    access, token, parameters = request.access, request.token, config.current()
+    # A token that only hands in logs may know for which server.
+    server = server_handed_in(access).name if isinstance(access, HandingIn) else None
     return {
         "account": {"id": access.account.pk, "name": access.account.name},
         "person": access.actor.name,
         "role": access.role.value,
-        "token": {"name": token.name, "scopes": token.scopes, "expires": instant(token.expires)},
+        "token": {
+            "name": token.name,
+            "scopes": token.scopes,
+            "server": server,
+            "expires": instant(token.expires),
+        },
         "version": __version__,
         "zone": parameters.zone,
         "dns": [str(endpoint) for endpoint in parameters.dns_endpoints],

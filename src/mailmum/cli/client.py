@@ -24,6 +24,7 @@ from urllib3.exceptions import (
 from mailmum import __version__
 from mailmum.cli.failures import Failure
 from mailmum.cli.locate import Service
+from mailmum.cli.visible import visible
 
 Json = dict[str, Any]
 
@@ -100,6 +101,16 @@ class Client:
                     raise _refusal(answer["error"], self.service)
                 yield answer
 
+    def hand_in(self, path: str, body: bytes, **query: Any) -> Json:
+        """Send a piece of a log, compressed with gzip.
+
+        Raises:
+            Failure: the service cannot be reached or refuses.
+        """
+        headers = {"Content-Type": "application/octet-stream", "Content-Encoding": "gzip"}
+        with self._request("POST", path, query, body, headers, _ORDINARY) as response:
+            return _parsed(response.read(), self.service, response.status)
+
     def download(self, path: str, **query: Any) -> Iterator[bytes]:
         """Read a text of any length.
 
@@ -165,6 +176,19 @@ class Client:
 def segment(name: str) -> str:
     """A name as one segment of a path."""
     return quote(name, safe="")
+
+
+def server_path(name: str) -> str:
+    """The path of a mail server.
+
+    Raises:
+        Failure: no server has such a name; it would name another resource.
+    """
+    if not name or name.strip(".") == "" or "/" in name:
+        raise Failure(
+            f"there is no server {visible(name)!r}", "see: mailmum server list", code="not-found"
+        )
+    return f"/servers/{segment(name)}"
 
 
 def _query(query: Json) -> str:

@@ -36,6 +36,13 @@ def _service_options(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option("--dns-workers", type=int, metavar="N", help="DNS processes; 1."),
         click.option("--policy", metavar="HOST:PORT", help="Policy service; 127.0.0.1:10053."),
+        click.option(
+            "--log",
+            "logs",
+            metavar="SERVER=PATH",
+            multiple=True,
+            help="Mail log to follow, or SERVER=journal; more than once for more.",
+        ),
         common,
     )
     for option in reversed(options):
@@ -86,6 +93,14 @@ def policy(session: Session, **options: Any) -> None:
     from mailmum.control import runtime
 
     runtime.run_policy(_overrides(session, options))
+
+
+@_part("collect", "Run only what follows mail logs.")
+def collect(session: Session, **options: Any) -> None:
+    """Run only what follows mail logs, for a service manager."""
+    from mailmum.control import runtime
+
+    runtime.run_collect(_overrides(session, options))
 
 
 @_part("worker", "Run only the worker.")
@@ -164,22 +179,31 @@ def account_link(session: Session, email: str) -> None:
 @click.argument("email")
 @click.option("--account", "account_name", metavar="NAME", required=True, help="In which account.")
 @click.option("--name", metavar="TEXT", required=True, help="What the token is for.")
-@click.option("--scope", type=click.Choice(["read", "write"]), default="read", show_default=True)
+@click.option(
+    "--scope", type=click.Choice(["read", "write", "ship"]), default="read", show_default=True
+)
+@click.option(
+    "--server", metavar="NAME", default="", help="Whose logs a token of scope ship takes."
+)
 @click.option(
     "--for", "lifetime", metavar="90d", default="90d", show_default=True, help="Or never."
 )
 @common
 @pass_session
-def account_token(
-    session: Session, email: str, account_name: str, name: str, scope: str, lifetime: str
-) -> None:
+def account_token(session: Session, /, email: str, account_name: str, **options: str) -> None:
     """Make a token for a person and print it, this once."""
     from mailmum.control import runtime
     from mailmum.domain.lifetimes import parse_lifetime
 
-    seconds = None if lifetime == "never" else parse_lifetime(lifetime)
+    lifetime = options["lifetime"]
     token = runtime.token_add(
-        _existing(session), email, account_name, name, writes=scope == "write", lifetime=seconds
+        _existing(session),
+        email,
+        account_name,
+        options["name"],
+        scope=options["scope"],
+        lifetime=None if lifetime == "never" else parse_lifetime(lifetime),
+        server=options["server"],
     )
     if session.as_json:
         print_json({"token": token})
@@ -207,9 +231,18 @@ def _overrides(session: Session, options: dict[str, Any]) -> "Overrides":
         web=options["web"],
         dns=options["dns"] or None,
         policy=options["policy"],
+        logs=tuple(_absolute(one) for one in options["logs"]) or None,
         dns_workers=options["dns_workers"],
         log_format="json" if session.as_json else None,
     )
+
+
+def _absolute(wanted: str) -> str:
+    """A log with its path from the root: it is followed from another folder perhaps."""
+    owner, equals, source = wanted.rpartition("=") if "=" in wanted else ("", "", wanted)
+    if source.split(":")[0] == "journal" or Path(source).is_absolute():
+        return wanted
+    return f"{owner}{equals}{Path(source).absolute()}"
 
 
 def _existing(session: Session) -> "Overrides":

@@ -40,6 +40,7 @@ SECTIONS: dict[str, dict[str, Verb]] = {
     "Mail servers": {
         "server": Verb("servers", "server", "Add, show and remove mail servers."),
         "postfix": Verb("postfix", "postfix", "Set Postfix up to ask this service."),
+        "ship": Verb("ship", "ship", "Hand in the mail logs of this machine."),
         "doctor": Verb("doctor", "doctor", "Show what is wrong and how to mend it."),
     },
     "The service": {
@@ -47,6 +48,7 @@ SECTIONS: dict[str, dict[str, Verb]] = {
         "web": Verb("local", "web", "Run only pages and API."),
         "dns": Verb("local", "dns", "Run only the DNS server."),
         "policy": Verb("local", "policy", "Run only the policy service."),
+        "collect": Verb("local", "collect", "Run only what follows mail logs."),
         "worker": Verb("local", "worker", "Run only the worker."),
         "migrate": Verb("local", "migrate", "Make or upgrade the database, then end."),
         "account": Verb("local", "account", "Add accounts, sign-in links and tokens."),

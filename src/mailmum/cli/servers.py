@@ -4,11 +4,9 @@ from typing import Any
 
 import click
 
-from mailmum.cli.client import segment
-from mailmum.cli.failures import Failure
+from mailmum.cli.client import server_path
 from mailmum.cli.output import moment_text, print_json, print_json_list, print_rows, say
 from mailmum.cli.session import Session, common, pass_session
-from mailmum.cli.visible import visible
 
 _LISTS = {
     "bl": "blocked addresses",
@@ -76,7 +74,7 @@ def list_(session: Session) -> None:
 @pass_session
 def show(session: Session, name: str) -> None:
     """Show a mail server with its zones."""
-    _show(session, session.client().get(_path(name)))
+    _show(session, session.client().get(server_path(name)))
 
 
 @server.command()
@@ -102,7 +100,7 @@ def edit(
         body["addresses"] = list(addresses)
     if not body:
         raise click.UsageError("Say what to change: --name, --address or --no-addresses.")
-    _show(session, session.client().send("PATCH", _path(name), body))
+    _show(session, session.client().send("PATCH", server_path(name), body))
 
 
 @server.command("rotate-key")
@@ -112,7 +110,7 @@ def edit(
 @pass_session
 def rotate_key(session: Session, name: str, keep: str | None) -> None:
     """Give a mail server a new key, and so new zones."""
-    made = session.client().send("POST", f"{_path(name)}/rotate-key", {"keep": keep})
+    made = session.client().send("POST", f"{server_path(name)}/rotate-key", {"keep": keep})
     _show(session, made)
     if not session.as_json:
         say(f"next: mailmum postfix setup --server {made['name']}")
@@ -124,20 +122,11 @@ def rotate_key(session: Session, name: str, keep: str | None) -> None:
 @pass_session
 def remove(session: Session, name: str) -> None:
     """Remove a mail server with its own listings; its key ends at once."""
-    answer = session.client().send("DELETE", _path(name))
+    answer = session.client().send("DELETE", server_path(name))
     if session.as_json:
         print_json(answer)
         return
     say(f"removed: server {answer['removed']} with {answer['listings']} listings of its own")
-
-
-def _path(name: str) -> str:
-    # A dot segment or a slash would name another resource; no server has such a name.
-    if not name or name.strip(".") == "" or "/" in name:
-        raise Failure(
-            f"there is no server {visible(name)!r}", "see: mailmum server list", code="not-found"
-        )
-    return f"/servers/{segment(name)}"
 
 
 def _show(session: Session, one: dict[str, Any]) -> None:
@@ -150,6 +139,8 @@ def _show(session: Session, one: dict[str, Any]) -> None:
     if one["addresses"]:
         say(f"  own addresses: {', '.join(one['addresses'])}")
     say(f"  last asked: {moment_text(one['last_query']) or 'never'}")
+    if one["last_logged"]:
+        say(f"  last logged: {moment_text(one['last_logged'])}")
     for key in one["old_keys"]:
         state = "revoked since" if key["revoked"] else "still answered until"
         say(f"  old key {key['key']}: {state} {moment_text(key['until'])}")

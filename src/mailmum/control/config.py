@@ -23,6 +23,8 @@ from pydantic_settings import (
 )
 
 from mailmum.control.readers import parse_readers
+from mailmum.daemons.tailing_sources import parse_logs
+from mailmum.daemons.zones import named_zone
 from mailmum.domain.errors import BadInput, Refusal
 from mailmum.domain.names import parse_name
 
@@ -40,6 +42,7 @@ class Overrides:
     dns: tuple[str, ...] | None = None
     policy: str | None = None
     dns_workers: int | None = None
+    logs: tuple[str, ...] | None = None
     log_format: str | None = None
 
     def environment(self) -> dict[str, str]:
@@ -63,6 +66,12 @@ class Config(BaseSettings):
     dns: str = Field(default="127.0.0.1:5300", description="host:port, several with commas")
     policy: str = Field(default="127.0.0.1:10053", description="host:port of the policy service")
     dns_workers: int = Field(default=1, ge=1, le=64, description="DNS processes on the same port")
+    logs: str = Field(
+        default="", description="mail logs to follow, [ACCOUNT/]SERVER=PATH, several with commas"
+    )
+    log_zone: str = Field(
+        default="", description="time zone of those logs; empty: that of this machine"
+    )
     database: str = Field(default="", description="postgresql://... ; empty: SQLite in `data`")
     public_url: str = Field(default="", description="how browsers reach the pages; empty: from web")
     ns: str = Field(default="", description="names of the name servers, commas; empty: ns.ZONE")
@@ -90,6 +99,23 @@ class Config(BaseSettings):
     @classmethod
     def _endpoints(cls, value: str) -> str:
         return ",".join(str(parse_endpoint(part)) for part in value.split(","))
+
+    @field_validator("logs", mode="before")
+    @classmethod
+    def _several_logs(cls, value: Any) -> Any:
+        return ",".join(map(str, value)) if isinstance(value, list) else value
+
+    @field_validator("logs")
+    @classmethod
+    def _known_logs(cls, value: str) -> str:
+        return ",".join(str(one) for one in parse_logs(value))
+
+    @field_validator("log_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        if value and named_zone(value) is None:
+            raise ValueError(f"{value!r} is no time zone here; write for example Europe/Berlin")
+        return value
 
     @field_validator("database")
     @classmethod

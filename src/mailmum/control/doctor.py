@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 
 from mailmum.control import config
 from mailmum.control.accounts.access import Reading
+from mailmum.control.doctor_logs import log_findings
 from mailmum.control.journal.moments import moment
 from mailmum.control.listings.queries import explain
 from mailmum.control.servers.models import Server
@@ -44,6 +45,7 @@ def checks(reading: Reading, server: str = "") -> list[dict[str, str]]:
     found += tolerant(lambda: list(_counts()), [])
     for one in servers:
         found += _server(reading, one)
+    found += [Finding(*one) for one in log_findings(reading, servers, config.current())]
     return [asdict(finding) for finding in found]
 
 

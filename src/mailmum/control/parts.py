@@ -5,7 +5,13 @@ import sys
 from mailmum.control.config import Config
 from mailmum.daemons.supervisor import Part
 
-NAMES = ("web", "dns", "policy", "worker")
+NAMES = ("web", "dns", "policy", "worker", "collect")
+"""All parts that there are; each has a unit of its own."""
+
+
+def wanted(parameters: Config) -> list[str]:
+    """The parts that have something to do."""
+    return [name for name in NAMES if name != "collect" or parameters.logs]
 
 
 def parts(parameters: Config) -> list[Part]:
@@ -18,5 +24,5 @@ def parts(parameters: Config) -> list[Part]:
             name,
             (sys.executable, "-m", "mailmum", name, "--data", str(parameters.data)),
         )
-        for name in NAMES
+        for name in wanted(parameters)
     ]

@@ -17,6 +17,9 @@ from mailmum.domain.errors import NotFound
 
 log = structlog.get_logger()
 
+MACHINE_ZONE = "MAILMUM_MACHINE_TZ"
+"""The variable that keeps the TZ which this was started with."""
+
 
 def up(overrides: Overrides) -> int:
     """Run everything until told to stop; the exit status.
@@ -43,6 +46,7 @@ def up(overrides: Overrides) -> int:
         _say(
             f"ready: pages {parameters.base_url} · DNS {parameters.dns} (UDP and TCP) · "
             f"policy {parameters.policy} · zone {parameters.zone} · data {parameters.data}"
+            + (f" · logs {parameters.logs}" if parameters.logs else "")
         )
 
     supervise(parts(parameters), on_ready=announce)
@@ -71,6 +75,14 @@ def run_policy(overrides: Overrides) -> None:
     from mailmum.control.dataplane.policy import answer
 
     answer(parameters)
+
+
+def run_collect(overrides: Overrides) -> None:
+    """Follow mail logs."""
+    parameters = _start(overrides, "collect")
+    from mailmum.control.dataplane.collect import follow
+
+    follow(parameters)
 
 
 def run_worker(overrides: Overrides) -> None:
@@ -122,15 +134,25 @@ def sign_in_link(overrides: Overrides, email: str) -> str:
 
 
 def token_add(
-    overrides: Overrides, email: str, account: str, name: str, *, writes: bool, lifetime: int | None
+    overrides: Overrides,
+    email: str,
+    account: str,
+    name: str,
+    *,
+    scope: str,
+    lifetime: int | None,
+    server: str = "",
 ) -> str:
-    """A token for a person in an account."""
+    """A token for a person in an account: of scope read or write, or ship for one server's logs."""
     _start(overrides, "account")
     from mailmum.control.accounts.access import access
     from mailmum.control.accounts.services import add_token
+    from mailmum.control.servers.services import add_shipping_token
 
     granted = access(_person(email), account, via="command line")
-    return add_token(granted, name, writes=writes, lifetime=lifetime).secret
+    if scope == "ship":
+        return add_shipping_token(granted, server, name, lifetime=lifetime).secret
+    return add_token(granted, name, writes=scope == "write", lifetime=lifetime).secret
 
 
 def _make_ready(parameters: Config) -> str | None:
@@ -143,6 +165,8 @@ def _make_ready(parameters: Config) -> str | None:
 
 
 def _start(overrides: Overrides, part: str) -> Config:
+    # Django sets TZ for itself, and so for the parts that are started from here.
+    os.environ.setdefault(MACHINE_ZONE, os.environ.get("TZ", ""))
     parameters = config.use(overrides)
     # Passwords, uploads and databases belong to the user who runs this, whatever the umask says.
     os.umask(0o077)

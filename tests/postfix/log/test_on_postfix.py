@@ -20,9 +20,9 @@ import pytest
 from mailmum.postfix.log.reader import LogReader, Settings
 from mailmum.traffic.sightings import Sighting
 from tests.postfix.log.reading import feed
-from tests.support.postfix import HOST, Postfix, postfix
-from tests.support.postfix_dns import Zone, loopback_address, name_server
 from tests.support.ports import free_port
+from tests.support.postfix import HOST, Postfix, postfix
+from tests.support.postfix_dns import Zone, name_server
 from tests.support.smtp import RECIPIENT, SENDER, Session, Visitor, session
 
 _SECOND = "second@example.net"

@@ -7,6 +7,9 @@ role or from a token; an account that a person is not in does not exist for that
     Reading    look at everything of the account
     Writing    change servers, listings and undo                     (admins, owners)
     Owning     people, tokens of others, parameters of the account   (owners)
+
+A token that stands on a mail server to hand in its logs is worth none of these, but a `HandingIn`:
+whoever finds it there can neither read nor change anything.
 """
 
 from dataclasses import dataclass
@@ -37,6 +40,23 @@ class Owning(Writing):
     __slots__ = ()
 
 
+@dataclass(frozen=True, slots=True)
+class HandingIn:
+    """May hand in the logs of one server, and nothing else.
+
+    Attributes:
+        account: that of the server.
+        actor: whose token it is.
+        role: of the person whose token it is.
+        server: number of the server.
+    """
+
+    account: Account
+    actor: Actor
+    role: Role
+    server: int
+
+
 def access(person: User, account: int | str | None, *, via: str, writes: bool = True) -> Reading:
     """All that a person may do in an account.
 
@@ -60,6 +80,17 @@ def access(person: User, account: int | str | None, *, via: str, writes: bool = 
     role = Role(membership.role)
     actor = Actor(person.pk, person.email, via)
     return _type_for(role, writes=writes)(membership.account, actor, role)
+
+
+def handing_in(person: User, account: int, *, via: str, server: int) -> HandingIn:
+    """Leave to hand in the logs of one server, for as long as the person may write.
+
+    Raises:
+        NotFound: the person is not in the account.
+        Forbidden: their role allows reading only.
+    """
+    granted = writing(access(person, account, via=via))
+    return HandingIn(granted.account, granted.actor, granted.role, server)
 
 
 def system_access(account: Account) -> Owning:

@@ -122,6 +122,10 @@ class Token(models.Model):
     name = models.CharField(max_length=80)
     digest = models.CharField(max_length=64, unique=True)
     writes = models.BooleanField(default=False)
+    # No foreign key: servers are told of in the app above.
+    ships = models.BigIntegerField(
+        null=True, blank=True, help_text="hands in logs of the server with this number, only that"
+    )
     created = models.DateTimeField(auto_now_add=True)
     expires = models.DateTimeField(null=True, blank=True)
 
@@ -135,7 +139,9 @@ class Token(models.Model):
 
     @property
     def scopes(self) -> list[str]:
-        """What it may do: read, or read and write."""
+        """What it may do: read, or read and write, or only hand in the logs of one server."""
+        if self.ships is not None:
+            return ["ship"]
         return ["read", "write"] if self.writes else ["read"]
 
 

@@ -4,11 +4,11 @@ from datetime import datetime
 
 from django.db.models import QuerySet
 
-from mailmum.control.accounts.access import Owning, Reading, access
+from mailmum.control.accounts.access import HandingIn, Owning, Reading, access, handing_in
 from mailmum.control.accounts.models import Account, Membership, Token, User
 from mailmum.control.accounts.services import digest
 from mailmum.control.traffic.queries import stamp_token
-from mailmum.domain.errors import NotFound
+from mailmum.domain.errors import Forbidden, NotFound
 
 
 def accounts_of(person: User) -> QuerySet[Account]:
@@ -34,15 +34,26 @@ def tokens_of(reading: Reading) -> QuerySet[Token]:
 
 
 def access_by_token(secret: str, now: datetime) -> tuple[Reading, Token] | None:
-    """What the bearer of a token may do, or None when it is unknown or has expired."""
+    """What the bearer of a token may do, or None when it is unknown or has expired.
+
+    None as well for a token that only hands in logs; see `bearer`.
+    """
+    found = bearer(secret, now)
+    if found is None or isinstance(found[0], HandingIn):
+        return None
+    return found[0], found[1]
+
+
+def bearer(secret: str, now: datetime) -> tuple[Reading | HandingIn, Token] | None:
+    """What the bearer of any token may do, or None when it is unknown or has expired."""
     token = Token.objects.select_related("person", "account").filter(digest=digest(secret)).first()
     if token is None or (token.expires is not None and token.expires <= now):
         return None
     stamp_token(token.pk, now)
+    person, via = token.person, f"token {token.name}"
     try:
-        granted = access(
-            token.person, token.account_id, via=f"token {token.name}", writes=token.writes
-        )
-    except NotFound:
+        if token.ships is not None:
+            return handing_in(person, token.account_id, via=via, server=token.ships), token
+        return access(person, token.account_id, via=via, writes=token.writes), token
+    except (NotFound, Forbidden):
         return None
-    return granted, token

@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.utils import timezone
 
-from mailmum.control.accounts.access import Owning, Reading, system_access
+from mailmum.control.accounts.access import Owning, Reading, system_access, writing
 from mailmum.control.accounts.models import Account, Membership, Role, SignInLink, Token, User
 from mailmum.control.journal.services import change
 from mailmum.control.traffic.terms import set_terms
@@ -197,7 +197,14 @@ def set_parameters(
     return account
 
 
-def add_token(access: Reading, name: str, *, writes: bool, lifetime: int | None = None) -> NewToken:
+def add_token(
+    access: Reading,
+    name: str,
+    *,
+    writes: bool,
+    lifetime: int | None = None,
+    ships: int | None = None,
+) -> NewToken:
     """A new token for the person who asks, never for more than they may do.
 
     Args:
@@ -205,9 +212,11 @@ def add_token(access: Reading, name: str, *, writes: bool, lifetime: int | None 
         name: for the list of tokens.
         writes: whether it may change things.
         lifetime: seconds until it expires, None for never.
+        ships: number of the account's server whose logs it hands in, and nothing else; None for a
+            token that reads.
 
     Raises:
-        Forbidden: a token that writes for somebody who may not.
+        Forbidden: a token that writes or hands in for somebody who may not.
         BadInput: the name is empty or has control characters.
     """
     label = clean_line(name, field="name", limit=LABEL_LIMIT)
@@ -215,6 +224,8 @@ def add_token(access: Reading, name: str, *, writes: bool, lifetime: int | None 
         raise BadInput("the token needs a name", fix="say where it is used", field="name")
     if writes and access.role is Role.VIEWER:
         raise Forbidden("a viewer's token cannot have the scope write", fix="ask for read only")
+    if ships is not None:
+        writing(access)
     secret = TOKEN_PREFIX + secrets.token_hex(20)
     expires = timezone.now() + timedelta(seconds=lifetime) if lifetime else None
     with change(access.account.pk, access.actor, "token.add") as made:
@@ -223,7 +234,8 @@ def add_token(access: Reading, name: str, *, writes: bool, lifetime: int | None 
             person_id=access.actor.person,
             name=label,
             digest=digest(secret),
-            writes=writes,
+            writes=writes and ships is None,
+            ships=ships,
             expires=expires,
         )
         made.summary = f"token {label} ({', '.join(token.scopes)})"

@@ -2,7 +2,7 @@
 
 from django.db.models import Prefetch, QuerySet
 
-from mailmum.control.accounts.access import Reading
+from mailmum.control.accounts.access import HandingIn, Reading
 from mailmum.control.servers.models import Key, Server
 from mailmum.domain.clients import AddressSubject, NameSubject, parse_subject
 from mailmum.domain.errors import NotFound
@@ -34,6 +34,19 @@ def find_server(reading: Reading, name: str) -> Server:
             fix="see the list of servers, or add it",
             field="server",
         )
+    return server
+
+
+def server_handed_in(handing: HandingIn) -> Server:
+    """The server whose logs the holder may hand in.
+
+    Raises:
+        NotFound: it has been removed.
+    """
+    servers = Server.objects.filter(account=handing.account, pk=handing.server, removed=None)
+    server = servers.first()
+    if server is None:
+        raise NotFound("the server of this token has been removed", fix="stop handing in its logs")
     return server
 
 

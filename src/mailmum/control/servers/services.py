@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from mailmum.control.accounts.access import Writing
+from mailmum.control.accounts.access import Reading, Writing, writing
+from mailmum.control.accounts.services import NewToken, add_token
 from mailmum.control.journal.services import Change, change
 from mailmum.control.servers.models import Key, Server
 from mailmum.control.servers.queries import find_server
@@ -180,6 +181,27 @@ def clean_addresses(texts: Iterable[str]) -> list[str]:
         except BadInput as refusal:
             raise BadInput(refusal.problem, fix=refusal.fix, field="addresses") from None
     return list(dict.fromkeys(subject.text for subject in subjects))
+
+
+def add_shipping_token(
+    access: Reading, server: str, name: str, *, lifetime: int | None = None
+) -> NewToken:
+    """A token that hands in the logs of one server and does nothing else.
+
+    Raises:
+        Forbidden: the role or the token of who asks allows reading only.
+        NotFound: no such server.
+        BadInput: the name cannot be used, or no server is named.
+    """
+    may = writing(access)
+    if not server:
+        raise BadInput(
+            "a token of the scope ship hands in the logs of one server",
+            fix="name that server",
+            field="server",
+        )
+    ships = find_server(may, server).pk
+    return add_token(may, name, writes=False, lifetime=lifetime, ships=ships)
 
 
 def _refuse_taken(access: Writing, name: str) -> None:

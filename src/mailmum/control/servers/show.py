@@ -8,7 +8,7 @@ from mailmum.control import config
 from mailmum.control.journal.moments import instant, moment
 from mailmum.control.servers.models import Server
 from mailmum.control.servers.queries import current_key
-from mailmum.control.traffic.queries import last_query
+from mailmum.control.traffic.queries import last_logged, last_query
 
 LISTS = ("bl", "wl", "dbl", "dwl")
 
@@ -41,6 +41,7 @@ def as_dict(server: Server) -> dict[str, Any]:
         "ttl": server.account.ttl,
         "created": instant(server.created),
         "last_query": moment(last_query(server.pk)),
+        "last_logged": moment(last_logged(server.pk)),
         "old_keys": [
             {"key": key.label, "until": moment(key.until), "revoked": key.until <= now}
             for key in server.keys.all()

@@ -9,7 +9,9 @@ from datetime import datetime, timedelta
 
 from django.db import DatabaseError
 
-from mailmum.control.traffic.models import RevokedUse, ServerUse, TokenUse
+from mailmum.control.traffic.models import LastSeen, RevokedUse, ServerUse, TokenUse
+from mailmum.traffic.codes import SOURCES
+from mailmum.traffic.sightings import Source
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +28,17 @@ def last_query(server: int) -> int | None:
     except DatabaseError as error:
         log.warning("traffic cannot be read: %s", error)
         return None
+
+
+def last_logged(server: int) -> int | None:
+    """Unix time of the latest contact in a server's log, None when none was ever read."""
+    try:
+        found = LastSeen.objects.filter(server=server, source=SOURCES[Source.LOG])
+        time = found.values_list("time", flat=True).first()
+    except DatabaseError as error:
+        log.warning("traffic cannot be read: %s", error)
+        return None
+    return None if time is None else time // 1000
 
 
 def uses_of(servers: Iterable[int]) -> dict[int, ServerUse]:

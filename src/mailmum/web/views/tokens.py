@@ -8,6 +8,8 @@ from mailmum.control import config
 from mailmum.control.accounts import services
 from mailmum.control.accounts.access import Reading, Writing
 from mailmum.control.accounts.queries import tokens_of
+from mailmum.control.servers.queries import names_of_servers, servers_of
+from mailmum.control.servers.services import add_shipping_token
 from mailmum.domain.errors import Refusal
 from mailmum.domain.lifetimes import parse_lifetime
 from mailmum.web.form import Form, posted
@@ -27,14 +29,9 @@ def tokens(request: PageRequest, access: Reading) -> HttpResponse:
 @account_view(Reading, "POST")
 def add_token(request: PageRequest, access: Reading) -> HttpResponse:
     """Make a token for oneself; its secret is shown in the answer and never again."""
-    form = posted(request.POST, "name", "scope", "life")
+    form = posted(request.POST, "name", "scope", "life", "server")
     try:
-        made = services.add_token(
-            access,
-            form.values["name"],
-            writes=form.values["scope"] == "write",
-            lifetime=parse_lifetime(form.values["life"]) if form.filled("life") else None,
-        )
+        made = _made(access, form.values)
     except Refusal as refusal:
         form.refuse(refusal, names={"for": "life"}, otherwise="scope")
         return _tokens_page(request, access, form)
@@ -49,6 +46,14 @@ def revoke_token(request: PageRequest, access: Reading, number: int) -> HttpResp
     return to(access, "tokens")
 
 
+def _made(access: Reading, given: dict[str, str]) -> services.NewToken:
+    lifetime = parse_lifetime(given["life"]) if given["life"] else None
+    if given["scope"] == "ship":
+        return add_shipping_token(access, given["server"], given["name"], lifetime=lifetime)
+    writes = given["scope"] == "write"
+    return services.add_token(access, given["name"], writes=writes, lifetime=lifetime)
+
+
 def _tokens_page(
     request: PageRequest,
     access: Reading,
@@ -56,10 +61,13 @@ def _tokens_page(
     *,
     made: services.NewToken | None = None,
 ) -> HttpResponse:
+    names = names_of_servers(access)
+    found = tokens_of(access)
     shown: dict[str, Any] = {
         "tab": "tokens",
         "form": form,
-        "tokens": tokens_of(access),
+        "tokens": [(one, "" if one.ships is None else names.get(one.ships, "")) for one in found],
+        "servers": list(servers_of(access)) if isinstance(access, Writing) else [],
         "made": made,
         "lives": TOKEN_LIVES,
         "may_make_writing": isinstance(access, Writing),
@@ -69,4 +77,4 @@ def _tokens_page(
 
 
 def _empty_token() -> Form:
-    return Form({"name": "", "scope": "read", "life": "90d"})
+    return Form({"name": "", "scope": "read", "life": "90d", "server": ""})
