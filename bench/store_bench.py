@@ -5,9 +5,9 @@
     MAILMUM_DATABASE=postgresql://... .venv/bin/python bench/store_bench.py
 
 Traffic is made up, with a fixed seed: a third comes from a thousand busy clients, half from a pool
-of two hundred thousand in forty /16 that come seldom, the rest from clients seen once.  Time is that of this
-process on its processor, which on SQLite is all there is; on PostgreSQL the wall clock.  The
-figures are of this machine in this hour.
+of two hundred thousand in forty /16 that come seldom, the rest from clients seen once.  Time is
+that of this process on its processor, which on SQLite is all there is; on PostgreSQL the wall
+clock.  The figures are of this machine in this hour.
 """
 
 import argparse
