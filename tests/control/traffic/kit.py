@@ -4,7 +4,6 @@ import random
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from mailmum.control.traffic.intake import keep
 from mailmum.traffic.sightings import Outcome, Sighting, Source, Update
 
 NOW = 1_790_000_000.0
@@ -70,6 +69,8 @@ HELOS = [None, "mail.spam.example", "localhost", "other.top", "[203.0.113.7]"]
 
 def fill(events: list[Event], account: int = 1, size: int = 50) -> None:
     """Keep events in batches, and something alike in another account."""
+    from mailmum.control.traffic.intake import keep
+
     for at in range(0, len(events), size):
         for server, source in sorted({(one.server, one.source) for one in events[at : at + size]}):
             sightings = [
