@@ -42,6 +42,9 @@ SECTIONS: dict[str, dict[str, Verb]] = {
         "postfix": Verb("postfix", "postfix", "Set Postfix up to ask this service."),
         "doctor": Verb("doctor", "doctor", "Show what is wrong and how to mend it."),
     },
+    "Mail logs": {
+        "analyze": Verb("analyze", "analyze", "Read Postfix logs and report on them."),
+    },
     "The service": {
         "up": Verb("local", "up", "Run the whole service."),
         "web": Verb("local", "web", "Run only pages and API."),
