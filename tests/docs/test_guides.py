@@ -1,5 +1,7 @@
 """The guides, each followed from its beginning to its end."""
 
+import gzip
+import os
 import re
 import socket as sockets
 import subprocess
@@ -14,6 +16,7 @@ import pytest
 from mailmum.postfix.log.reader import LogReader, Settings
 from tests.docs.guide import language, needs, reader
 from tests.docs.markdown import ROOT, matches
+from tests.support.maillog import week
 from tests.support.ports import free_port
 from tests.support.postfix import postfix
 from tests.support.postfix_dns import Zone, name_server
@@ -103,6 +106,30 @@ def test_importing(tmp_path: Path) -> None:
         ) as guide,
     ):
         assert guide.follow() > 15
+
+
+def test_analyzing(tmp_path: Path) -> None:
+    """A week of log, as logrotate leaves it; what the guide acts on reaches the service."""
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    lines = week().text.splitlines(keepends=True)
+    parts = {
+        "mail.log.2.gz": lines[:9000],
+        "mail.log.1": lines[9000:18000],
+        "mail.log": lines[18000:],
+    }
+    for name, part in parts.items():
+        data = "".join(part).encode()
+        (logs / name).write_bytes(gzip.compress(data) if name.endswith("gz") else data)
+        os.utime(logs / name, (1_795_300_000, 1_795_300_000))
+    with (
+        service(tmp_path) as running,
+        reader(
+            GUIDES / "analyzing.md", running, scratch(tmp_path), environment={"TZ": "Europe/Berlin"}
+        ) as guide,
+    ):
+        guide.places["/var/log"] = str(logs)
+        assert guide.follow() > 8
 
 
 def test_api(tmp_path: Path) -> None:

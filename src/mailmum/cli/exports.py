@@ -1,15 +1,13 @@
 """`export`: listings in a format of other programs."""
 
-import os
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
-from mailmum.cli.failures import Failure
 from mailmum.cli.output import print_json
+from mailmum.cli.replacing import replace_file
 from mailmum.cli.session import Session, common, pass_session
 
 
@@ -52,7 +50,7 @@ def export(
     if output is None:
         _print(pieces)
         return
-    size = _replace(output, pieces)
+    size = replace_file(output, pieces)
     if session.as_json:
         print_json({"format": chosen, "file": str(output), "bytes": size})
 
@@ -72,36 +70,3 @@ def _print(pieces: Iterator[bytes]) -> None:
     for piece in pieces:
         out.write(piece)
     out.flush()
-
-
-def _replace(path: Path, pieces: Iterator[bytes]) -> int:
-    """Write beside the file and put it in place when complete: a reader never sees half a list."""
-    size = 0
-    partial = ""
-    try:
-        handle, partial = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        with os.fdopen(handle, "wb") as file:
-            for piece in pieces:
-                size += file.write(piece)
-            file.flush()
-            os.fsync(file.fileno())
-        # Other programs read it: as readable as a file that a shell would have written, or as the
-        # one that it replaces.
-        Path(partial).chmod(_mode(path))
-        Path(partial).replace(path)
-    except OSError as error:
-        raise Failure(
-            f"{path} cannot be written: {error.strerror}", "check folder and owner"
-        ) from None
-    finally:
-        if partial:
-            Path(partial).unlink(missing_ok=True)
-    return size
-
-
-def _mode(path: Path) -> int:
-    if path.exists():
-        return path.stat().st_mode & 0o777
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask

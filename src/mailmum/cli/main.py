@@ -43,6 +43,9 @@ SECTIONS: dict[str, dict[str, Verb]] = {
         "ship": Verb("ship", "ship", "Hand in the mail logs of this machine."),
         "doctor": Verb("doctor", "doctor", "Show what is wrong and how to mend it."),
     },
+    "Mail logs": {
+        "analyze": Verb("analyze", "analyze", "Read Postfix logs and report on them."),
+    },
     "The service": {
         "up": Verb("local", "up", "Run the whole service."),
         "web": Verb("local", "web", "Run only pages and API."),

@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from mailmum.cli.visible import visible
+
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
@@ -17,6 +19,9 @@ class Bar:
 
     def told(self, progress: Mapping[str, Any]) -> None:
         """The service has told how far it is."""
+
+    def read(self, name: str, done: int, size: int | None) -> None:
+        """So many bytes of what is to be read here have been; a file of this name is at it."""
 
 
 class _Shown(Bar):
@@ -36,6 +41,10 @@ class _Shown(Bar):
             done, of = progress.get("bytes"), progress.get("of")
         text = f"{phase} ({progress.get('lines', 0)})"
         self._display.update(self._task, description=text, completed=done or 0, total=of)
+
+    def read(self, name: str, done: int, size: int | None) -> None:
+        text = f"reading {visible(name)}"
+        self._display.update(self._task, description=text, completed=done, total=size)
 
 
 @contextmanager
