@@ -164,11 +164,16 @@ class Postfix:
 
 @contextlib.contextmanager
 def postfix(
-    name_server: str, settings: Mapping[str, str] | None = None, *, postscreen: bool = False
+    name_server: str,
+    settings: Mapping[str, str] | None = None,
+    *,
+    postscreen: bool = False,
+    services: Iterable[str] = (),
 ) -> Iterator[Postfix]:
     """Run a Postfix that resolves names through `name_server` for the length of a `with` block.
 
-    `settings` are added to main.cf. Raises RuntimeError where no Postfix can be run.
+    `settings` are added to main.cf, `services` (lines) to master.cf. Raises RuntimeError where no
+    Postfix can be run.
     """
     _check_possible()
     folder = Path(tempfile.mkdtemp(prefix="mailmum-postfix-", dir="/var/tmp"))
@@ -177,6 +182,9 @@ def postfix(
         port = free_port()
         screen_port = free_port() if postscreen else 0
         _write(folder, name_server, settings or {}, port, screen_port)
+        with (folder / "etc/master.cf").open("a") as master:
+            master.writelines(f"{line}\n" for line in services)
+        _age(folder / "etc")
         # As `postfix start-fg`, which gives master a session of its own; here it ends with the
         # child. (Only a killed test run leaves it behind: its signal is lost on a change of user.)
         config = str(folder / "etc")

@@ -208,7 +208,7 @@ def test_mail_programs_that_say_something_new() -> None:
     )
     reader.finish()
     assert (reader.lines, reader.foreign, reader.unrecognised) == (6, 3, 2)
-    assert [one.partition("]: ")[2] for one in reader.samples] == [
+    assert list(reader.samples) == [
         "a line of times to come",
         "whatever",
     ]

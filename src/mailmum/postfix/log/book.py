@@ -90,7 +90,8 @@ class Message(list[str]):
         fates: what became of each recipient: by recipient, then by the address it went to.
         told: what was handed out of each recipient; None before anything was.
         parent: the message whose content this one carries on, after a filter or alias.
-        children: those that carry on this one, with the recipients that they stand for.
+        children: those that carry on this one, with the recipients that they stand for, and the
+            address that each went to.
         message_id: the note that told its Message-ID.
         removed: whether it has left the queue.
         blank: the recipient that was handed out before it had a name.
@@ -105,7 +106,7 @@ class Message(list[str]):
     fates: dict[str, dict[str, Delivery]] | None = None
     told: dict[str | None, Delivery | None] | None = None
     parent: "Message | None" = None
-    children: "dict[str, list[str]] | None" = None
+    children: dict[str, list[tuple[str, str]]] | None = None
     removed: bool = False
     message_id: str | None = None
     blank: str | None = None
@@ -161,12 +162,12 @@ class Book:
         self.places: dict[str, tuple[str, str]] = {}
 
     def moment(self, stamp: str) -> float:
-        """Unix time of a stamp; that of another line where it cannot be read."""
+        """Unix time of a stamp; that of reading where there is no such time."""
         time = self.times.get(stamp)
         if time is None:
             time = self.clock.read(stamp)
             if time is None:
-                return self.time
+                return self.clock.now
             if len(self.times) >= _KEPT:
                 self.times.clear()
             self.times[stamp] = time

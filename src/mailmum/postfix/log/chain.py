@@ -10,39 +10,40 @@ from mailmum.traffic.sightings import Delivery
 _MAX_DEPTH = 100
 
 
-def link(parent: Message, child: Message, recipient: str | None) -> bool:
-    """`child` carries on `parent` for a recipient, None: for one yet to be told; whether it can."""
+def link(parent: Message, child: Message, passed: tuple[str, str] | None) -> bool:
+    """`child` carries on `parent`; whether it can.
+
+    `passed` is for which recipient, and the address that it went to; None: that is yet to be told.
+    """
     if child.parent not in (None, parent) or _comes_from(parent, child):
         return False
     child.parent = parent
     if parent.children is None:
         parent.children = {}
     of = parent.children.setdefault(child.queue_id, [])
-    if recipient is not None and recipient not in of:
-        of.append(recipient)
+    if passed is not None and passed not in of:
+        of.append(passed)
+        recipient, target = passed
         if parent.fates is not None:
-            parent.fates[recipient] = {}
+            parent.fates[recipient].pop(target, None)
     return True
 
 
 def inherit(child: Message, *, final: bool = True) -> None:
     """What became of a message becomes of the recipients it stands for; `final`: it is through."""
     parent = child.parent
-    if parent is None or parent.children is None:
+    if parent is None or parent.children is None or child.queue_id not in parent.children:
         return
-    recipients = parent.children.get(child.queue_id)
-    if recipients is None:
-        return
+    passed = parent.children[child.queue_id]
     if final:
         del parent.children[child.queue_id]
     if parent.fates is None:
         parent.fates = {}
     fates = child.fates or {}
-    for recipient in recipients or list(parent.fates or fates):
-        mine = fates.get(recipient)
-        told = worst(mine) if mine else worst_of(fates)
+    for recipient, target in passed or [(one, one) for one in parent.fates or fates]:
+        told = worst(fates.get(target) or fates.get(recipient) or {}) or worst_of(fates)
         if told is not None:
-            parent.fates[recipient] = {recipient: told}
+            parent.fates.setdefault(recipient, {})[target] = told
     if child.score is not None and parent.score is None:
         parent.score = child.score
 

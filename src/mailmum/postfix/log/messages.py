@@ -138,28 +138,29 @@ class Messages:
             and message[2] != ""
         )
 
-    def give_plain(self, host: Host, messages: list[Message]) -> None:
+    def give_plain(self, messages: list[Message]) -> None:
         """Hand out many of those at once."""
         book = self._book
         times, places, out = book.times, book.places, book.sightings
         for message in messages:
             key, stamp, client, queue_id, _, sender, to = message
+            host, service = places.get(key) or book.place(key)
             end = to.find(">, relay=", 4)
             at = to.find(", status=", end)
             delivery = _FATES.get(to[at + 9 : to.find(" ", at + 9)])
             if end < 0 or at < 0 or delivery is None or sender[:6] != "from=<":
-                self.removed(host, message)
+                self.removed(book.host(host), message)
                 continue
             if ">, size=" not in sender or ">, orig_to=<" in to[:end]:
-                self.removed(host, message)
+                self.removed(book.host(host), message)
                 continue
             address, name = client_parts(client[7:])
             out.append(
                 sighting(
                     (
                         times.get(stamp) or book.moment(stamp),
-                        host.name,
-                        (places.get(key) or book.place(key))[1],
+                        host,
+                        service,
                         address,
                         name,
                         None,
@@ -266,18 +267,18 @@ class Messages:
         if len(fate) < MAX_RECIPIENTS:
             fate[target] = delivery
         if delivery is _SENT and " as " in text[at:]:
-            self._passed_on(host, message, recipient, text)
+            self._passed_on(host, message, (recipient, target), text)
 
     # --- filters and forwards --------------------------------------------------------------
 
-    def _passed_on(self, host: Host, message: Message, recipient: str, text: str) -> None:
+    def _passed_on(self, host: Host, message: Message, passed: tuple[str, str], text: str) -> None:
         """`(250 2.0.0 Ok: queued as 4Bx1)`, `(forwarded as 4Bx1)`: perhaps a message of ours."""
         for words in (" queued as ", "(forwarded as "):
             at = text.rfind(words)
             if at >= 0:
                 queue_id = text[at + len(words) :].rstrip(")").partition(" ")[0]
                 child = host.fresh.get(queue_id) or host.orphans.get(queue_id)
-                if child is not None and child.told is None and link(message, child, recipient):
+                if child is not None and child.told is None and link(message, child, passed):
                     self._linked(host, child)
                 return
 

@@ -10,10 +10,74 @@ import re
 from mailmum.postfix.log.scores import FILTERS
 
 DAEMONS = frozenset(
-    ["anvil", "bounce", "cleanup", "defer", "discard", "dnsblog", "error", "flush", "lmtp", "local", "master", "oqmgr", "pickup", "pipe", "post-install", "postalias", "postcat", "postdrop", "postfix-script", "postfix-tlsproxy", "postlock", "postlog", "postlogd", "postmap", "postmulti", "postqueue", "postscreen", "postsuper", "proxymap", "proxywrite", "qmgr", "qmqpd", "relay", "retry", "scache", "sendmail", "set-permissions", "showq", "smtp", "smtpd", "smtps", "spawn", "tlsmgr", "tlsproxy", "trace", "trivial-rewrite", "verify", "virtual"]
+    [
+        "anvil",
+        "bounce",
+        "cleanup",
+        "defer",
+        "discard",
+        "dnsblog",
+        "error",
+        "flush",
+        "lmtp",
+        "local",
+        "master",
+        "oqmgr",
+        "pickup",
+        "pipe",
+        "post-install",
+        "postalias",
+        "postcat",
+        "postdrop",
+        "postfix-script",
+        "postfix-tlsproxy",
+        "postlock",
+        "postlog",
+        "postlogd",
+        "postmap",
+        "postmulti",
+        "postqueue",
+        "postscreen",
+        "postsuper",
+        "proxymap",
+        "proxywrite",
+        "qmgr",
+        "qmqpd",
+        "relay",
+        "retry",
+        "scache",
+        "sendmail",
+        "set-permissions",
+        "showq",
+        "smtp",
+        "smtpd",
+        "smtps",
+        "spawn",
+        "tlsmgr",
+        "tlsproxy",
+        "trace",
+        "trivial-rewrite",
+        "verify",
+        "virtual",
+    ]
 )
 _FOREIGN = frozenset(
-    ["policy", "policy-spf", "policyd", "policyd-spf", "policyd-spf-perl", "policyd-weight", "postfwd", "postfwd2", "postfwd3", "postgrey", "postsrsd", "spf-policy", "spfcheck", "sqlgrey"]
+    [
+        "policy",
+        "policy-spf",
+        "policyd",
+        "policyd-spf",
+        "policyd-spf-perl",
+        "policyd-weight",
+        "postfwd",
+        "postfwd2",
+        "postfwd3",
+        "postgrey",
+        "postsrsd",
+        "spf-policy",
+        "spfcheck",
+        "sqlgrey",
+    ]
 )
 _CONTROL = frozenset({"postfix", "postfix-script", "postfix-tlsproxy"})
 _LEVELS = ("warning: ", "error: ", "fatal: ", "panic: ", "info: ", "debug: ")

@@ -169,7 +169,7 @@ class LogReader:
         sessions, kinds = self._book.sessions, self._kinds()
         refused: list[tuple[str, str]] = []
         texts: list[str] = []
-        ended: list[tuple[str, str]] = []
+        ended: list[tuple[str, str, str]] = []
         gone: list[Message] = []
         for line in lines:
             parts = line.split(": ", 2)
@@ -191,7 +191,7 @@ class LogReader:
                                 self._messages.removed(self._host, message)
                             continue
                     elif word == "NOQUEUE":
-                        if rest[:8] == "reject: ":
+                        if rest[:8] == "reject: " and "/postscreen[" not in head:
                             key = head[at + 1 :]
                             if type(sessions.get(key)) is not Session:
                                 sessions[key] = parts
@@ -222,9 +222,9 @@ class LogReader:
                         opened = sessions.pop(key, None)
                         if opened is not None:
                             if type(opened) is str:
-                                ended.append((key, opened))
+                                ended.append((key, opened, word[16:].partition(" ")[0]))
                             elif type(opened) is not Message or len(opened) < 6:
-                                self._sessions.end(key, opened)
+                                self._sessions.end(key, opened, word[16:].partition(" ")[0])
                         continue
                     if word[:22] == "lost connection after " and self._sessions.ended(
                         key, head[:at], word
@@ -233,9 +233,10 @@ class LogReader:
             self._line(line)
             at, prefix, fresh = self._at, self._prefix, self._host.fresh
             kinds = self._kinds()
-        self._sessions.say_usual(refused, texts)
+        for text in self._sessions.say_usual(refused, texts):
+            self._unknown(text)
         self._sessions.end_plain(ended)
-        self._messages.give_plain(self._host, gone)
+        self._messages.give_plain(gone)
 
     def _kinds(self) -> frozenset[str]:
         """How notes begin that can wait: not Message-IDs, once filters name messages by them."""
@@ -247,24 +248,26 @@ class LogReader:
         head, found, text = line.partition(": ")
         if found and head.startswith(self._prefix, self._at):
             stamp, key, host = head[: self._at], head[self._at + 1 :], self._host
+            shaped = self._router.is_shaped(host, key, text)
         else:
+            shaped = False
             read = entry(line)
             if read is None or not read.tag:
                 self._untold(read)
                 return
             stamp, key, text = read.stamp, f"{read.host} {read.tag}", read.text
             host = self._book.host(read.host)
-        name = program(key.partition(" ")[2])
+        name = "smtpd" if shaped else program(key.partition(" ")[2])
         if name is None:
             self.foreign += 1
             return
-        if "/" in key and name not in FILTERS:
+        if not shaped and "/" in key and name not in FILTERS:
             self._turn_to(stamp, host, key)
         if self.settings.hold is not None:
             now = self._book.moment(stamp)
             if now >= self._advanced + 1:
                 self._advance(now)
-        self._spoken(host, name, key, stamp, text, line)
+        self._spoken(host, name, key, stamp, text)
 
     def _untold(self, read: Entry | None) -> None:
         """No program says this: syslog itself, or nobody known."""
@@ -284,7 +287,7 @@ class LogReader:
         self._prefix = f" {host.name} {tag.partition('/')[0]}/"
         self._host = host
 
-    def _spoken(self, host: Host, name: str, key: str, stamp: str, text: str, line: str) -> None:
+    def _spoken(self, host: Host, name: str, key: str, stamp: str, text: str) -> None:
         times = 1
         if text.startswith("message repeated "):
             repeated = _REPEATED.fullmatch(text)
@@ -295,9 +298,12 @@ class LogReader:
             if understood is None:
                 self.foreign += 1
             elif not understood:
-                self.unrecognised += 1
-                if len(self._samples) < _MAX_SAMPLES:
-                    self._samples.append(line[:_MAX_SAMPLE])
+                self._unknown(text)
+
+    def _unknown(self, text: str) -> None:
+        self.unrecognised += 1
+        if len(self._samples) < _MAX_SAMPLES:
+            self._samples.append(text[:_MAX_SAMPLE])
 
     # --- state -----------------------------------------------------------------------------
 

@@ -94,7 +94,8 @@ def refusal(text: str) -> Refusal | None:
     if end and rest[end : end + 2] == ": ":
         reply = rest[end + 2 :]
     elif end and rest[end : end + 1] == ":":
-        reply = rest[end:].partition(": ")[2]
+        end = max(rest.find(": ", end), end)
+        reply = rest[end + 2 :]
     else:
         # What filters before the queue say names no client.
         stage, _, reply = body.partition(": ")

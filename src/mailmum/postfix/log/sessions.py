@@ -111,6 +111,8 @@ class Sessions:
     def opened(self, key: str, stamp: str, queue_id: str, message: Message) -> None:
         """A message was begun in the session of a process."""
         session = self.at(key, stamp, message[2][7:].partition(",")[0])
+        if session.outcome is Outcome.CONNECTED:
+            session.stamp = stamp
         if session.helo is not None:
             message.helo = session.helo
         if session.held is not None:
@@ -121,21 +123,24 @@ class Sessions:
         if len(session.queue_ids) < _MAX_BEGUN:
             session.queue_ids += (queue_id,)
 
-    def end(self, key: str, opened: Opened) -> None:
-        """A session is over; it is in no table any more."""
+    def end(self, key: str, opened: Opened, who: str = "") -> None:
+        """A session is over; it is in no table any more.  `who` is whom `disconnect` names."""
         if type(opened) is str:
-            self.end_plain([(key, opened)])
+            self.end_plain([(key, opened, who)])
         elif type(opened) is not list:
-            self._end(key, self._known(opened))
+            session = self._known(opened)
+            if who and session.outcome is Outcome.CONNECTED:
+                session.who = who
+            self._end(key, session)
 
-    def end_plain(self, ended: list[tuple[str, str]]) -> None:
-        """Many sessions are over of which only the connect line is known."""
+    def end_plain(self, ended: list[tuple[str, str, str]]) -> None:
+        """Many sessions are over of which only the connect line and the end are known."""
         book = self._book
         times, places, out = book.times, book.places, book.sightings
-        for key, line in ended:
-            start, _, who = line.partition(": connect from ")
+        for key, line, who in ended:
+            start, _, connected = line.partition(": connect from ")
             stamp = start[: start.find(" ", 15)]
-            address, name = client_parts(who)
+            address, name = client_parts(who or connected)
             host, service = places.get(key) or book.place(key)
             out.append(
                 sighting(
@@ -274,15 +279,11 @@ class Sessions:
             session.said = True
         self.say_refused(key, stamp, queue_id, read)
 
-    def say_usual(self, refused: list[tuple[str, str]], texts: list[str]) -> None:
-        """Many refusals at once, whose sessions are seen to."""
+    def say_usual(self, refused: list[tuple[str, str]], texts: list[str]) -> list[str]:
+        """Many refusals at once, whose sessions are seen to; those that cannot be read."""
         found = usual(texts)
         if found is None:
-            for (key, stamp), text in zip(refused, texts, strict=True):
-                read = refusal(text[8:])
-                if read is not None:
-                    self.say_refused(key, stamp, None, read)
-            return
+            return self._say_unusual(refused, texts)
         book = self._book
         times, places, out = book.times, book.places, book.sightings
         for (key, stamp), (stage, who, code, reply, sender, recipient, helo) in zip(
@@ -313,6 +314,18 @@ class Sessions:
                     )
                 )
             )
+
+        return []
+
+    def _say_unusual(self, refused: list[tuple[str, str]], texts: list[str]) -> list[str]:
+        unread = []
+        for (key, stamp), text in zip(refused, texts, strict=True):
+            read = refusal(text[8:])
+            if read is not None:
+                self.say_refused(key, stamp, None, read)
+            else:
+                unread.append(f"NOQUEUE: {text}")
+        return unread
 
     def say_refused(
         self,

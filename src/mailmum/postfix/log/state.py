@@ -164,7 +164,10 @@ def _unpack_message(state: dict[str, Any]) -> Message:
             recipient: None if one is None else Delivery(one) for recipient, one in state["told"]
         }
     if "children" in state:
-        message.children = state["children"]
+        message.children = {
+            queue_id: [(recipient, target) for recipient, target in of]
+            for queue_id, of in state["children"].items()
+        }
     if "adopted" in state:
         address, name, service = state["adopted"]
         message.adopted = (address, name, service)
