@@ -80,6 +80,8 @@ def test_setting_terms_of_traffic(site: Visitors, world: World) -> None:
     page = site.viewer.get("settings").content.decode()
     assert '<option value="hashed" selected>' in page
     record = Record.objects.get(what="account.set")
+    assert record.before is not None
+    assert record.after is not None
     assert (record.before["privacy"], record.after["privacy"]) == ("full", "hashed")
     assert "mail addresses" in text_of(site.viewer.get("journal"))
 

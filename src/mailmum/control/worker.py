@@ -18,7 +18,7 @@ from django.db import DatabaseError, close_old_connections, connections
 from mailmum.control.accounts.models import Account
 from mailmum.control.traffic import retention
 from mailmum.control.traffic.terms import set_terms
-from mailmum.control.traffic.worst import Lister
+from mailmum.control.traffic.working_up import Lister
 from mailmum.daemons.seldom import Seldom
 from mailmum.daemons.supervisor_ready import tell_ready
 

@@ -71,6 +71,8 @@ class Privacy:
         made = []
         for before in befores:
             start = _start(before)
+            if before.startswith(_LOGIN, start):
+                start += len(_LOGIN)
             local = before[start:]
             made.append(before[:start] + (self._local(local) if local else ""))
         return "@".join([*made, rest])

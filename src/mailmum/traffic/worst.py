@@ -4,13 +4,13 @@ Ranked is by what was turned away, each server counted by its best source.  For 
 all together the worst clients are kept, and the worst networks (/24, and /64 of IPv6).
 
     >>> from mailmum.traffic.packing import pack_client
-    >>> rows = [(pack_client(f"203.0.113.{last}"), 4, 1, 2, 5) for last in (7, 9)]
+    >>> rows = [(pack_client(f"203.0.113.{last}"), 4, 1, 2, 0, 5) for last in (7, 9)]
     >>> [(one.network, one.stopped) for one in pick(rows, {4: 1}, 10) if one.server == ALL]
     [(False, 5), (False, 5), (True, 10)]
 """
 
 import heapq
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from mailmum.traffic.codes import STOPPED
@@ -76,18 +76,33 @@ def network_key(client: bytes) -> bytes:
     return client[:15] + b"\0" if client[:12] == MAPPED else client[:8] + bytes(8)
 
 
+def by_network(
+    rows: Iterable[tuple[bytes, int, int, int, int, int]],
+) -> Iterator[tuple[bytes, int, int, int, int, int]]:
+    """Sums by network, of rows and in rows like those of `pick`: in the place of the client."""
+    sums: dict[tuple[int, int, int, int], int] = {}
+    key = b""
+    for client, *kind, count in rows:
+        if (network := network_key(client)) != key:
+            yield from ((key, *one, sums[one]) for one in sorted(sums))
+            sums, key = {}, network
+        place = (kind[0], kind[1], kind[2], kind[3])
+        sums[place] = sums.get(place, 0) + count
+    yield from ((key, *one, sums[one]) for one in sorted(sums))
+
+
 def pick(
-    rows: Iterable[tuple[bytes, int, int, int, int]], best: Mapping[int, int], limit: int
+    rows: Iterable[tuple[bytes, int, int, int, int, int]], best: Mapping[int, int], limit: int
 ) -> list[Worst]:
     """The worst of an hour or day.
 
     Args:
-        rows: client, server, source, outcome, count; in the order of clients.
+        rows: client, server, source, outcome, list, count; in the order of clients.
         best: the source by which each server counts.
         limit: how many clients and how many networks are kept, for each server and for all.
     """
     clients, networks = _Ranks(limit), _Ranks(limit)
-    for client, server, source, outcome, count in rows:
+    for client, server, source, outcome, _, count in rows:
         if outcome in STOPPED and best.get(server) == source:
             clients.add(client, server, count)
             networks.add(network_key(client), server, count)

@@ -13,15 +13,26 @@ from typing import Any
 from django.db import connections
 from django.db.models import Max, Min, QuerySet, Sum
 
-from mailmum.control.traffic.models import ClientCount, ClientDay, ClientHour, Zone
+from mailmum.control.traffic.models import (
+    Changed,
+    ClientCount,
+    ClientDay,
+    ClientHour,
+    NetworkDay,
+    Zone,
+)
 from mailmum.control.traffic.reading import Wanted, counted, spans_of, within
 from mailmum.control.traffic.router import traffic_database
 from mailmum.control.traffic.totals import Outcomes, best_pairs, preferred
-from mailmum.domain.targets import NetworkTarget, parse_network
+from mailmum.domain.targets import Kind, NetworkTarget, parse_network
 from mailmum.traffic.codes import SOURCES, outcome_of, source_of
 from mailmum.traffic.packing import bounds, client_text
 from mailmum.traffic.periods import DAY, HOUR
 from mailmum.traffic.sightings import Outcome, Source
+from mailmum.traffic.worst import network_key
+
+CLIENTS_LIMIT = 10_000
+_SUMMED = {4: 24, 6: 64}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +43,7 @@ class About:
         outcomes: sightings by outcome, each server by its best source.
         servers: the same by server and source, of all sources.
         lists: by the public list that decided.
-        clients: how many different clients there were.
+        clients: how many different clients there were, counted up to `CLIENTS_LIMIT`.
         first: when the hour or day began in which one was first seen, Unix time; None for never.
         last: likewise when one was seen last.
     """
@@ -77,27 +88,29 @@ def about(
     clock = time.time() if now is None else now
     best, servers, lists = Sums(), Sums(), dict[int, int]()
     firsts, lasts = list[int](), list[int]()
-    tables = _tables(account, replace(wanted, client=client), clock)
-    prefer = preferred(account, wanted, clock)
+    tables = by_client = _tables(account, replace(wanted, client=client), clock)
+    if is_wide(client):
+        tables = _tables(account, replace(wanted, client=client), clock, networks=True)
+    pairs = None if wanted.sources else {*best_pairs(account, wanted, clock).items()}
     for table in tables:
-        keys = ("server", "source", "outcome", "rbl")
-        rows = table.values_list(*keys).annotate(
+        rows = table.values_list("server", "source", "outcome", "rbl").annotate(
             sum=Sum("count"), first=Min("start"), last=Max("start")
         )
-        for server, source, outcome, rbl, count, first, last in rows.order_by():
-            servers.add((server, source_of(source)), outcome_of(outcome), count)
-            firsts.append(first)
-            lasts.append(last)
+        for server, source, code, rbl, count, first, last in rows.order_by():
+            outcome = outcome_of(code)
+            servers.add((server, source_of(source)), outcome, count)
+            if pairs is None or (server, source) in pairs:
+                best.add(None, outcome, count)
             if rbl:
                 lists[rbl] = lists.get(rbl, 0) + count
-        for outcome, count in grouped(table.filter(prefer), "outcome"):
-            best.add(None, outcome_of(outcome), count)
+            firsts.append(first)
+            lasts.append(last)
     names = dict(Zone.objects.filter(account=account, pk__in=lists).values_list("pk", "name"))
     return About(
         outcomes=best.by.get(None, {}),
         servers=servers.by,
         lists={names[number]: count for number, count in lists.items() if number in names},
-        clients=_different(tables),
+        clients=min(len(firsts), 1) if client.kind is Kind.ADDRESS else _different(by_client),
         first=min(firsts, default=None),
         last=max(lasts, default=None),
     )
@@ -113,7 +126,20 @@ def clients_in(
     for table in _tables(account, replace(wanted, client=network), clock):
         for client, outcome, count in grouped(table.filter(prefer), "client", "outcome"):
             sums.add(bytes(client), outcome_of(outcome), count)
-    return [Client(network_of(client), sums.by[client]) for client in sorted(sums.by)]
+    return [Client(target_of(client), sums.by[client]) for client in sorted(sums.by)]
+
+
+def networks_in(
+    account: int, network: NetworkTarget | None, wanted: Wanted, *, now: float | None = None
+) -> list[Client]:
+    """Every /24, and /64 of IPv6, of a network no narrower than that, in the order of addresses."""
+    clock = time.time() if now is None else now
+    sums = Sums()
+    prefer = preferred(account, wanted, clock)
+    for table in _tables(account, replace(wanted, client=network), clock, networks=True):
+        for client, outcome, count in grouped(table.filter(prefer), "client", "outcome"):
+            sums.add(network_key(bytes(client)), outcome_of(outcome), count)
+    return [Client(target_of(first, network=True), sums.by[first]) for first in sorted(sums.by)]
 
 
 def in_order(
@@ -144,7 +170,8 @@ def counts_of(
     best = None if wanted.sources else {*best_pairs(account, wanted, now).items()}
     sources = {SOURCES[source] for source in wanted.sources}
     sums = Sums()
-    for model, starts in _periods(account, wanted, now):
+    networks = all(map(is_wide, targets))
+    for model, starts in _periods(account, wanted, now, networks=networks):
         for first, server, source, outcome, count in _joined(model, account, targets, starts):
             if wanted.servers is not None and server not in wanted.servers:
                 continue
@@ -178,21 +205,47 @@ def _joined(
         return list(cursor.fetchall())
 
 
-def network_of(client: bytes) -> NetworkTarget:
-    """The address of 16 bytes as a target."""
-    return parse_network(client_text(client))
+def target_of(first: bytes, *, network: bool = False) -> NetworkTarget:
+    """The address of 16 bytes as a target, or the /24 or /64 that begins there."""
+    host = parse_network(client_text(first))
+    if not network:
+        return host
+    return NetworkTarget(host.version, host.first, _SUMMED[host.version])
 
 
-def _periods(account: int, wanted: Wanted, now: float) -> list[tuple[type[ClientCount], list[int]]]:
-    """When the days and hours begin that are meant, with the table of each."""
+def is_wide(network: NetworkTarget) -> bool:
+    """Whether it is made up of the networks that are summed up by the day."""
+    return network.prefix <= _SUMMED[network.version]
+
+
+def _periods(
+    account: int, wanted: Wanted, now: float, *, networks: bool
+) -> list[tuple[type[ClientCount], list[int]]]:
+    """When the days and hours begin that are meant, with the table of each.
+
+    With `networks` from sums by network where there are any, which are rows of the same form.
+    """
     days, hours = list[int](), list[int]()
     for span in spans_of(account, wanted, now):
         (days if span.step == DAY else hours).extend(span.starts)
-    both: list[tuple[type[ClientCount], list[int]]] = [(ClientDay, days), (ClientHour, hours)]
-    return [(model, starts) for model, starts in both if starts]
+    summed = _summed_up(account, days) if networks else []
+    tables: list[tuple[type[ClientCount], list[int]]] = [
+        (NetworkDay, summed),
+        (ClientDay, sorted(set(days) - set(summed))),
+        (ClientHour, hours),
+    ]
+    return [(model, starts) for model, starts in tables if starts]
 
 
-def _tables(account: int, wanted: Wanted, now: float) -> list[QuerySet[Any]]:
+def _summed_up(account: int, days: list[int]) -> list[int]:
+    """Of some days those whose sums by network are up to date."""
+    changed = Changed.objects.filter(account=account, step=DAY).values_list("start", flat=True)
+    return sorted(set(days) - set(changed))
+
+
+def _tables(
+    account: int, wanted: Wanted, now: float, *, networks: bool = False
+) -> list[QuerySet[Any]]:
     """The rows that are meant: in the table of days, in that of hours, or some in each."""
     meant = counted(account, wanted)
     if meant is None:
@@ -201,7 +254,7 @@ def _tables(account: int, wanted: Wanted, now: float) -> list[QuerySet[Any]]:
         meant &= within(wanted.client)
     return [
         model._default_manager.filter(meant, start__in=starts)
-        for model, starts in _periods(account, wanted, now)
+        for model, starts in _periods(account, wanted, now, networks=networks)
     ]
 
 
@@ -211,7 +264,9 @@ def grouped(rows: QuerySet[Any], *keys: str) -> Iterable[tuple[Any, ...]]:
 
 
 def _different(tables: list[QuerySet[Any]]) -> int:
-    if not tables:
-        return 0
-    first, *others = (table.order_by().values("client") for table in tables)
-    return first.union(*others).count() if others else first.distinct().count()
+    found: set[bytes] = set()
+    for table in tables:
+        # With a limit the database stops as soon as there are enough.
+        different = table.order_by().values_list("client", flat=True).distinct()
+        found.update(map(bytes, different[:CLIENTS_LIMIT]))
+    return min(len(found), CLIENTS_LIMIT)

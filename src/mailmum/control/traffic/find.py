@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from django.db.models import F, Max, Q, QuerySet, Sum
 
 from mailmum.control.traffic.models import ClientHour, Seen, Total
-from mailmum.control.traffic.reading import Wanted, counted, spelled, within
+from mailmum.control.traffic.reading import Wanted, counted, decided, of_kind, spelled, within
 from mailmum.control.traffic.values import Kept, to_kept
 from mailmum.domain.errors import BadInput
 from mailmum.domain.targets import NetworkTarget
@@ -25,6 +25,9 @@ BUDGET = 40_000
 """Rows that are looked at for one page; entries of an index count a tenth."""
 STEP = 20_000
 """Numbers that are gone through for one look at what is new."""
+LEAST = 1000
+"""Rows that are looked at in any case, so that each page gets on."""
+_LAST = (1 << 63) - 1
 _NARROW = {4: 16, 6: 32}
 _FEW = 4000
 
@@ -95,12 +98,14 @@ def latest() -> int:
 def news(account: int, wanted: Wanted, after: int, *, limit: int = 200) -> News:
     """Sightings that were kept after a cursor of `latest` or of earlier news; none is left out."""
     top = latest()
-    meant = counted(account, wanted)
+    meant = decided(account, wanted)
     end = min(after + STEP, top)
     if meant is None or top <= after:
         return News((), max(after, top), more=False)
-    meant &= _times(wanted) & _row_filter(wanted)
-    rows = Seen.objects.filter(meant, id__gt=after, id__lte=end).order_by("id")
+    meant &= of_kind(wanted) & _times(wanted) & _row_filter(wanted)
+    # A sum is in no index: else SQLite would take the one by account and sort all that it holds.
+    rows = Seen.objects.annotate(of=F("account") + 0).filter(of=account)
+    rows = rows.filter(meant, id__gt=after, id__lte=end).order_by("id")
     found = to_kept(list(rows[:limit]))
     reached = found[-1].number if len(found) == limit else end
     return News(tuple(found), reached, more=reached < top)
@@ -205,7 +210,8 @@ class _Search:
             return _Place(taken[-1].time, taken[-1].pk)
         if floor is not None:
             return floor
-        return _Place(first * 1000, 0) if self._budget <= 0 else None
+        # All of these hours is done: go on with the last number of the moment before.
+        return _Place(first * 1000 - 1, _LAST) if self._budget <= 0 else None
 
     def _spends(self, stretch: _Stretch, *, direct: bool) -> int:
         if direct or self._filter:
@@ -214,7 +220,7 @@ class _Search:
 
     def _floor(self, rows: QuerySet[Seen]) -> _Place | None:
         """The sighting at which what may be looked at ends; from the index alone."""
-        at = max(self._budget // 10, 1000) - 1
+        at = max(self._budget // 10, LEAST) - 1
         found = rows.values_list("time", "id")[at : at + 1]
         return next((_Place(time, number) for time, number in found), None)
 

@@ -167,6 +167,14 @@ class ClientDay(ClientCount):
     """By the day, UTC."""
 
 
+class NetworkDay(ClientCount):
+    """By the day for a whole network: `client` is the first address of a /24, or /64 of IPv6.
+
+    Made by the worker from the counts of clients when a day is over, and again when late lines have
+    changed it.  It holds for the days of which there is no row in `Changed`.
+    """
+
+
 class NameDay(models.Model):
     """How many sightings of a client under a name there were on a day."""
 
@@ -211,7 +219,7 @@ class DomainDay(models.Model):
 
 
 class Changed(models.Model):
-    """An hour or day whose list of the worst is older than its counts."""
+    """An hour or day whose counts the worker has not worked up yet; days that are not over, too."""
 
     pk = models.CompositePrimaryKey("account", "step", "start")
     account = models.BigIntegerField()

@@ -12,16 +12,16 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
-from mailmum.control.traffic.clients import Client, Sums, grouped, network_of
+from mailmum.control.traffic.clients import Client, Sums, grouped, target_of
 from mailmum.control.traffic.models import DomainDay, NameDay
-from mailmum.control.traffic.reading import Wanted, codes_of, spans_of
+from mailmum.control.traffic.reading import Wanted, of_kind, spans_of
 from mailmum.control.traffic.totals import Outcomes, preferred
 from mailmum.domain.targets import NameTarget
-from mailmum.traffic.codes import SOURCES, VERIFIED, outcome_of
+from mailmum.traffic.codes import VERIFIED, outcome_of
 from mailmum.traffic.packing import plain_name, reversed_name
 from mailmum.traffic.periods import DAY, start_of
 
-ROWS_LIMIT = 20_000
+ROWS_LIMIT = 10_000
 """Rows that are read for names and clients."""
 NAMES_LIMIT = 200
 
@@ -66,7 +66,7 @@ class Under:
 def under(account: int, target: NameTarget, wanted: Wanted, *, now: float | None = None) -> Under:
     """What came under a name, each server counted by its best source; in whole days."""
     clock = time.time() if now is None else now
-    meant = _counted(account, wanted) & preferred(account, wanted, clock)
+    meant = Q(account=account) & of_kind(wanted) & preferred(account, wanted, clock)
     days = _days(account, wanted, clock)
     rows = NameDay.objects.filter(meant & _named(target))
     read = list(islice(_latest_first(rows, days), ROWS_LIMIT + 1))
@@ -122,7 +122,7 @@ def _gathered(read: list[tuple[Any, ...]]) -> tuple[tuple[Name, ...], tuple[Clie
             )
             for (name, kind), outcomes in most
         ),
-        tuple(Client(network_of(client), clients.by[client]) for client in sorted(clients.by)),
+        tuple(Client(target_of(client), clients.by[client]) for client in sorted(clients.by)),
     )
 
 
@@ -130,17 +130,6 @@ def _named(target: NameTarget) -> Q:
     prefix = reversed_name(target.name).encode()
     # No byte of UTF-8 is 0xff: all that begins with the prefix lies before this.
     return Q(name__gte=prefix, name__lt=prefix + b"\xff") if target.whole else Q(name=prefix)
-
-
-def _counted(account: int, wanted: Wanted) -> Q:
-    meant = Q(account=account)
-    if wanted.servers is not None:
-        meant &= Q(server__in=sorted(wanted.servers))
-    if wanted.sources:
-        meant &= Q(source__in=sorted(SOURCES[source] for source in wanted.sources))
-    if wanted.outcomes:
-        meant &= Q(outcome__in=codes_of(wanted.outcomes))
-    return meant
 
 
 def _days(account: int, wanted: Wanted, now: float) -> list[int]:

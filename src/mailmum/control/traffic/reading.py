@@ -68,19 +68,29 @@ def tolerant(query: Callable[[], _Result], default: _Result) -> _Result:
 
 def counted(account: int, wanted: Wanted) -> Q | None:
     """The condition on what both sightings and roll-ups have; None when nothing can fulfil it."""
-    meant = Q(account=account)
+    meant = decided(account, wanted)
+    return None if meant is None else Q(account=account) & of_kind(wanted) & meant
+
+
+def of_kind(wanted: Wanted) -> Q:
+    """The condition on servers, sources and outcomes."""
+    meant = Q()
     if wanted.servers is not None:
         meant &= Q(server__in=sorted(wanted.servers))
     if wanted.sources:
         meant &= Q(source__in=sorted(SOURCES[source] for source in wanted.sources))
     if wanted.outcomes:
         meant &= Q(outcome__in=codes_of(wanted.outcomes))
-    if wanted.rbl is not None:
-        number = Zone.objects.filter(account=account, name=wanted.rbl).values_list("id", flat=True)
-        if (rbl := number.first()) is None:
-            return None
-        meant &= Q(rbl=rbl)
     return meant
+
+
+def decided(account: int, wanted: Wanted) -> Q | None:
+    """The condition on the list that decided; None when the account does not know it."""
+    if wanted.rbl is None:
+        return Q()
+    numbers = Zone.objects.filter(account=account, name=wanted.rbl).values_list("id", flat=True)
+    number = numbers.first()
+    return None if number is None else Q(rbl=number)
 
 
 def spans_of(account: int, wanted: Wanted, now: float) -> list[Span]:

@@ -19,6 +19,7 @@ from mailmum.control.traffic.models import (
     DomainDay,
     LastSeen,
     NameDay,
+    NetworkDay,
     Seen,
     Stream,
     Total,
@@ -63,14 +64,15 @@ def _older(account: int, limit: Callable[[int], int], terms: Terms) -> Iterator[
     yield from _sightings(account, limit(terms.recent_days) * 1000)
     for step, days in ((MINUTE, terms.minute_days), (HOUR, terms.hour_days), (DAY, terms.day_days)):
         place = {"account": account, "step": step}
-        yield from _starts(Total.objects.filter(**place), "server", limit(days))
-        yield from _starts(Worst.objects.filter(**place), "server", limit(days))
+        yield from stretches(Total.objects.filter(**place), "server", limit(days))
+        yield from stretches(Worst.objects.filter(**place), "server", limit(days))
         Changed.objects.filter(**place, start__lt=limit(days)).delete()
     hours, days = limit(terms.hour_days), limit(terms.day_days)
-    yield from _starts(ClientHour.objects.filter(account=account), "client", hours)
-    yield from _starts(ClientDay.objects.filter(account=account), "client", days)
-    yield from _starts(NameDay.objects.filter(account=account), "name", days)
-    yield from _starts(DomainDay.objects.filter(account=account), "name", days)
+    yield from stretches(ClientHour.objects.filter(account=account), "client", hours)
+    yield from stretches(ClientDay.objects.filter(account=account), "client", days)
+    yield from stretches(NetworkDay.objects.filter(account=account), "client", days)
+    yield from stretches(NameDay.objects.filter(account=account), "name", days)
+    yield from stretches(DomainDay.objects.filter(account=account), "name", days)
 
 
 def _sightings(account: int, until: int) -> Iterator[int]:
@@ -84,8 +86,14 @@ def _sightings(account: int, until: int) -> Iterator[int]:
         yield len(numbers)
 
 
-def _starts(rows: QuerySet[Any], next_key: str, until: int) -> Iterator[int]:
-    """Delete period by period; a large one in stretches of what comes next in the key."""
+def stretches(rows: QuerySet[Any], next_key: str, until: int) -> Iterator[int]:
+    """Delete what begins before a time, period by period; a large one in several stretches.
+
+    Args:
+        rows: those that may be deleted.
+        next_key: what comes in the key after the beginning of the period.
+        until: Unix time in seconds.
+    """
     while True:
         start = rows.filter(start__lt=until).aggregate(first=Min("start"))["first"]
         if start is None:

@@ -231,6 +231,41 @@ class Migration(migrations.Migration):
             ],
         ),
         CreateClustered(
+            name="NetworkDay",
+            fields=[
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "account",
+                        "start",
+                        "client",
+                        "server",
+                        "source",
+                        "outcome",
+                        "rbl",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("account", models.BigIntegerField()),
+                (
+                    "start",
+                    models.BigIntegerField(help_text="Unix time at which the hour or day begins"),
+                ),
+                ("client", models.BinaryField(max_length=16)),
+                ("server", models.BigIntegerField()),
+                ("source", models.SmallIntegerField()),
+                ("outcome", models.SmallIntegerField()),
+                ("rbl", models.BigIntegerField()),
+                ("count", models.BigIntegerField()),
+            ],
+            options={
+                "abstract": False,
+            },
+        ),
+        CreateClustered(
             name="Stream",
             fields=[
                 (

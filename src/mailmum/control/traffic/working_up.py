@@ -1,0 +1,132 @@
+"""Working counts up: what the worker makes of the hours and days that have changed.
+
+Of each hour and day the worst clients and networks, and of days that are over the sums by network.
+All of it can be made anew from the counts at any time, so nothing here needs to be done in time:
+until it is, readers go by older lists, and by clients instead of networks.
+
+A day that is not over is listed again and again, at most once a minute and in a small share of the
+time, and stays marked as changed until it is over.
+"""
+
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import transaction
+
+from mailmum.control.traffic.models import (
+    Changed,
+    ClientDay,
+    ClientHour,
+    NetworkDay,
+    Total,
+    Worst,
+)
+from mailmum.control.traffic.retention import CHUNK, stretches
+from mailmum.control.traffic.router import traffic_database
+from mailmum.control.traffic.totals import best_of
+from mailmum.control.traffic.worst import HOURS_FOR, LIMITS
+from mailmum.control.traffic.writing import upsert
+from mailmum.traffic.periods import DAY, HOUR
+from mailmum.traffic.worst import by_network, pick
+
+_PAUSE, _SHARE = 60.0, 30.0
+_Row = tuple[bytes, int, int, int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Period:
+    account: int
+    step: int
+    start: int
+
+    @property
+    def place(self) -> dict[str, int]:
+        return {"account": self.account, "step": self.step, "start": self.start}
+
+    def rows(self) -> Iterator[_Row]:
+        """Its counts by client, in the order of clients."""
+        table: Any = ClientHour.objects if self.step == HOUR else ClientDay.objects
+        rows = table.filter(account=self.account, start=self.start).order_by("client")
+        keys = ("client", "server", "source", "outcome", "rbl", "count")
+        for client, *rest in rows.values_list(*keys).iterator(chunk_size=5000):
+            yield (bytes(client), *rest)
+
+
+@dataclass(slots=True)
+class Lister:
+    """Works up what has changed; one in a worker.
+
+    Attributes:
+        due: when each period may be looked at again, Unix time.
+        done: of those that are not over, how often they had changed when they were listed.
+    """
+
+    due: dict[_Period, float] = field(default_factory=dict)
+    done: dict[_Period, int] = field(default_factory=dict)
+
+    def steps(self, now: float) -> Iterator[object]:
+        """Work up what is due, a little in each step."""
+        rows = Changed.objects.values_list("account", "step", "start", "times")
+        changed = {_Period(*key): times for *key, times in rows.order_by("start")}
+        self.due = {one: at for one, at in self.due.items() if one in changed or at > now}
+        self.done = {one: times for one, times in self.done.items() if one in changed}
+        for one, times in changed.items():
+            over = one.start + one.step <= now
+            if self.due.get(one, 0.0) > now or (not over and self.done.get(one) == times):
+                continue
+            began = time.monotonic()
+            yield from _work_up(one, times, now, over=over)
+            self.done[one] = times
+            self.due[one] = now + max(_PAUSE, _SHARE * (time.monotonic() - began))
+
+
+def _work_up(one: _Period, times: int, now: float, *, over: bool) -> Iterator[object]:
+    if one.step == DAY or one.start >= now - HOURS_FOR - HOUR:
+        _list(one)
+        yield one
+    if one.step == DAY and over:
+        yield from _sum_up(one)
+    if over:
+        # What has come meanwhile makes it due once more.
+        Changed.objects.filter(**one.place, times=times).delete()
+
+
+def _list(one: _Period) -> None:
+    pairs = Total.objects.filter(**one.place).values_list("server", "source").distinct()
+    found = pick(one.rows(), best_of(set(pairs)), LIMITS[one.step])
+    with transaction.atomic(using=traffic_database()):
+        Worst.objects.filter(**one.place).delete()
+        rows = (
+            Worst(
+                **one.place,
+                server=worst.server,
+                network=worst.network,
+                first=worst.first,
+                stopped=worst.stopped,
+            )
+            for worst in found
+        )
+        Worst.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def _sum_up(one: _Period) -> Iterator[object]:
+    """Make the sums by network; nobody reads them before the mark of a change is gone."""
+    place = {"account": one.account, "start": one.start}
+    yield from stretches(NetworkDay.objects.filter(**place), "client", one.start + 1)
+    for chunk in _chunks((one.account, one.start, *row) for row in by_network(one.rows())):
+        with transaction.atomic(using=traffic_database()):
+            upsert(NetworkDay, chunk, {"count": "excluded.count"})
+        yield one
+
+
+def _chunks(rows: Iterable[tuple[Any, ...]]) -> Iterator[list[tuple[Any, ...]]]:
+    chunk: list[tuple[Any, ...]] = []
+    for row in rows:
+        chunk.append(row)
+        if len(chunk) == CHUNK:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
