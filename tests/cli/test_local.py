@@ -60,6 +60,18 @@ def run(*words: str, data: Path | None = None) -> Result:
     return CliRunner().invoke(cli, [*words, *option], env=env, catch_exceptions=False)
 
 
+def test_logs_are_named_from_the_root(
+    runtime: Runtime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Parts run elsewhere perhaps; the journal is no path."""
+    monkeypatch.chdir(tmp_path)
+    words = ("--log", "mx1=mail.log", "--log", "/var/log/a=b", "--log", "mx2=journal")
+    assert run("up", *words, "--log", "journal:/srv", data=tmp_path).exit_code == 0
+    given = runtime.calls[0][1][0]
+    assert given.logs == (f"mx1={tmp_path}/mail.log", "/var/log/a=b", "mx2=journal", "journal:/srv")
+    assert given.environment()["MAILMUM_LOGS"] == ",".join(given.logs)
+
+
 @pytest.mark.parametrize(
     ("verb", "function"),
     [
@@ -68,6 +80,7 @@ def run(*words: str, data: Path | None = None) -> Result:
         ("dns", "run_dns"),
         ("policy", "run_policy"),
         ("worker", "run_worker"),
+        ("collect", "run_collect"),
         ("migrate", "migrate"),
     ],
 )

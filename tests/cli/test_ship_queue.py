@@ -101,6 +101,18 @@ def test_a_file_that_is_gone_breaks_no_chain(tmp_path: Path) -> None:
     assert found[1].after == place(1)
 
 
+@pytest.mark.parametrize("number", [2, 3])
+def test_a_file_that_was_being_written(tmp_path: Path, number: int) -> None:
+    """Whole or not, it does not count before it has its name."""
+    with spool(tmp_path / "a") as made:
+        made.put(batch(1))
+        made.put(batch(2))
+    (tmp_path / "a" / f"{number:016}.new").write_bytes(batch(number).pack())
+    with spool(tmp_path / "a") as again:
+        assert [one.position for one in drain(again)] == [place(1), place(2)]
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["lock"]
+
+
 def test_what_the_service_has_is_forgotten(tmp_path: Path) -> None:
     """Up to the position that it names, if that is one of the chain."""
     with spool(tmp_path / "a") as made:

@@ -155,6 +155,14 @@ def test_it_goes_on_when_it_can(followed: Followed, failing: Exception) -> None:
     eventually(lambda: followed.all_kept)
 
 
+def test_a_fault_of_ours_is_told(followed: Followed) -> None:
+    """To whoever asks the doctor; the thread ends by it and is started again by its keeper."""
+    followed.store.failing = RuntimeError("a fault")
+    with pytest.raises(RuntimeError):
+        followed.stream.run()
+    assert "a fault of ours" in str(followed.stream.state.trouble)
+
+
 def test_another_reads_the_same_log(followed: Followed, monkeypatch: pytest.MonkeyPatch) -> None:
     """Together they keep each line once."""
     other = Stream(followed.stream.wanted, followed.store, followed.stopping, UTC, PACE)

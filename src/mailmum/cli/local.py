@@ -239,8 +239,10 @@ def _overrides(session: Session, options: dict[str, Any]) -> "Overrides":
 
 def _absolute(wanted: str) -> str:
     """A log with its path from the root: it is followed from another folder perhaps."""
-    owner, equals, source = wanted.rpartition("=") if "=" in wanted else ("", "", wanted)
-    if source.split(":")[0] == "journal" or Path(source).is_absolute():
+    owner, equals, source = wanted.partition("=")
+    if not equals or owner.startswith("/"):
+        owner, equals, source = "", "", wanted
+    if source.partition(":")[0] == "journal" or Path(source).is_absolute():
         return wanted
     return f"{owner}{equals}{Path(source).absolute()}"
 

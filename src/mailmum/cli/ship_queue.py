@@ -282,6 +282,8 @@ class Spool:
             if path.name == "lock":
                 continue
             try:
+                if path.suffix != _ENDING:
+                    raise ValueError("half written when we were killed")
                 found[int(path.stem)] = Batch.unpack(path.read_bytes())
             except ValueError:
                 path.unlink()

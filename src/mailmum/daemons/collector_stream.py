@@ -106,6 +106,16 @@ class Stream:
 
     def run(self) -> None:
         """Follow it until all shall end."""
+        try:
+            self._run()
+        finally:
+            if not self._stopping.is_set():
+                # The thread dies, which is printed, and is started again.
+                self.state.trouble = Trouble(
+                    "reading it failed by a fault of ours", "see the log of collect; tell us"
+                )
+
+    def _run(self) -> None:
         while not self._stopping.is_set():
             try:
                 self._follow()
