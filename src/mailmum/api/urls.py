@@ -7,7 +7,18 @@ from django.urls import URLPattern, URLResolver, path
 from ninja import NinjaAPI
 
 from mailmum import __version__
-from mailmum.api import errors, exports, imports, journal, listings, schemas, servers, tokens
+from mailmum.api import (
+    checks,
+    errors,
+    exports,
+    imports,
+    journal,
+    listings,
+    schemas,
+    servers,
+    sightings,
+    tokens,
+)
 from mailmum.api.auth import TokenAuth, TokenRequest, reader
 from mailmum.api.errors import READ_ERRORS
 from mailmum.control import config, doctor
@@ -24,6 +35,8 @@ errors.install(api)
 api.add_router("/servers", servers.router)
 api.add_router("/listings", listings.router)
 api.add_router("/explain", listings.explain_router)
+api.add_router("/check", checks.router)
+api.add_router("/sightings", sightings.router)
 api.add_router("/journal", journal.router)
 api.add_router("/tokens", tokens.router)
 api.add_router("/import", imports.router)
