@@ -36,6 +36,10 @@ OPERATIONS: dict[tuple[str, str], tuple[str, Any]] = {
     ("PATCH", "/listings/{number}"): ("write", {"reason": "changed"}),
     ("DELETE", "/listings/{number}"): ("write", None),
     ("GET", "/explain"): ("read", None),
+    ("GET", "/check"): ("read", None),
+    ("GET", "/sightings"): ("read", None),
+    ("GET", "/sightings/export"): ("read", None),
+    ("GET", "/sightings/live"): ("read", None),
     ("GET", "/journal"): ("read", None),
     ("POST", "/journal/{seq}/undo"): ("write", {}),
     ("GET", "/tokens"): ("read", None),
@@ -44,7 +48,11 @@ OPERATIONS: dict[tuple[str, str], tuple[str, Any]] = {
     ("POST", "/import"): ("write", None),
     ("GET", "/export"): ("read", None),
 }
-QUERY = {("GET", "/explain"): {"client": "203.0.113.7"}, ("GET", "/export"): {"format": "json"}}
+QUERY = {
+    ("GET", "/explain"): {"client": "203.0.113.7"},
+    ("GET", "/check"): {"target": "203.0.113.0/24"},
+    ("GET", "/export"): {"format": "json"},
+}
 
 
 @pytest.fixture

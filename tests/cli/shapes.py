@@ -61,3 +61,60 @@ def me(**more: Any) -> dict[str, Any]:
         "dns": ["127.0.0.1:5300"],
         "public_url": "http://127.0.0.1:8053",
     } | more
+
+
+def sighting(number: int = 7, **more: Any) -> dict[str, Any]:
+    """A sighting."""
+    return {
+        "id": number,
+        "server": "mx1",
+        "source": "log",
+        "count": 1,
+        "time": "2026-11-22T14:20:07Z",
+        "host": "mx1",
+        "service": "smtpd",
+        "client": "203.0.113.77",
+        "client_name": "vps.cloud.example",
+        "helo": "vps.cloud.example",
+        "sender": "promo@win.example",
+        "recipient": "info@example.net",
+        "outcome": "rejected",
+        "code": 554,
+        "rbl": "zen.rbl.example",
+        "queue_id": None,
+        "delivery": None,
+        "score": None,
+        "reason": "blocked",
+    } | more
+
+
+def checked(**more: Any) -> dict[str, Any]:
+    """A check."""
+    return {
+        "target": "198.51.100.0/24",
+        "kind": "network",
+        "server": None,
+        "days": 30,
+        "since": "2026-10-23T00:00:00Z",
+        "complete": True,
+        "verdict": "safe",
+        "warnings": [],
+        "addresses": 256,
+        "contacts": 0,
+        "clients": 0,
+        "accepted": 0,
+        "rejected": 0,
+        "kept": 0,
+        "unlogged": 0,
+        "groups": {},
+        "servers": [],
+        "hits": [],
+        "senders": [],
+        "names": [],
+        "country": None,
+        "countries": [],
+        "covered_by": [],
+        "inside": [],
+        "more_inside": 0,
+        "better": [],
+    } | more

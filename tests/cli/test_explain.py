@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.cli.service import Service, answer, error
-from tests.cli.shapes import listing
+from tests.cli.shapes import listing, sighting
 
 NET = listing("203.0.113.0/24", id=4, reason="spam")
 ALLOW = listing(action="allow", id=9, scope="mx1")
@@ -21,6 +21,7 @@ def told(server: str | None = None, **more: Any) -> dict[str, Any]:
         "because": NET,
         "overruled": [],
         "servers": [],
+        "sightings": [],
     } | more
 
 
@@ -69,3 +70,13 @@ def test_a_network_is_refused(service: Service) -> None:
     result = service.run("explain", "203.0.113.0/24")
     assert result.exit_code == 1
     assert result.stderr == "mailmum: 203.0.113.0/24 is a network; give one address\n"
+
+
+def test_what_was_seen_of_it_last(service: Service) -> None:
+    """A few lines, the latest first; all of them in JSON."""
+    seen = [sighting(number) for number in range(9)]
+    service.on("GET", "/api/v1/explain", answer(told("mx1", sightings=seen)))
+    lines = service.run("explain", "203.0.113.7", "--server", "mx1").stdout.splitlines()
+    assert [line[:40] for line in lines[2:]] == ["  seen 2026-11-22 14:20:07 UTC  mx1  rej"] * 5
+    printed = json.loads(service.run("explain", "203.0.113.7", "--json").stdout)
+    assert printed["sightings"] == seen

@@ -32,7 +32,7 @@ def test_a_bomb_is_refused() -> None:
         inflate(bytes(2000), "", most=1000)
 
 
-@pytest.mark.parametrize("body", [b"", b"x", gzip.compress(b"x" * 100)[:-9], b"\x1f\x8b"])
+@pytest.mark.parametrize("body", [b"", b"x", gzip.compress(b"x" * 100, mtime=0)[:-9], b"\x1f\x8b"])
 def test_what_is_no_gzip_is_refused(body: bytes) -> None:
     """An empty body is no lines; a cut one is not taken in part."""
     if not body:

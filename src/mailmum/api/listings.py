@@ -17,12 +17,19 @@ from mailmum.control.listings import queries, services
 from mailmum.control.listings.draft import KEEP, Keep, Wish, make_wish
 from mailmum.control.listings.models import Version
 from mailmum.control.listings.values import as_dict
+from mailmum.control.monitor import search
+from mailmum.control.monitor.scope import scope_of
 from mailmum.control.servers.queries import find_server, names_of_servers, servers_of
-from mailmum.domain.clients import parse_subject
+from mailmum.control.traffic.reading import tolerant
+from mailmum.control.traffic.values import Kept
+from mailmum.domain.clients import Subject, parse_subject
 from mailmum.domain.errors import BadInput
 
 router = Router(tags=["listings"])
 explain_router = Router(tags=["listings"])
+
+RECENT = 10
+"""Sightings that an explanation shows."""
 
 
 class Wanted(schemas.Input):
@@ -125,7 +132,7 @@ def remove_listing(request: HttpRequest, number: int) -> dict[str, Any]:
 
 @explain_router.get("", response={200: schemas.ExplainOut, **READ_ERRORS})
 def explain(request: HttpRequest, wanted: Query[Asked]) -> dict[str, Any]:
-    """The verdict on a client, the listing that decided and those it overruled."""
+    """The verdict on a client, the listing that decided those it overruled; and what was seen."""
     access = reader(request)
     subject = parse_subject(wanted.client)
     chosen = find_server(access, wanted.server) if wanted.server else None
@@ -139,7 +146,16 @@ def explain(request: HttpRequest, wanted: Query[Asked]) -> dict[str, Any]:
             {"server": one.name, **_verdict(access, queries.explain(access, subject, one))}
             for one in each
         ],
+        "sightings": _sightings(access, subject, server),
     }
+
+
+def _sightings(access: Reading, subject: Subject, server: str) -> list[dict[str, Any]]:
+    """The latest; a verdict is told all the same when traffic cannot be read."""
+    scope = scope_of(access, server)
+    nothing: tuple[Kept, ...] = ()
+    found = tolerant(lambda: search.recent(scope, search.about_subject(subject), RECENT), nothing)
+    return [search.as_dict(scope, kept) for kept in found]
 
 
 def _wish(wanted: schemas.ListingsIn | schemas.ListingEdit, action: Any) -> Wish:

@@ -202,6 +202,30 @@ class VerdictOut(Schema):
     overruled: list[ListingOut]
 
 
+class SightingOut(Schema):
+    """A contact that was seen; unknown is null."""
+
+    id: int
+    server: str
+    source: str
+    count: int
+    time: str
+    host: str
+    service: str
+    client: str | None
+    client_name: str | None
+    helo: str | None
+    sender: str | None
+    recipient: str | None
+    outcome: str
+    code: int | None
+    rbl: str | None
+    queue_id: str | None
+    delivery: str | None
+    score: float | None
+    reason: str | None
+
+
 class ExplainOut(Schema):
     """The verdict at one server, or for the account with one for each server."""
 
@@ -211,6 +235,7 @@ class ExplainOut(Schema):
     because: ListingOut | None
     overruled: list[ListingOut]
     servers: list[VerdictOut]
+    sightings: list[SightingOut]
 
 
 class RecordOut(Schema):

@@ -8,6 +8,7 @@ from ninja import NinjaAPI
 
 from mailmum import __version__
 from mailmum.api import (
+    checks,
     errors,
     exports,
     imports,
@@ -16,6 +17,7 @@ from mailmum.api import (
     logs,
     schemas,
     servers,
+    sightings,
     tokens,
 )
 from mailmum.api.auth import TokenAuth, TokenRequest, reader
@@ -38,6 +40,8 @@ api.add_router("/servers", servers.router)
 api.add_router("/servers", logs.router)
 api.add_router("/listings", listings.router)
 api.add_router("/explain", listings.explain_router)
+api.add_router("/check", checks.router)
+api.add_router("/sightings", sightings.router)
 api.add_router("/journal", journal.router)
 api.add_router("/tokens", tokens.router)
 api.add_router("/import", imports.router)

@@ -120,6 +120,15 @@ class Client:
         with self._request("GET", path, query, None, {"Accept": "*/*"}, _PATIENT) as response:
             yield from response.stream(_CHUNK)
 
+    def follow(self, path: str, **query: Any) -> Iterator[bytes]:
+        """Read lines as they come; the answer ends when the service ends it.
+
+        Raises:
+            Failure: the service cannot be reached, refuses, or breaks off.
+        """
+        with self._request("GET", path, query, None, {"Accept": "*/*"}, _ORDINARY) as response:
+            yield from _lines(response)
+
     def healthy(self) -> bool:
         """Whether the service says it is well (this needs no token).
 
@@ -195,10 +204,10 @@ def _query(query: Json) -> str:
     given = {
         name.rstrip("_"): int(value) if isinstance(value, bool) else value
         for name, value in query.items()
-        if value not in (None, "", False)
+        if value not in (None, "", False, (), [])
     }
     try:
-        return f"?{urlencode(given)}" if given else ""
+        return f"?{urlencode(given, doseq=True)}" if given else ""
     except UnicodeEncodeError as error:
         raise _not_text(error) from None
 

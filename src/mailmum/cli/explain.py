@@ -1,4 +1,4 @@
-"""`explain`: the verdict on a client, the listing that decided and those it overruled."""
+"""`explain`: the verdict on a client, why, and what was seen of it lately."""
 
 from typing import Any
 
@@ -6,6 +6,9 @@ import click
 
 from mailmum.cli.output import listing_text, print_json, say
 from mailmum.cli.session import Session, common, pass_session
+from mailmum.cli.sightings import sighting_text
+
+_SHOWN = 5
 
 
 @click.command(short_help="Show the verdict on a client, and why.")
@@ -16,7 +19,8 @@ from mailmum.cli.session import Session, common, pass_session
 def explain(session: Session, client: str, server: str | None) -> None:
     """Show the verdict on a client, the listing that decided and those it overruled.
 
-    CLIENT is an address or a host name. The exit status is 0 whatever the verdict.
+    CLIENT is an address or a host name. What was seen of it last follows. The exit status is 0
+    whatever the verdict.
     """
     answer = session.client().get("/explain", client=client, server=server)
     if session.as_json:
@@ -25,11 +29,13 @@ def explain(session: Session, client: str, server: str | None) -> None:
     name = answer["client"]
     if answer["server"]:
         _tell(f"{name} at server {answer['server']}", answer)
-        return
-    _tell(f"{name} at all servers", answer)
+    else:
+        _tell(f"{name} at all servers", answer)
     for one in answer["servers"]:
         if _differs(one, answer):
             _tell(f"{name} at server {one['server']}", one)
+    for one in answer["sightings"][:_SHOWN]:
+        say(f"  seen {sighting_text(one)}")
 
 
 def _differs(one: dict[str, Any], whole: dict[str, Any]) -> bool:

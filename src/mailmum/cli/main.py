@@ -37,6 +37,11 @@ SECTIONS: dict[str, dict[str, Verb]] = {
         "import": Verb("imports", "import_", "List what a file holds, as one change."),
         "export": Verb("exports", "export", "Write listings in a format of other programs."),
     },
+    "Traffic": {
+        "check": Verb("check", "check", "Before you list: whom would a block hit?"),
+        "sightings": Verb("sightings", "sightings", "Search what reached your mail servers."),
+        "tail": Verb("tail", "tail", "Follow what reaches your mail servers, live."),
+    },
     "Mail servers": {
         "server": Verb("servers", "server", "Add, show and remove mail servers."),
         "postfix": Verb("postfix", "postfix", "Set Postfix up to ask this service."),

@@ -19,6 +19,13 @@ class _Server(uvicorn.Server):
         if self.started:
             tell_ready()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        from mailmum.control.monitor.live import hub
+
+        # Whoever follows live would keep the server from ending.
+        hub().end()
+        await super().shutdown(sockets)
+
 
 def serve(parameters: Config) -> None:
     """Serve until told to stop.

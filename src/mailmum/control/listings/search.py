@@ -18,6 +18,7 @@ from mailmum.control.listings.queries import (
     current,
     find_listings,
     lies_inside,
+    target_of,
 )
 from mailmum.domain.errors import BadInput
 from mailmum.domain.listings import Action
@@ -70,7 +71,27 @@ def meant(text: str) -> Target | None:
 
 def about(target: Target) -> Q:
     """The condition that a listing covers the target or lies inside it."""
-    return Q(target__in=_wider(target)) | lies_inside(target)
+    return Q(target__in=wider(target)) | lies_inside(target)
+
+
+def covers(reading: Reading, target: Target, server: int | None = None) -> list[Version]:
+    """Enabled listings in force whose target covers this one, itself included, the widest first.
+
+    Args:
+        reading: proof that the asker may read.
+        target: what is covered.
+        server: number of a server: its own and the account's; None: all scopes.
+    """
+    found = find_listings(reading, Filter(server=server)).filter(enabled=True)
+    # Without an order: with one SQLite would read all listings in it instead of looking these up.
+    rows = found.filter(target__in=wider(target)).order_by()
+    return sorted(rows, key=lambda one: (target_of(one).specificity, one.number))
+
+
+def within(reading: Reading, target: Target, server: int | None = None) -> QuerySet[Version]:
+    """Enabled listings in force whose target lies inside this one and is another, in no order."""
+    found = find_listings(reading, Filter(server=server)).filter(enabled=True)
+    return found.filter(lies_inside(target)).exclude(target=target.text).order_by()
 
 
 def meets(reading: Reading, target: Target) -> QuerySet[Version]:
@@ -91,7 +112,7 @@ def count(reading: Reading) -> Counts:
     )
 
 
-def _wider(target: Target) -> list[str]:
+def wider(target: Target) -> list[str]:
     """The canonical texts of all targets that cover this one, itself included."""
     if isinstance(target, NameTarget):
         domains = [f".{name}" for name in parents(target.name)]

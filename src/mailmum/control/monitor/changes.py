@@ -1,0 +1,172 @@
+"""What changed: what a person would want to be told who has not looked for a day.
+
+    silent     a server of which nothing is seen any more, though it usually is
+    spike      far more of one kind at a server in the last whole hour than is usual there
+    offender   a network that was never seen before, and of which nothing was accepted
+    ending     a listing that ends soon
+
+What is usual is the mean of the seven days before.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.db.models import Sum
+
+from mailmum.control.accounts.access import Reading
+from mailmum.control.listings.models import Version
+from mailmum.control.listings.queries import current
+from mailmum.control.listings.search import covers
+from mailmum.control.monitor.overview import Offender, grouped, offender
+from mailmum.control.monitor.scope import Scope, scope_of
+from mailmum.control.servers.queries import servers_of
+from mailmum.control.traffic import totals
+from mailmum.control.traffic import worst as ranked
+from mailmum.control.traffic.clients import counts_of
+from mailmum.control.traffic.models import Total
+from mailmum.control.traffic.reading import Wanted
+from mailmum.traffic.codes import ASKED
+from mailmum.traffic.groups import Group
+from mailmum.traffic.periods import DAY, HOUR, start_of
+
+DAYS = 7
+QUIET = 900
+"""Seconds that any server may be silent."""
+GAPS = 20
+"""How many times the usual time between two contacts is too long."""
+LEAST_SEEN, LEAST_SPIKE, LEAST_OFFENCE = 50, 50, 20
+TIMES = 4
+"""How many times the usual is a spike."""
+SHOWN = 5
+SOON = 7 * DAY
+
+
+@dataclass(frozen=True, slots=True)
+class Silent:
+    """A server of which nothing is seen any more.
+
+    Attributes:
+        server: its name.
+        last: when it was seen last, Unix time.
+        usual: seconds between two contacts, usually.
+    """
+
+    server: str
+    last: float
+    usual: float
+
+
+@dataclass(frozen=True, slots=True)
+class Spike:
+    """Far more of a kind than usual.
+
+    Attributes:
+        server: its name.
+        group: of what.
+        start: when the hour began, Unix time.
+        count: how many in that hour.
+        usual: how many in an hour, usually.
+    """
+
+    server: str
+    group: Group
+    start: int
+    count: int
+    usual: float
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """All of it; each the gravest first."""
+
+    silent: tuple[Silent, ...]
+    spikes: tuple[Spike, ...]
+    offenders: tuple[Offender, ...]
+    ending: tuple[Version, ...]
+
+
+def changes(reading: Reading, *, now: float | None = None) -> Changes:
+    """What changed lately in an account."""
+    clock = time.time() if now is None else now
+    scope = scope_of(reading)
+    return Changes(
+        silent=tuple(sorted(_silent(reading, scope, clock), key=lambda one: one.last)),
+        spikes=tuple(sorted(_spikes(scope, clock), key=lambda one: -one.count / (one.usual + 1))),
+        offenders=tuple(_offenders(reading, scope, clock)),
+        ending=ending(reading, now=clock),
+    )
+
+
+def ending(
+    reading: Reading, *, within: int = SOON, limit: int = 10, now: float | None = None
+) -> tuple[Version, ...]:
+    """Listings that end soon, the first to end first."""
+    clock = int(time.time() if now is None else now)
+    soon = current(reading).filter(enabled=True, expires__gt=clock, expires__lte=clock + within)
+    return tuple(soon.order_by("expires", "number")[:limit])
+
+
+def _silent(reading: Reading, scope: Scope, now: float) -> Iterator[Silent]:
+    servers = {one.pk: one.name for one in servers_of(reading)}
+    week = Wanted(since=now - DAYS * DAY)
+    sums = totals.by_server(scope.account, week, now=now)
+    for number, seen in totals.last_seen(list(servers)).items():
+        count, last = sum(sums.get(number, {}).values()), max(seen.values())
+        # Of the time until it fell silent: it cannot have been usual since then.
+        usual = (last - (now - DAYS * DAY)) / max(count, 1)
+        if count >= LEAST_SEEN and now - last > max(QUIET, GAPS * usual):
+            yield Silent(servers[number], last, usual)
+
+
+def _spikes(scope: Scope, now: float) -> Iterator[Spike]:
+    hour = start_of(now, HOUR) - HOUR
+    day = start_of(hour, DAY)
+    latest = _by_kind(scope, HOUR, hour, hour + HOUR, now)
+    before = _by_kind(scope, DAY, day - DAYS * DAY, day, now)
+    for (server, group), count in latest.items():
+        usual = before[server, group] / (DAYS * 24)
+        if group.stopped and count >= LEAST_SPIKE and count >= TIMES * usual:
+            yield Spike(scope.name(server), group, hour, count, usual)
+
+
+def _by_kind(
+    scope: Scope, step: int, since: int, until: int, now: float
+) -> Counter[tuple[int, Group]]:
+    meant = Wanted(since=since, until=until)
+    rows = Total.objects.filter(
+        scope.condition & totals.preferred(scope.account, meant, now),
+        step=step,
+        start__gte=since,
+        start__lt=until,
+    ).exclude(outcome=ASKED)
+    keys = ("server", "outcome", "rbl")
+    sums: Counter[tuple[int, Group]] = Counter()
+    for server, group, count in grouped(
+        scope, rows.values_list(*keys).annotate(sum=Sum("count")).order_by()
+    ):
+        sums[server, group] += count
+    return sums
+
+
+def _offenders(reading: Reading, scope: Scope, now: float) -> Iterator[Offender]:
+    """Networks of the last day that were not seen in the days before, and are not listed."""
+    day = Wanted(since=now - DAY)
+    found = [
+        offender(one.network, one.outcomes)
+        for one in ranked.worst(scope.account, day, networks=True, limit=50, now=now)
+    ]
+    fresh = [one for one in found if not one.accepted and one.stopped >= LEAST_OFFENCE]
+    earlier = Wanted(since=now - (DAYS + 1) * DAY, until=now - DAY)
+    known = {
+        one.network
+        for one in counts_of(scope.account, [one.network for one in fresh], earlier, now)
+    }
+    shown = 0
+    for one in fresh:
+        if one.network not in known and not covers(reading, one.network):
+            yield one
+            shown += 1
+            if shown == SHOWN:
+                return

@@ -1,0 +1,219 @@
+"""Everything that was seen of one client, one network or one name.
+
+What servers are told about it, and why, is `control.listings.queries.explain_on`.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Min, QuerySet
+
+from mailmum.control import config
+from mailmum.control.accounts.access import Reading
+from mailmum.control.monitor.checked import At, Named
+from mailmum.control.monitor.countries import country_of
+from mailmum.control.monitor.impact import at_servers, is_wide, names_of, sampled_names
+from mailmum.control.monitor.looking import Look, address_of, last_days, look, named
+from mailmum.control.monitor.overview import Groups
+from mailmum.control.monitor.scope import Scope, scope_of, zones_of
+from mailmum.control.monitor.search import recent
+from mailmum.control.traffic.models import ClientDay, NameDay
+from mailmum.control.traffic.reading import within
+from mailmum.control.traffic.values import Kept
+from mailmum.domain.targets import NetworkTarget, Target
+from mailmum.traffic.codes import outcome_of
+from mailmum.traffic.groups import Group, group_of
+from mailmum.traffic.sightings import Outcome
+
+DAYS = 30
+SHOWN = 20
+NEIGHBOURS = 256
+FURTHEST = 400
+"""Days that are looked back for the first time it was seen."""
+_SAMPLE = 200
+_NEAR = {4: 24, 6: 64}
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """What there was on a day (UTC) that begins at `start`."""
+
+    start: int
+    groups: Groups
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """An envelope sender, empty for the null sender, and what became of its latest mail."""
+
+    sender: str
+    accepted: int
+    stopped: int
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """A client in the same network (/24, or /64 of IPv6)."""
+
+    client: NetworkTarget
+    contacts: int
+    accepted: int
+    stopped: int
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What was seen of a client, a network or a name.
+
+    Attributes:
+        target: which.
+        since: when the first day begins that was looked at, Unix time.
+        complete: False when there was too much: then `since` is later than asked.
+        contacts, accepted, stopped: how many; accepted is None when no log tells.
+        clients: how many different clients there were.
+        groups: contacts by what became of them.
+        days: each day that was looked at.
+        servers: by server.
+        first: when the day begins on which it was first seen, Unix time; None for never.
+        last: when it was seen last, Unix time; None when no sighting of it is kept any more.
+        names: under which names it came.
+        senders: of the latest mail.
+        network: that of its neighbours; None for a name or a network that is wider.
+        neighbours: clients seen in that, in the order of addresses; at most `NEIGHBOURS`.
+        country: two letters, None when unknown or several.
+        latest: the latest sightings, newest first.
+    """
+
+    target: Target
+    since: int
+    complete: bool
+    contacts: int
+    accepted: int | None
+    stopped: int
+    clients: int
+    groups: Groups
+    days: tuple[Day, ...]
+    servers: tuple[At, ...]
+    first: int | None
+    last: float | None
+    names: tuple[Named, ...]
+    senders: tuple[Sender, ...]
+    network: NetworkTarget | None
+    neighbours: tuple[Neighbour, ...]
+    country: str | None
+    latest: tuple[Kept, ...]
+
+
+def seen_of(
+    reading: Reading,
+    target: Target,
+    server: str | None = None,
+    *,
+    days: int = DAYS,
+    now: float | None = None,
+) -> Seen:
+    """What was seen of a target in the last days.
+
+    Raises:
+        NotFound: there is no such server.
+    """
+    clock = time.time() if now is None else now
+    scope, looked = scope_of(reading, server), last_days(clock, days)
+    found = look(scope, target, looked)
+    latest = _latest(scope, target, found)
+    daily = _daily(scope, found)
+    groups: Counter[Group] = Counter()
+    for one in daily.values():
+        groups.update(one)
+    network = target if isinstance(target, NetworkTarget) else None
+    near = _near(network)
+    names = sampled_names(latest) if network is not None else found.names
+    return Seen(
+        target=target,
+        since=found.since,
+        complete=found.complete,
+        contacts=found.total.contacts,
+        accepted=found.total.known_accepted,
+        stopped=found.total.stopped,
+        clients=len(found.clients),
+        groups=dict(groups),
+        days=tuple(
+            Day(start, dict(daily.get(start, {}))) for start in looked if start >= found.since
+        ),
+        servers=at_servers(scope, found),
+        first=_first(scope, target, clock),
+        last=max((kept.sighting.time for kept in latest), default=None),
+        names=names_of(names, SHOWN),
+        senders=_senders(latest),
+        network=near,
+        neighbours=() if near is None else _neighbours(look(scope, near, looked)),
+        country=None if network is None else country_of(network),
+        latest=latest[:SHOWN],
+    )
+
+
+def _latest(scope: Scope, target: Target, found: Look) -> tuple[Kept, ...]:
+    if isinstance(target, NetworkTarget) and not is_wide(target):
+        return recent(scope, target, _SAMPLE)
+    # Of a name or a wide network by the client that came most often.
+    most = max(found.clients.items(), key=lambda one: (one[1].contacts, one[0]), default=None)
+    return () if most is None else recent(scope, address_of(most[0]), _SAMPLE)
+
+
+def _daily(scope: Scope, found: Look) -> Mapping[int, Counter[Group]]:
+    zones, base = zones_of(scope), config.current().zone
+    daily: dict[int, Counter[Group]] = {}
+    for (day, outcome, rbl), count in found.daily.items():
+        group = group_of(outcome_of(outcome), zones.get(rbl), base)
+        daily.setdefault(day, Counter())[group] += count
+    return daily
+
+
+def _first(scope: Scope, target: Target, now: float) -> int | None:
+    days = list(last_days(now, FURTHEST))
+    if isinstance(target, NetworkTarget):
+        if is_wide(target):
+            return None
+        clients = ClientDay.objects.filter(scope.condition & within(target), start__in=days)
+        return _least(clients)
+    if target.whole:
+        return None
+    return _least(NameDay.objects.filter(scope.condition & named(target), start__in=days))
+
+
+def _least(rows: QuerySet[Any]) -> int | None:
+    first: int | None = rows.aggregate(first=Min("start"))["first"]
+    return first
+
+
+def _near(network: NetworkTarget | None) -> NetworkTarget | None:
+    if network is None or network.prefix < _NEAR[network.version]:
+        return None
+    prefix = _NEAR[network.version]
+    free = network.bits - prefix
+    return NetworkTarget(network.version, network.first >> free << free, prefix)
+
+
+def _neighbours(found: Look) -> tuple[Neighbour, ...]:
+    most = sorted(found.clients, key=lambda one: (-found.clients[one].contacts, one))[:NEIGHBOURS]
+    return tuple(
+        Neighbour(address_of(client), one.contacts, one.accepted, one.stopped)
+        for client in sorted(most)
+        for one in [found.clients[client]]
+    )
+
+
+def _senders(latest: Iterable[Kept]) -> tuple[Sender, ...]:
+    sums: dict[str, list[int]] = {}
+    for kept in latest:
+        if (sender := kept.sighting.sender) is not None:
+            pair = sums.setdefault(sender, [0, 0])
+            pair[0] += kept.count * (kept.sighting.outcome is Outcome.ACCEPTED)
+            pair[1] += kept.count * kept.sighting.outcome.stopped
+    ranked = sorted(sums.items(), key=lambda one: (-sum(one[1]), one[0]))
+    return tuple(
+        Sender(sender, accepted, stopped) for sender, (accepted, stopped) in ranked[:SHOWN]
+    )

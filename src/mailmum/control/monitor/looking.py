@@ -1,0 +1,213 @@
+"""Looking back at all clients of a target, day by day, in bounded time.
+
+A wide network or a top-level domain may have millions of rows in a month.  They are read from today
+backwards, and when there are too many, the look ends with the last day that was read whole; it then
+says how far it got.  What was seen of these days is right, and of such a target enough.
+
+A contact may be seen by several sources: what a mail server asked over DNS, it also logged.  So of
+one client at one server on one day the best source counts: the log, else the policy service, else
+DNS.  Of names that were only asked for nobody knows the client: they count at a server on a day on
+which no log and no better source saw a client under them.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+
+from django.db.models import Q
+
+from mailmum.control.monitor.scope import Scope
+from mailmum.control.traffic.models import ClientDay, NameDay
+from mailmum.control.traffic.reading import within
+from mailmum.domain.targets import MAPPED_FIRST, NameTarget, NetworkTarget, Target
+from mailmum.traffic.codes import OUTCOMES, SOURCES, STOPPED, VERIFIED
+from mailmum.traffic.packing import plain_name, reversed_name
+from mailmum.traffic.periods import DAY
+from mailmum.traffic.sightings import Outcome, Source
+
+BUDGET = 20_000
+"""Rows that are read for one network, and half as many for a name: they take twice the time."""
+_LOG = SOURCES[Source.LOG]
+_BEST = (_LOG, SOURCES[Source.POLICY], SOURCES[Source.DNS])
+_ACCEPTED = OUTCOMES[Outcome.ACCEPTED]
+
+Row = tuple[bytes, int, int, int, int, int]
+"""Client, server, source, outcome, list, count."""
+Raw = tuple[Any, ...]
+"""The columns of a row as they were asked for."""
+
+
+@dataclass(slots=True)
+class Sum:
+    """What was seen of a client, a server or a name: contacts, and what became of them."""
+
+    contacts: int = 0
+    accepted: int = 0
+    stopped: int = 0
+    unlogged: int = 0
+
+    @property
+    def known_accepted(self) -> int | None:
+        """Accepted messages; None when of all contacts only lookups are known."""
+        return None if self.contacts and self.contacts == self.unlogged else self.accepted
+
+    def add(self, source: int, outcome: int, count: int) -> None:
+        """Count a row."""
+        self.contacts += count
+        if source != _LOG:
+            self.unlogged += count
+        if outcome == _ACCEPTED:
+            self.accepted += count
+        elif outcome in STOPPED:
+            self.stopped += count
+
+
+@dataclass(slots=True)
+class Look:
+    """What was seen of a target.
+
+    Attributes:
+        since: when the first day begins that was looked at.
+        complete: whether that is as far back as was asked.
+        total: of all.
+        clients: by client, 16 bytes.
+        servers: by number of the server.
+        here: the clients of each server.
+        outcomes: contacts by outcome and list, in numbers.
+        daily: the same by the day's beginning.
+        names: for names only: by name, its labels in reverse, and kind.
+        under: likewise: the verified names under which a client's mail was accepted.
+    """
+
+    since: int
+    complete: bool = True
+    total: Sum = field(default_factory=Sum)
+    clients: dict[bytes, Sum] = field(default_factory=dict)
+    servers: dict[int, Sum] = field(default_factory=dict)
+    here: dict[int, set[bytes]] = field(default_factory=dict)
+    outcomes: dict[tuple[int, int], int] = field(default_factory=dict)
+    daily: Counter[tuple[int, int, int]] = field(default_factory=Counter)
+    names: dict[tuple[bytes, int], Sum] = field(default_factory=dict)
+    under: dict[bytes, set[bytes]] = field(default_factory=dict)
+
+    def add(self, counts: Mapping[tuple[bytes, int, int, int, int], int]) -> None:
+        """Count what counts."""
+        few: Counter[tuple[int, int, int, int]] = Counter()
+        for (client, *rest), count in counts.items():
+            server, source, outcome, _ = rest
+            few[tuple(rest)] += count  # type: ignore[index]  # four numbers
+            if client:
+                one = self.clients.get(client)
+                if one is None:
+                    one = self.clients[client] = Sum()
+                one.add(source, outcome, count)
+                self.here.setdefault(server, set()).add(client)
+        for (server, source, outcome, rbl), count in few.items():
+            self.total.add(source, outcome, count)
+            self.servers.setdefault(server, Sum()).add(source, outcome, count)
+            self.outcomes[outcome, rbl] = self.outcomes.get((outcome, rbl), 0) + count
+
+
+def look(scope: Scope, target: Target, days: range) -> Look:
+    """Look back at a target.
+
+    Args:
+        scope: whose traffic.
+        target: the clients of a network, or those that came under a name.
+        days: when each day begins, in the order of time.
+    """
+    found = Look(since=days[-1])
+    counts: Counter[tuple[bytes, int, int, int, int]] = Counter()
+    left = BUDGET if isinstance(target, NetworkTarget) else BUDGET // 2
+    for day in reversed(days):
+        read = _read(scope, target, day, left + 1)
+        found.complete = len(read) <= left
+        if found.complete or day == days[-1]:
+            # The latest day is better than nothing, even in part.
+            found.since = day
+            for *key, outcome, rbl, count in _counting(found, target, read):
+                counts[*key, outcome, rbl] += count
+                found.daily[day, outcome, rbl] += count
+        if not found.complete:
+            break
+        left -= len(read)
+    found.add(counts)
+    return found
+
+
+def last_days(now: float, days: int) -> range:
+    """When the days begin that hold the last so many times 24 hours."""
+    today = int(now // DAY) * DAY
+    return range(int((now - days * DAY) // DAY) * DAY, today + DAY, DAY)
+
+
+def _read(scope: Scope, target: Target, day: int, limit: int) -> list[Raw]:
+    if isinstance(target, NetworkTarget):
+        clients = ClientDay.objects.filter(scope.condition & within(target), start=day)
+        keys = ("client", "server", "source", "outcome", "rbl")
+        return list(clients.order_by(*keys).values_list(*keys, "count")[:limit])
+    names = NameDay.objects.filter(scope.condition & named(target), start=day)
+    by = ("name", "kind", "client", "server", "source", "outcome")
+    return list(names.order_by(*by).values_list(*by, "count")[:limit])
+
+
+def address_of(client: bytes) -> NetworkTarget:
+    """The address of 16 bytes."""
+    value = int.from_bytes(client, "big")
+    if value >> 32 == MAPPED_FIRST >> 32:
+        return NetworkTarget(4, value & 0xFFFF_FFFF, 32)
+    return NetworkTarget(6, value, 128)
+
+
+def named(target: NameTarget) -> Q:
+    """The condition that a name is this host, or under this domain."""
+    prefix = reversed_name(target.name).encode()
+    if not target.whole:
+        return Q(name=prefix)
+    # No byte of UTF-8 is 0xff: all that begins with the prefix lies before this.
+    return Q(name__gte=prefix, name__lt=prefix + b"\xff")
+
+
+def _counting(found: Look, target: Target, read: list[Raw]) -> Iterable[Raw]:
+    if isinstance(target, NetworkTarget):
+        return _best_of_clients(read)
+    return _under_names(found, read)
+
+
+def _best_of_clients(rows: list[Raw]) -> Iterator[Raw]:
+    """The rows of the best source, of each client at each server."""
+    if len({row[2] for row in rows}) == 1:
+        yield from ((bytes(row[0]), *row[1:]) for row in rows)
+        return
+    for _, same in groupby(rows, key=itemgetter(0, 1)):
+        group = list(same)
+        best = min((row[2] for row in group), key=_BEST.index)
+        yield from ((bytes(row[0]), *row[1:]) for row in group if row[2] == best)
+
+
+def _under_names(found: Look, read: list[Raw]) -> Iterator[Row]:
+    """The contacts behind names, each once.
+
+    One contact has a verified name and one that it claims, and both may lie under the target: of a
+    client at a server with an outcome, the kind of name with the most counts.
+    """
+    kinds: dict[tuple[bytes, int, int, int], list[int]] = {}
+    best: dict[int, int] = {}
+    for raw, kind, client, server, source, outcome, count in read:
+        name, packed = bytes(raw), bytes(client)
+        kinds.setdefault((packed, server, source, outcome), [0, 0])[kind == VERIFIED] += count
+        best[server] = min(best.get(server, source), source, key=_BEST.index)
+        found.names.setdefault((name, kind), Sum()).add(source, outcome, count)
+        if kind == VERIFIED and outcome == _ACCEPTED:
+            found.under.setdefault(packed, set()).add(name)
+    for (packed, server, source, outcome), counts in kinds.items():
+        if source == best[server]:
+            yield packed, server, source, outcome, 0, max(counts)
+
+
+def name_text(raw: bytes) -> str:
+    """A name from its labels in reverse."""
+    return plain_name(raw.decode("utf-8", "replace"))

@@ -1,0 +1,277 @@
+"""What the first page shows: how much there was and what became of it, by time, server and list.
+
+Each part is a query of its own, so that one that fails takes no other with it.  All come from
+roll-ups, each server counted by its best source.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import QuerySet, Sum
+
+from mailmum.control import config
+from mailmum.control.accounts.access import Reading
+from mailmum.control.monitor.countries import country_of
+from mailmum.control.monitor.ranges import Range
+from mailmum.control.monitor.scope import Scope, scope_of, zones_of
+from mailmum.control.servers.queries import servers_of
+from mailmum.control.traffic import totals
+from mailmum.control.traffic import worst as ranked
+from mailmum.control.traffic.models import Total
+from mailmum.control.traffic.reading import Wanted, spans_of
+from mailmum.domain.targets import NetworkTarget
+from mailmum.traffic.codes import ASKED, outcome_of
+from mailmum.traffic.groups import Group, group_of, is_own
+from mailmum.traffic.periods import HOUR, MINUTE, Span, start_of
+from mailmum.traffic.sightings import Outcome, Source
+
+Groups = Mapping[Group, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """What there was in a minute, hour or day.
+
+    Attributes:
+        start: when it begins, Unix time.
+        groups: contacts by what became of them; empty where nothing was seen.
+        ended: whether it is over.
+    """
+
+    start: int
+    groups: Groups
+    ended: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """Traffic over time.
+
+    Attributes:
+        range: the stretch of time.
+        buckets: every minute, hour or day of it.
+        groups: all of it together.
+        before: the stretch of the same length before it; None when nothing was seen in that.
+    """
+
+    range: Range
+    buckets: tuple[Bucket, ...]
+    groups: Groups
+    before: Groups | None
+
+    @property
+    def contacts(self) -> int:
+        """How many there were."""
+        return sum(self.groups.values())
+
+
+@dataclass(frozen=True, slots=True)
+class ServerLine:
+    """A server in a stretch of time.
+
+    Attributes:
+        server: its name.
+        contacts, accepted, stopped: how many.
+        source: by which it is seen best; None when it was not.
+        last: when it was seen last by any source, Unix time; None for never.
+        spark: for each hour of the last day accepted and stopped.
+    """
+
+    server: str
+    contacts: int
+    accepted: int
+    stopped: int
+    source: Source | None
+    last: float | None
+    spark: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ListHits:
+    """How many contacts a list decided; `own` are our own zones, together."""
+
+    name: str
+    own: bool
+    hits: int
+
+
+@dataclass(frozen=True, slots=True)
+class Offender:
+    """A client or network that was turned away often.
+
+    Attributes:
+        network: the address or network.
+        country: two letters, None when unknown.
+        stopped, accepted, contacts: what was seen of it.
+    """
+
+    network: NetworkTarget
+    country: str | None
+    stopped: int
+    accepted: int
+    contacts: int
+
+
+def overview(
+    reading: Reading, wanted: Range, server: str | None = None, *, now: float | None = None
+) -> Overview:
+    """Traffic over a stretch of time, beside the one before.
+
+    Raises:
+        NotFound: there is no such server.
+    """
+    clock = time.time() if now is None else now
+    scope = scope_of(reading, server)
+    buckets: dict[int, Counter[Group]] = {}
+    for start, group, count in _over_time(scope, wanted, clock):
+        buckets.setdefault(start, Counter())[group] += count
+    groups: Counter[Group] = Counter()
+    for one in buckets.values():
+        groups.update(one)
+    return Overview(
+        range=wanted,
+        buckets=tuple(
+            Bucket(start, dict(buckets.get(start, {})), start + wanted.step <= clock)
+            for start in wanted.starts
+        ),
+        groups=dict(groups),
+        before=_before(scope, wanted.before, clock),
+    )
+
+
+def by_server(
+    reading: Reading, wanted: Range, *, now: float | None = None
+) -> tuple[ServerLine, ...]:
+    """Each server of the account, by name."""
+    clock = time.time() if now is None else now
+    scope = scope_of(reading)
+    meant = _wanted(scope, wanted)
+    sums = totals.by_server(scope.account, meant, now=clock)
+    best = totals.best_sources(scope.account, meant, now=clock)
+    servers = list(servers_of(reading))
+    seen = totals.last_seen([one.pk for one in servers])
+    sparks = _sparks(scope, clock)
+    return tuple(
+        ServerLine(
+            server=one.name,
+            contacts=sum(sums.get(one.pk, {}).values()),
+            accepted=sums.get(one.pk, {}).get(Outcome.ACCEPTED, 0),
+            stopped=_stopped(sums.get(one.pk, {})),
+            source=best.get(one.pk),
+            last=max(seen.get(one.pk, {}).values(), default=None),
+            spark=sparks.get(one.pk, ((0, 0),) * 24),
+        )
+        for one in servers
+    )
+
+
+def by_list(
+    reading: Reading, wanted: Range, server: str | None = None, *, now: float | None = None
+) -> tuple[ListHits, ...]:
+    """Our own lists beside the public ones, by how much each stopped.
+
+    Where only lookups are seen, what we answered as listed are the hits of our own.
+    """
+    clock = time.time() if now is None else now
+    scope, base = scope_of(reading, server), config.current().zone
+    meant = _wanted(scope, wanted)
+    hits: Counter[str] = Counter()
+    own = totals.by_outcome(scope.account, meant, now=clock).get(Outcome.LISTED, 0)
+    for name, outcomes in totals.by_list(scope.account, meant, now=clock).items():
+        if is_own(name, base):
+            own += _stopped(outcomes)
+        else:
+            hits[name] += _stopped(outcomes)
+    found = [ListHits(name, False, count) for name, count in hits.items() if count]
+    found += [ListHits(base, True, own)] if own else []
+    return tuple(sorted(found, key=lambda one: (-one.hits, one.name)))
+
+
+def worst(
+    reading: Reading,
+    wanted: Range,
+    server: str | None = None,
+    *,
+    networks: bool = True,
+    limit: int = 10,
+    now: float | None = None,
+) -> tuple[Offender, ...]:
+    """The networks (or clients) that were turned away most often."""
+    clock = time.time() if now is None else now
+    scope = scope_of(reading, server)
+    found = ranked.worst(
+        scope.account, _wanted(scope, wanted), networks=networks, limit=limit, now=clock
+    )
+    return tuple(offender(one.network, one.outcomes) for one in found)
+
+
+def offender(network: NetworkTarget, outcomes: Mapping[Outcome, int]) -> Offender:
+    """What is shown of a client or network."""
+    return Offender(
+        network=network,
+        country=country_of(network),
+        stopped=_stopped(outcomes),
+        accepted=outcomes.get(Outcome.ACCEPTED, 0),
+        contacts=sum(outcomes.values()),
+    )
+
+
+def grouped(scope: Scope, rows: Iterable[tuple[Any, ...]]) -> Iterable[tuple[Any, Group, int]]:
+    """Rows that end in outcome, list and count, in words."""
+    zones, base = zones_of(scope), config.current().zone
+    for *key, outcome, rbl, count in rows:
+        yield (key[0] if key else None), group_of(outcome_of(outcome), zones.get(rbl), base), count
+
+
+def _over_time(scope: Scope, wanted: Range, now: float) -> Iterable[tuple[Any, Group, int]]:
+    rows = _rows(scope, wanted, now).filter(
+        step=wanted.step, start__gte=wanted.since, start__lt=wanted.until
+    )
+    keys = ("start", "outcome", "rbl")
+    return grouped(scope, rows.values_list(*keys).annotate(sum=Sum("count")).order_by())
+
+
+def _before(scope: Scope, wanted: Range, now: float) -> Groups | None:
+    found: Counter[Group] = Counter()
+    rows = _rows(scope, wanted, now)
+    # Whole days are a twentieth of the rows; of minutes there are no others.
+    whole = spans_of(scope.account, _wanted(scope, wanted), now)
+    for span in [Span(MINUTE, wanted.since, wanted.until)] if wanted.step == MINUTE else whole:
+        some = rows.filter(step=span.step, start__gte=span.first, start__lt=span.last)
+        sums = some.values_list("outcome", "rbl").annotate(sum=Sum("count")).order_by()
+        for _, group, count in grouped(scope, sums):
+            found[group] += count
+    return dict(found) or None
+
+
+def _rows(scope: Scope, wanted: Range, now: float) -> QuerySet[Total]:
+    best = totals.preferred(scope.account, _wanted(scope, wanted), now)
+    return Total.objects.filter(scope.condition & best).exclude(outcome=ASKED)
+
+
+def _sparks(scope: Scope, now: float) -> dict[int, tuple[tuple[int, int], ...]]:
+    last = start_of(now, HOUR)
+    day = Range(last - 23 * HOUR, last + HOUR, HOUR)
+    rows = _rows(scope, day, now).filter(step=HOUR, start__gte=day.since, start__lt=day.until)
+    places = {start: at for at, start in enumerate(day.starts)}
+    found: dict[int, list[list[int]]] = {}
+    keys = ("server", "start", "outcome")
+    for server, start, code, count in rows.values_list(*keys).annotate(sum=Sum("count")).order_by():
+        pair = found.setdefault(server, [[0, 0] for _ in day.starts])[places[start]]
+        outcome = outcome_of(code)
+        if outcome is Outcome.ACCEPTED:
+            pair[0] += count
+        elif outcome.stopped:
+            pair[1] += count
+    return {server: tuple((a, s) for a, s in pairs) for server, pairs in found.items()}
+
+
+def _wanted(scope: Scope, wanted: Range) -> Wanted:
+    return Wanted(servers=scope.servers, since=wanted.since, until=wanted.until)
+
+
+def _stopped(outcomes: Mapping[Outcome, int]) -> int:
+    return sum(count for outcome, count in outcomes.items() if outcome.stopped)
