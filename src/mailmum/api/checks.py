@@ -3,12 +3,13 @@
 from typing import Annotated, Any
 
 from django.http import HttpRequest
-from ninja import Query, Router, Schema
+from ninja import Router, Schema
 from pydantic import Field
 
 from mailmum.api import schemas
 from mailmum.api.auth import reader
 from mailmum.api.errors import READ_ERRORS
+from mailmum.api.query import Query
 from mailmum.control.monitor.impact import DAYS, LONGEST, check
 from mailmum.control.monitor.scope import scope_of
 from mailmum.control.monitor.show import as_dict

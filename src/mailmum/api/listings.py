@@ -146,7 +146,7 @@ def explain(request: HttpRequest, wanted: Query[Asked]) -> dict[str, Any]:
             {"server": one.name, **_verdict(access, queries.explain(access, subject, one))}
             for one in each
         ],
-        "sightings": _sightings(access, subject, server),
+        "sightings": _sightings(access, subject, wanted.server),
     }
 
 

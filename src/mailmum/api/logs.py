@@ -4,12 +4,13 @@ import time
 from typing import Annotated, Any
 
 from django.http import HttpRequest
-from ninja import Query, Router
+from ninja import Router
 from pydantic import AfterValidator, Field
 
 from mailmum.api import schemas
 from mailmum.api.auth import handing_in
 from mailmum.api.errors import READ_ERRORS, WRITE_ERRORS
+from mailmum.api.query import Query
 from mailmum.control.dataplane import handed
 from mailmum.control.dataplane.handed import Batch
 from mailmum.daemons.zones import fixed_zone, named_zone

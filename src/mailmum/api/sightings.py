@@ -7,12 +7,13 @@ from typing import Annotated, Any
 
 from django.db import DatabaseError
 from django.http import HttpRequest, StreamingHttpResponse
-from ninja import Query, Router, Schema
+from ninja import Router, Schema
 from pydantic import Field, StringConstraints
 
 from mailmum.api import schemas
 from mailmum.api.auth import reader
 from mailmum.api.errors import READ_ERRORS, as_json, unavailable
+from mailmum.api.query import Query
 from mailmum.api.streaming import pulled
 from mailmum.control.accounts.access import Reading
 from mailmum.control.monitor import search
