@@ -62,6 +62,12 @@ class Config(BaseSettings):
     dns: str = Field(default="127.0.0.1:5300", description="host:port, several with commas")
     policy: str = Field(default="127.0.0.1:10053", description="host:port of the policy service")
     dns_workers: int = Field(default=1, ge=1, le=64, description="DNS processes on the same port")
+    dns_threads: int = Field(default=1, ge=1, le=32, description="threads in each of them")
+    engine: str = Field(
+        default="auto",
+        pattern="^(auto|compiled|python)$",
+        description="what answers DNS: auto, compiled or python",
+    )
     database: str = Field(default="", description="postgresql://... ; empty: SQLite in `data`")
     public_url: str = Field(default="", description="how browsers reach the pages; empty: from web")
     ns: str = Field(default="", description="names of the name servers, commas; empty: ns.ZONE")

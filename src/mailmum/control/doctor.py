@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
+from mailmum import compiled
 from mailmum.control import config
 from mailmum.control.accounts.access import Reading
 from mailmum.control.journal.moments import moment
@@ -37,11 +38,27 @@ def checks(reading: Reading, server: str = "") -> list[dict[str, str]]:
         NotFound: no such server.
     """
     servers = [find_server(reading, server)] if server else list(servers_of(reading))
-    found = [*_account(reading, servers)]
+    found = [_engine(), *_account(reading, servers)]
     found += tolerant(lambda: list(_counts()), [])
     for one in servers:
         found += _server(one)
     return [asdict(finding) for finding in found]
+
+
+def _engine() -> Finding:
+    wanted = config.current().engine
+    if wanted == "python":
+        return Finding("dns engine", "ok", "Python answers DNS, as the setting engine says")
+    found, reason = compiled.load()
+    if found is not None:
+        return Finding("dns engine", "ok", "the compiled engine answers DNS")
+    # Fast enough for any one mail server, so nothing is wrong.
+    return Finding(
+        "dns engine",
+        "ok",
+        f"Python answers DNS; the compiled engine is not there ({reason}): to have it, install "
+        "gcc, libc6-dev and python3-dev, run script/bootstrap and start again",
+    )
 
 
 def _account(reading: Reading, servers: list[Server]) -> Iterator[Finding]:

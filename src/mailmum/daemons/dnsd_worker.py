@@ -6,6 +6,7 @@ import structlog
 
 from mailmum.daemons.counts import Sink
 from mailmum.daemons.crew import Crew, Outside
+from mailmum.daemons.dnsd_fast import Fast, choose
 from mailmum.daemons.dnsd_loop import Loop
 from mailmum.daemons.dnsd_options import DnsdOptions
 from mailmum.daemons.dnsd_sockets import Sockets
@@ -37,7 +38,7 @@ class Worker:
     def __init__(
         self,
         options: DnsdOptions,
-        open_sockets: Callable[[], Sockets],
+        open_sockets: Callable[[], list[Sockets]],
         open_source: OpenSource,
         sink: Sink,
         *,
@@ -54,15 +55,24 @@ class Worker:
             max_udp=options.max_udp,
             require_cookies=options.require_cookies,
         )
-        self.loop = Loop(engine, options.tcp, self._tick)
+        extension, reason = choose(options.engine)
+        self._counters = counters
+        self._fast = None if extension is None else Fast(extension, engine.zone, options.max_udp)
+        _tell(self._fast, options.threads, reason)
+        self.loop = Loop(engine, options.tcp, self._tick, self._fast)
+
+        def open_all() -> None:
+            for sockets in open_sockets():
+                self.loop.open(sockets)
+
         if not replaces:
-            self.loop.open(open_sockets())
+            open_all()
         self._crew = Crew(
             self.loop,
             counters,
             Outside(open_source, sink, options.snapshot, saves, options.pace),
             on_ready=ready,
-            on_index=lambda: self.loop.open(open_sockets()) if replaces else None,
+            on_index=open_all if replaces else lambda: None,
         )
 
     def run(self) -> None:
@@ -71,6 +81,7 @@ class Worker:
         try:
             self.loop.run()
         finally:
+            self._collect()
             self._crew.finish()
             log.info("dns.stopped")
 
@@ -79,4 +90,17 @@ class Worker:
         self.loop.stop()
 
     def _tick(self) -> None:
+        self._collect()
         self._crew.tick()
+
+    def _collect(self) -> None:
+        if self._fast is not None:
+            self._fast.count(self._counters)
+
+
+def _tell(fast: Fast | None, threads: int, reason: str) -> None:
+    """Say once which engine answers, and why it is not the other."""
+    if fast is not None:
+        log.info("dns.engine", engine="compiled", threads=threads)
+    else:
+        log.info("dns.engine", engine="python", reason=reason)

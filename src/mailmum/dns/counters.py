@@ -237,6 +237,10 @@ class Counters:
         """A packet that got no ordinary answer; `kind` is one of a few words of our own."""
         self._faults[kind] = self._faults.get(kind, 0) + count
 
+    def lose(self, count: int) -> None:
+        """Counts that found no room elsewhere."""
+        self._lost[NONE] += count
+
     def take(self) -> CountBatch:
         """The counts since the last call, which begin at zero again."""
         self._fold()

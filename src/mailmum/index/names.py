@@ -129,6 +129,20 @@ class NameTable:
             _, dot, rest = rest.partition(".")
         return None
 
+    def below(self, action: Action) -> Below:
+        """Which names have listings of this action below."""
+        return self._below[action]
+
+    def targets(self) -> Iterator[NameTarget]:
+        """Everything that is listed."""
+        for whole, heads in ((False, self._heads[0]), (True, self._heads[1])):
+            for name in heads:
+                yield NameTarget(name, whole)
+
+    def listings_at(self, target: NameTarget) -> list[Listing]:
+        """The listings of one target, in the order in which they decide."""
+        return [self._listing(target, row) for row in self._rows_of(target)]
+
     def covering(self, name: str, now: float) -> Iterator[Listing]:
         """Every listing in force that covers a name."""
         for target, row in self._around(name):

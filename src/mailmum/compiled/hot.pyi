@@ -1,0 +1,67 @@
+"""What the extension offers; `hot.pyx` has the documentation."""
+
+from collections.abc import Sequence
+
+from typing_extensions import Buffer
+
+Rows = tuple[Buffer, Buffer | None, Buffer | None, int, Buffer, int, Buffer | None]
+Networks = tuple[
+    Buffer, Buffer | None, Buffer | None, int, Buffer, int, Buffer | None, Buffer, Buffer
+]
+Stages = Sequence[Sequence["Table"]]
+Verdict = tuple[int, int, int | str | None, int, int]
+
+class Base:
+    def __init__(self, bits: int, terms: bytes, hosts: Rows, networks: Networks) -> None: ...
+
+class Table:
+    def __init__(self, bits: int) -> None: ...
+    @property
+    def number(self) -> int: ...
+
+class Server:
+    def __init__(self, number: int, ttl: int, code: int, ends: float, until: float) -> None: ...
+
+class World:
+    def __init__(
+        self,
+        base: bytes,
+        names: tuple[tuple[bytes, bool], tuple[bytes, bool]],
+        timers: bytes,
+        payload: int,
+        secret: bytes,
+    ) -> None: ...
+    @property
+    def size(self) -> tuple[int, int]: ...
+    def number_of(self, name: bytes) -> tuple[int, int]: ...
+    def change(
+        self,
+        serial: int,
+        *,
+        put: bytes = ...,
+        drop: bytes = ...,
+        levels: list[tuple[Table, tuple[int, int, int]]] = ...,
+        bases: list[tuple[Table, Base]] = ...,
+        servers: list[tuple[Server, Stages, Stages, Stages]] = ...,
+        keys: list[tuple[bytes, Server, float]] | None = ...,
+    ) -> None: ...
+
+class Clerk:
+    def answer(self, world: World, packet: bytes, now: float) -> bytes | None: ...
+    def take(self) -> tuple[list[Verdict], int]: ...
+
+class Handover:
+    packet: bytes
+    @property
+    def name(self) -> bytes: ...
+    def send(self, answer: bytes) -> bool: ...
+
+class Service:
+    def __init__(self, sockets: list[int]) -> None: ...
+    @property
+    def news(self) -> int: ...
+    def run(self) -> None: ...
+    def stop(self) -> None: ...
+    def use(self, world: World | None) -> None: ...
+    def handed(self) -> list[Handover]: ...
+    def take(self) -> tuple[list[Verdict], int, dict[str, int]]: ...

@@ -1,0 +1,167 @@
+"""The compiled hot path beside the loop: threads that answer what is plain, without Python's lock.
+
+Each thread has UDP sockets of its own and answers from one *world*, a compiled copy of the index
+that all of them share (`index.mirror`).  What a thread does not understand it hands to the loop,
+which has the Python engine.  So a long collection of garbage, a merge or a large change delays the
+odd question at most, and a fault of ours in keeping the world costs speed only: from then on
+everything is handed over.
+"""
+
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+import structlog
+
+from mailmum import compiled
+from mailmum.daemons.listening import StartFailed
+from mailmum.dns.counters import Counters
+from mailmum.dns.worlds import empty_world
+from mailmum.dns.zones import KINDS, Zone
+from mailmum.index.index import Index
+from mailmum.index.mirror import Mirror
+
+if TYPE_CHECKING:
+    from mailmum.compiled import hot
+
+log = structlog.get_logger()
+
+Answer = Callable[[bytes, "Client", float], bytes | None]
+"""The answer to a packet of a client at a time, or None for silence."""
+
+ENGINES = ("auto", "compiled", "python")
+_PATIENCE = 0.5
+_LISTS = tuple(kind.decode() for kind in KINDS)
+_WORD = 3
+
+
+def choose(engine: str) -> tuple[ModuleType | None, str]:
+    """The extension that a setting asks for; None for the Python engine, and why.
+
+    Raises:
+        StartFailed: it has to be the compiled one, and there is none.
+    """
+    if engine == "python":
+        return None, "the setting says so"
+    found, reason = compiled.load()
+    if found is None and engine == "compiled":
+        raise StartFailed(
+            f"the compiled DNS engine is not there: {reason}",
+            fix="install gcc and python3-dev and run script/bootstrap again, or set engine to auto",
+            field="engine",
+        )
+    return found, reason
+
+
+class Client:
+    """The sender of a packet that was handed over."""
+
+    __slots__ = ("_name",)
+
+    def __init__(self, name: bytes) -> None:
+        self._name = name
+
+    def __getitem__(self, at: int) -> object:
+        """The address as text at 0, the port at 1."""
+        if at == 1:
+            return int.from_bytes(self._name[2:4], "big")
+        family = int.from_bytes(self._name[:2], sys.byteorder)
+        packed = self._name[4:8] if family == socket.AF_INET else self._name[8:24]
+        return socket.inet_ntop(family, packed)
+
+
+class Fast:
+    """The threads that answer, and the world they answer from.
+
+    Args:
+        extension: `compiled.hot`.
+        zone: the zones served.
+        max_udp: what OPT records announce.
+    """
+
+    def __init__(self, extension: ModuleType, zone: Zone, max_udp: int) -> None:
+        self._hot = extension
+        self._zone = zone
+        self._max_udp = max_udp
+        self._services: list[hot.Service] = []
+        self._threads: list[threading.Thread] = []
+        self._mirror: Mirror | None = None
+
+    def open(
+        self, sockets: Iterable[socket.socket], answer: Answer, counters: Counters
+    ) -> tuple[int, Callable[[int], None]]:
+        """Answer on these in a thread.
+
+        Args:
+            sockets: they do not block.
+            answer: answers what is handed over; in the loop.
+            counters: for answers that could not be sent.
+
+        Returns:
+            A descriptor to watch, and what to call in the loop when it can be read.
+        """
+        service: hot.Service = self._hot.Service([one.fileno() for one in sockets])
+        if self._mirror is not None:
+            service.use(self._mirror.world)
+        self._services.append(service)
+        name = f"dns-answers-{len(self._services)}"
+        thread = threading.Thread(target=service.run, name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+        def drain(_events: int) -> None:
+            now = time.time()
+            for one in service.handed():
+                written = answer(one.packet, Client(one.name), now)
+                if written is not None and not one.send(written):
+                    counters.fault("unsent")
+
+        return service.news, drain
+
+    def prepare(self, index: Index) -> Callable[[], None]:
+        """Make a world of an index that nobody else has yet, in any thread; a job to put it in."""
+        world = empty_world(self._hot, self._zone, self._max_udp)
+        mirror = Mirror(index, world, self._hot, lambda error: self._give_up(mirror, error))
+        index.watcher = mirror
+
+        def put() -> None:
+            self._mirror = mirror
+            if mirror.is_whole:
+                self._use(mirror.world)
+
+        return put
+
+    def count(self, counters: Counters) -> None:
+        """Add what the threads have counted; in the loop."""
+        for service in self._services:
+            verdicts, lost, faults = service.take()
+            for server, list_, _client, code, count in verdicts:
+                counters.cell(server, _LISTS[list_])[code & _WORD] += count
+            if lost:
+                counters.lose(lost)
+            for kind, count in faults.items():
+                counters.fault(kind, count)
+
+    def close(self) -> None:
+        """End the threads; afterwards the sockets may be closed."""
+        for service in self._services:
+            service.stop()
+        for thread in self._threads:
+            thread.join(_PATIENCE)
+
+    def _use(self, world: "hot.World | None") -> None:
+        for service in self._services:
+            service.use(world)
+
+    def _give_up(self, mirror: Mirror, error: Exception) -> None:
+        log.error(
+            "dns.mirror-fault",
+            consequence="answering with the Python engine until the next start",
+            exc_info=error,
+        )
+        if mirror is self._mirror:
+            self._use(None)

@@ -1,0 +1,69 @@
+"""Both engines over one index: the compiled one must give the bytes of the other, or nothing."""
+
+from collections import Counter
+from types import ModuleType
+from typing import Any
+
+import dns.message
+
+from mailmum import compiled
+from mailmum.dns.engine import MAX_UDP
+from mailmum.dns.worlds import empty_world
+from mailmum.dns.zones import Zone
+from mailmum.index.index import Index
+from mailmum.index.mirror import Mirror
+from tests.dns.world import CONFIG, NOW, World, make_engine
+
+
+def extension() -> ModuleType:
+    """`compiled.hot`, which the tests insist on."""
+    found, reason = compiled.load()
+    assert found is not None, reason
+    return found
+
+
+class Both:
+    """A world and the two engines.
+
+    Attributes:
+        index: what both answer from.
+        faults: what went wrong in the mirror.
+        answered: how many packets the compiled engine answered.
+    """
+
+    def __init__(self, world: World) -> None:
+        hot = extension()
+        self.index = Index.build(world.everything())
+        self.engine = make_engine(world, index=self.index)
+        self.faults: list[Exception] = []
+        empty = empty_world(hot, Zone(CONFIG), MAX_UDP)
+        self.mirror = Mirror(self.index, empty, hot, self.faults.append)
+        self.index.watcher = self.mirror
+        self.clerk = hot.Clerk()
+        self.answered = 0
+        self.asked: Counter[str] = Counter()
+
+    def check(self, packet: bytes, now: float) -> bytes | None:
+        """The compiled answer, held against both ways of the Python engine."""
+        ours: bytes | None = self.clerk.answer(self.mirror.world, packet, now)
+        assert not self.faults
+        if ours is None:
+            return None
+        self.answered += 1
+        self.engine._quick.clear()
+        for way in ("ordinary", "quick"):
+            theirs = self.engine.handle(packet, ("192.0.2.1", 4711), now, False)
+            assert ours == theirs, (way, packet.hex(), ours.hex(), theirs and theirs.hex())
+        return ours
+
+    def ask(
+        self, name: str, type_: str = "A", *, now: float = NOW, **options: Any
+    ) -> dns.message.Message | None:
+        """The compiled answer to a question."""
+        query = dns.message.make_query(name, type_, **options)
+        answer = self.check(query.to_wire(), now)
+        if answer is None:
+            return None
+        response = dns.message.from_wire(answer)
+        assert query.is_response(response)
+        return response
