@@ -1,12 +1,12 @@
 """Both engines over one index: the compiled one must give the bytes of the other, or nothing."""
 
-from collections import Counter
 from types import ModuleType
 from typing import Any
 
 import dns.message
 
 from mailmum import compiled
+from mailmum.dns.counters import LISTS, NOBODY, CountBatch, mark_of
 from mailmum.dns.engine import MAX_UDP
 from mailmum.dns.worlds import empty_world
 from mailmum.dns.zones import Zone
@@ -41,7 +41,6 @@ class Both:
         self.index.watcher = self.mirror
         self.clerk = hot.Clerk()
         self.answered = 0
-        self.asked: Counter[str] = Counter()
 
     def check(self, packet: bytes, now: float) -> bytes | None:
         """The compiled answer, held against both ways of the Python engine."""
@@ -55,6 +54,17 @@ class Both:
             theirs = self.engine.handle(packet, ("192.0.2.1", 4711), now, False)
             assert ours == theirs, (way, packet.hex(), ours.hex(), theirs and theirs.hex())
         return ours
+
+    def counted(self) -> tuple[dict[Any, int], int]:
+        """What the compiled engine has counted, and how many found no room."""
+        found, lost = self.clerk.take(
+            lambda server, list_, code: mark_of(server, LISTS[list_], code), NOBODY
+        )
+        batch = CountBatch(found)
+        return {
+            (one.server, one.list, one.subject, one.verdict, one.wide): one.count
+            for one in batch.clients
+        }, lost
 
     def ask(
         self, name: str, type_: str = "A", *, now: float = NOW, **options: Any

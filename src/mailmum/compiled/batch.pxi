@@ -184,8 +184,8 @@ cdef class Clerk:
             pthread_mutex_unlock(&gates[0])
         return None if job.state == ASK else room[:job.answer_size]
 
-    def take(self):
+    def take(self, mark_of, nobody):
         """What was counted, and how many found no room; counts begin at zero again."""
-        found, lost = read_counts(&self.counts), self.counts.lost
+        found, lost = read_counts(&self.counts, mark_of, nobody), self.counts.lost
         self.counts.lost = 0
         return found, lost

@@ -114,22 +114,27 @@ cdef void count(
         table.lost += 1
 
 
-cdef list read_counts(CountTable *table):
-    # Server, list, client, code and count of each, and an empty table again.
+cdef dict read_counts(CountTable *table, mark_of, nobody):
+    # Counts by key, as `dns.counters` has them, and an empty table again.
     cdef Count *slot
     cdef uint32_t at
-    cdef list found = []
+    cdef dict found = {}, marks = {}
+    above_v4 = 1 << 32
     for at in range(table.used):
         slot = &table.slots[table.order[at]]
+        kind = (slot.server, slot.list, slot.code)
+        mark = marks.get(kind)
+        if mark is None:
+            mark = marks[kind] = mark_of(slot.server, slot.list, slot.code)
         if slot.version == 4:
-            client = slot.low
+            key = mark + slot.low
         elif slot.version == 6:
-            client = (<object>slot.high << 64 | slot.low) + (1 << 32)
+            key = mark + (<object>slot.high << 64 | slot.low) + above_v4
         elif slot.version == NOBODY:
-            client = None
+            key = mark + nobody
         else:
-            client = table.texts[slot.text:slot.text + slot.text_size].decode("ascii")
-        found.append((slot.server, slot.list, client, slot.code, slot.count))
+            key = (mark, table.texts[slot.text:slot.text + slot.text_size].decode("ascii"))
+        found[key] = slot.count
         slot.count = 0
     table.used = 0
     table.text_used = 0

@@ -1,6 +1,6 @@
 """What the extension offers; `hot.pyx` has the documentation."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from typing_extensions import Buffer
 
@@ -9,7 +9,8 @@ Networks = tuple[
     Buffer, Buffer | None, Buffer | None, int, Buffer, int, Buffer | None, Buffer, Buffer
 ]
 Stages = Sequence[Sequence["Table"]]
-Verdict = tuple[int, int, int | str | None, int, int]
+Counts = dict[int | tuple[int, str], int]
+MarkOf = Callable[[int, int, int], int]
 
 class Base:
     def __init__(self, bits: int, terms: bytes, hosts: Rows, networks: Networks) -> None: ...
@@ -48,7 +49,7 @@ class World:
 
 class Clerk:
     def answer(self, world: World, packet: bytes, now: float) -> bytes | None: ...
-    def take(self) -> tuple[list[Verdict], int]: ...
+    def take(self, mark_of: MarkOf, nobody: int) -> tuple[Counts, int]: ...
 
 class Handover:
     packet: bytes
@@ -64,4 +65,4 @@ class Service:
     def stop(self) -> None: ...
     def use(self, world: World | None) -> None: ...
     def handed(self) -> list[Handover]: ...
-    def take(self) -> tuple[list[Verdict], int, dict[str, int]]: ...
+    def take(self, mark_of: MarkOf, nobody: int) -> tuple[Counts, int, dict[str, int]]: ...

@@ -360,15 +360,20 @@ cdef class Service:
                 tell(self.desk.news)
                 return found
 
-    def take(self):
-        """What was counted: verdicts, how many found no room, and faults by name."""
+    def take(self, mark_of, nobody):
+        """What was counted: by key, how many found no room, and faults by name.
+
+        Args:
+            mark_of: the key of server, number of the list and code, but for the client.
+            nobody: stands in a key for a client that found no room.
+        """
         cdef CountTable *full
         with nogil:
             pthread_mutex_lock(&gates[self.desk.gate])
             full = self.desk.counting
             self.desk.counting = &self.desk.counts[full == &self.desk.counts[0]]
             pthread_mutex_unlock(&gates[self.desk.gate])
-        found, lost = read_counts(full), full.lost
+        found, lost = read_counts(full, mark_of, nobody), full.lost
         full.lost = 0
         kinds = {
             "unread": take_all(&self.desk.faults.unread),

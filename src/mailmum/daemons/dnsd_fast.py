@@ -19,9 +19,9 @@ import structlog
 
 from mailmum import compiled
 from mailmum.daemons.listening import StartFailed
-from mailmum.dns.counters import Counters
+from mailmum.dns.counters import LISTS, NOBODY, Counters, mark_of
 from mailmum.dns.worlds import empty_world
-from mailmum.dns.zones import KINDS, Zone
+from mailmum.dns.zones import Zone
 from mailmum.index.index import Index
 from mailmum.index.mirror import Mirror
 
@@ -35,8 +35,6 @@ Answer = Callable[[bytes, "Client", float], bytes | None]
 
 ENGINES = ("auto", "compiled", "python")
 _PATIENCE = 0.5
-_LISTS = tuple(kind.decode() for kind in KINDS)
-_WORD = 3
 
 
 def choose(engine: str) -> tuple[ModuleType | None, str]:
@@ -55,6 +53,10 @@ def choose(engine: str) -> tuple[ModuleType | None, str]:
             field="engine",
         )
     return found, reason
+
+
+def _mark_of(server: int, list_: int, code: int) -> int:
+    return mark_of(server, LISTS[list_], code)
 
 
 class Client:
@@ -99,7 +101,7 @@ class Fast:
         Args:
             sockets: they do not block.
             answer: answers what is handed over; in the loop.
-            counters: for answers that could not be sent.
+            counters: what the thread counts goes there.
 
         Returns:
             A descriptor to watch, and what to call in the loop when it can be read.
@@ -108,6 +110,7 @@ class Fast:
         if self._mirror is not None:
             service.use(self._mirror.world)
         self._services.append(service)
+        counters.include(lambda: service.take(_mark_of, NOBODY))
         name = f"dns-answers-{len(self._services)}"
         thread = threading.Thread(target=service.run, name=name, daemon=True)
         self._threads.append(thread)
@@ -134,17 +137,6 @@ class Fast:
                 self._use(mirror.world)
 
         return put
-
-    def count(self, counters: Counters) -> None:
-        """Add what the threads have counted; in the loop."""
-        for service in self._services:
-            verdicts, lost, faults = service.take()
-            for server, list_, _client, code, count in verdicts:
-                counters.cell(server, _LISTS[list_])[code & _WORD] += count
-            if lost:
-                counters.lose(lost)
-            for kind, count in faults.items():
-                counters.fault(kind, count)
 
     def close(self) -> None:
         """End the threads; afterwards the sockets may be closed."""

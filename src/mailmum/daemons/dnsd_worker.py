@@ -56,10 +56,9 @@ class Worker:
             require_cookies=options.require_cookies,
         )
         extension, reason = choose(options.engine)
-        self._counters = counters
-        self._fast = None if extension is None else Fast(extension, engine.zone, options.max_udp)
-        _tell(self._fast, options.threads, reason)
-        self.loop = Loop(engine, options.tcp, self._tick, self._fast)
+        fast = None if extension is None else Fast(extension, engine.zone, options.max_udp)
+        _tell(fast, options.threads, reason)
+        self.loop = Loop(engine, options.tcp, self._tick, fast)
 
         def open_all() -> None:
             for sockets in open_sockets():
@@ -81,7 +80,6 @@ class Worker:
         try:
             self.loop.run()
         finally:
-            self._collect()
             self._crew.finish()
             log.info("dns.stopped")
 
@@ -90,12 +88,7 @@ class Worker:
         self.loop.stop()
 
     def _tick(self) -> None:
-        self._collect()
         self._crew.tick()
-
-    def _collect(self) -> None:
-        if self._fast is not None:
-            self._fast.count(self._counters)
 
 
 def _tell(fast: Fast | None, threads: int, reason: str) -> None:
