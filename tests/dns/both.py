@@ -57,7 +57,7 @@ class Both:
 
     def counted(self) -> tuple[dict[Any, int], int]:
         """What the compiled engine has counted, and how many found no room."""
-        found, lost = self.clerk.take(
+        found, _, lost = self.clerk.take(
             lambda server, list_, code: mark_of(server, LISTS[list_], code), NOBODY
         )
         batch = CountBatch(found)

@@ -185,7 +185,5 @@ cdef class Clerk:
         return None if job.state == ASK else room[:job.answer_size]
 
     def take(self, mark_of, nobody):
-        """What was counted, and how many found no room; counts begin at zero again."""
-        found, lost = read_counts(&self.counts, mark_of, nobody), self.counts.lost
-        self.counts.lost = 0
-        return found, lost
+        """What was counted: see `Service.take`."""
+        return read_counts(&self.counts, mark_of, nobody)

@@ -33,6 +33,7 @@ cdef struct CountTable:
     uint8_t *texts
     uint32_t used
     uint32_t text_used
+    uint64_t nameless
     uint64_t lost
 
 
@@ -110,22 +111,29 @@ cdef void count(
     wanted.high = wanted.code
     wanted.low = 0
     hash = count_hash(wanted.server, wanted.list, wanted.high, wanted.low)
-    if not count_one(table, wanted, hash, MOST_COUNTS, text):
+    if count_one(table, wanted, hash, MOST_COUNTS, text):
+        table.nameless += 1
+    else:
         table.lost += 1
 
 
-cdef dict read_counts(CountTable *table, mark_of, nobody):
-    # Counts by key, as `dns.counters` has them, and an empty table again.
+cdef tuple read_counts(CountTable *table, mark_of, nobody):
+    # Counts by key, as `dns.counters` has them, how many are nameless or lost; an empty table again.
     cdef Count *slot
     cdef uint32_t at
-    cdef dict found = {}, marks = {}
+    cdef int64_t server = -1
+    cdef dict found = {}
+    cdef list marks = [None] * 32
     above_v4 = 1 << 32
     for at in range(table.used):
+        if at + 8 < table.used:
+            prefetch(&table.slots[table.order[at + 8]])
         slot = &table.slots[table.order[at]]
-        kind = (slot.server, slot.list, slot.code)
-        mark = marks.get(kind)
+        if slot.server != server:
+            server, marks = slot.server, [None] * 32
+        mark = marks[slot.list << 3 | slot.code]
         if mark is None:
-            mark = marks[kind] = mark_of(slot.server, slot.list, slot.code)
+            mark = marks[slot.list << 3 | slot.code] = mark_of(server, slot.list, slot.code)
         if slot.version == 4:
             key = mark + slot.low
         elif slot.version == 6:
@@ -136,6 +144,7 @@ cdef dict read_counts(CountTable *table, mark_of, nobody):
             key = (mark, table.texts[slot.text:slot.text + slot.text_size].decode("ascii"))
         found[key] = slot.count
         slot.count = 0
-    table.used = 0
-    table.text_used = 0
-    return found
+    sums = found, table.nameless, table.lost
+    table.used = table.text_used = 0
+    table.nameless = table.lost = 0
+    return sums

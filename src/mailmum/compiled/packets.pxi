@@ -10,6 +10,7 @@ cdef enum:
     TYPE_AAAA = 28
     OPT_TYPE = 41
     COOKIE = 10
+    TEST_ADDRESS = 0x7F000002
     ANSWER_ROOM = 512
     KIND_BL = 0
     KIND_WL = 1
@@ -156,7 +157,7 @@ cdef bint read_name(Job *job, const WorldData *world) noexcept nogil:
 
 
 cdef bint read_octets(Job *job) noexcept nogil:
-    # Four labels of an IPv4 address; single digits may be IPv6, and loopback has its own rules.
+    # Four labels of an IPv4 address; single digits may be IPv6, and the test entry has its own rules.
     cdef const uint8_t *label = job.packet + HEADER
     cdef uint32_t value, address = 0
     cdef int at, digit
@@ -176,7 +177,7 @@ cdef bint read_octets(Job *job) noexcept nogil:
         label += 1 + label[0]
     job.version = 4
     job.address = address
-    return address >> 24 != 127
+    return address != TEST_ADDRESS
 
 
 cdef bint read_nibbles(Job *job) noexcept nogil:

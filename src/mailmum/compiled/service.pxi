@@ -61,6 +61,7 @@ cdef struct Desk:
     int wake
     int news
     int stopping
+    bint wildcard
     int count
     pollfd fds[MOST_SOCKETS + 1]
     const WorldData *world
@@ -117,8 +118,8 @@ cdef int receive(Desk *desk, int fd) noexcept nogil:
         head.msg_namelen = NAME_ROOM
         head.msg_iov = &desk.parts_in[at]
         head.msg_iovlen = 1
-        head.msg_control = desk.slots[at].control
-        head.msg_controllen = CONTROL_ROOM
+        head.msg_control = desk.slots[at].control if desk.wildcard else NULL
+        head.msg_controllen = CONTROL_ROOM if desk.wildcard else 0
         desk.parts_in[at].iov_base = desk.packets + at * PACKET_STEP
         desk.parts_in[at].iov_len = PACKET_ROOM
     count = recvmmsg(fd, desk.heads_in, BATCH, MSG_DONTWAIT, NULL)
@@ -247,16 +248,18 @@ cdef class Service:
 
     Args:
         sockets: their descriptors, which stay open until `run` has ended.
+        wildcard: whether some are bound to all addresses, and tell which was asked.
     """
 
     cdef Desk *desk
     cdef World world
     cdef list sockets
 
-    def __cinit__(self, list sockets not None):
+    def __cinit__(self, list sockets not None, bint wildcard):
         cdef Desk *desk = <Desk *>_room(sizeof(Desk))
         self.desk = desk
         desk.wake = desk.news = -1
+        desk.wildcard = wildcard
         if not 0 < len(sockets) <= MOST_SOCKETS:
             raise ValueError(f"a service has 1 to {MOST_SOCKETS} sockets")
         self.sockets = list(sockets)
@@ -361,7 +364,7 @@ cdef class Service:
                 return found
 
     def take(self, mark_of, nobody):
-        """What was counted: by key, how many found no room, and faults by name.
+        """What was counted: by key, how many of it nameless, how many lost, and faults by name.
 
         Args:
             mark_of: the key of server, number of the list and code, but for the client.
@@ -373,14 +376,13 @@ cdef class Service:
             full = self.desk.counting
             self.desk.counting = &self.desk.counts[full == &self.desk.counts[0]]
             pthread_mutex_unlock(&gates[self.desk.gate])
-        found, lost = read_counts(full, mark_of, nobody), full.lost
-        full.lost = 0
         kinds = {
             "unread": take_all(&self.desk.faults.unread),
             "unsent": take_all(&self.desk.faults.unsent),
             "overrun": take_all(&self.desk.faults.overrun),
         }
-        return found, lost, {kind: many for kind, many in kinds.items() if many}
+        faults = {kind: many for kind, many in kinds.items() if many}
+        return *read_counts(full, mark_of, nobody), faults
 
 
 cdef void read_word(int fd, uint64_t *word) noexcept nogil:

@@ -194,7 +194,8 @@ cdef void decide_address(
     cdef int at, which
     memset(&hit, 0, sizeof(Hit))
     best.state = NOTHING
-    if now >= server.ends:
+    # About the machine itself there is never a verdict.
+    if now >= server.ends or (version == 4 and <uint32_t>address >> 24 == 127):
         return
     for at in range(3):
         for which in range(2):

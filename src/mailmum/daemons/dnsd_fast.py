@@ -11,13 +11,14 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from types import ModuleType
 from typing import TYPE_CHECKING
 
 import structlog
 
 from mailmum import compiled
+from mailmum.daemons.dnsd_sockets import Sockets
 from mailmum.daemons.listening import StartFailed
 from mailmum.dns.counters import LISTS, NOBODY, Counters, mark_of
 from mailmum.dns.worlds import empty_world
@@ -94,19 +95,20 @@ class Fast:
         self._mirror: Mirror | None = None
 
     def open(
-        self, sockets: Iterable[socket.socket], answer: Answer, counters: Counters
+        self, sockets: Sockets, answer: Answer, counters: Counters
     ) -> tuple[int, Callable[[int], None]]:
         """Answer on these in a thread.
 
         Args:
-            sockets: they do not block.
+            sockets: those of UDP are served.
             answer: answers what is handed over; in the loop.
             counters: what the thread counts goes there.
 
         Returns:
             A descriptor to watch, and what to call in the loop when it can be read.
         """
-        service: hot.Service = self._hot.Service([one.fileno() for one in sockets])
+        every = [one.fileno() for one in (*sockets.udp, *sockets.wildcard_udp)]
+        service: hot.Service = self._hot.Service(every, bool(sockets.wildcard_udp))
         if self._mirror is not None:
             service.use(self._mirror.world)
         self._services.append(service)

@@ -129,9 +129,8 @@ class Loop:
         self._sockets.append(sockets)
         for tcp in sockets.tcp:
             self._tcp.listen(tcp)
-        every = (*sockets.udp, *sockets.wildcard_udp)
-        if self._fast is not None and every:
-            news, drain = self._fast.open(every, self._answer_udp, self.engine.counters)
+        if self._fast is not None:
+            news, drain = self._fast.open(sockets, self._answer_udp, self.engine.counters)
             self._selector.register(news, selectors.EVENT_READ, drain)
             return
         for some, wildcard in ((sockets.udp, False), (sockets.wildcard_udp, True)):
