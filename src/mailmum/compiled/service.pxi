@@ -38,8 +38,9 @@ cdef enum:
     MOST_SOCKETS = 64
 
 cdef struct Slot:
-    uint8_t name[NAME_ROOM]
-    uint8_t control[CONTROL_ROOM]
+    # Address of the sender and what came with the packet; C wants both at multiples of 8.
+    uint64_t name[4]
+    uint64_t control[8]
 
 cdef struct Handed:
     # A packet that waits for Python.
@@ -220,7 +221,7 @@ cdef class Handover:
     @property
     def name(self):
         """The sender as the kernel tells it: struct sockaddr_in or sockaddr_in6."""
-        return self.slot.name[:self.name_size]
+        return (<uint8_t *>self.slot.name)[:self.name_size]
 
     def send(self, bytes answer not None):
         """Send an answer from where the packet came to; whether that could be done."""

@@ -16,6 +16,7 @@ cdef extern from *:
     #include <poll.h>
     #include <pthread.h>
     #include <signal.h>
+    #include <stdint.h>
     #include <string.h>
     #include <sys/eventfd.h>
     #include <sys/mman.h>
@@ -48,6 +49,21 @@ cdef extern from *:
         memset(room, 0, size);
         return room;
     }
+
+    #ifndef MADV_COLLAPSE
+    #define MADV_COLLAPSE 25
+    #endif
+
+    /* The same for what lies somewhere already; where the kernel cannot, it stays as it is. */
+    static void mm_huge(void *at, size_t size) {
+        size_t huge = 2u << 20;
+        uintptr_t first = ((uintptr_t)at + huge - 1) & ~(huge - 1);
+        uintptr_t last = ((uintptr_t)at + size) & ~(huge - 1);
+        if (first < last) {
+            madvise((void *)first, last - first, MADV_HUGEPAGE);
+            madvise((void *)first, last - first, MADV_COLLAPSE);
+        }
+    }
     """
     ctypedef unsigned long long u128 "mm_u128"
     void prefetch "mm_prefetch"(const void *) noexcept nogil
@@ -58,6 +74,7 @@ cdef extern from *:
     int get_flag "mm_get"(int *) noexcept nogil
     int last_error "mm_errno"() noexcept nogil
     void *room_for "mm_room"(size_t) noexcept nogil
+    void ask_for_huge_pages "mm_huge"(void *, size_t) noexcept nogil
 
     int EAGAIN, EINTR
 

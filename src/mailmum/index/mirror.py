@@ -144,7 +144,10 @@ class Mirror:
         elif isinstance(table, AddressTable):
             assert not isinstance(target, NameTarget)
             place = place_of(target)
-            self._put_place(ours, place, table.replaced_at(place) or ())
+            listings = table.replaced_at(place)
+            # What was not there to be removed has not come into the overlay.
+            if listings is not None:
+                self._put_place(ours, place, listings)
             self._pending.levels[ours] = _levels(table)
 
     def _note_name(self, ours: hot.Table, table: NameTable, target: NameTarget) -> None:
