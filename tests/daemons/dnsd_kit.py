@@ -309,7 +309,15 @@ def main() -> None:
     """Be dnsd, and say when it is ready."""
     folder, port, workers = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     database = Database(folder)
-    options = DnsdOptions((("127.0.0.1", port),), ZONE, folder / "snapshot", workers, pace=QUICK)
+    options = DnsdOptions(
+        (("127.0.0.1", port),),
+        ZONE,
+        folder / "snapshot",
+        workers,
+        threads=int(os.environ.get("THREADS", "1")),
+        crash=folder / "crash",
+        pace=QUICK,
+    )
 
     def sink(parcel: Parcel) -> None:
         database.check()

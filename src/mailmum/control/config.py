@@ -145,6 +145,11 @@ class Config(BaseSettings):
         """The index that DNS starts from when the database is away."""
         return self.data / "index.snapshot"
 
+    @property
+    def crash_path(self) -> Path:
+        """Where a crash of the DNS daemon leaves its trace."""
+        return self.data / "dns.crash"
+
     @classmethod
     def settings_customise_sources(
         cls,

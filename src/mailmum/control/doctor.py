@@ -16,6 +16,7 @@ from mailmum.control.servers.queries import find_server, servers_of
 from mailmum.control.traffic import tallies
 from mailmum.control.traffic.queries import last_query, revoked_uses
 from mailmum.control.traffic.reading import tolerant
+from mailmum.daemons.dnsd_trace import recent_crash
 
 SILENT_AFTER = 86_400
 LOOPBACK = ("127.", "::1", "localhost")
@@ -46,9 +47,17 @@ def checks(reading: Reading, server: str = "") -> list[dict[str, str]]:
 
 
 def _engine() -> Finding:
-    wanted = config.current().engine
-    if wanted == "python":
+    parameters = config.current()
+    if parameters.engine == "python":
         return Finding("dns engine", "ok", "Python answers DNS, as the setting engine says")
+    crashed = recent_crash(parameters.crash_path)
+    if crashed is not None:
+        return Finding(
+            "dns engine",
+            "warn",
+            f"Python answers DNS instead of the compiled engine: {crashed}",
+            "report the trace in that file; mail is not affected",
+        )
     found, reason = compiled.load()
     if found is not None:
         return Finding("dns engine", "ok", "the compiled engine answers DNS")

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ import structlog
 
 from mailmum import compiled
 from mailmum.daemons.dnsd_sockets import Sockets
+from mailmum.daemons.dnsd_trace import recent_crash
 from mailmum.daemons.listening import StartFailed
 from mailmum.dns.counters import LISTS, NOBODY, Counters, mark_of
 from mailmum.dns.worlds import empty_world
@@ -38,14 +40,21 @@ ENGINES = ("auto", "compiled", "python")
 _PATIENCE = 0.5
 
 
-def choose(engine: str) -> tuple[ModuleType | None, str]:
+def choose(engine: str, crash: Path | None) -> tuple[ModuleType | None, str]:
     """The extension that a setting asks for; None for the Python engine, and why.
+
+    Args:
+        engine: the setting, one of `ENGINES`.
+        crash: where a crash leaves its trace.
 
     Raises:
         StartFailed: it has to be the compiled one, and there is none.
     """
     if engine == "python":
         return None, "the setting says so"
+    crashed = recent_crash(crash) if engine == "auto" else None
+    if crashed is not None:
+        return None, crashed
     found, reason = compiled.load()
     if found is None and engine == "compiled":
         raise StartFailed(

@@ -10,6 +10,7 @@ from mailmum.daemons.dnsd_fast import Fast, choose
 from mailmum.daemons.dnsd_loop import Loop
 from mailmum.daemons.dnsd_options import DnsdOptions
 from mailmum.daemons.dnsd_sockets import Sockets
+from mailmum.daemons.dnsd_trace import leave_trace
 from mailmum.daemons.follower import OpenSource
 from mailmum.dns.counters import Counters
 from mailmum.dns.engine import Engine
@@ -55,7 +56,9 @@ class Worker:
             max_udp=options.max_udp,
             require_cookies=options.require_cookies,
         )
-        extension, reason = choose(options.engine)
+        extension, reason = choose(options.engine, options.crash)
+        if extension is not None:
+            leave_trace(options.crash)
         fast = None if extension is None else Fast(extension, engine.zone, options.max_udp)
         _tell(fast, options.threads, reason)
         self.loop = Loop(engine, options.tcp, self._tick, fast)
@@ -95,5 +98,7 @@ def _tell(fast: Fast | None, threads: int, reason: str) -> None:
     """Say once which engine answers, and why it is not the other."""
     if fast is not None:
         log.info("dns.engine", engine="compiled", threads=threads)
+    elif "crash" in reason:
+        log.warning("dns.engine", engine="python", reason=reason)
     else:
         log.info("dns.engine", engine="python", reason=reason)

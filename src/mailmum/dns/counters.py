@@ -252,7 +252,6 @@ class Counters:
         self._fold()
         counts, nameless = self._counts, sum(self._nameless.values())
         counts.update(self._nameless)
-        nameless = sum(self._nameless.values())
         for take in self._others:
             more, unnamed, lost, faults = take()
             nameless += unnamed
@@ -287,16 +286,6 @@ class Counters:
                 self._nameless[key] += count
             else:
                 self._lost += count
-
-
-def _sum(more: dict[Key, int], counts: Counter[Key]) -> Counter[Key]:
-    """The sum of two tables, the smaller of them added to the larger."""
-    if len(more) < len(counts):
-        counts.update(more)
-        return counts
-    sums = Counter(more)
-    sums.update(counts)
-    return sums
 
 
 def _sum(more: dict[Key, int], counts: Counter[Key]) -> Counter[Key]:

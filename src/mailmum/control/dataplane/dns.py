@@ -46,6 +46,7 @@ def options(parameters: Config) -> DnsdOptions:
         workers=parameters.dns_workers,
         threads=parameters.dns_threads,
         engine=parameters.engine,
+        crash=parameters.crash_path,
         cookie_secret=secret[:32],
     )
 
