@@ -143,10 +143,13 @@ def blast(program: Path, server: Server, seconds: float, queries: Path) -> Rate:
 
 
 def free_port() -> int:
-    """A port that nobody has at the moment."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+    """A port that nobody has at the moment, over UDP and TCP."""
+    while True:
+        with socket.socket() as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+            tcp.bind(("127.0.0.1", 0))
+            with contextlib.suppress(OSError):
+                udp.bind(tcp.getsockname())
+                return int(udp.getsockname()[1])
 
 
 def compile_c(folder: Path, name: str) -> Path:
