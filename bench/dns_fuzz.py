@@ -55,6 +55,7 @@ class Fuzzer:
         world.listings = [self.listing() for _ in range(chance.randrange(30))]
         self.there = {listing.id: listing for listing in world.listings}
         self.both = Both(world)
+        self.cookies = [self.both.cookie(NOW + made) for made in (-2000, -1000, 0, 100)]
         self.plan = None
 
     def run(self, until: float) -> None:
@@ -189,9 +190,11 @@ class Fuzzer:
             struct.pack(">HH", self.chance.choice((3, 8, 10, 12, 65001)), len(data)) + data
             for data in (
                 self.chance.randbytes(self.chance.choice((0, 0, 8, 24, 40)))
-                for _ in range(self.chance.randrange(3))
+                for _ in range(self.chance.choice((0, 0, 1, 2)))
             )
         )
+        if self.chance.random() < 0.3:
+            options += struct.pack(">HH", 10, 24) + self.chance.choice(self.cookies)
         size = self.chance.choice((0, 512, 1232, 65535))
         flags = self.chance.choice((0, 0, 0x8000, 0x8000, 0x00010000, 0x7F000000, 0xFFFF))
         return b"\0" + struct.pack(">HHIH", 41, size, flags, len(options)) + options

@@ -189,9 +189,9 @@ def test_after_a_crash_python_answers(database: Database, workers: int) -> None:
             os.kill(pid, signal.SIGSEGV)
         if workers > 1:
             # The two that died, and those in their places.
-            eventually(lambda: child.output.count("dns.loaded") == 4)
+            eventually(lambda: child.output.count("dns.loaded") == 4, 30)
             assert child.output.count("crashed lately") == 2
-            eventually(lambda: soon(port) == ["127.0.0.2"])
+            eventually(lambda: soon(port) == ["127.0.0.2"], 30)
     assert (database.folder / "crash").read_text().startswith("Fatal Python error")
     if workers == 1:
         with running(start, "^ready", env=environment(), cwd=ROOT) as child:

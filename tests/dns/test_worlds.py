@@ -1,5 +1,6 @@
 """The compiled hot path against the Python engine: the same bytes, or nothing."""
 
+import socket
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from mailmum.domain.listings import Action, Listing, Source
 from mailmum.index.records import Changes, KeyRecord
-from tests.dns.both import Both
+from tests.dns.both import SENDER, Both
 from tests.dns.strategies import names, spellings, times, worlds
 from tests.dns.world import (
     BASE,
@@ -211,6 +212,34 @@ def test_the_rest_is_left_to_python(name: str, type_: str) -> None:
     """Test entries, other types, keys that are not good: whatever has rules of its own."""
     now = NOW + 30
     assert Both(usual()).ask(name, type_, now=now) is None
+
+
+def test_a_cookie_is_good_for_as_long_as_python_says() -> None:
+    """Sent back as it came once Python has seen it, for half an hour, and to its sender only."""
+    both, name = Both(usual()), f"7.113.0.203.{ZONE}"
+    cookie = both.cookie(NOW)
+    assert len(cookie) == 24
+
+    def ask(data: bytes, now: float, sender: bytes = SENDER) -> bool:
+        option = dns.edns.GenericOption(dns.edns.OptionType.COOKIE, data)
+        query = dns.message.make_query(name, "A", use_edns=0, options=[option]).to_wire()
+        if sender == SENDER:
+            return both.check(query, now) is not None
+        return both.clerk.answer(both.mirror.world, query, now, sender) is not None
+
+    assert not ask(cookie, NOW)
+    assert ask(cookie, NOW)
+    assert ask(cookie, NOW + 1799.9)
+    assert not ask(cookie, NOW + 1800)
+    assert ask(cookie, NOW - 300)
+    assert not ask(cookie, NOW - 300.1)
+    assert not ask(cookie[:-1] + bytes((cookie[-1] ^ 1,)), NOW)
+    assert not ask(b"87654321" + cookie[8:], NOW)
+    assert not ask(cookie[:8], NOW)
+    elsewhere = SENDER[:4] + socket.inet_aton("192.0.2.2") + bytes(8)
+    assert not ask(cookie, NOW, elsewhere)
+    assert not ask(cookie, NOW, b"")
+    assert ask(cookie, NOW)
 
 
 def test_expiry_is_to_the_second() -> None:

@@ -7,7 +7,8 @@ cdef enum:
     BATCH = 64
 
 cdef struct Scratch:
-    # For one name at a time.
+    # For one packet at a time, but for the cookies, which stay.
+    CookieTable cookies
     Name name
     uint8_t text[256]
     uint32_t text_size
@@ -85,6 +86,10 @@ cdef void decide(
     if job.state == ASK:
         return
     job.state = ASK
+    if job.cookie != NULL and not is_good(
+        &scratch.cookies, job.cookie, job.name, job.name_size, now
+    ):
+        return
     memset(&hit, 0, sizeof(Hit))
     if job.version:
         decide_address(&hit, &world.places, job.server, job.version, job.address, now)
@@ -170,19 +175,34 @@ cdef class Clerk:
     def __dealloc__(self):
         free_counts(&self.counts)
 
-    def answer(self, World world not None, bytes packet not None, double now):
-        """The answer to a packet, or None when Python is to be asked."""
+    def answer(
+        self, World world not None, bytes packet not None, double now, bytes name not None=b""
+    ):
+        """The answer to a packet, or None when Python is to be asked.
+
+        Args:
+            world: what to answer from.
+            packet: the question.
+            now: Unix time in seconds.
+            name: its sender, as the kernel tells it.
+        """
         cdef uint8_t room[ANSWER_ROOM]
         cdef Job job
         memset(&job, 0, sizeof(Job))
         job.packet = packet
         job.size = <uint32_t>min(len(packet), 65535)
         job.answer = room
+        job.name = name
+        job.name_size = <uint32_t>len(name)
         with nogil:
             pthread_mutex_lock(&gates[0])
             process(&job, 1, &world.data, &self.counts, &self.scratch, now)
             pthread_mutex_unlock(&gates[0])
         return None if job.state == ASK else room[:job.answer_size]
+
+    def remember(self, bytes cookie not None, bytes name not None, double since, double until):
+        """Take a cookie of this sender for good: see `Service.remember`."""
+        remember(&self.scratch.cookies, cookie, name, since, until)
 
     def take(self, mark_of, nobody):
         """What was counted: see `Service.take`."""

@@ -39,7 +39,8 @@ cdef struct CountTable:
 
 cdef bint make_counts(CountTable *table) noexcept nogil:
     memset(table, 0, sizeof(CountTable))
-    table.slots = <Count *>room_for(COUNT_SLOTS * sizeof(Count))
+    # Not in huge pages: where memory is short, whoever counts would wait until one has been found.
+    table.slots = <Count *>calloc(COUNT_SLOTS, sizeof(Count))
     table.order = <uint32_t *>malloc(MOST_COUNTS * sizeof(uint32_t))
     table.texts = <uint8_t *>malloc(TEXT_ROOM)
     return table.slots != NULL and table.order != NULL and table.texts != NULL

@@ -21,8 +21,8 @@ The rules:
   longer than that.  Threads that answer take nothing else: neither Python's lock nor a malloc.
 
 The parts: `places` (hash tables), `rows` (columns), `tables` (who decides), `world` (all of it, and
-changes), `counts`, `packets` (reading and writing), `batch` (many at once), `service` (sockets and
-threads).
+changes), `counts`, `cookies`, `packets` (reading and writing), `batch` (many at once), `service` (sockets
+and threads).
 """
 
 include "system.pxi"
@@ -31,6 +31,7 @@ include "rows.pxi"
 include "tables.pxi"
 include "world.pxi"
 include "counts.pxi"
+include "cookies.pxi"
 include "packets.pxi"
 include "batch.pxi"
 include "service.pxi"

@@ -12,6 +12,8 @@ cdef enum:
     COOKIE = 10
     TEST_ADDRESS = 0x7F000002
     ANSWER_ROOM = 512
+    # An OPT record with a cookie.
+    OPT_ROOM = 11 + 4 + COOKIE_SIZE
     KIND_BL = 0
     KIND_WL = 1
     KIND_DBL = 2
@@ -30,8 +32,12 @@ cdef struct Job:
     uint32_t zone_at
     uint32_t base_at
     int labels
-    # 0 without OPT, 1 with, 3 with DO.
+    # 0 without OPT, 1 with, 3 with DO; the cookie in it, or NULL.
     int opt
+    const uint8_t *cookie
+    # The sender, as the kernel tells it.
+    const uint8_t *name
+    uint32_t name_size
     # Which list, and what address; version 0 for a name.
     int kind
     int version
@@ -67,15 +73,19 @@ cdef inline void put_four(uint8_t *at, uint32_t value) noexcept nogil:
 
 # --- reading --------------------------------------------------------------------------------------
 
-cdef bint read_options(const uint8_t *options, uint32_t size) noexcept nogil:
-    # Whether they are well-formed, and none of them a cookie.
+cdef bint read_options(Job *job, const uint8_t *options, uint32_t size) noexcept nogil:
+    # Whether they are well-formed, with at most one cookie, of the size that a good one has.
     cdef uint32_t at = 0, length
     while at < size:
         if size - at < 4:
             return False
         length = two_bytes(options + at + 2)
-        if two_bytes(options + at) == COOKIE or length > size - at - 4:
+        if length > size - at - 4:
             return False
+        if two_bytes(options + at) == COOKIE:
+            if job.cookie != NULL or length != COOKIE_SIZE:
+                return False
+            job.cookie = options + at + 4
         at += 4 + length
     return True
 
@@ -85,11 +95,12 @@ cdef bint read_opt(Job *job) noexcept nogil:
     cdef const uint8_t *opt = job.packet + job.end
     cdef uint32_t left = job.size - job.end
     job.opt = 0
+    job.cookie = NULL
     if not job.packet[11]:
         return left == 0
     if left < 11 or opt[0] or two_bytes(opt + 1) != OPT_TYPE or opt[6]:
         return False
-    if two_bytes(opt + 9) != left - 11 or not read_options(opt + 11, left - 11):
+    if two_bytes(opt + 9) != left - 11 or not read_options(job, opt + 11, left - 11):
         return False
     job.opt = 3 if opt[7] & 0x80 else 1
     return True
@@ -299,6 +310,12 @@ cdef void finish(Job *job, uint32_t at, const WorldData *world) noexcept nogil:
         put_two(opt + 3, world.payload)
         opt[7] = 0x80 if job.opt == 3 else 0
         at += 11
+    if job.cookie != NULL:
+        put_two(opt + 9, 4 + COOKIE_SIZE)
+        put_two(opt + 11, COOKIE)
+        put_two(opt + 13, COOKIE_SIZE)
+        memcpy(opt + 15, job.cookie, COOKIE_SIZE)
+        at += 4 + COOKIE_SIZE
     job.answer_size = at
     job.state = FOUND
 
@@ -319,7 +336,7 @@ cdef bint write_negative(Job *job, const WorldData *world) noexcept nogil:
     cdef uint32_t names = world.names[0].size + world.names[1].size + 4
     cdef uint8_t *soa
     cdef uint8_t *at
-    if job.end + 12 + names + 20 + 11 > ANSWER_ROOM:
+    if job.end + 12 + names + 20 + OPT_ROOM > ANSWER_ROOM:
         return False
     begin(job, 3, 0, 1)
     soa = job.answer + job.end
@@ -340,7 +357,7 @@ cdef bint write_negative(Job *job, const WorldData *world) noexcept nogil:
 cdef bint write_listed(Job *job, const WorldData *world, uint32_t code) noexcept nogil:
     # The A record; false when there is no room for it.
     cdef uint8_t *record = job.answer + job.end
-    if job.end + 16 + 11 > ANSWER_ROOM:
+    if job.end + 16 + OPT_ROOM > ANSWER_ROOM:
         return False
     begin(job, 0, 1, 0)
     put_two(record, 0xC000 | HEADER)

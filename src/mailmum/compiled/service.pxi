@@ -149,6 +149,8 @@ cdef void decide_all(Desk *desk, int count) noexcept nogil:
         desk.jobs[at].packet = desk.packets + at * PACKET_STEP
         desk.jobs[at].size = min(desk.heads_in[at].msg_len, <uint32_t>PACKET_ROOM)
         desk.jobs[at].answer = desk.answers + at * ANSWER_STEP
+        desk.jobs[at].name = <uint8_t *>desk.slots[at].name
+        desk.jobs[at].name_size = min(desk.heads_in[at].msg_hdr.msg_namelen, <uint32_t>NAME_ROOM)
         desk.jobs[at].state = ASK
     clock_gettime(CLOCK_REALTIME, &time)
     pthread_mutex_lock(&gates[desk.gate])
@@ -332,6 +334,21 @@ cdef class Service:
             self.desk.world = data
             pthread_mutex_unlock(&gates[self.desk.gate])
         self.world = world
+
+    def remember(self, bytes cookie not None, bytes name not None, double since, double until):
+        """Take a cookie of this sender for good.
+
+        Args:
+            cookie: all 24 bytes of it.
+            name: the sender, as the kernel tells it.
+            since: Unix time in seconds from which it is sent back as it comes.
+            until: and before which.
+        """
+        pthread_mutex_lock(&gates[self.desk.gate])
+        try:
+            remember(&self.desk.scratch.cookies, cookie, name, since, until)
+        finally:
+            pthread_mutex_unlock(&gates[self.desk.gate])
 
     def handed(self):
         """The packets that wait for Python."""

@@ -122,6 +122,13 @@ cdef extern from *:
     struct mmsghdr:
         msghdr msg_hdr
         unsigned int msg_len
+    struct sockaddr:
+        unsigned short sa_family
+    struct sockaddr_in:
+        pass
+    struct sockaddr_in6:
+        pass
+    int AF_INET, AF_INET6
     int MSG_DONTWAIT
     int recvmmsg(int, mmsghdr *, unsigned int, int, timespec *) noexcept nogil
     int sendmmsg(int, mmsghdr *, unsigned int, int) noexcept nogil

@@ -36,6 +36,9 @@ log = structlog.get_logger()
 Answer = Callable[[bytes, "Client", float], bytes | None]
 """The answer to a packet of a client at a time, or None for silence."""
 
+GoodCookie = Callable[[bytes, "Client", float], tuple[bytes, int, int] | None]
+"""The good cookie in a packet, and from when and before when it is answered with itself."""
+
 ENGINES = ("auto", "compiled", "python")
 _PATIENCE = 0.5
 
@@ -104,13 +107,14 @@ class Fast:
         self._mirror: Mirror | None = None
 
     def open(
-        self, sockets: Sockets, answer: Answer, counters: Counters
+        self, sockets: Sockets, answer: Answer, good_cookie: GoodCookie, counters: Counters
     ) -> tuple[int, Callable[[int], None]]:
         """Answer on these in a thread.
 
         Args:
             sockets: those of UDP are served.
             answer: answers what is handed over; in the loop.
+            good_cookie: finds the good cookies in it.
             counters: what the thread counts goes there.
 
         Returns:
@@ -130,9 +134,13 @@ class Fast:
         def drain(_events: int) -> None:
             now = time.time()
             for one in service.handed():
-                written = answer(one.packet, Client(one.name), now)
+                client = Client(one.name)
+                written = answer(one.packet, client, now)
                 if written is not None and not one.send(written):
                     counters.fault("unsent")
+                cookie = good_cookie(one.packet, client, now)
+                if cookie is not None:
+                    service.remember(cookie[0], one.name, *cookie[1:])
 
         return service.news, drain
 

@@ -130,7 +130,10 @@ class Loop:
         for tcp in sockets.tcp:
             self._tcp.listen(tcp)
         if self._fast is not None:
-            news, drain = self._fast.open(sockets, self._answer_udp, self.engine.counters)
+            engine = self.engine
+            news, drain = self._fast.open(
+                sockets, self._answer_udp, engine.good_cookie, engine.counters
+            )
             self._selector.register(news, selectors.EVENT_READ, drain)
             return
         for some, wildcard in ((sockets.udp, False), (sockets.wildcard_udp, True)):
