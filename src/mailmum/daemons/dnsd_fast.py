@@ -40,7 +40,8 @@ GoodCookie = Callable[[bytes, "Client", float], tuple[bytes, int, int] | None]
 """The good cookie in a packet, and from when and before when it is answered with itself."""
 
 ENGINES = ("auto", "compiled", "python")
-_PATIENCE = 0.5
+# A thread ends within a batch; only on a machine that is overloaded does it take that long.
+_PATIENCE = 5.0
 
 
 def choose(engine: str, crash: Path | None) -> tuple[ModuleType | None, str]:

@@ -235,11 +235,16 @@ class Mirror:
         return ours
 
     def _all_names(self, ours: hot.Table, table: NameTable) -> Iterator[bytes]:
-        number_of = self.world.number_of
-        for target in table.targets():
-            level = _DOMAIN if target.whole else _HOST
-            number = number_of(target.name.encode())
-            yield _packed(ours, level, number, table.listings_at(target))
+        number_of, table_number = self.world.number_of, ours.number
+        for name, whole, said, ends in table.rows():
+            level = _DOMAIN if whole else _HOST
+            high, low = number_of(name.encode())
+            if said is None:
+                yield _asked(ours, level, (high, low))
+                continue
+            decided = _ACTIONS[said.action], _SOURCES[said.source]
+            code = said.code or 0
+            yield _ENTRY.pack(high, low, ends, table_number, code, level, _FOUND, *decided)
         for action, level in _BELOW.items():
             for name in table.below(action):
                 yield _asked(ours, level, number_of(name.encode()))

@@ -133,11 +133,17 @@ class NameTable:
         """Which names have listings of this action below."""
         return self._below[action]
 
-    def targets(self) -> Iterator[NameTarget]:
-        """Everything that is listed."""
+    def rows(self) -> Iterator[tuple[str, bool, Terms | None, int]]:
+        """Every target: its name, whether whole, terms and end; None for terms where they differ.
+
+        That is where it has several listings.
+        """
         for whole, heads in ((False, self._heads[0]), (True, self._heads[1])):
-            for name in heads:
-                yield NameTarget(name, whole)
+            for name, row in heads.items():
+                if row in self._following:
+                    yield name, whole, None, NEVER
+                else:
+                    yield name, whole, self._terms(row), self._expires[row]
 
     def listings_at(self, target: NameTarget) -> list[Listing]:
         """The listings of one target, in the order in which they decide."""
