@@ -24,7 +24,7 @@ import dns.query
 from mailmum.daemons import dnsd
 from mailmum.daemons.counts import Parcel
 from mailmum.daemons.dnsd import DnsdOptions, Pace, TcpLimits
-from mailmum.daemons.dnsd_sockets import bind
+from mailmum.daemons.dnsd_sockets import bind_sets
 from mailmum.daemons.dnsd_worker import Worker
 from mailmum.dns.counters import CountBatch
 from mailmum.dns.zones import ZoneConfig
@@ -260,14 +260,19 @@ def serving(
     wait: bool = True,
     pace: Pace = QUICK,
     zone: ZoneConfig = ZONE,
+    engine: str = "auto",
+    threads: int = 1,
 ) -> Iterator[Served]:
     """Run a worker in a thread for the length of a `with` block."""
     port = free_port("both", host)
-    options = DnsdOptions(((host, port),), zone, snapshot, tcp=tcp, pace=pace)
+    options = DnsdOptions(
+        ((host, port),), zone, snapshot, tcp=tcp, pace=pace, engine=engine, threads=threads
+    )
     sink, ready = Sink(), threading.Event()
     interval = sys.getswitchinterval()
     worker = Worker(
-        options, lambda: bind(options.listen, shared=False), lambda: Source(database), sink,
+        options, lambda: bind_sets(options.listen, options.threads, shared=False),
+        lambda: Source(database), sink,
         ready=ready.set,
     )  # fmt: skip
     thread = threading.Thread(target=worker.run)
@@ -304,7 +309,15 @@ def main() -> None:
     """Be dnsd, and say when it is ready."""
     folder, port, workers = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     database = Database(folder)
-    options = DnsdOptions((("127.0.0.1", port),), ZONE, folder / "snapshot", workers, pace=QUICK)
+    options = DnsdOptions(
+        (("127.0.0.1", port),),
+        ZONE,
+        folder / "snapshot",
+        workers,
+        threads=int(os.environ.get("THREADS", "1")),
+        crash=folder / "crash",
+        pace=QUICK,
+    )
 
     def sink(parcel: Parcel) -> None:
         database.check()

@@ -66,6 +66,12 @@ class Config(BaseSettings):
     dns: str = Field(default="127.0.0.1:5300", description="host:port, several with commas")
     policy: str = Field(default="127.0.0.1:10053", description="host:port of the policy service")
     dns_workers: int = Field(default=1, ge=1, le=64, description="DNS processes on the same port")
+    dns_threads: int = Field(default=1, ge=1, le=32, description="threads in each of them")
+    engine: str = Field(
+        default="auto",
+        pattern="^(auto|compiled|python)$",
+        description="what answers DNS: auto, compiled or python",
+    )
     logs: str = Field(
         default="", description="mail logs to follow, [ACCOUNT/]SERVER=PATH, several with commas"
     )
@@ -165,6 +171,11 @@ class Config(BaseSettings):
     def snapshot_path(self) -> Path:
         """The index that DNS starts from when the database is away."""
         return self.data / "index.snapshot"
+
+    @property
+    def crash_path(self) -> Path:
+        """Where a crash of the DNS daemon leaves its trace."""
+        return self.data / "dns.crash"
 
     @classmethod
     def settings_customise_sources(

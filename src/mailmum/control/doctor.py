@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
+from mailmum import compiled
 from mailmum.control import config
 from mailmum.control.accounts.access import Reading
 from mailmum.control.doctor_logs import log_findings
@@ -17,6 +18,7 @@ from mailmum.control.servers.queries import find_server, servers_of
 from mailmum.control.traffic import tallies
 from mailmum.control.traffic.queries import last_query, revoked_uses
 from mailmum.control.traffic.reading import tolerant
+from mailmum.daemons.dnsd_trace import recent_crash
 from mailmum.domain.clients import parse_subject
 from mailmum.domain.listings import Action
 
@@ -41,12 +43,36 @@ def checks(reading: Reading, server: str = "") -> list[dict[str, str]]:
         NotFound: no such server.
     """
     servers = [find_server(reading, server)] if server else list(servers_of(reading))
-    found = [*_account(reading, servers)]
+    found = [_engine(), *_account(reading, servers)]
     found += tolerant(lambda: list(_counts()), [])
     for one in servers:
         found += _server(reading, one)
     found += [Finding(*one) for one in log_findings(reading, servers, config.current())]
     return [asdict(finding) for finding in found]
+
+
+def _engine() -> Finding:
+    parameters = config.current()
+    if parameters.engine == "python":
+        return Finding("dns engine", "ok", "Python answers DNS, as the setting engine says")
+    crashed = recent_crash(parameters.crash_path)
+    if crashed is not None:
+        return Finding(
+            "dns engine",
+            "warn",
+            f"Python answers DNS instead of the compiled engine: {crashed}",
+            "report the trace in that file; mail is not affected",
+        )
+    found, reason = compiled.load()
+    if found is not None:
+        return Finding("dns engine", "ok", "the compiled engine answers DNS")
+    # Fast enough for any one mail server, so nothing is wrong.
+    return Finding(
+        "dns engine",
+        "ok",
+        f"Python answers DNS; the compiled engine is not there ({reason}): to have it, install "
+        "gcc, libc6-dev and python3-dev, run script/bootstrap and start again",
+    )
 
 
 def _account(reading: Reading, servers: list[Server]) -> Iterator[Finding]:

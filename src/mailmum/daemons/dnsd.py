@@ -21,7 +21,7 @@ import structlog
 
 from mailmum.daemons.counts import Sink
 from mailmum.daemons.dnsd_options import DnsdOptions, TcpLimits
-from mailmum.daemons.dnsd_sockets import Sockets, bind, probe
+from mailmum.daemons.dnsd_sockets import Sockets, bind_sets, probe
 from mailmum.daemons.dnsd_worker import Worker
 from mailmum.daemons.dnsd_workers import Workers
 from mailmum.daemons.follower import OpenSource
@@ -54,13 +54,14 @@ def run(
         BadInput: the zones are configured wrongly.
     """
     Zone(options.zone)
-    if options.workers > 1:
+    if options.workers > 1 or options.threads > 1:
         probe(options.listen)
+    if options.workers > 1:
         Workers(options, open_source, sink, ready).run()
         return
 
-    def open_sockets() -> Sockets:
-        return bind(options.listen, shared=False)
+    def open_sockets() -> list[Sockets]:
+        return bind_sets(options.listen, options.threads, shared=False)
 
     worker = Worker(options, open_sockets, open_source, sink, ready=ready)
 

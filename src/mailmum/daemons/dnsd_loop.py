@@ -1,5 +1,8 @@
 """The loop that answers: one thread, UDP first, TCP beside it, changes in between.
 
+With the compiled hot path what is plain over UDP is answered in threads of its own (`dnsd_fast`),
+and this loop gets what they hand over.
+
 Everything that touches the engine happens here, so no lock is needed and no query sees half of a
 change: other threads hand over jobs (`post`), which run between packets.
 
@@ -18,12 +21,14 @@ from typing import Any
 
 import structlog
 
+from mailmum.daemons.dnsd_fast import Fast
 from mailmum.daemons.dnsd_faults import FaultLog
 from mailmum.daemons.dnsd_options import TcpLimits
 from mailmum.daemons.dnsd_sockets import Sockets
 from mailmum.daemons.dnsd_tcp import TcpService
 from mailmum.daemons.dnsd_udp import answer_safely, serve
 from mailmum.dns.engine import Engine
+from mailmum.index.index import Index
 
 log = structlog.get_logger()
 
@@ -37,12 +42,20 @@ class Loop:
         engine: gives the answers.
         limits: what TCP clients may take up.
         on_tick: called about once a second.
+        fast: answers what is plain over UDP; None to answer all of it here.
     """
 
     name, unready = "dns", "SERVFAIL"
 
-    def __init__(self, engine: Engine, limits: TcpLimits, on_tick: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        limits: TcpLimits,
+        on_tick: Callable[[], None],
+        fast: Fast | None = None,
+    ) -> None:
         self.engine = engine
+        self._fast = fast
         self._sockets: list[Sockets] = []
         self._on_tick = on_tick
         self._faults = FaultLog(engine.counters)
@@ -78,6 +91,8 @@ class Loop:
         finally:
             self._stopping.set()
             self._tcp.close()
+            if self._fast is not None:
+                self._fast.close()
             for sockets in self._sockets:
                 sockets.close()
             self._selector.close()
@@ -88,6 +103,17 @@ class Loop:
         """End `run` soon; from any thread or signal handler."""
         self._stopping.set()
         self._rouse()
+
+    def prepare(self, index: Index) -> Callable[[], None]:
+        """Make ready what answering from a new index needs, in any thread; a job to put it in."""
+        ready = None if self._fast is None else self._fast.prepare(index)
+
+        def put() -> None:
+            self.engine.index = index
+            if ready is not None:
+                ready()
+
+        return put
 
     def post(self, job: Callable[[], None]) -> None:
         """Have a job run between two packets; from any thread."""
@@ -101,12 +127,19 @@ class Loop:
     def open(self, sockets: Sockets) -> None:
         """Answer on these too, until the end; before `run`, or in the loop."""
         self._sockets.append(sockets)
+        for tcp in sockets.tcp:
+            self._tcp.listen(tcp)
+        if self._fast is not None:
+            engine = self.engine
+            news, drain = self._fast.open(
+                sockets, self._answer_udp, engine.good_cookie, engine.counters
+            )
+            self._selector.register(news, selectors.EVENT_READ, drain)
+            return
         for some, wildcard in ((sockets.udp, False), (sockets.wildcard_udp, True)):
             for udp in some:
                 drain = serve(udp, self.engine, self._faults, wildcard=wildcard)
                 self._selector.register(udp, selectors.EVENT_READ, drain)
-        for tcp in sockets.tcp:
-            self._tcp.listen(tcp)
 
     def _rouse(self) -> None:
         try:
@@ -117,6 +150,9 @@ class Loop:
 
     def _clear_wake(self, _events: int) -> None:
         self._woken.recv(4096)
+
+    def _answer_udp(self, packet: bytes, client: Any, now: float) -> bytes | None:
+        return answer_safely(self.engine, self._faults, packet, client, now, tcp=False)
 
     def _answer_tcp(self, packet: bytes, client: Any, now: float) -> bytes | None:
         return answer_safely(self.engine, self._faults, packet, client, now, tcp=True)

@@ -35,6 +35,9 @@ class DnsdOptions:
         zone: what is configured about the zones.
         snapshot: the file to start from when the database is away; None for none.
         workers: processes that answer on the same ports.
+        threads: threads in each of them, with the compiled engine.
+        engine: `compiled`, `python`, or `auto` for the compiled one where it is there.
+        crash: the file in which a crash leaves its trace; None for none.
         max_udp: most bytes sent over UDP.
         require_cookies: see `Engine`.
         cookie_secret: secret of server cookies; servers at one address need the same one.
@@ -46,6 +49,9 @@ class DnsdOptions:
     zone: ZoneConfig
     snapshot: Path | None = None
     workers: int = 1
+    threads: int = 1
+    engine: str = "auto"
+    crash: Path | None = None
     max_udp: int = MAX_UDP
     require_cookies: bool = False
     cookie_secret: bytes = field(default_factory=lambda: secrets.token_bytes(32))

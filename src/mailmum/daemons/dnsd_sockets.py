@@ -46,12 +46,29 @@ class Sockets:
             one.close()
 
 
-def bind(listen: Listen, *, shared: bool) -> Sockets:
+def bind_sets(listen: Listen, count: int, *, shared: bool) -> list[Sockets]:
+    """So many sets of sockets on the same addresses, the first of them with TCP.
+
+    Raises:
+        StartFailed: one of them cannot be bound; then none is.
+    """
+    sets = [bind(listen, shared=shared or count > 1)]
+    with ExitStack() as undo:
+        undo.callback(sets[0].close)
+        for _ in range(count - 1):
+            sets.append(bind(listen, shared=True, tcp=False))
+            undo.callback(sets[-1].close)
+        undo.pop_all()
+    return sets
+
+
+def bind(listen: Listen, *, shared: bool, tcp: bool = True) -> Sockets:
     """Bind every address over UDP and TCP.
 
     Args:
         listen: hosts and ports.
         shared: whether other workers bind the same.
+        tcp: whether over TCP too.
 
     Raises:
         StartFailed: one of them cannot be bound; then none is.
@@ -61,7 +78,9 @@ def bind(listen: Listen, *, shared: bool) -> Sockets:
         undo.callback(sockets.close)
         for host, port in listen:
             for family, address in resolve(host, port, socket.SOCK_DGRAM, who=_WHO, field=_FIELD):
-                _bind_both(sockets, family, address, shared)
+                _bind_udp(sockets, family, address, shared)
+                if tcp:
+                    _bind_tcp(sockets, family, address, shared)
         undo.pop_all()
     return sockets
 
@@ -86,30 +105,39 @@ def packet_info(family: int, ancillary: list[tuple[int, int, bytes]]) -> list[An
     return []
 
 
-def _bind_both(
+def _bind_udp(
     sockets: Sockets, family: socket.AddressFamily, address: tuple[Any, ...], shared: bool
 ) -> None:
     wildcard = address[0] in _WILDCARDS
     udp = open_socket(family, socket.SOCK_DGRAM, who=_WHO, field=_FIELD)
     (sockets.wildcard_udp if wildcard else sockets.udp).append(udp)
-    tcp = open_socket(family, socket.SOCK_STREAM, who=_WHO, field=_FIELD)
-    sockets.tcp.append(tcp)
     udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
     if wildcard and family == socket.AF_INET:
         udp.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
     elif wildcard:
         udp.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
+    _bind_one(udp, address, shared)
+
+
+def _bind_tcp(
+    sockets: Sockets, family: socket.AddressFamily, address: tuple[Any, ...], shared: bool
+) -> None:
+    tcp = open_socket(family, socket.SOCK_STREAM, who=_WHO, field=_FIELD)
+    sockets.tcp.append(tcp)
     # Connections of a daemon that ended a moment ago linger and hold the port.
     tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    for one in (udp, tcp):
-        if family == socket.AF_INET6:
-            one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        if shared:
-            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        one.setblocking(False)
-        try:
-            one.bind(address)
-            if one is tcp:
-                tcp.listen(_BACKLOG)
-        except OSError as error:
-            raise explain(error, one, address, who=_WHO, field=_FIELD) from None
+    _bind_one(tcp, address, shared)
+
+
+def _bind_one(one: socket.socket, address: tuple[Any, ...], shared: bool) -> None:
+    if one.family == socket.AF_INET6:
+        one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    if shared:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    one.setblocking(False)
+    try:
+        one.bind(address)
+        if one.type == socket.SOCK_STREAM:
+            one.listen(_BACKLOG)
+    except OSError as error:
+        raise explain(error, one, address, who=_WHO, field=_FIELD) from None

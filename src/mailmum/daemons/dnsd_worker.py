@@ -6,9 +6,11 @@ import structlog
 
 from mailmum.daemons.counts import Sink
 from mailmum.daemons.crew import Crew, Outside
+from mailmum.daemons.dnsd_fast import Fast, choose
 from mailmum.daemons.dnsd_loop import Loop
 from mailmum.daemons.dnsd_options import DnsdOptions
 from mailmum.daemons.dnsd_sockets import Sockets
+from mailmum.daemons.dnsd_trace import leave_trace
 from mailmum.daemons.follower import OpenSource
 from mailmum.dns.counters import Counters
 from mailmum.dns.engine import Engine
@@ -37,7 +39,7 @@ class Worker:
     def __init__(
         self,
         options: DnsdOptions,
-        open_sockets: Callable[[], Sockets],
+        open_sockets: Callable[[], list[Sockets]],
         open_source: OpenSource,
         sink: Sink,
         *,
@@ -54,15 +56,25 @@ class Worker:
             max_udp=options.max_udp,
             require_cookies=options.require_cookies,
         )
-        self.loop = Loop(engine, options.tcp, self._tick)
+        extension, reason = choose(options.engine, options.crash)
+        if extension is not None:
+            leave_trace(options.crash)
+        fast = None if extension is None else Fast(extension, engine.zone, options.max_udp)
+        _tell(fast, options.threads, reason)
+        self.loop = Loop(engine, options.tcp, self._tick, fast)
+
+        def open_all() -> None:
+            for sockets in open_sockets():
+                self.loop.open(sockets)
+
         if not replaces:
-            self.loop.open(open_sockets())
+            open_all()
         self._crew = Crew(
             self.loop,
             counters,
             Outside(open_source, sink, options.snapshot, saves, options.pace),
             on_ready=ready,
-            on_index=lambda: self.loop.open(open_sockets()) if replaces else None,
+            on_index=open_all if replaces else lambda: None,
         )
 
     def run(self) -> None:
@@ -80,3 +92,13 @@ class Worker:
 
     def _tick(self) -> None:
         self._crew.tick()
+
+
+def _tell(fast: Fast | None, threads: int, reason: str) -> None:
+    """Say once which engine answers, and why it is not the other."""
+    if fast is not None:
+        log.info("dns.engine", engine="compiled", threads=threads)
+    elif "crash" in reason:
+        log.warning("dns.engine", engine="python", reason=reason)
+    else:
+        log.info("dns.engine", engine="python", reason=reason)

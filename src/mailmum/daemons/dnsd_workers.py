@@ -21,7 +21,7 @@ import structlog
 
 from mailmum.daemons.counts import Sink
 from mailmum.daemons.dnsd_options import DnsdOptions
-from mailmum.daemons.dnsd_sockets import bind
+from mailmum.daemons.dnsd_sockets import bind_sets
 from mailmum.daemons.dnsd_worker import Worker
 from mailmum.daemons.follower import OpenSource
 from mailmum.daemons.listening import StartFailed
@@ -182,7 +182,7 @@ class Workers:
         try:
             worker = Worker(
                 self._options,
-                lambda: bind(self._options.listen, shared=True),
+                lambda: bind_sets(self._options.listen, self._options.threads, shared=True),
                 self._open_source,
                 self._sink,
                 ready=lambda: parent.sendall(_READY),

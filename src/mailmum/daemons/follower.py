@@ -171,8 +171,10 @@ class Follower:
         call(self._loop, apply)
 
     def _adopt(self, index: Index) -> None:
+        put = self._loop.prepare(index)
+
         def adopt() -> None:
-            self._loop.engine.index = index
+            put()
             if not self._has_index:
                 self._has_index = True
                 self._on_index()

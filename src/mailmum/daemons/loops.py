@@ -56,6 +56,10 @@ class AnswerLoop(Protocol):
         """Set once the loop has been told to stop."""
         ...
 
+    def prepare(self, index: Index) -> Callable[[], None]:
+        """Make ready what answering from a new index needs, in any thread; a job to put it in."""
+        ...
+
     def post(self, job: Callable[[], None]) -> None:
         """Have a job run between two requests; from any thread."""
         ...

@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 
+from mailmum.index.index import Index
 from mailmum.policy.engine import Engine
 
 _TICK = 1.0
@@ -48,6 +49,14 @@ class PolicyLoop:
         """End `until_stopped` soon; from any thread or signal handler."""
         self._stopping.set()
         self.post(self._ended.set)
+
+    def prepare(self, index: Index) -> Callable[[], None]:
+        """Make ready what answering from a new index needs; a job to put it in."""
+
+        def put() -> None:
+            self.engine.index = index
+
+        return put
 
     def post(self, job: Callable[[], None]) -> None:
         """Have a job run between two requests; from any thread."""

@@ -16,7 +16,9 @@ import hashlib
 import hmac
 from struct import Struct
 
-CLIENT_SIZE = 8
+CLIENT_SIZE, GOOD_SIZE = 8, 24
+"""Bytes of the client's part, and of all of a cookie of ours."""
+
 VERSION = 240
 OLDEST, RENEW, NEWEST = 3600, 1800, 300
 """Seconds (RFC 9018 section 4.3): how old a cookie may be, when it is renewed, how far ahead."""
@@ -45,6 +47,13 @@ class Cookies:
         if age is not None and age < RENEW:
             return cookie, True
         return client + self._make(client, address, int(now) & 0xFFFF_FFFF), age is not None
+
+    def stays_good(self, cookie: bytes, address: str, now: float) -> tuple[int, int] | None:
+        """From when to before when a cookie is answered with itself; None when it is not now."""
+        if self.reply(cookie, address, now) != (cookie, True):
+            return None
+        made = int.from_bytes(cookie[CLIENT_SIZE + 4 : CLIENT_SIZE + 8], "big")
+        return made - NEWEST, made + RENEW
 
     def _age(self, client: bytes, given: bytes, address: str, now: int) -> int | None:
         """Seconds since the cookie was made; None when it is not ours or not of this time."""

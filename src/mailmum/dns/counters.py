@@ -30,7 +30,7 @@ a table of its own making, or `CountBatch.of`.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 NONE, BLOCK, ALLOW = range(3)
@@ -55,6 +55,9 @@ Key = int | tuple[int, str]
 
 Subject = tuple[int, int] | str
 """Version and integer of an address, or a name."""
+
+Take = Callable[[], tuple[dict[Key, int], int, int, Mapping[str, int]]]
+"""Counts since the last call: by key, how many of them nameless, how many lost, faults."""
 
 # Bits of a client, of what was decided, and of the list; the rest is the server.
 _CLIENT, _CODE, _LIST = 130, 3, 3
@@ -197,7 +200,9 @@ class Counters:
         log: keys of verdicts not yet summed up; it stays the same list.
     """
 
-    __slots__ = ("_counts", "_faults", "_limit", "_lost", "_nameless", "_revoked", "log")
+    __slots__ = (
+        *("_counts", "_faults", "_limit", "_lost", "_nameless", "_others", "_revoked", "log"),
+    )
 
     def __init__(self, limit: int = LIMIT) -> None:
         self.log: list[Key] = []
@@ -207,6 +212,11 @@ class Counters:
         self._revoked: dict[tuple[int, str], int] = {}
         self._faults: dict[str, int] = {}
         self._lost = 0
+        self._others: list[Take] = []
+
+    def include(self, other: Take) -> None:
+        """Have what is counted elsewhere taken along; it has limits of its own."""
+        self._others.append(other)
 
     def count(self, server: int, list_: str, client: Client, code: int) -> None:
         """A verdict about a client.
@@ -242,6 +252,13 @@ class Counters:
         self._fold()
         counts, nameless = self._counts, sum(self._nameless.values())
         counts.update(self._nameless)
+        for take in self._others:
+            more, unnamed, lost, faults = take()
+            nameless += unnamed
+            self._lost += lost
+            for kind, count in faults.items():
+                self.fault(kind, count)
+            counts = _sum(more, counts)
         revoked = tuple(RevokedCount(*use, count) for use, count in self._revoked.items())
         batch = CountBatch(counts, revoked, tuple(self._faults.items()), self._lost, nameless)
         self._counts, self._nameless = Counter(), Counter()
@@ -269,6 +286,16 @@ class Counters:
                 self._nameless[key] += count
             else:
                 self._lost += count
+
+
+def _sum(more: dict[Key, int], counts: Counter[Key]) -> Counter[Key]:
+    """The sum of two tables, the smaller of them added to the larger."""
+    if len(more) < len(counts):
+        counts.update(more)
+        return counts
+    sums = Counter(more)
+    sums.update(counts)
+    return sums
 
 
 def _read_key(key: Key) -> tuple[int, Subject | None]:

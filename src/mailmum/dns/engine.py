@@ -12,7 +12,7 @@ packets by the thread that calls `handle`; no query ever sees half of a change.
 from typing import Literal, Protocol
 
 from mailmum.dns import answers, wire
-from mailmum.dns.cookies import Cookies
+from mailmum.dns.cookies import GOOD_SIZE, Cookies
 from mailmum.dns.counters import Counters
 from mailmum.dns.quick import Quick
 from mailmum.dns.reply import Reply
@@ -29,6 +29,7 @@ __all__ = ["MAX_UDP", "Engine", "Zone", "ZoneConfig"]
 _CUT = 512
 """UDP payload without EDNS (RFC 1035 section 4.2.1)."""
 
+_GOOD_OPTION = wire.option_head(wire.OPTION_COOKIE, GOOD_SIZE)
 _BADCOOKIE = Reply(wire.BADCOOKIE, fault="badcookie")
 
 
@@ -117,6 +118,21 @@ class Engine:
                 self._quick.learn(parsed, index, now)
         self._count(reply)
         return self._write(packet, parsed, reply, cookie, 0xFFFF if tcp else self._limit(parsed))
+
+    def good_cookie(
+        self, packet: bytes, client: Client, now: float
+    ) -> tuple[bytes, int, int] | None:
+        """The cookie in a packet, from when and before when it is answered with itself.
+
+        None when there is none that would be at `now`.
+        """
+        # Most packets have none, and need not be read for it.
+        parsed = wire.parse(packet) if _GOOD_OPTION in packet else None
+        cookie = None if parsed is None or parsed.opt is None else parsed.opt.cookie
+        if cookie is None:
+            return None
+        span = self._cookies.stays_good(cookie, str(client[0]), now)
+        return None if span is None else (cookie, *span)
 
     def _cookie(self, opt: Opt | None, client: Client | None, now: float) -> tuple[bytes, bool]:
         """The cookie to send back, empty for none, and whether the client's was good."""

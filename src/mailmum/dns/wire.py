@@ -313,6 +313,11 @@ def opt_record(
     return b"\0" + _RECORD.pack(OPT, size, flags, len(data)) + data
 
 
+def option_head(code: int, size: int) -> bytes:
+    """How an option of so many bytes begins in an OPT record."""
+    return _TWO.pack(code, size)
+
+
 def strings(text: bytes) -> bytes:
     """TXT RDATA: the text in character strings of at most 255 bytes.
 

@@ -28,6 +28,7 @@ BASE_LIMIT = 160
 """Bytes of BASE on the wire; with more, no reversed IPv6 address and key would fit before it."""
 
 _SOA_NUMBERS = Struct(">5I")
+_SOA_TIMERS = Struct(">3I")
 
 
 class Kind(StrEnum):
@@ -108,6 +109,16 @@ class Zone:
         self.above_hosts = {
             host[at:] for host in self.hosts for at in range(1, len(host))
         } - self.hosts.keys()
+
+    @property
+    def soa_names(self) -> tuple[tuple[bytes, bool], tuple[bytes, bool]]:
+        """Primary server and contact: labels before BASE and True, or a whole name and False."""
+        return self._ns[0], self._contact
+
+    @property
+    def soa_timers(self) -> bytes:
+        """Refresh, retry and expire, as they stand in SOA records."""
+        return _SOA_TIMERS.pack(REFRESH, RETRY, EXPIRE)
 
     def soa(self, owner: bytes, base_at: int, serial: int, ttl: int, minimum: int) -> bytes:
         """An SOA record.

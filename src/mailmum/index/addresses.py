@@ -11,7 +11,7 @@ target whose listings are all gone keeps its empty place in the overlay until th
 that is under way may be about to bring them back.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
@@ -95,17 +95,27 @@ class AddressTable:
 
     def capture(self) -> Captured:
         """The table as it is, for a merge or a snapshot."""
-        replaced = {
-            (shift, number): listings
-            for shift, level in self._levels.items()
-            for number, listings in level.items()
-        }
-        return Captured(self.base, replaced)
+        return Captured(self.base, dict(self.replaced()))
 
-    def settle(self, captured: Captured, merged: Base) -> None:
-        """Take over a merged base, unless another one came before it."""
+    @property
+    def levels(self) -> Collection[int]:
+        """How many bits are left open by the targets in the overlay."""
+        return self._levels.keys()
+
+    def replaced(self) -> Iterator[tuple[Place, tuple[Listing, ...]]]:
+        """The overlay: targets that have changed since the base was made, as they are now."""
+        for shift, level in self._levels.items():
+            for number, listings in level.items():
+                yield (shift, number), listings
+
+    def replaced_at(self, place: Place) -> tuple[Listing, ...] | None:
+        """The listings of a target in the overlay, None when it is not there."""
+        return self._levels.get(place[0], {}).get(place[1])
+
+    def settle(self, captured: Captured, merged: Base) -> bool:
+        """Take over a merged base, unless another one came before it; whether it was taken."""
         if self.base is not captured.base:
-            return
+            return False
         self.base = merged
         for (shift, number), listings in captured.replaced.items():
             level = self._levels[shift]
@@ -114,6 +124,7 @@ class AddressTable:
                 self.overlay_size -= 1
                 if not level:
                     del self._levels[shift]
+        return True
 
     def _find_in_both(self, address: int, now: float) -> Hit | None:
         bits = self.base.bits

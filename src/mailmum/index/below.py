@@ -11,6 +11,7 @@ long as either says so.  Both take additions and removals at any time.
     (True, False)
 """
 
+from collections.abc import Iterator
 from heapq import heappop, heappush
 
 from mailmum.domain.names import parents
@@ -83,6 +84,14 @@ class Below:
                 self._endless[parent] -= 1
             else:
                 del self._endless[parent]
+
+    def __contains__(self, name: str) -> bool:
+        """Whether there are listings below `name`, in force or not."""
+        return name in self._endless or name in self._lasting
+
+    def __iter__(self) -> Iterator[str]:
+        """The names with listings below."""
+        return iter(self._endless.keys() | self._lasting.keys())
 
     def any(self, name: str, now: float) -> bool:
         """Whether something in force at `now` lies strictly below `name`."""

@@ -68,6 +68,11 @@ class Firsts(ABC):
     def arrays(self) -> "tuple[array[int], ...]":
         """The arrays behind it."""
 
+    @property
+    def buckets(self) -> "tuple[array[int] | None, int]":
+        """Where the rows of each value of the top bits begin, and how many bits lie below these."""
+        return None, self.bits
+
 
 class Firsts32(Firsts):
     """IPv4 addresses."""
@@ -130,6 +135,11 @@ class Firsts32(Firsts):
     def arrays(self) -> "tuple[array[int], ...]":
         """One array."""
         return (self.values,)
+
+    @property
+    def buckets(self) -> "tuple[array[int] | None, int]":
+        """None for a small column."""
+        return self._buckets, self._shift
 
 
 class Wide:

@@ -19,17 +19,19 @@ out to be worked on elsewhere (`MergePlan`, `Image`) never changes under its rea
     9
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from mailmum.domain.clients import NameSubject, Subject
 from mailmum.domain.listings import WHOLE_ACCOUNT, Action, Listing
 from mailmum.domain.targets import NetworkTarget
+from mailmum.index.addresses import AddressTable
 from mailmum.index.base import Base, Replaced
-from mailmum.index.names import CapturedNames
+from mailmum.index.names import CapturedNames, NameTable
 from mailmum.index.records import Changes, Everything, ServerRecord
 from mailmum.index.servers import KeyState, ServerEntry, decide_address, decide_name
-from mailmum.index.tables import Merged, MergePlan, TableKey, Tables, build_tables
+from mailmum.index.tables import Merged, MergePlan, Settled, TableKey, Tables, build_tables
 from mailmum.index.terms import Hit
 
 __all__ = ["Hit", "Image", "Index", "KeyState", "ServerEntry"]
@@ -54,6 +56,26 @@ class Image:
     names: Mapping[TableKey, CapturedNames]
 
 
+class Watcher(Protocol):
+    """Keeps something in step with an index; told in the thread that changes it."""
+
+    def prepared(self, entry: ServerEntry) -> None:
+        """A server is new, or has other tables than before."""
+        ...
+
+    def removed(self, entry: ServerEntry) -> None:
+        """A server is no more, or about to be put in anew."""
+        ...
+
+    def applied(self, index: "Index", changes: Changes) -> None:
+        """The changes are in the index."""
+        ...
+
+    def settled(self, index: "Index", settled: Settled) -> None:
+        """The merged tables are in place."""
+        ...
+
+
 class Index:
     """All servers and listings; without arguments an empty one.
 
@@ -64,9 +86,10 @@ class Index:
 
     Attributes:
         position: the journal sequence number up to which changes are applied.
+        watcher: is told of every change, if there is one.
     """
 
-    __slots__ = ("_keys", "_of_account", "_servers", "_tables", "position")
+    __slots__ = ("_keys", "_of_account", "_servers", "_tables", "position", "watcher")
 
     def __init__(
         self,
@@ -75,6 +98,7 @@ class Index:
         position: int = 0,
     ) -> None:
         self.position = position
+        self.watcher: Watcher | None = None
         self._tables = Tables() if tables is None else tables
         self._servers: dict[int, ServerEntry] = {}
         self._of_account: dict[int, dict[int, ServerEntry]] = {}
@@ -165,6 +189,8 @@ class Index:
             if self._tables.put(listing):
                 self._refresh(listing.account, listing.scope)
         self.position = changes.position
+        if self.watcher is not None:
+            self.watcher.applied(self, changes)
 
     @property
     def overlay_size(self) -> int:
@@ -177,8 +203,26 @@ class Index:
 
     def finish_merge(self, merged: Merged) -> None:
         """Put merged tables in place; what was applied meanwhile stays in the overlay."""
-        for account in self._tables.finish_merge(merged):
+        settled = self._tables.finish_merge(merged)
+        for account in settled.lost:
             self._refresh(account, WHOLE_ACCOUNT)
+        if self.watcher is not None:
+            self.watcher.settled(self, settled)
+
+    @property
+    def servers(self) -> Iterable[ServerEntry]:
+        """All servers, with the tables that hold for each."""
+        return self._servers.values()
+
+    @property
+    def keys(self) -> Iterator[tuple[bytes, ServerEntry, int | None]]:
+        """All zone keys, the server of each, and from when it is revoked."""
+        for label, (until, current, _) in self._keys.items():
+            yield label, current.server, until
+
+    def table_of(self, listing: Listing) -> AddressTable | NameTable | None:
+        """The table that a listing is in, or would be."""
+        return self._tables.table_of(listing)
 
     def image(self) -> Image:
         """Everything as it is now."""
@@ -213,6 +257,8 @@ class Index:
             held = self._keys.get(label)
             if held is not None and held[1].server is entry:
                 del self._keys[label]
+        if self.watcher is not None:
+            self.watcher.removed(entry)
 
     def _refresh(self, account: int, scope: int) -> None:
         """Look up the tables anew for the servers that a scope concerns."""
@@ -227,3 +273,5 @@ class Index:
             self._tables.stages(account, server, 6),
             self._tables.stages_of_names(account, server),
         )
+        if self.watcher is not None:
+            self.watcher.prepared(entry)

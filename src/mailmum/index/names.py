@@ -129,6 +129,26 @@ class NameTable:
             _, dot, rest = rest.partition(".")
         return None
 
+    def below(self, action: Action) -> Below:
+        """Which names have listings of this action below."""
+        return self._below[action]
+
+    def rows(self) -> Iterator[tuple[str, bool, Terms | None, int]]:
+        """Every target: its name, whether whole, terms and end; None for terms where they differ.
+
+        That is where it has several listings.
+        """
+        for whole, heads in ((False, self._heads[0]), (True, self._heads[1])):
+            for name, row in heads.items():
+                if row in self._following:
+                    yield name, whole, None, NEVER
+                else:
+                    yield name, whole, self._terms(row), self._expires[row]
+
+    def listings_at(self, target: NameTarget) -> list[Listing]:
+        """The listings of one target, in the order in which they decide."""
+        return [self._listing(target, row) for row in self._rows_of(target)]
+
     def covering(self, name: str, now: float) -> Iterator[Listing]:
         """Every listing in force that covers a name."""
         for target, row in self._around(name):

@@ -12,7 +12,7 @@ from mailmum.domain.clients import AddressSubject, Subject
 from mailmum.domain.listings import WHOLE_ACCOUNT, Listing
 from mailmum.domain.targets import NetworkTarget
 from mailmum.index.addresses import AddressTable, Captured
-from mailmum.index.base import Base, BaseBuilder, empty_base, no_pause
+from mailmum.index.base import Base, BaseBuilder, Replaced, empty_base, no_pause
 from mailmum.index.firsts import Pause
 from mailmum.index.names import CapturedNames, NameTable
 from mailmum.index.servers import AddressStages, NameStages
@@ -36,6 +36,19 @@ class Merged:
     """What `MergePlan.run` gives, to be put in place."""
 
     tables: tuple[tuple[TableKey, Captured, Base], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What a merge has changed.
+
+    Attributes:
+        tables: those with another base now, each with what was in its overlay when it began.
+        lost: the accounts that lost a table because it was empty.
+    """
+
+    tables: tuple[tuple[AddressTable, Replaced], ...]
+    lost: frozenset[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +133,13 @@ class Tables:
             if names.is_empty:
                 self._emptied.add(key)
 
+    def table_of(self, listing: Listing) -> AddressTable | NameTable | None:
+        """The table that a listing is in, or would be."""
+        key = key_of(listing)
+        if key.kind == NAMES:
+            return self._names.get(key)
+        return self._addresses.get(key)
+
     def stages(self, account: int, server: int, version: int) -> AddressStages:
         """The tables that hold for a server, for addresses of one version of IP."""
         found = (tuple(_of_tier(self._addresses, account, server, tier, version)) for tier in Tier)
@@ -147,15 +167,16 @@ class Tables:
         """Note what a merge works on."""
         return MergePlan(tuple((key, table.capture()) for key, table in self._unsettled.items()))
 
-    def finish_merge(self, merged: Merged) -> set[int]:
-        """Put merged tables in place; the accounts that lost a table because it was empty."""
-        lost = set()
+    def finish_merge(self, merged: Merged) -> Settled:
+        """Put merged tables in place."""
+        lost, settled = set(), []
         for key, captured, base in merged.tables:
             table = self._addresses.get(key)
             if table is None:
                 continue
             before = table.overlay_size
-            table.settle(captured, base)
+            if table.settle(captured, base):
+                settled.append((table, captured.replaced))
             self._note_overlay(key, table, before)
             if table.is_empty:
                 del self._addresses[key]
@@ -165,7 +186,7 @@ class Tables:
                 del self._names[key]
                 lost.add(key.account)
         self._emptied.clear()
-        return lost
+        return Settled(tuple(settled), frozenset(lost))
 
     def bases(self) -> dict[TableKey, Base]:
         """The settled part of every table of addresses."""

@@ -44,6 +44,9 @@ def options(parameters: Config) -> DnsdOptions:
         ),
         snapshot=parameters.snapshot_path,
         workers=parameters.dns_workers,
+        threads=parameters.dns_threads,
+        engine=parameters.engine,
+        crash=parameters.crash_path,
         cookie_secret=secret[:32],
     )
 

@@ -1,0 +1,209 @@
+# Batches: many packets at once, one step of all of them after the other.
+#
+# A lookup waits for memory a few times, each time for something that depends on what came before.  So
+# every step asks for the memory of the next one ahead of time and goes on to the next packet.
+
+cdef enum:
+    BATCH = 64
+
+cdef struct Scratch:
+    # For one packet at a time, but for the cookies, which stay.
+    CookieTable cookies
+    Name name
+    uint8_t text[256]
+    uint32_t text_size
+
+
+cdef inline void start_job(Job *job, const WorldData *world) noexcept nogil:
+    job.state = NOTHING
+    if not read(job, world):
+        job.state = ASK
+        return
+    prefetch(&world.keys[job.hash & world.key_mask])
+
+
+cdef inline void enter(Job *job, const WorldData *world, double now) noexcept nogil:
+    # Key and server.
+    cdef const Key *key
+    if job.state == ASK:
+        return
+    key = find_key(world, job.key, job.key_size, job.hash)
+    if key == NULL or now >= key.until:
+        job.state = ASK
+        return
+    job.server = key.server
+    prefetch(job.server)
+    prefetch(&job.server.v4)
+
+
+cdef inline void approach(Job *job, const CountTable *counts, double now) noexcept nogil:
+    # Where rows are searched and counts are kept.
+    if job.state == ASK:
+        return
+    if now >= job.server.until:
+        job.state = ASK
+        return
+    if not job.version:
+        return
+    job.count_hash = count_hash(
+        job.server.number, job.kind, <uint64_t>(job.address >> 64), <uint64_t>job.address
+    )
+    prefetch(&counts.slots[job.count_hash & (COUNT_SLOTS - 1)])
+    job.table = NULL
+    if job.version == 4:
+        job.table = job.server.v4[0].tables[0]
+        if job.table != NULL and job.table.hosts.buckets != NULL:
+            prefetch(
+                &job.table.hosts.buckets[<uint32_t>job.address >> job.table.hosts.bucket_shift]
+            )
+
+
+cdef inline void come_close(Job *job) noexcept nogil:
+    cdef const Rows *rows
+    cdef uint32_t low
+    if job.state == ASK or not job.version or job.table == NULL:
+        return
+    rows = &job.table.hosts
+    if rows.buckets == NULL:
+        return
+    low = rows.buckets[<uint32_t>job.address >> rows.bucket_shift]
+    if low < rows.size:
+        prefetch(&rows.firsts[low])
+        prefetch(&rows.kinds[low * <uint32_t>rows.kind_size])
+
+
+cdef void decide(
+    Job *job,
+    const WorldData *world,
+    CountTable *counts,
+    Scratch *scratch,
+    double now,
+) noexcept nogil:
+    # The verdict, its answer and its count.
+    cdef Hit hit
+    cdef int action = job.kind & 1
+    cdef bint written
+    if job.state == ASK:
+        return
+    job.state = ASK
+    if job.cookie != NULL and not is_good(
+        &scratch.cookies, job.cookie, job.name, job.name_size, now
+    ):
+        return
+    memset(&hit, 0, sizeof(Hit))
+    if job.version:
+        decide_address(&hit, &world.places, job.server, job.version, job.address, now)
+    else:
+        if not read_client_name(
+            job, world.chain, scratch.text, &scratch.text_size, &scratch.name
+        ):
+            return
+        decide_name(&hit, &world.places, job.server, &scratch.name, now)
+    # A lifetime shorter than the TTL shortens the TTL.
+    if hit.state == ASK or (
+        hit.state == FOUND and hit.ends != NEVER and hit.ends - now < <double>job.server.ttl + 1
+    ):
+        return
+    if hit.state == FOUND and hit.action == action:
+        written = job.type == TYPE_A and write_listed(job, world, code_of(&hit, job))
+    elif not job.version and (
+        (hit.state == FOUND and hit.single)
+        or has_names_below(
+            &world.places, job.server, &scratch.name, BELOW_ALLOW if action else BELOW_BLOCK
+        )
+    ):
+        # The name may exist without being listed.
+        return
+    else:
+        written = write_negative(job, world)
+    if written and job.type == TYPE_A:
+        note(job, counts, scratch, &hit)
+
+
+cdef void note(Job *job, CountTable *counts, const Scratch *scratch, const Hit *hit) noexcept nogil:
+    # What was decided about whom.
+    cdef Count wanted
+    memset(&wanted, 0, sizeof(Count))
+    wanted.server = job.server.number
+    wanted.list = <uint8_t>job.kind
+    if hit.state == FOUND:
+        wanted.code = (1 + hit.action) | (0 if hit.single else WIDE)
+    wanted.version = <uint8_t>job.version
+    if job.version:
+        wanted.high = <uint64_t>(job.address >> 64)
+        wanted.low = <uint64_t>job.address
+        count(counts, &wanted, job.count_hash, NULL)
+        return
+    wanted.high = scratch.name.numbers[0][0]
+    wanted.low = scratch.name.numbers[0][1]
+    wanted.text_size = <uint8_t>scratch.text_size
+    job.count_hash = count_hash(wanted.server, wanted.list, wanted.high, wanted.low)
+    count(counts, &wanted, job.count_hash, scratch.text + 1)
+
+
+cdef void process(
+    Job *jobs,
+    int size,
+    const WorldData *world,
+    CountTable *counts,
+    Scratch *scratch,
+    double now,
+) noexcept nogil:
+    cdef int at
+    for at in range(size):
+        start_job(&jobs[at], world)
+    for at in range(size):
+        enter(&jobs[at], world, now)
+    for at in range(size):
+        approach(&jobs[at], counts, now)
+    for at in range(size):
+        come_close(&jobs[at])
+    for at in range(size):
+        decide(&jobs[at], world, counts, scratch, now)
+
+
+cdef class Clerk:
+    """Answers one packet at a time and counts: the hot path without sockets, for tests."""
+
+    cdef CountTable counts
+    cdef Scratch scratch
+
+    def __cinit__(self):
+        if not make_counts(&self.counts):
+            raise MemoryError
+
+    def __dealloc__(self):
+        free_counts(&self.counts)
+
+    def answer(
+        self, World world not None, bytes packet not None, double now, bytes name not None=b""
+    ):
+        """The answer to a packet, or None when Python is to be asked.
+
+        Args:
+            world: what to answer from.
+            packet: the question.
+            now: Unix time in seconds.
+            name: its sender, as the kernel tells it.
+        """
+        cdef uint8_t room[ANSWER_ROOM]
+        cdef Job job
+        memset(&job, 0, sizeof(Job))
+        job.packet = packet
+        job.size = <uint32_t>min(len(packet), 65535)
+        job.answer = room
+        job.name = name
+        job.name_size = <uint32_t>len(name)
+        with nogil:
+            pthread_mutex_lock(&gates[0])
+            process(&job, 1, &world.data, &self.counts, &self.scratch, now)
+            pthread_mutex_unlock(&gates[0])
+        return None if job.state == ASK else room[:job.answer_size]
+
+    def remember(self, bytes cookie not None, bytes name not None, double since, double until):
+        """Take a cookie of this sender for good: see `Service.remember`."""
+        remember(&self.scratch.cookies, cookie, name, since, until)
+
+    def take(self, mark_of, nobody):
+        """What was counted: see `Service.take`."""
+        return read_counts(&self.counts, mark_of, nobody)

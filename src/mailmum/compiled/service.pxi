@@ -1,0 +1,410 @@
+# Services: a thread of its own that answers on UDP sockets, without Python's lock.
+#
+# What it cannot answer itself waits in a ring for the thread that has the Python engine, which is
+# told by a descriptor.  When the ring is full the packet is dropped and counted: its sender asks
+# again, and plain questions are answered all the same.
+
+cdef extern from *:
+    """
+    #ifndef IP_PKTINFO
+    #define IP_PKTINFO 8
+    #endif
+
+    /* What was received with a packet becomes what its answer is sent with: from the address that
+       was asked; the kernel picks the interface. */
+    static void mm_answer_from(struct msghdr *head) {
+        struct cmsghdr *part;
+        for (part = CMSG_FIRSTHDR(head); part; part = CMSG_NXTHDR(head, part))
+            if (part->cmsg_level == IPPROTO_IP && part->cmsg_type == IP_PKTINFO &&
+                part->cmsg_len >= CMSG_LEN(sizeof(struct in_pktinfo))) {
+                struct in_pktinfo info;
+                memcpy(&info, CMSG_DATA(part), sizeof info);
+                info.ipi_ifindex = 0;
+                info.ipi_addr.s_addr = 0;
+                memcpy(CMSG_DATA(part), &info, sizeof info);
+            }
+    }
+    """
+    void answer_from "mm_answer_from"(msghdr *) noexcept nogil
+
+cdef enum:
+    PACKET_ROOM = 4096
+    # Not a power of two: slots of a batch would otherwise share a few lines of the cache.
+    PACKET_STEP = 4096 + 192
+    ANSWER_STEP = 512 + 64
+    NAME_ROOM = 32
+    CONTROL_ROOM = 64
+    WAITING = 256
+    MOST_SOCKETS = 64
+
+cdef struct Slot:
+    # Address of the sender and what came with the packet; C wants both at multiples of 8.
+    uint64_t name[4]
+    uint64_t control[8]
+
+cdef struct Handed:
+    # A packet that waits for Python.
+    int fd
+    uint32_t size
+    uint32_t name_size
+    uint32_t control_size
+    Slot slot
+    uint8_t packet[PACKET_ROOM]
+
+cdef struct Faults:
+    uint64_t unread
+    uint64_t unsent
+    uint64_t overrun
+
+cdef struct Desk:
+    # All that the thread works with.
+    int gate
+    int wake
+    int news
+    int stopping
+    bint wildcard
+    int count
+    pollfd fds[MOST_SOCKETS + 1]
+    const WorldData *world
+    CountTable *counting
+    CountTable counts[2]
+    Faults faults
+    Scratch scratch
+    Job jobs[BATCH]
+    mmsghdr heads_in[BATCH]
+    mmsghdr heads_out[BATCH]
+    iovec parts_in[BATCH]
+    iovec parts_out[BATCH]
+    Slot slots[BATCH]
+    uint8_t *packets
+    uint8_t *answers
+    pthread_mutex_t ring_lock
+    Handed *ring
+    uint32_t first
+    uint32_t waiting
+
+
+cdef void tell(int fd) noexcept nogil:
+    cdef uint64_t one = 1
+    if write_fd(fd, &one, 8) != 8:
+        # Told already, and not yet heard.
+        return
+
+
+cdef void hand_over(Desk *desk, int fd, int at) noexcept nogil:
+    cdef msghdr *head = &desk.heads_in[at].msg_hdr
+    cdef Handed *handed
+    cdef Job *job = &desk.jobs[at]
+    pthread_mutex_lock(&desk.ring_lock)
+    if desk.waiting == WAITING:
+        add_one(&desk.faults.overrun)
+    else:
+        handed = &desk.ring[(desk.first + desk.waiting) % WAITING]
+        handed.fd = fd
+        handed.size = job.size
+        handed.name_size = head.msg_namelen
+        handed.control_size = <uint32_t>head.msg_controllen
+        handed.slot = desk.slots[at]
+        memcpy(handed.packet, job.packet, job.size)
+        desk.waiting += 1
+    pthread_mutex_unlock(&desk.ring_lock)
+
+
+cdef int receive(Desk *desk, int fd) noexcept nogil:
+    cdef msghdr *head
+    cdef int at, count
+    for at in range(BATCH):
+        head = &desk.heads_in[at].msg_hdr
+        head.msg_name = desk.slots[at].name
+        head.msg_namelen = NAME_ROOM
+        head.msg_iov = &desk.parts_in[at]
+        head.msg_iovlen = 1
+        head.msg_control = desk.slots[at].control if desk.wildcard else NULL
+        head.msg_controllen = CONTROL_ROOM if desk.wildcard else 0
+        desk.parts_in[at].iov_base = desk.packets + at * PACKET_STEP
+        desk.parts_in[at].iov_len = PACKET_ROOM
+    count = recvmmsg(fd, desk.heads_in, BATCH, MSG_DONTWAIT, NULL)
+    if count < 0:
+        if last_error() != EAGAIN and last_error() != EINTR:
+            add_one(&desk.faults.unread)
+        return 0
+    return count
+
+
+cdef void send(Desk *desk, int fd, int count) noexcept nogil:
+    cdef int done = 0, sent
+    while done < count:
+        sent = sendmmsg(fd, &desk.heads_out[done], count - done, MSG_DONTWAIT)
+        if sent <= 0:
+            # It tells what is wrong with the first of them; the others may be well.
+            add_one(&desk.faults.unsent)
+            sent = 1
+        done += sent
+
+
+cdef void decide_all(Desk *desk, int count) noexcept nogil:
+    cdef timespec time
+    cdef int at
+    for at in range(count):
+        desk.jobs[at].packet = desk.packets + at * PACKET_STEP
+        desk.jobs[at].size = min(desk.heads_in[at].msg_len, <uint32_t>PACKET_ROOM)
+        desk.jobs[at].answer = desk.answers + at * ANSWER_STEP
+        desk.jobs[at].name = <uint8_t *>desk.slots[at].name
+        desk.jobs[at].name_size = min(desk.heads_in[at].msg_hdr.msg_namelen, <uint32_t>NAME_ROOM)
+        desk.jobs[at].state = ASK
+    clock_gettime(CLOCK_REALTIME, &time)
+    pthread_mutex_lock(&gates[desk.gate])
+    if desk.world != NULL:
+        process(
+            desk.jobs,
+            count,
+            desk.world,
+            desk.counting,
+            &desk.scratch,
+            time.tv_sec + 1e-9 * time.tv_nsec,
+        )
+    pthread_mutex_unlock(&gates[desk.gate])
+
+
+cdef int answer_batch(Desk *desk, int fd) noexcept nogil:
+    # How many packets were there.
+    cdef msghdr *head
+    cdef int at, answers = 0, handed = 0
+    cdef int count = receive(desk, fd)
+    if not count:
+        return 0
+    decide_all(desk, count)
+    for at in range(count):
+        if desk.jobs[at].state == ASK:
+            hand_over(desk, fd, at)
+            handed += 1
+            continue
+        head = &desk.heads_out[answers].msg_hdr
+        head[0] = desk.heads_in[at].msg_hdr
+        if head.msg_controllen:
+            answer_from(head)
+        else:
+            head.msg_control = NULL
+        head.msg_flags = 0
+        head.msg_iov = &desk.parts_out[answers]
+        desk.parts_out[answers].iov_base = desk.jobs[at].answer
+        desk.parts_out[answers].iov_len = desk.jobs[at].answer_size
+        answers += 1
+    if answers:
+        send(desk, fd, answers)
+    if handed:
+        tell(desk.news)
+    return count
+
+
+cdef void answer_until_stopped(Desk *desk) noexcept nogil:
+    cdef int at, found
+    while not get_flag(&desk.stopping):
+        found = 0
+        for at in range(desk.count):
+            found += answer_batch(desk, desk.fds[at].fd)
+        if not found:
+            poll(desk.fds, desk.count + 1, 1000)
+
+
+cdef class Handover:
+    """A packet that the Python engine has to answer.
+
+    Attributes:
+        packet: as it was received.
+    """
+
+    cdef readonly bytes packet
+    cdef int fd
+    cdef uint32_t name_size
+    cdef uint32_t control_size
+    cdef Slot slot
+
+    @property
+    def name(self):
+        """The sender as the kernel tells it: struct sockaddr_in or sockaddr_in6."""
+        return (<uint8_t *>self.slot.name)[:self.name_size]
+
+    def send(self, bytes answer not None):
+        """Send an answer from where the packet came to; whether that could be done."""
+        cdef msghdr head
+        cdef iovec part
+        cdef long sent
+        memset(&head, 0, sizeof(msghdr))
+        part.iov_base = <void *><const uint8_t *>answer
+        part.iov_len = len(answer)
+        head.msg_name = self.slot.name
+        head.msg_namelen = self.name_size
+        head.msg_iov = &part
+        head.msg_iovlen = 1
+        if self.control_size:
+            head.msg_control = self.slot.control
+            head.msg_controllen = self.control_size
+            answer_from(&head)
+        with nogil:
+            sent = sendmsg(self.fd, &head, MSG_DONTWAIT)
+        return sent >= 0
+
+
+cdef class Service:
+    """Answers on UDP sockets that do not block, in the thread that calls `run`.
+
+    Args:
+        sockets: their descriptors, which stay open until `run` has ended.
+        wildcard: whether some are bound to all addresses, and tell which was asked.
+    """
+
+    cdef Desk *desk
+    cdef World world
+    cdef list sockets
+
+    def __cinit__(self, list sockets not None, bint wildcard):
+        cdef Desk *desk = <Desk *>_room(sizeof(Desk))
+        self.desk = desk
+        desk.wake = desk.news = -1
+        desk.wildcard = wildcard
+        if not 0 < len(sockets) <= MOST_SOCKETS:
+            raise ValueError(f"a service has 1 to {MOST_SOCKETS} sockets")
+        self.sockets = list(sockets)
+        pthread_mutex_init(&desk.ring_lock, NULL)
+        desk.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)
+        desk.news = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)
+        if desk.wake < 0 or desk.news < 0:
+            raise OSError("no descriptor is left for a service")
+        for at, fd in enumerate((*sockets, desk.wake)):
+            desk.fds[at].fd = fd
+            desk.fds[at].events = POLLIN
+        desk.count = len(sockets)
+        desk.packets = <uint8_t *>_room(BATCH * PACKET_STEP)
+        desk.answers = <uint8_t *>_room(BATCH * ANSWER_STEP)
+        desk.ring = <Handed *>_room(WAITING * sizeof(Handed))
+        if not make_counts(&desk.counts[0]) or not make_counts(&desk.counts[1]):
+            raise MemoryError
+        desk.counting = &desk.counts[0]
+        desk.gate = take_gate()
+
+    def __dealloc__(self):
+        if self.desk == NULL:
+            return
+        self._leave()
+        if self.desk.wake >= 0:
+            close(self.desk.wake)
+        if self.desk.news >= 0:
+            close(self.desk.news)
+        free_counts(&self.desk.counts[0])
+        free_counts(&self.desk.counts[1])
+        free(self.desk.packets)
+        free(self.desk.answers)
+        free(self.desk.ring)
+        free(self.desk)
+
+    cdef int _leave(self) except -1:
+        # Nobody reads the world here any more.
+        if self.desk.gate:
+            free_gates.append(self.desk.gate)
+            self.desk.gate = 0
+        return 0
+
+    @property
+    def news(self):
+        """A descriptor that can be read when `handed` has something."""
+        return self.desk.news
+
+    def run(self):
+        """Answer until `stop`."""
+        cdef sigset_t all_signals, before
+        sigfillset(&all_signals)
+        # Signals are for the main thread: it waits in Python, this one would not notice.
+        pthread_sigmask(SIG_SETMASK, &all_signals, &before)
+        with nogil:
+            answer_until_stopped(self.desk)
+        self._leave()
+        pthread_sigmask(SIG_SETMASK, &before, NULL)
+
+    def stop(self):
+        """End `run` soon; from any thread."""
+        set_flag(&self.desk.stopping)
+        tell(self.desk.wake)
+
+    def use(self, World world):
+        """Answer from this world from now on; None hands everything over."""
+        cdef const WorldData *data = NULL if world is None else &world.data
+        with nogil:
+            pthread_mutex_lock(&gates[self.desk.gate])
+            self.desk.world = data
+            pthread_mutex_unlock(&gates[self.desk.gate])
+        self.world = world
+
+    def remember(self, bytes cookie not None, bytes name not None, double since, double until):
+        """Take a cookie of this sender for good.
+
+        Args:
+            cookie: all 24 bytes of it.
+            name: the sender, as the kernel tells it.
+            since: Unix time in seconds from which it is sent back as it comes.
+            until: and before which.
+        """
+        pthread_mutex_lock(&gates[self.desk.gate])
+        try:
+            remember(&self.desk.scratch.cookies, cookie, name, since, until)
+        finally:
+            pthread_mutex_unlock(&gates[self.desk.gate])
+
+    def handed(self):
+        """The packets that wait for Python."""
+        cdef uint64_t told
+        cdef Handed *handed
+        cdef Handover one
+        cdef list found = []
+        read_word(self.desk.news, &told)
+        while True:
+            pthread_mutex_lock(&self.desk.ring_lock)
+            if not self.desk.waiting:
+                pthread_mutex_unlock(&self.desk.ring_lock)
+                return found
+            handed = &self.desk.ring[self.desk.first]
+            pthread_mutex_unlock(&self.desk.ring_lock)
+            # The place is free for another packet only when this one has been taken out.
+            one = Handover.__new__(Handover)
+            one.packet = handed.packet[:handed.size]
+            one.fd = handed.fd
+            one.name_size = min(handed.name_size, <uint32_t>NAME_ROOM)
+            one.control_size = min(handed.control_size, <uint32_t>CONTROL_ROOM)
+            one.slot = handed.slot
+            found.append(one)
+            pthread_mutex_lock(&self.desk.ring_lock)
+            self.desk.first = (self.desk.first + 1) % WAITING
+            self.desk.waiting -= 1
+            pthread_mutex_unlock(&self.desk.ring_lock)
+            if len(found) == WAITING:
+                # The others come with the next turn, so that other work gets one in between.
+                tell(self.desk.news)
+                return found
+
+    def take(self, mark_of, nobody):
+        """What was counted: by key, how many of it nameless, how many lost, and faults by name.
+
+        Args:
+            mark_of: the key of server, number of the list and code, but for the client.
+            nobody: stands in a key for a client that found no room.
+        """
+        cdef CountTable *full
+        with nogil:
+            pthread_mutex_lock(&gates[self.desk.gate])
+            full = self.desk.counting
+            self.desk.counting = &self.desk.counts[full == &self.desk.counts[0]]
+            pthread_mutex_unlock(&gates[self.desk.gate])
+        kinds = {
+            "unread": take_all(&self.desk.faults.unread),
+            "unsent": take_all(&self.desk.faults.unsent),
+            "overrun": take_all(&self.desk.faults.overrun),
+        }
+        faults = {kind: many for kind, many in kinds.items() if many}
+        return *read_counts(full, mark_of, nobody), faults
+
+
+cdef void read_word(int fd, uint64_t *word) noexcept nogil:
+    # Nothing there is as good as something: the caller looks anyway.
+    word[0] = 0
+    if read_fd(fd, word, 8) != 8:
+        word[0] = 0

@@ -1,0 +1,388 @@
+# The world: everything that answers are made from, and the one way to change it.
+
+cdef enum:
+    # More entries than this are put into a copy, which then takes the place of the original.
+    MOST_AT_ONCE = 4000
+    KEY_ROOM = 64
+
+cdef struct Key:
+    const ServerData *server
+    double until
+    uint8_t size
+    uint8_t name[KEY_ROOM]
+
+cdef struct KnownName:
+    # A name of the SOA record: what stands before BASE, or all of it.
+    uint32_t size
+    bint inside
+    uint8_t labels[256]
+
+cdef struct WorldData:
+    Places places
+    uint64_t chain[2]
+    Key *keys
+    uint64_t key_mask
+    uint32_t serial
+    uint8_t base[256]
+    uint32_t base_size
+    uint32_t base_labels
+    KnownName names[2]
+    uint8_t timers[12]
+    uint16_t payload
+
+cdef struct Staged:
+    # A server and what it is to become.
+    ServerData *server
+    ServerData data
+
+cdef struct Leveled:
+    TableData *table
+    uint64_t levels[3]
+
+cdef struct Based:
+    TableData *table
+    TableData data
+
+cdef struct Plan:
+    # All of a change, ready to be made.
+    uint32_t serial
+    const Entry *put
+    int64_t puts
+    const Entry *drop
+    int64_t drops
+    Staged *staged
+    int64_t servers
+    Leveled *leveled
+    int64_t levels
+    Based *based
+    int64_t bases
+    Key *keys
+    uint64_t key_mask
+
+
+cdef inline uint64_t key_hash(const uint8_t *name, uint32_t size, uint64_t seed) noexcept nogil:
+    # The room behind the name is zero.
+    cdef uint64_t hash = seed ^ size, word
+    cdef uint32_t at
+    for at in range(0, size, 8):
+        memcpy(&word, name + at, 8)
+        hash = mixed(hash ^ word)
+    return hash
+
+
+cdef inline const Key *find_key(
+    const WorldData *world, const uint8_t *name, uint32_t size, uint64_t hash
+) noexcept nogil:
+    cdef uint64_t at = hash & world.key_mask
+    while world.keys[at].server != NULL:
+        if world.keys[at].size == size and memcmp(world.keys[at].name, name, size) == 0:
+            return &world.keys[at]
+        at = (at + 1) & world.key_mask
+    return NULL
+
+
+cdef void change_places(Places *places, const Plan *plan) noexcept nogil:
+    cdef int64_t at
+    for at in range(plan.puts):
+        put_place(places, &plan.put[at])
+    for at in range(plan.drops):
+        drop_place(
+            places,
+            plan.drop[at].table,
+            plan.drop[at].level,
+            plan.drop[at].high,
+            plan.drop[at].low,
+        )
+
+
+cdef bint carry_out(WorldData *world, const Plan *plan) noexcept nogil:
+    # False, and nothing changed, when there is no memory.
+    cdef Places copy
+    cdef Entry *old_places = NULL
+    cdef Key *old_keys = NULL
+    cdef uint64_t room = world.places.used + plan.puts
+    cdef bint whole = plan.puts + plan.drops > MOST_AT_ONCE or 2 * room > world.places.mask
+    cdef int64_t at
+    cdef int count
+    if whole:
+        if not make_places(&copy, &world.places, room + room // 4):
+            return False
+        change_places(&copy, plan)
+    count = close_gates()
+    if whole:
+        old_places = world.places.slots
+        world.places = copy
+    else:
+        change_places(&world.places, plan)
+    for at in range(plan.levels):
+        memcpy(plan.leveled[at].table.levels, plan.leveled[at].levels, sizeof(uint64_t) * 3)
+    for at in range(plan.bases):
+        plan.based[at].table.hosts = plan.based[at].data.hosts
+        plan.based[at].table.networks = plan.based[at].data.networks
+        plan.based[at].table.terms = plan.based[at].data.terms
+    for at in range(plan.servers):
+        plan.staged[at].server[0] = plan.staged[at].data
+    if plan.keys != NULL:
+        old_keys = world.keys
+        world.keys = plan.keys
+        world.key_mask = plan.key_mask
+    world.serial = plan.serial
+    open_gates(count)
+    free(old_places)
+    free(old_keys)
+    return True
+
+
+cdef class World:
+    """Servers, keys, tables and what lies over them.
+
+    Args:
+        base: the wire form of BASE in lower case, root label included.
+        names: of SOA records, primary and contact: labels before BASE and True, or all and False.
+        timers: refresh, retry and expire as they stand in SOA records.
+        payload: what OPT records announce.
+        secret: 32 random bytes.
+    """
+
+    cdef WorldData data
+    cdef list kept
+
+    def __cinit__(
+        self,
+        bytes base not None,
+        tuple names not None,
+        bytes timers not None,
+        uint16_t payload,
+        bytes secret not None,
+    ):
+        cdef const uint8_t *seeds = secret
+        cdef Places none
+        if not 1 < len(base) < 256 or len(timers) != 12 or len(secret) != 32 or len(names) != 2:
+            raise ValueError("a part of the world has not its size")
+        memset(&none, 0, sizeof(Places))
+        memcpy(none.seed, seeds, 16)
+        memcpy(self.data.chain, seeds + 16, 16)
+        if not make_places(&self.data.places, &none, 0):
+            raise MemoryError
+        self.data.keys = <Key *>calloc(2, sizeof(Key))
+        if self.data.keys == NULL:
+            raise MemoryError
+        self.data.key_mask = 1
+        self.data.payload = payload
+        self.data.base_size = len(base)
+        self.data.base_labels = _count_labels(base)
+        memcpy(self.data.base, <const uint8_t *>base, len(base))
+        memcpy(self.data.timers, <const uint8_t *>timers, 12)
+        for at in range(2):
+            self._name(&self.data.names[at], names[at][0], names[at][1])
+        self.kept = []
+
+    def __dealloc__(self):
+        free(self.data.places.slots)
+        free(self.data.keys)
+
+    cdef int _name(self, KnownName *name, bytes labels, bint inside) except -1:
+        if len(labels) > 255:
+            raise ValueError("a name has 255 bytes at most")
+        name.size = len(labels)
+        name.inside = inside
+        memcpy(name.labels, <const uint8_t *>labels, len(labels))
+        return 0
+
+    def number_of(self, bytes name not None):
+        """High and low half of the number of a name in lower case, at most 253 bytes."""
+        cdef uint64_t number[2]
+        cdef const uint8_t *labels = name
+        cdef int64_t end = len(name), start
+        number[0] = self.data.chain[0]
+        number[1] = self.data.chain[1]
+        while end >= 0:
+            start = name.rfind(b".", 0, end) + 1
+            add_label(number, labels + start, <uint32_t>(end - start))
+            end = start - 1
+        return number[0], number[1]
+
+    @property
+    def size(self):
+        """Places that are in use, and slots there are."""
+        return self.data.places.used, self.data.places.mask + 1
+
+    def change(
+        self,
+        uint32_t serial,
+        *,
+        bytes put not None=b"",
+        bytes drop not None=b"",
+        list levels not None=[],
+        list bases not None=[],
+        list servers not None=[],
+        list keys=None,
+    ):
+        """Change all of this at once.
+
+        Args:
+            serial: of SOA records from now on.
+            put: packed entries, which replace those of the same place.
+            drop: packed entries whose places are to be free.
+            levels: tables and three words of 64 bits, see `TableData`.
+            bases: tables and their new settled rows.
+            servers: servers, and for IPv4, IPv6 and names the tables of each tier.
+            keys: all keys in lower case, with their servers and ends, where some have changed.
+
+        Raises:
+            ValueError: a part is not what it should be; then nothing has changed.
+        """
+        cdef Plan plan
+        cdef bint done
+        memset(&plan, 0, sizeof(Plan))
+        plan.serial = serial
+        plan.puts = _entries(put, &plan.put)
+        plan.drops = _entries(drop, &plan.drop)
+        try:
+            plan.leveled = <Leveled *>_room(len(levels) * sizeof(Leveled))
+            plan.based = <Based *>_room(len(bases) * sizeof(Based))
+            plan.staged = <Staged *>_room(len(servers) * sizeof(Staged))
+            for table, words in levels:
+                _plan_levels(&plan.leveled[plan.levels], table, words)
+                plan.levels += 1
+            for table, base in bases:
+                _plan_base(&plan.based[plan.bases], table, base)
+                plan.bases += 1
+            for server, *stages in servers:
+                _plan_server(&plan.staged[plan.servers], server, stages)
+                plan.servers += 1
+            if keys is not None:
+                self._plan_keys(&plan, keys)
+            with nogil:
+                done = carry_out(&self.data, &plan)
+            if not done:
+                raise MemoryError
+            plan.keys = NULL
+        finally:
+            free(plan.leveled)
+            free(plan.based)
+            free(plan.staged)
+            free(plan.keys)
+        # Only now may what was looked at before be let go.
+        self._keep(levels, bases, servers, keys)
+
+    cdef int _plan_keys(self, Plan *plan, list keys) except -1:
+        cdef uint64_t size = 16
+        cdef Key *key
+        cdef Server server
+        cdef bytes name
+        while size < 2 * <uint64_t>len(keys) + 2:
+            size *= 2
+        plan.keys = <Key *>_room(size * sizeof(Key))
+        plan.key_mask = size - 1
+        for name, server, until in keys:
+            if server is None or not 0 < len(name) < KEY_ROOM:
+                raise ValueError("a key is not one")
+            key = self._free_key(plan, name)
+            key.server = &server.data
+            key.until = until
+        return 0
+
+    cdef Key *_free_key(self, Plan *plan, bytes name) except NULL:
+        cdef uint8_t padded[KEY_ROOM]
+        cdef uint64_t at
+        memset(padded, 0, KEY_ROOM)
+        memcpy(padded, <const uint8_t *>name, len(name))
+        at = key_hash(padded, <uint32_t>len(name), self.data.places.seed[0]) & plan.key_mask
+        while plan.keys[at].server != NULL:
+            at = (at + 1) & plan.key_mask
+        plan.keys[at].size = <uint8_t>len(name)
+        memcpy(plan.keys[at].name, padded, KEY_ROOM)
+        return &plan.keys[at]
+
+    cdef int _keep(self, list levels, list bases, list servers, list keys) except -1:
+        cdef Table table
+        cdef Server server
+        for table, base in bases:
+            table.base = base
+        for server, *stages in servers:
+            server.tables = tuple(stages)
+        if keys is not None:
+            self.kept = [server for _, server, _ in keys]
+        return 0
+
+
+cdef void *_room(size_t size) except NULL:
+    cdef void *room = calloc(1, size + 1)
+    if room == NULL:
+        raise MemoryError
+    return room
+
+
+cdef uint32_t _count_labels(bytes name) except 0:
+    cdef uint32_t at = 0, count = 0
+    cdef const uint8_t *wire = name
+    while at < len(name) and 0 < wire[at] < 64:
+        at += 1 + wire[at]
+        count += 1
+    if at != len(name) - 1 or wire[at] or not count:
+        raise ValueError("BASE is no name")
+    return count
+
+
+cdef int64_t _entries(bytes packed, const Entry **entries) except -1:
+    cdef int64_t at, count = len(packed) // <int64_t>sizeof(Entry)
+    if len(packed) % sizeof(Entry):
+        raise ValueError("an entry is cut off")
+    entries[0] = <const Entry *><const uint8_t *>packed
+    for at in range(count):
+        if (
+            not entries[0][at].table
+            or entries[0][at].level > 128
+            or entries[0][at].state > ASK
+            or entries[0][at].action > 1
+            or entries[0][at].source > 2
+        ):
+            raise ValueError("an entry is out of range")
+    return count
+
+
+cdef int _plan_levels(Leveled *plan, Table table, tuple words) except -1:
+    if table is None or not table.data.bits or len(words) != 3:
+        raise ValueError("levels are of tables of addresses")
+    plan.table = &table.data
+    for at in range(3):
+        plan.levels[at] = words[at]
+    if plan.levels[2] >> 1 or (table.data.bits == 32 and (plan.levels[0] >> 33 or plan.levels[1])):
+        raise ValueError("a level is beyond the address")
+    return 0
+
+
+cdef int _plan_base(Based *plan, Table table, Base base) except -1:
+    if table is None or base is None or table.data.bits != base.bits:
+        raise ValueError("a base is of the same bits as its table")
+    plan.table = &table.data
+    plan.data.hosts = base.hosts
+    plan.data.networks = base.networks
+    plan.data.terms = base.terms
+    return 0
+
+
+cdef int _plan_server(Staged *plan, Server server, list stages) except -1:
+    cdef Table table
+    if server is None or len(stages) != 3 or max(map(len, stages)) > 3:
+        raise ValueError("a server has three sorts of tables, of three tiers each")
+    plan.server = &server.data
+    plan.data = server.data
+    memset(plan.data.v4, 0, sizeof(Stage) * 3)
+    memset(plan.data.v6, 0, sizeof(Stage) * 3)
+    memset(plan.data.names, 0, sizeof(NameStage) * 3)
+    for which, (bits, tiers) in enumerate(zip((32, 128, 0), stages)):
+        for at, tables in enumerate(tiers):
+            if not 0 < len(tables) < 3:
+                raise ValueError("a tier has one or two tables")
+            for place, table in enumerate(tables):
+                if table is None or table.data.bits != bits:
+                    raise ValueError("a table is of another sort")
+                if which == 0:
+                    plan.data.v4[at].tables[place] = &table.data
+                elif which == 1:
+                    plan.data.v6[at].tables[place] = &table.data
+                else:
+                    plan.data.names[at].tables[place] = table.data.number
+    return 0

@@ -1,0 +1,33 @@
+"""What the compiled hot path must know of the zones: BASE, and the fixed parts of SOA records.
+
+Everything else it answers from comes from the index, see `index.mirror`.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, Any
+
+from mailmum.dns import wire
+from mailmum.dns.zones import Zone
+
+if TYPE_CHECKING:
+    from mailmum.compiled import hot
+
+
+def empty_world(compiled: Any, zone: Zone, max_udp: int) -> hot.World:
+    """A world of these zones, without servers.
+
+    Args:
+        compiled: the extension.
+        zone: the zones served.
+        max_udp: what OPT records announce.
+    """
+    made: hot.World = compiled.World(
+        wire.encode_labels(zone.base),
+        zone.soa_names,
+        zone.soa_timers,
+        max_udp,
+        secrets.token_bytes(32),
+    )
+    return made
