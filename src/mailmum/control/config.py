@@ -30,6 +30,8 @@ from mailmum.domain.names import parse_name
 
 FILE_NAME = "mailmum.toml"
 SECRET_NAME = "secret.key"  # noqa: S105 (the name of a file)
+MACHINE_ZONE = "MAILMUM_MACHINE_TZ"
+"""The variable that keeps the TZ which this process was started with; Django sets its own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,6 @@ from mailmum.domain.errors import NotFound
 
 log = structlog.get_logger()
 
-MACHINE_ZONE = "MAILMUM_MACHINE_TZ"
-"""The variable that keeps the TZ which this was started with."""
-
 
 def up(overrides: Overrides) -> int:
     """Run everything until told to stop; the exit status.
@@ -166,7 +163,7 @@ def _make_ready(parameters: Config) -> str | None:
 
 def _start(overrides: Overrides, part: str) -> Config:
     # Django sets TZ for itself, and so for the parts that are started from here.
-    os.environ.setdefault(MACHINE_ZONE, os.environ.get("TZ", ""))
+    os.environ.setdefault(config.MACHINE_ZONE, os.environ.get("TZ", ""))
     parameters = config.use(overrides)
     # Passwords, uploads and databases belong to the user who runs this, whatever the umask says.
     os.umask(0o077)

@@ -5,8 +5,7 @@ import os
 from django.db import DatabaseError, connections
 
 from mailmum.control.accounts.models import Account
-from mailmum.control.config import Config
-from mailmum.control.runtime import MACHINE_ZONE
+from mailmum.control.config import MACHINE_ZONE, Config
 from mailmum.control.servers.models import Server
 from mailmum.control.traffic import intake
 from mailmum.daemons import collector, collector_status
