@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailmum.traffic.privacy import CHOICES, FULL, HASHED, NO_LOCAL_PARTS, Privacy
+from mailmum.domain.keys import new_key
+from mailmum.traffic.privacy import (
+    CHOICES,
+    FULL,
+    HASHED,
+    NO_LOCAL_PARTS,
+    Privacy,
+    without_keys,
+)
+from mailmum.traffic.sightings import Sighting
 
 KEY, OTHER = b"k" * 32, b"o" * 32
 LOCALS = st.text(string.ascii_letters + string.digits + ".+-_=/", min_size=3, max_size=20)
@@ -102,3 +111,19 @@ def test_text_that_is_made_to_be_slow_is_taken(piece: str) -> None:
     left = Privacy(NO_LOCAL_PARTS, b"").text(text)
     assert left is not None
     assert left.count("@") == text.count("@")
+
+
+@pytest.mark.parametrize("list_", ["bl", "wl", "dbl", "dwl"])
+def test_zone_keys_are_struck_out(list_: str) -> None:
+    """From the list and from the reply that names it; public lists stay what they are."""
+    key = new_key()
+    zone = f"{key}.{list_}.mailmum.internal"
+    own = Sighting(
+        0.0, rbl=zone, reason=f"Client host [192.0.2.1] blocked using {zone.upper()}; no"
+    )
+    public = Sighting(0.0, rbl="zen.rbl.example", reason="blocked using zen.rbl.example")
+    first, second = without_keys([own, public])
+    assert first.rbl == f"{list_}.mailmum.internal"
+    assert first.reason is not None
+    assert key not in first.reason.lower()
+    assert second is public

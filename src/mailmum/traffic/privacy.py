@@ -13,8 +13,12 @@ replies repeat of an address is treated likewise.
 """
 
 import hashlib
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
+
+from mailmum.traffic.sightings import Sighting
 
 FULL: Final = "full"
 NO_LOCAL_PARTS: Final = "no-local-parts"
@@ -27,6 +31,10 @@ _MEMORY = 65_536
 # What cannot belong to a local part that is written without quotes (RFC 5321 section 4.1.2).
 _ENDS = frozenset(' \t<>()[]",;:\\')
 _LOGIN = "sasl_username="
+# A label in the form of a zone key (`domain.keys`) before the label of a list.
+_ZONE_KEY = re.compile(
+    r"(?<![0-9a-z-])[a-z][0-9a-z]{11,62}\.(?=(?:bl|wl|dbl|dwl)\.)", re.ASCII | re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +103,29 @@ class Privacy:
                 known.clear()
             found = known[local] = _hash(local, self.key)
         return found
+
+
+def without_keys(sightings: Sequence[Sighting]) -> Sequence[Sighting]:
+    """The same without zone keys in lists and replies.
+
+    Postfix writes the whole zone where `rbl_reply_maps` does not shorten it, and a key in a page
+    would let whoever looks at it ask in the server's name.
+
+    >>> seen = Sighting(0.0, rbl="k7dqpmw2x4hnt9ab.bl.example.net")
+    >>> without_keys([seen])[0].rbl
+    'bl.example.net'
+    """
+    if not any(seen.rbl is not None and _ZONE_KEY.match(seen.rbl) for seen in sightings):
+        return sightings
+    return [
+        seen._replace(
+            rbl=_ZONE_KEY.sub("", seen.rbl),
+            reason=None if seen.reason is None else _ZONE_KEY.sub("", seen.reason),
+        )
+        if seen.rbl is not None and _ZONE_KEY.match(seen.rbl)
+        else seen
+        for seen in sightings
+    ]
 
 
 def _start(before: str) -> int:

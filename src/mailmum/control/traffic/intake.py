@@ -38,7 +38,7 @@ from mailmum.index.records import SourceUnavailable
 from mailmum.traffic.batches import NAME, Batch, Lookup, Maker, fit
 from mailmum.traffic.packing import Packer
 from mailmum.traffic.periods import MINUTE
-from mailmum.traffic.privacy import FULL, Privacy
+from mailmum.traffic.privacy import FULL, Privacy, without_keys
 from mailmum.traffic.rollups import Tally, tally
 from mailmum.traffic.sightings import Sighting, Source, Update
 
@@ -132,10 +132,11 @@ def keep(
         SourceUnavailable: the database cannot be written just now.
     """
     clock = time.time() if now is None else now
+    sightings = without_keys(found.sightings)
     with _unavailable():
-        zones = numbers_of(account, {seen.rbl for seen in found.sightings if seen.rbl})
+        zones = numbers_of(account, {seen.rbl for seen in sightings if seen.rbl})
         maker = Maker(clock, _privacy(account), zones, _packer)
-        batch = maker.from_sightings(account, server, source, found.sightings)
+        batch = maker.from_sightings(account, server, source, sightings)
         added = tally(batch)
         with transaction.atomic(using=traffic_database()):
             if mark is not None:
