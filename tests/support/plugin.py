@@ -25,6 +25,7 @@ DATABASE_VARIABLE = "MAILMUM_DATABASE"
 KINDS = ("sqlite", "postgresql")
 ONCE = (
     "src",
+    "tests/charts",
     "tests/cli",
     "tests/daemons",
     "tests/dns",
