@@ -23,7 +23,9 @@ MAX_WAITING = 1 << 13
 MAX_HOSTS = 256
 NOTES = 4
 """Where the notes of a message begin."""
-_KEPT = 1 << 14
+_KEPT = 1 << 12
+# A server has a hundred processes or so: a small table stays in the processor's cache.
+_PLACES = 1 << 10
 
 sighting: Callable[[tuple[object, ...]], Sighting] = partial(tuple.__new__, Sighting)
 """A sighting from all its fields in order, twice as quick as by calling the class."""
@@ -118,9 +120,11 @@ class Message(list[str]):
         return self[3]
 
 
-Opened = str | list[str] | Message | Session
+Opened = str | list[str] | Session
 """A session: its connect line if nothing else is known, the parts of a line that refused something
-(`[head, "NOQUEUE", text]`), the one message begun in it, or all that is known."""
+(`[head, "NOQUEUE", text]`), lines of the one message begun in it, or all that is known."""
+PARTS = 3
+"""How many parts a line has: lists of so many are no messages."""
 
 
 class Host:
@@ -128,7 +132,8 @@ class Host:
 
     Attributes:
         name: as in the lines.
-        fresh: messages of which nothing was handed out yet, by queue id.
+        fresh: messages of which nothing was handed out yet, by queue id; mere lists while there
+            are only lines.
         known: those of which something was, followed for news.
         gone: the times of those that a filter may yet tell the score of.
         ids: queue ids by notes of Message-IDs, once a filter was seen to log.
@@ -139,11 +144,25 @@ class Host:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.fresh: dict[str, Message] = {}
+        self.fresh: dict[str, list[str]] = {}
         self.known: dict[str, Message] = {}
         self.orphans: dict[str, Message] = {}
         self.gone: dict[str, float] = {}
         self.ids: dict[str, str] = {}
+
+    def open(self, queue_id: str | None) -> Message | None:
+        """A message of which nothing was handed out yet."""
+        lines = self.fresh.get(queue_id) if queue_id is not None else None
+        if lines is None or isinstance(lines, Message):
+            return lines
+        assert queue_id is not None
+        message = self.fresh[queue_id] = Message(lines)
+        return message
+
+    def take(self, queue_id: str) -> Message | None:
+        """The same, out of the table."""
+        lines = self.fresh.pop(queue_id, None)
+        return lines if lines is None or isinstance(lines, Message) else Message(lines)
 
 
 class Book:
@@ -178,10 +197,10 @@ class Book:
         """Host and service of a process, `mx1 postfix/submission/smtpd[12]`."""
         place = self.places.get(key)
         if place is None:
-            if len(self.places) >= _KEPT:
+            host, _, tag = key.partition("[")[0].partition(" ")
+            place = (host, tag.partition("/")[2][:NAME])
+            if len(self.places) >= _PLACES:
                 self.places.clear()
-            host, _, tag = key.partition(" ")
-            place = (host, tag.partition("/")[2].partition("[")[0][:NAME])
             self.places[key] = place
         return place
 

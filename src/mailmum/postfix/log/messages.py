@@ -45,6 +45,11 @@ _FATES = {
     "expired": Delivery.BOUNCED,
     "SOFTBOUNCE": Delivery.DEFERRED,
 }
+_PLAIN_FATES = {
+    "sent ": Delivery.SENT,
+    "defer": Delivery.DEFERRED,
+    "bounc": Delivery.BOUNCED,
+}
 _ACCEPTED = Outcome.ACCEPTED
 _SENT, _DEFERRED, _BOUNCED = Delivery.SENT, Delivery.DEFERRED, Delivery.BOUNCED
 
@@ -60,12 +65,13 @@ class Messages:
 
     def opened(self, host: Host, queue_id: str, key: str, stamp: str, client: str) -> Message:
         """A message got its queue id; no `client`: not from one, as by another program."""
-        before = host.fresh.pop(queue_id, None)
+        before = host.take(queue_id)
         if before is not None:
             self.removed(host, before)
         if host.known:
             host.known.pop(queue_id, None)
-        message = host.fresh[queue_id] = Message((key, stamp, client, queue_id))
+        message = Message((key, stamp, client, queue_id))
+        host.fresh[queue_id] = message
         if ", orig_" in client:
             self._forwarded(host, message)
         if self._hold is not None:
@@ -77,11 +83,13 @@ class Messages:
     def make_room(self, host: Host) -> None:
         """There are too many: hand out the oldest as far as it is known."""
         self._book.dropped += 1
-        self._give_early(host, host.fresh.pop(next(iter(host.fresh))))
+        oldest = host.take(next(iter(host.fresh)))
+        assert oldest is not None
+        self._give_early(host, oldest)
 
     def note(self, host: Host, queue_id: str, text: str) -> bool:
         """Something was said about a message; whether it is known here."""
-        message = host.fresh.get(queue_id)
+        message = host.open(queue_id)
         if message is not None:
             if self._book.scoring and text.startswith("message-id="):
                 self._identify(host, queue_id, text[:_MAX_NOTE])
@@ -125,34 +133,31 @@ class Messages:
                 inherit(orphan)
         self._settled(host, parent)
 
-    def is_plain(self, message: Message) -> bool:
+    def is_plain(self, lines: list[str]) -> bool:
         """Whether the usual was said about a message that is removed, and only that."""
+        if len(lines) != NOTES + 3 or type(lines) is not list:
+            return False
+        _, _, client, _, _, sender, to = lines
         return (
-            not self._book.scoring
-            and len(message) == NOTES + 3
-            and message[6].startswith("to=<")
-            and " as " not in message[6]
-            and not vars(message)
-            and ", " not in message[2]
-            and client_parts(message[2][7:])[0] not in self._filters
-            and message[2] != ""
+            to[:4] == "to=<"
+            and " as " not in to
+            and ">, relay=" in to
+            and ">, orig_to=<" not in to
+            and ">, size=" in sender
+            and ", " not in client
+            and client_parts(client[7:])[0] not in self._filters
         )
 
-    def give_plain(self, messages: list[Message]) -> None:
+    def give_plain(self, host: str, messages: list[list[str]]) -> None:
         """Hand out many of those at once."""
         book = self._book
         times, places, out = book.times, book.places, book.sightings
-        for message in messages:
-            key, stamp, client, queue_id, _, sender, to = message
-            host, service = places.get(key) or book.place(key)
-            end = to.find(">, relay=", 4)
-            at = to.find(", status=", end)
-            delivery = _FATES.get(to[at + 9 : to.find(" ", at + 9)])
-            if end < 0 or at < 0 or delivery is None or sender[:6] != "from=<":
-                self.removed(book.host(host), message)
-                continue
-            if ">, size=" not in sender or ">, orig_to=<" in to[:end]:
-                self.removed(book.host(host), message)
+        for lines in messages:
+            key, stamp, client, queue_id, _, sender, to = lines
+            at = to.find(", status=", 4)
+            delivery = _PLAIN_FATES.get(to[at + 9 : at + 14])
+            if delivery is None or sender[:6] != "from=<":
+                self.removed(book.host(host), Message(lines))
                 continue
             address, name = client_parts(client[7:])
             out.append(
@@ -160,12 +165,12 @@ class Messages:
                     (
                         times.get(stamp) or book.moment(stamp),
                         host,
-                        service,
+                        (places.get(key) or book.place(key))[1],
                         address,
                         name,
                         None,
                         sender[6 : sender.rfind(">, ")][:ADDRESS],
-                        to[4:end][:ADDRESS],
+                        to[4 : to.find(">, relay=")][:ADDRESS],
                         _ACCEPTED,
                         250,
                         None,
@@ -201,7 +206,7 @@ class Messages:
         orphan = host.orphans.pop(queue_id, None)
         if orphan is not None:
             self._give_up(host, orphan)
-        message = host.fresh.get(queue_id)
+        message = host.open(queue_id)
         if message is None:
             return
         self.fold(host, message)
@@ -277,7 +282,7 @@ class Messages:
             at = text.rfind(words)
             if at >= 0:
                 queue_id = text[at + len(words) :].rstrip(")").partition(" ")[0]
-                child = host.fresh.get(queue_id) or host.orphans.get(queue_id)
+                child = host.open(queue_id) or host.orphans.get(queue_id)
                 if child is not None and child.told is None and link(message, child, passed):
                     self._linked(host, child)
                 return
@@ -293,7 +298,7 @@ class Messages:
     def _forwarded(self, host: Host, message: Message) -> None:
         """A filter told whom it speaks for: `orig_queue_id=`, `orig_client=` (XFORWARD)."""
         original = message[2].partition(", orig_queue_id=")[2].partition(",")[0]
-        parent = host.fresh.get(original) if original else None
+        parent = host.open(original) if original else None
         if parent is not None:
             link(parent, message, None)
         elif not original:
@@ -339,7 +344,7 @@ class Messages:
 
     def adopt(self, host: Host, queue_id: str, who: str, service: str, helo: str | None) -> None:
         """A message came from a client of another session, through a filter before the queue."""
-        message = host.fresh.get(queue_id) or host.orphans.get(queue_id)
+        message = host.open(queue_id) or host.orphans.get(queue_id)
         if message is None or message.parent is not None:
             return
         address, name = client_parts(who)
@@ -356,12 +361,14 @@ class Messages:
         if not self._book.scoring:
             self._book.scoring = True
             for known in self._book.hosts.values():
-                for message in known.fresh.values():
+                for queue_id in known.fresh:
+                    message = known.open(queue_id)
+                    assert message is not None
                     self._identify_all(known, message)
         queue_id = score.queue_id or host.ids.get(f"message-id={score.message_id}"[:_MAX_NOTE])
         if queue_id is None:
             return
-        found = host.fresh.get(queue_id) or host.orphans.get(queue_id)
+        found = host.open(queue_id) or host.orphans.get(queue_id)
         if found is not None:
             found.score = score.score
             return
@@ -478,9 +485,10 @@ class Messages:
         """The log ends: hand out all."""
         self._due.clear()
         for host in self._book.hosts.values():
-            for message in host.fresh.values():
+            fresh = [one for one in map(host.open, host.fresh) if one is not None]
+            for message in fresh:
                 self.fold(host, message)
-            rest = [*host.orphans.values(), *host.fresh.values()]
+            rest = [*host.orphans.values(), *fresh]
             for message in rest:
                 message.removed = True
             for message in rest:

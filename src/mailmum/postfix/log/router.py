@@ -91,7 +91,7 @@ class Router:
             message = self._messages.opened(host, queue_id, key, stamp, text)
             self._sessions.opened(key, stamp, queue_id, message)
         elif text == "removed":
-            gone = host.fresh.pop(queue_id, None) or host.known.pop(queue_id, None)
+            gone = host.take(queue_id) or host.known.pop(queue_id, None)
             if gone is not None:
                 self._messages.removed(host, gone)
         elif text[:3] in NOTE_KINDS:
@@ -125,7 +125,7 @@ class Router:
 
     def _of_session(self, host: Host, key: str, queue_id: str | None) -> str:
         """The smtpd that a line is about, also where cleanup says it."""
-        message = host.fresh.get(queue_id) if queue_id is not None else None
+        message = host.open(queue_id)
         return message[0] if message is not None and message[2] else key
 
     def _refused(self, host: Host, key: str, stamp: str, queue_id: str | None, text: str) -> bool:
@@ -138,7 +138,7 @@ class Router:
         return True
 
     def _drop(self, host: Host, queue_id: str) -> None:
-        message = host.fresh.pop(queue_id, None)
+        message = host.take(queue_id)
         if message is not None and message.parent is not None:
             self._messages.removed(host, message)
 
@@ -146,7 +146,7 @@ class Router:
         self, host: Host, key: str, stamp: str, queue_id: str | None, verb: str, text: str
     ) -> bool:
         verb = verb.removeprefix("milter-")
-        message = host.fresh.get(queue_id) if queue_id is not None else None
+        message = host.open(queue_id)
         read = refusal(text)
         if read is None:
             return False
@@ -185,7 +185,7 @@ class Router:
         read = checked(text)
         if read is None or queue_id is None:
             return False
-        message = host.fresh.get(queue_id)
+        message = host.open(queue_id)
         if verb == "reject":
             of = self._of_session(host, key, queue_id)
             who = message[2][7:].partition(",")[0] if message is not None else read[1]

@@ -15,6 +15,7 @@ from typing import Any
 from mailmum.postfix.log.book import (
     MAX_SESSIONS,
     NOTES,
+    PARTS,
     Book,
     Host,
     Message,
@@ -95,11 +96,11 @@ class Sessions:
         if type(opened) is str:
             start, _, client = opened.partition(": connect from ")
             return Session(start[: start.find(" ", 15)], client)
-        if type(opened) is Message:
+        assert isinstance(opened, list)
+        if len(opened) > PARTS:
             session = Session(opened[1], opened[2][7:].partition(",")[0])
-            session.queue_ids = (opened.queue_id,)
+            session.queue_ids = (opened[3],)
             return session
-        assert type(opened) is list
         read = refusal(opened[2].partition(": ")[2])
         head = opened[0]
         session = Session(head[: head.find(" ", 15)], read[1] if read else "")
@@ -127,7 +128,7 @@ class Sessions:
         """A session is over; it is in no table any more.  `who` is whom `disconnect` names."""
         if type(opened) is str:
             self.end_plain([(key, opened, who)])
-        elif type(opened) is not list:
+        elif isinstance(opened, Session) or len(opened) > PARTS:
             session = self._known(opened)
             if who and session.outcome is Outcome.CONNECTED:
                 session.who = who
@@ -180,7 +181,7 @@ class Sessions:
         self._say(key, session)
 
     def _is_unqueued(self, host: Host, queue_id: str) -> bool:
-        message = host.fresh.get(queue_id)
+        message = host.open(queue_id)
         return (
             message is not None
             and not message.queued
@@ -281,16 +282,20 @@ class Sessions:
 
     def say_usual(self, refused: list[tuple[str, str]], texts: list[str]) -> list[str]:
         """Many refusals at once, whose sessions are seen to; those that cannot be read."""
-        found = usual(texts)
-        if found is None:
-            return self._say_unusual(refused, texts)
         book = self._book
         times, places, out = book.times, book.places, book.sightings
-        for (key, stamp), (stage, who, code, reply, sender, recipient, helo) in zip(
-            refused, found, strict=True
-        ):
-            number = int(code)
-            outcome, rbl = judge(stage, number, reply, (recipient, sender, helo))
+        unread = []
+        for (key, stamp), text in zip(refused, texts, strict=True):
+            read = usual(text)
+            if read is None:
+                long = refusal(text[8:])
+                if long is None:
+                    unread.append(f"NOQUEUE: {text}")
+                else:
+                    self.say_refused(key, stamp, None, long)
+                continue
+            code, reply, who, sender, recipient, helo = read
+            outcome, rbl = judge("RCPT", code, reply, (recipient, sender, helo))
             address, name = client_parts(who)
             host, service = places.get(key) or book.place(key)
             out.append(
@@ -305,7 +310,7 @@ class Sessions:
                         sender,
                         recipient,
                         outcome,
-                        number,
+                        code,
                         rbl,
                         None,
                         None,
@@ -314,17 +319,6 @@ class Sessions:
                     )
                 )
             )
-
-        return []
-
-    def _say_unusual(self, refused: list[tuple[str, str]], texts: list[str]) -> list[str]:
-        unread = []
-        for (key, stamp), text in zip(refused, texts, strict=True):
-            read = refusal(text[8:])
-            if read is not None:
-                self.say_refused(key, stamp, None, read)
-            else:
-                unread.append(f"NOQUEUE: {text}")
         return unread
 
     def say_refused(
@@ -447,9 +441,8 @@ class Sessions:
 def _stamp(opened: Opened) -> str:
     if type(opened) is str:
         return opened[: opened.find(" ", 15)]
-    if type(opened) is Message:
-        return opened[1]
-    if type(opened) is Session:
+    if isinstance(opened, Session):
         return opened.stamp
-    assert type(opened) is list
+    if len(opened) > PARTS:
+        return opened[1]
     return opened[0][: opened[0].find(" ", 15)]
