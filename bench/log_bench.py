@@ -151,9 +151,11 @@ class Made:
         lines = [
             f"{smtpd}{queue_id}: client={who}",
             f"postfix/cleanup[700]: {queue_id}: message-id=<{self._serial}.x@mail.example>",
-            f"postfix/qmgr[701]: {queue_id}: from=<{sender}>, size={random_.randrange(9**6)}, "
-            "nrcpt=1 (queue active)",
-            f"{smtpd}disconnect from {who} ehlo=2 starttls=1 mail=1 rcpt=1 data=1 quit=1 commands=7",
+            (
+                f"postfix/qmgr[701]: {queue_id}: from=<{sender}>, "
+                f"size={random_.randrange(9**6)}, nrcpt=1 (queue active)"
+            ),
+            f"{smtpd}disconnect from {who} ehlo=1 mail=1 rcpt=1 data=1 quit=1 commands=5",
         ]
         kind = random_.random()
         if kind < 0.75:
@@ -163,13 +165,15 @@ class Made:
             )
         elif kind < 0.95:
             lines.append(
-                f"postfix/smtp[703]: {queue_id}: to=<{sender}>, relay=mx.there.example[192.0.2.9]:25,"
-                " delay=1.2, delays=0.1/0.01/0.5/0.8, dsn=2.0.0, status=sent (250 2.0.0 OK)"
+                f"postfix/smtp[703]: {queue_id}: to=<{sender}>, "
+                "relay=mx.there.example[192.0.2.9]:25, delay=1.2, delays=0.1/0.01/0.5/0.8, "
+                "dsn=2.0.0, status=sent (250 2.0.0 OK)"
             )
         else:
             lines.append(
-                f"postfix/smtp[703]: {queue_id}: to=<{sender}>, relay=mx.there.example[192.0.2.9]:25,"
-                " delay=5, delays=0.1/0.01/0.5/0.8, dsn=4.2.0, status=deferred (450 4.2.0 later)"
+                f"postfix/smtp[703]: {queue_id}: to=<{sender}>, "
+                "relay=mx.there.example[192.0.2.9]:25, delay=5, delays=0.1/0.01/0.5/0.8, "
+                "dsn=4.2.0, status=deferred (450 4.2.0 later)"
             )
         lines.append(f"postfix/qmgr[701]: {queue_id}: removed")
         return lines

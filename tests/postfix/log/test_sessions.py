@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.postfix.log.reading import WHOLE, briefly, lines, read
 from mailmum.postfix.log.reader import LogReader
+from tests.postfix.log.reading import WHOLE, briefly, lines, read
 
 _FROM = "mail.sender.example[203.0.113.7]"
 _TAIL = "from=<a@sender.example> to=<b@here.example> proto=ESMTP helo=<mail.sender.example>"
@@ -32,8 +32,10 @@ def session(*said: str, service: str = "smtpd") -> str:
         ([f"warning: {_FROM}: SASL LOGIN authentication failed: UGFzc3dvcmQ6"], "auth-failed"),
         (
             [
-                f"warning: {_FROM}: SASL PLAIN authentication failed: (reason unavailable), "
-                "sasl_username=info@here.example",
+                (
+                    f"warning: {_FROM}: SASL PLAIN authentication failed: (reason unavailable), "
+                    "sasl_username=info@here.example"
+                ),
                 f"lost connection after AUTH from {_FROM}",
             ],
             "auth-failed",
@@ -48,8 +50,10 @@ def session(*said: str, service: str = "smtpd") -> str:
         ),
         (
             [
-                f"warning: {_FROM}: SASL PLAIN authentication failed: Connection lost to "
-                "authentication server"
+                (
+                    f"warning: {_FROM}: SASL PLAIN authentication failed: Connection lost to "
+                    "authentication server"
+                )
             ],
             "connected",
         ),
@@ -83,7 +87,7 @@ def test_a_session_is_one_sighting(said: list[str], outcome: str) -> None:
     ],
 )
 def test_services_keep_their_names(tag: str, service: str) -> None:
-    """submission and smtps are told apart; the syslog name is not part of it."""
+    """Submission and smtps are told apart; the syslog name is not part of it."""
     (seen,) = read(session(service=tag))
     assert seen.service == service
     renamed = session(service=tag).replace("postfix/", "postfix-in/")
@@ -128,7 +132,7 @@ def test_a_warning_is_not_a_refusal() -> None:
     ],
 )
 def test_limits_of_rate_defer(text: str, code: int) -> None:
-    """anvil's limits turn a client away for a while."""
+    """Anvil's limits turn a client away for a while."""
     (seen,) = read(session(f"warning: {text} from {_FROM} for service smtp"))
     assert (seen.outcome, seen.code, seen.client) == ("deferred", code, "203.0.113.7")
     assert seen.reason is not None
@@ -184,7 +188,7 @@ def test_lines_without_a_beginning() -> None:
 
 
 def test_repeated_lines_count_again() -> None:
-    """rsyslog's `message repeated` and syslogd's `last message repeated`."""
+    """Rsyslog's `message repeated` and syslogd's `last message repeated`."""
     refusal = (
         f"NOQUEUE: reject: RCPT from {_FROM}: 554 5.7.1 <b@here.example>: Relay access denied; "
         f"{_TAIL}"

@@ -24,6 +24,7 @@ MAX_HOSTS = 256
 NOTES = 4
 """Where the notes of a message begin."""
 _KEPT = 1 << 12
+_MIN_ROOM = 1 << 7
 # A server has a hundred processes or so: a small table stays in the processor's cache.
 _PLACES = 1 << 10
 
@@ -112,7 +113,7 @@ class Message(list[str]):
     removed: bool = False
     message_id: str | None = None
     blank: str | None = None
-    adopted: tuple[str, str | None, str | None] | None = None
+    adopted: tuple[str | None, str | None, str | None] | None = None
 
     @property
     def queue_id(self) -> str:
@@ -166,7 +167,19 @@ class Host:
 
 
 class Book:
-    """The tables, and the sightings and updates that have come out of them."""
+    """The tables, and the sightings and updates that have come out of them.
+
+    Attributes:
+        clock: reads stamps.
+        sightings: found since the last time they were taken.
+        updates: the same.
+        sessions: by process.
+        hosts: by name.
+        dropped: how often a table was full.
+        scoring: whether a spam filter was seen to log.
+        room: for how many messages each host has room, so that all have for no more than are kept.
+        retire: hands out what is left of a host that has to make place.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
@@ -177,6 +190,8 @@ class Book:
         self.time = 0.0
         self.dropped = 0
         self.scoring = False
+        self.room = MAX_MESSAGES
+        self.retire: Callable[[Host], None] = lambda _: None
         self.times: dict[str, float] = {}
         self.places: dict[str, tuple[str, str]] = {}
 
@@ -208,5 +223,9 @@ class Book:
         """The tables of a machine."""
         host = self.hosts.get(name)
         if host is None:
+            if len(self.hosts) >= MAX_HOSTS:
+                self.retire(self.hosts.pop(next(iter(self.hosts))))
+                self.dropped += 1
             host = self.hosts[name] = Host(name)
+            self.room = max(MAX_MESSAGES // len(self.hosts), _MIN_ROOM)
         return host

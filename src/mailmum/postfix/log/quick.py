@@ -12,7 +12,6 @@ and after it the lane looks for lines like that one.
 from collections.abc import Callable
 
 from mailmum.postfix.log.book import (
-    MAX_MESSAGES,
     MAX_SESSIONS,
     NOTES,
     PARTS,
@@ -20,14 +19,23 @@ from mailmum.postfix.log.book import (
     Host,
     Message,
     Session,
+    sighting,
 )
+from mailmum.postfix.log.bounds import ADDRESS, NOTE, client_parts
 from mailmum.postfix.log.messages import Messages
+from mailmum.postfix.log.refusals import judge, refusal, usual
 from mailmum.postfix.log.sessions import Sessions
+from mailmum.traffic.sightings import Delivery, Outcome
 
 _NOTE_KINDS = frozenset({"to=", "fro", "mes"})
 _NAMED_KINDS = frozenset({"to=", "fro"})
+_PLAIN_FATES = {
+    "sent ": Delivery.SENT,
+    "defer": Delivery.DEFERRED,
+    "bounc": Delivery.BOUNCED,
+}
+_ACCEPTED = Outcome.ACCEPTED
 _MAX_NOTES = NOTES + 12
-_MAX_NOTE = 1000
 
 
 class Lane:
@@ -77,12 +85,12 @@ class Lane:
                     if word in fresh:
                         if rest[:3] in kinds:
                             message = fresh[word]
-                            if len(rest) < _MAX_NOTE and len(message) < _MAX_NOTES:
+                            if len(rest) <= NOTE and len(message) < _MAX_NOTES:
                                 message.append(rest)
                                 continue
                         elif rest == "removed":
                             message = fresh.pop(word)
-                            if self._messages.is_plain(message):
+                            if self._is_plain(message):
                                 gone.append(message)
                             else:
                                 self._messages.removed(host, _whole(message))
@@ -99,7 +107,7 @@ class Lane:
                         key = head[first:]
                         if type(sessions.get(key)) is str and ", " not in rest:
                             sessions[key] = fresh[word] = [key, head[:at], rest, word]
-                            if len(fresh) > MAX_MESSAGES:
+                            if len(fresh) > book.room:
                                 self._messages.make_room(host)
                         else:
                             begun = self._messages.opened(host, word, key, head[:at], rest)
@@ -131,16 +139,106 @@ class Lane:
                         continue
             long_way(line)
             if self.host is not host or self.prefix != prefix or self.at != at:
-                unread += self._sessions.say_usual(refused, texts)
-                self._messages.give_plain(host.name, gone)
+                unread += self._say_usual(refused, texts)
+                self._give_plain(host.name, gone)
                 refused, texts, gone = [], [], []
                 host, at, prefix = self.host, self.at, self.prefix
                 fresh, first, end = host.fresh, at + 1, at + len(prefix)
             kinds = _NAMED_KINDS if book.scoring else _NOTE_KINDS
-        unread += self._sessions.say_usual(refused, texts)
-        self._messages.give_plain(host.name, gone)
+        unread += self._say_usual(refused, texts)
+        self._give_plain(host.name, gone)
         self._sessions.end_plain(ended)
         return unread
+
+    def _say_usual(self, refused: list[tuple[str, str]], texts: list[str]) -> list[str]:
+        """Many refusals at once, whose sessions are seen to; those that cannot be read."""
+        book = self._book
+        times, places, out = book.times, book.places, book.sightings
+        unread = []
+        for (key, stamp), text in zip(refused, texts, strict=True):
+            read = usual(text)
+            if read is None:
+                long = refusal(text[8:])
+                if long is None:
+                    unread.append(f"NOQUEUE: {text}")
+                else:
+                    self._sessions.say_refused(key, stamp, None, long)
+                continue
+            code, reply, who, sender, recipient, helo = read
+            outcome, rbl = judge("RCPT", code, reply, (recipient, sender, helo))
+            address, name = client_parts(who)
+            host, service = places.get(key) or book.place(key)
+            out.append(
+                sighting(
+                    (
+                        times.get(stamp) or book.moment(stamp),
+                        host,
+                        service,
+                        address,
+                        name,
+                        helo,
+                        sender,
+                        recipient,
+                        outcome,
+                        code,
+                        rbl,
+                        None,
+                        None,
+                        None,
+                        reply,
+                    )
+                )
+            )
+        return unread
+
+    def _is_plain(self, lines: list[str]) -> bool:
+        """Whether the usual was said about a message that is removed, and only that."""
+        if len(lines) != NOTES + 3 or type(lines) is not list:
+            return False
+        _, _, client, _, _, sender, to = lines
+        return (
+            to[:4] == "to=<"
+            and " as " not in to
+            and ">, relay=" in to
+            and ">, orig_to=<" not in to
+            and ">, size=" in sender
+            and ", " not in client
+            and client_parts(client[7:])[0] not in self._messages.filters
+        )
+
+    def _give_plain(self, host: str, messages: list[list[str]]) -> None:
+        """Hand out many of those at once."""
+        book = self._book
+        times, places, out = book.times, book.places, book.sightings
+        for lines in messages:
+            key, stamp, client, queue_id, _, sender, to = lines
+            at = to.find(", status=", 4)
+            delivery = _PLAIN_FATES.get(to[at + 9 : at + 14])
+            if delivery is None or sender[:6] != "from=<":
+                self._messages.removed(book.host(host), Message(lines))
+                continue
+            address, name = client_parts(client[7:])
+            out.append(
+                sighting(
+                    (
+                        times.get(stamp) or book.moment(stamp),
+                        host,
+                        (places.get(key) or book.place(key))[1],
+                        address,
+                        name,
+                        None,
+                        sender[6 : sender.rfind(">, ")][:ADDRESS],
+                        to[4 : to.find(">, relay=")][:ADDRESS],
+                        _ACCEPTED,
+                        250,
+                        None,
+                        queue_id,
+                        delivery,
+                        None,
+                        None,
+                    )
+                )
+            )
 
 
 def _whole(lines: list[str]) -> Message:

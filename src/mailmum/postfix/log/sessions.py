@@ -25,7 +25,7 @@ from mailmum.postfix.log.book import (
 )
 from mailmum.postfix.log.bounds import REASON, client_parts
 from mailmum.postfix.log.messages import Messages
-from mailmum.postfix.log.refusals import Refusal, judge, refusal, usual
+from mailmum.postfix.log.refusals import Refusal, judge, refusal
 from mailmum.postfix.log.state import pack_session, unpack_session
 from mailmum.traffic.sightings import Outcome
 
@@ -39,12 +39,12 @@ _LIMIT = re.compile(
     r"(.{1,60}) (?:limit exceeded|rate limit exceeded): \d+ from (\S{1,400}) for service ",
     re.ASCII,
 )
-# What the server itself could not do is not the client's failure.
 _MAX_BEGUN = 100
 _MAX_UNSURE = 1 << 12
 _CONNECTED, _WARNED, _AUTH_FAILED = Outcome.CONNECTED, Outcome.WARNED, Outcome.AUTH_FAILED
 _QUEUE_WAIT = 120.0
 _MAX_AGE = 86400.0
+# What the server itself could not do is not the client's failure.
 _OURS = (
     "connection lost to authentication server",
     "temporary authentication failure",
@@ -198,27 +198,9 @@ class Sessions:
     def _say(self, key: str, ended: Session) -> None:
         address, name = client_parts(ended.who)
         host, service = self._book.place(key)
-        self._book.sightings.append(
-            sighting(
-                (
-                    self._book.moment(ended.stamp),
-                    host,
-                    service,
-                    address,
-                    name,
-                    ended.helo,
-                    None,
-                    None,
-                    ended.outcome,
-                    ended.code,
-                    ended.rbl,
-                    None,
-                    None,
-                    None,
-                    ended.reason,
-                )
-            )
-        )
+        where = (self._book.moment(ended.stamp), host, service, address, name, ended.helo)
+        what = (None, None, ended.outcome, ended.code, ended.rbl, None)
+        self._book.sightings.append(sighting((*where, *what, None, None, ended.reason)))
 
     def finish(self) -> None:
         """The log ends: so does every session."""
@@ -280,47 +262,6 @@ class Sessions:
             session.said = True
         self.say_refused(key, stamp, queue_id, read)
 
-    def say_usual(self, refused: list[tuple[str, str]], texts: list[str]) -> list[str]:
-        """Many refusals at once, whose sessions are seen to; those that cannot be read."""
-        book = self._book
-        times, places, out = book.times, book.places, book.sightings
-        unread = []
-        for (key, stamp), text in zip(refused, texts, strict=True):
-            read = usual(text)
-            if read is None:
-                long = refusal(text[8:])
-                if long is None:
-                    unread.append(f"NOQUEUE: {text}")
-                else:
-                    self.say_refused(key, stamp, None, long)
-                continue
-            code, reply, who, sender, recipient, helo = read
-            outcome, rbl = judge("RCPT", code, reply, (recipient, sender, helo))
-            address, name = client_parts(who)
-            host, service = places.get(key) or book.place(key)
-            out.append(
-                sighting(
-                    (
-                        times.get(stamp) or book.moment(stamp),
-                        host,
-                        service,
-                        address,
-                        name,
-                        helo,
-                        sender,
-                        recipient,
-                        outcome,
-                        code,
-                        rbl,
-                        None,
-                        None,
-                        None,
-                        reply,
-                    )
-                )
-            )
-        return unread
-
     def say_refused(
         self,
         key: str,
@@ -338,27 +279,9 @@ class Sessions:
             rbl = listed
         address, name = client_parts(who)
         host, service = self._book.place(key)
-        self._book.sightings.append(
-            sighting(
-                (
-                    self._book.moment(stamp),
-                    host,
-                    service,
-                    address,
-                    name,
-                    helo,
-                    sender,
-                    recipient,
-                    _WARNED if warned else outcome,
-                    code,
-                    rbl,
-                    queue_id,
-                    None,
-                    None,
-                    reply,
-                )
-            )
-        )
+        where = (self._book.moment(stamp), host, service, address, name, helo)
+        what = (sender, recipient, _WARNED if warned else outcome, code, rbl, queue_id)
+        self._book.sightings.append(sighting((*where, *what, None, None, reply)))
 
     def accepted(self, key: str, stamp: str, verb: str, queue_id: str | None, text: str) -> bool:
         """`discard` and `hold`: the client is told that its mail is accepted."""
@@ -375,27 +298,9 @@ class Sessions:
         session.said = True
         address, name = client_parts(session.who)
         host, service = self._book.place(key)
-        self._book.sightings.append(
-            sighting(
-                (
-                    self._book.moment(stamp),
-                    host,
-                    service,
-                    address,
-                    name,
-                    read[6],
-                    read[4],
-                    read[5],
-                    Outcome.ACCEPTED,
-                    250,
-                    None,
-                    queue_id,
-                    None,
-                    None,
-                    reason,
-                )
-            )
-        )
+        where = (self._book.moment(stamp), host, service, address, name, read[6])
+        what = (read[4], read[5], Outcome.ACCEPTED, 250, None, queue_id)
+        self._book.sightings.append(sighting((*where, *what, None, None, reason)))
         return True
 
     def learned(self, key: str, stamp: str, text: str) -> None:
