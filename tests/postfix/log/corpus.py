@@ -1,4 +1,4 @@
-"""A made log with every kind of line, for tests that hold two ways of reading against one another."""
+"""A made log with every kind of line, to hold two ways of reading against one another."""
 
 import random
 
@@ -8,8 +8,10 @@ _ENDS = (
     _SENT,
     "relay=x.example[192.0.2.9]:25, delay=1, delays=1/0/0/0, dsn=4.2.0, status=deferred (later)",
     "relay=x.example[192.0.2.9]:25, delay=1, delays=1/0/0/0, dsn=5.1.1, status=bounced (no)",
-    "relay=x.example[192.0.2.9]:25, delay=1, delays=1/0/0/0, dsn=2.0.0, status=sent (250 2.0.0 Ok: "
-    "queued as 4C1bQ92zjTz9sV)",
+    (
+        "relay=x.example[192.0.2.9]:25, delay=1, delays=1/0/0/0, dsn=2.0.0, status=sent "
+        "(250 2.0.0 Ok: queued as 4C1bQ92zjTz9sV)"
+    ),
 )
 _REPLIES = (
     "554 5.7.1 Service unavailable; Client host [{a}] blocked using rbl.example; see {a}",
@@ -96,18 +98,21 @@ def _bodies(
         )
         return [f"{smtpd}: {text}", *([end] if random_.random() < 0.8 else [])]
     if kind == 4:
-        port = f"[{words['a']}]:{random_.randrange(40000, 40003)}"
+        address = words["a"]
+        port = f"[{address}]:{random_.randrange(40000, 40003)}"
         screen = f"{host} postfix/postscreen[77]"
         return [
             f"{screen}: CONNECT from {port} to [192.0.2.1]:25",
-            f"{host} postfix/dnsblog[78]: addr {words['a']} listed by domain rbl.example as 127.0.0.2",
+            f"{host} postfix/dnsblog[78]: addr {address} listed by domain rbl.example as 127.0.0.2",
             f"{screen}: {random_.choice(['PREGREET 9 after 0 from', 'DNSBL rank 3 for'])} {port}",
             *random_.choice(
                 [
                     [],
                     [
-                        f"{screen}: NOQUEUE: reject: RCPT from {port}: 550 5.7.1 Service "
-                        f"unavailable; client [{words['a']}] blocked using rbl.example; {tail}"
+                        (
+                            f"{screen}: NOQUEUE: reject: RCPT from {port}: 550 5.7.1 Service "
+                            f"unavailable; client [{words['a']}] blocked using rbl.example; {tail}"
+                        )
                     ],
                 ]
             ),

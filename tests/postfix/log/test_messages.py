@@ -131,9 +131,11 @@ _FILTERED = [
     "smtpd[19]: disconnect from localhost[127.0.0.1] ehlo=1 mail=1 rcpt=1 data=1",
 ]
 _GIVEN_BACK = [
-    "smtp[4]: 4C1bQ92zjTz9s1: to=<b@here.example>, relay=127.0.0.1[127.0.0.1]:10024, delay=1, "
-    "delays=0/0/0/1, dsn=2.0.0, status=sent (250 2.0.0 from MTA(smtp:[127.0.0.1]:10025): 250 2.0.0 "
-    "Ok: queued as 4C1bQ92zjTz9s2)",
+    (
+        "smtp[4]: 4C1bQ92zjTz9s1: to=<b@here.example>, relay=127.0.0.1[127.0.0.1]:10024, delay=1, "
+        "delays=0/0/0/1, dsn=2.0.0, status=sent (250 2.0.0 from MTA(smtp:[127.0.0.1]:10025): "
+        "250 2.0.0 Ok: queued as 4C1bQ92zjTz9s2)"
+    ),
     "qmgr[3]: 4C1bQ92zjTz9s1: removed",
 ]
 _DELIVERED = [
@@ -290,20 +292,26 @@ _CHECK = (
         (f"discard: header Subject: buy {_CHECK}: gone", "accepted", "discard: header: gone"),
         (f"hold: header Subject: buy {_CHECK}: look", "accepted", "hold: header: look"),
         (
-            f"milter-reject: END-OF-MESSAGE from {_FROM}: 5.7.1 Spam message rejected; "
-            "from=<a@sender.example> to=<b@here.example> proto=ESMTP helo=<mail.sender.example>",
+            (
+                f"milter-reject: END-OF-MESSAGE from {_FROM}: 5.7.1 Spam message rejected; "
+                "from=<a@sender.example> to=<b@here.example> proto=ESMTP helo=<mail.sender.example>"
+            ),
             "rejected",
             "5.7.1 Spam message rejected",
         ),
         (
-            f"milter-reject: END-OF-MESSAGE from {_FROM}: 4.7.1 Try again later; "
-            "from=<a@sender.example> to=<b@here.example> proto=ESMTP helo=<mail.sender.example>",
+            (
+                f"milter-reject: END-OF-MESSAGE from {_FROM}: 4.7.1 Try again later; "
+                "from=<a@sender.example> to=<b@here.example> proto=ESMTP helo=<mail.sender.example>"
+            ),
             "deferred",
             "4.7.1 Try again later",
         ),
         (
-            f"milter-discard: END-OF-MESSAGE from {_FROM}: milter triggers DISCARD action; "
-            "from=<a@sender.example> to=<b@here.example> proto=ESMTP helo=<mail.sender.example>",
+            (
+                f"milter-discard: END-OF-MESSAGE from {_FROM}: milter triggers DISCARD action; "
+                "from=<a@sender.example> to=<b@here.example> proto=ESMTP helo=<mail.sender.example>"
+            ),
             "accepted",
             "discard: milter triggers DISCARD action",
         ),
@@ -404,17 +412,28 @@ def scored(filter_line: str, *, late: bool = False) -> tuple[list[Sighting], lis
 
 
 SCORES = [
-    "rspamd[77]: <5a2b1c>; proxy; rspamd_task_write_log: id: <4C1bQ92zjTz9sV@sender.example>, qid: "
-    "<4C1bQ92zjTz9sV>, ip: 203.0.113.7, from: <a@sender.example>, (default: F (no action): "
-    "[7.50/15.00] [BAYES_HAM(-3.00){99.9%;}]), len: 900, time: 10ms, dns req: 3, digest: <0>, "
-    "rcpts: <b@here.example>, mime_rcpts: <b@here.example>",
-    "amavis[78]: (00078-01) Passed SPAMMY {RelayedTaggedInbound}, [203.0.113.7]:4000 [203.0.113.7] "
-    "<a@sender.example> -> <b@here.example>, Queue-ID: 4C1bQ92zjTz9sV, Message-ID: "
-    "<4C1bQ92zjTz9sV@sender.example>, mail_id: x, Hits: 7.5, size: 900, queued_as: 4C1, 800 ms",
-    "amavisd[78]: (00078-01) Blocked SPAM, [203.0.113.7] <a@sender.example> -> <b@here.example>, "
-    "Message-ID: <4C1bQ92zjTz9sV@sender.example>, mail_id: x, Hits: 7.5, size: 900, 800 ms",
-    "spamd[79]: spamd: result: Y 7.5 - BAYES_50 scantime=1.0,size=900,user=b,uid=1,required_score="
-    "5.0,rhost=localhost,raddr=127.0.0.1,rport=4,mid=<4C1bQ92zjTz9sV@sender.example>,autolearn=no",
+    (
+        "rspamd[77]: <5a2b1c>; proxy; rspamd_task_write_log: id: <4C1bQ92zjTz9sV@sender.example>, "
+        "qid: <4C1bQ92zjTz9sV>, ip: 203.0.113.7, from: <a@sender.example>, "
+        "(default: F (no action): "
+        "[7.50/15.00] [BAYES_HAM(-3.00){99.9%;}]), len: 900, time: 10ms, dns req: 3, digest: <0>, "
+        "rcpts: <b@here.example>, mime_rcpts: <b@here.example>"
+    ),
+    (
+        "amavis[78]: (00078-01) Passed SPAMMY {RelayedTaggedInbound}, "
+        "[203.0.113.7]:4000 [203.0.113.7] "
+        "<a@sender.example> -> <b@here.example>, Queue-ID: 4C1bQ92zjTz9sV, Message-ID: "
+        "<4C1bQ92zjTz9sV@sender.example>, mail_id: x, Hits: 7.5, size: 900, queued_as: 4C1, 800 ms"
+    ),
+    (
+        "amavisd[78]: (00078-01) Blocked SPAM, [203.0.113.7] "
+        "<a@sender.example> -> <b@here.example>, "
+        "Message-ID: <4C1bQ92zjTz9sV@sender.example>, mail_id: x, Hits: 7.5, size: 900, 800 ms"
+    ),
+    (
+        "spamd[79]: spamd: result: Y 7.5 - BAYES_50 scantime=1.0,size=900,user=b,uid=1,"
+        "required_score=5.0,rhost=localhost,raddr=127.0.0.1,rport=4,mid=<4C1bQ92zjTz9sV@sender.example>,autolearn=no"
+    ),
 ]
 
 

@@ -32,7 +32,8 @@ _SETTINGS = {
         f"inline:{{ {RECIPIENT}=x, {_SECOND}=x, a@bounce.example=x, a@later.example=x }}"
     ),
     "virtual_alias_maps": (
-        f"inline:{{ {{ all@example.net={RECIPIENT} {_SECOND} }}, both@example.net=a@later.example }}"
+        f"inline:{{ {{ all@example.net={RECIPIENT} {_SECOND} }}, "
+        "both@example.net=a@later.example }"
     ),
     "header_checks": (
         "regexp:{ {/^Subject: hold/ HOLD looks odd} {/^Subject: discard/ DISCARD not wanted} "
@@ -176,7 +177,9 @@ def world() -> Iterator[World]:
         ) as server,
     ):
         made = World(server)
-        mail(made, block, warn)
+        accepted(made)
+        refused(made, block, warn)
+        checked(made)
         sessions(made)
         screened(made, block)
         server.await_log(lambda log: log.count(": removed") >= 8)
@@ -184,23 +187,24 @@ def world() -> Iterator[World]:
         yield made
 
 
-def mail(world: World, block: Zone, warn: Zone) -> None:
-    """Messages, accepted and refused."""
-    accepted = ("accepted", RECIPIENT, 250, None, "sent")
+_SENT: Expected = ("accepted", RECIPIENT, 250, None, "sent")
 
+
+def accepted(world: World) -> None:
+    """Messages that are accepted, and what becomes of them."""
     plain = world.visitor(name="mail.plain.example")
     assert world.send(plain, RECIPIENT)[-1] == 250
-    world.expect(plain, accepted)
+    world.expect(plain, _SENT)
 
     six = world.visitor("2001:db8::25")
     assert world.send(six, RECIPIENT, sender="")[-1] == 250
-    world.expect(six, accepted)
+    world.expect(six, _SENT)
 
     mixed = world.visitor()
     assert world.send(mixed, RECIPIENT, "nobody@example.net", _SECOND)[1:4] == [250, 550, 250]
     world.expect(
         mixed,
-        accepted,
+        _SENT,
         ("unknown-recipient", "nobody@example.net", 550, None, None),
         ("accepted", _SECOND, 250, None, "sent"),
     )
@@ -221,6 +225,9 @@ def mail(world: World, block: Zone, warn: Zone) -> None:
         ("accepted", "a@later.example", 250, None, "deferred"),
     )
 
+
+def refused(world: World, block: Zone, warn: Zone) -> None:
+    """Recipients that are refused, or would have been."""
     unknown = world.visitor()
     assert world.send(unknown, "nobody@example.net")[1] == 550
     world.expect(unknown, ("unknown-recipient", "nobody@example.net", 550, None, None))
@@ -237,7 +244,7 @@ def mail(world: World, block: Zone, warn: Zone) -> None:
     warned = world.visitor()
     warn.list_address(warned.address)
     assert world.send(warned, RECIPIENT)[-1] == 250
-    world.expect(warned, accepted, ("warned", RECIPIENT, 554, "warn.example", None))
+    world.expect(warned, _SENT, ("warned", RECIPIENT, 554, "warn.example", None))
 
     helo = world.visitor(helo="bad.helo.example")
     assert world.send(helo, RECIPIENT)[1] == 554
@@ -247,6 +254,9 @@ def mail(world: World, block: Zone, warn: Zone) -> None:
     assert world.send(later, RECIPIENT, sender="later@sender.example")[1] == 450
     world.expect(later, ("deferred", RECIPIENT, 450, None, None))
 
+
+def checked(world: World) -> None:
+    """What is decided after the recipient, or behind the client's back."""
     odd = world.visitor()
     assert world.send(odd, RECIPIENT, sender="odd@sender.example")[-1] == 250
     world.expect(odd, ("accepted", RECIPIENT, 250, None, None))
@@ -259,11 +269,11 @@ def mail(world: World, block: Zone, warn: Zone) -> None:
         ("hold", 250, ("accepted", RECIPIENT, 250, None, None)),
         ("discard", 250, ("accepted", RECIPIENT, 250, None, None)),
         ("reject", 550, ("rejected", RECIPIENT, None, None, None)),
-        ("warn", 250, accepted),
+        ("warn", 250, _SENT),
     ):
-        checked = world.visitor()
-        assert world.send(checked, RECIPIENT, subject=subject)[-1] == code
-        world.expect(checked, expected)
+        one = world.visitor()
+        assert world.send(one, RECIPIENT, subject=subject)[-1] == code
+        world.expect(one, expected)
 
 
 def sessions(world: World) -> None:

@@ -12,8 +12,10 @@ _CLIENT = "Client host rejected: "
 
 REPLIES = [
     (
-        "554 5.7.1 Service unavailable; Client host [203.0.113.7] blocked using zen.rbl.example; "
-        "https://www.rbl.example/query/ip/203.0.113.7",
+        (
+            "554 5.7.1 Service unavailable; Client host [203.0.113.7] blocked using "
+            "zen.rbl.example; https://www.rbl.example/query/ip/203.0.113.7"
+        ),
         "rejected",
         "zen.rbl.example",
     ),
@@ -23,14 +25,18 @@ REPLIES = [
         "rbl.example",
     ),
     (
-        "554 5.7.1 Service unavailable; Sender address [a@sender.example] blocked using "
-        "dbl.rbl.example; listed",
+        (
+            "554 5.7.1 Service unavailable; Sender address [a@sender.example] blocked using "
+            "dbl.rbl.example; listed"
+        ),
         "rejected",
         "dbl.rbl.example",
     ),
     (
-        "554 5.7.1 Service unavailable; Helo command [mail.sender.example] blocked using "
-        "dbl.rbl.example;",
+        (
+            "554 5.7.1 Service unavailable; Helo command [mail.sender.example] blocked using "
+            "dbl.rbl.example;"
+        ),
         "rejected",
         "dbl.rbl.example",
     ),
@@ -50,7 +56,10 @@ REPLIES = [
         "ourlist",
     ),
     (
-        "554 5.7.1 <unknown[203.0.113.7]>: Client host rejected: blocked by bad.local.example for spam",
+        (
+            "554 5.7.1 <unknown[203.0.113.7]>: Client host rejected: "
+            "blocked by bad.local.example for spam"
+        ),
         "rejected",
         "bad.local.example",
     ),
@@ -90,7 +99,10 @@ REPLIES = [
     ("450 4.7.25 " + _CLIENT + "cannot find your hostname, [203.0.113.7]", "deferred", None),
     ("450 4.1.8 <a@sender.example>: Sender address rejected: Domain not found", "deferred", None),
     (
-        "550 5.1.0 <a@sender.example>: Sender address rejected: User unknown in virtual mailbox table",
+        (
+            "550 5.1.0 <a@sender.example>: Sender address rejected: "
+            "User unknown in virtual mailbox table"
+        ),
         "rejected",
         None,
     ),
@@ -169,16 +181,20 @@ def test_a_reply_says_why(reply: str, outcome: str, rbl: str | None) -> None:
             "h",
         ),
         (
-            "END-OF-MESSAGE from unknown[192.0.2.1]: 554 5.7.1 no; from=<a@b.example> "
-            'to=<"c d"@e.example> proto=ESMTP helo=<h>',
+            (
+                "END-OF-MESSAGE from unknown[192.0.2.1]: 554 5.7.1 no; from=<a@b.example> "
+                'to=<"c d"@e.example> proto=ESMTP helo=<h>'
+            ),
             "END-OF-MESSAGE",
             "a@b.example",
             '"c d"@e.example',
             "h",
         ),
         (
-            "RCPT from unknown[192.0.2.1]: 554 5.7.1 no; from=<ä@b.example> to=<ü@e.example> "
-            "proto=ESMTP helo=<h> sasl_username=<u>",
+            (
+                "RCPT from unknown[192.0.2.1]: 554 5.7.1 no; from=<ä@b.example> to=<ü@e.example> "
+                "proto=ESMTP helo=<h> sasl_username=<u>"
+            ),
             "RCPT",
             "ä@b.example",
             "ü@e.example",
@@ -192,24 +208,30 @@ def test_a_reply_says_why(reply: str, outcome: str, rbl: str | None) -> None:
             None,
         ),
         (
-            "RCPT from unknown[192.0.2.1]: 554 5.7.1 no; from=<a@b.example> to=<c@d.example> "
-            "proto=ESMTP helo=<cut",
+            (
+                "RCPT from unknown[192.0.2.1]: 554 5.7.1 no; from=<a@b.example> to=<c@d.example> "
+                "proto=ESMTP helo=<cut"
+            ),
             "RCPT",
             "a@b.example",
             "c@d.example",
             "cut",
         ),
         (
-            "RCPT from [192.0.2.1]:40000: 554 5.7.1 no; from=<a@b.example>, to=<c@d.example>, "
-            "proto=ESMTP, helo=<h>",
+            (
+                "RCPT from [192.0.2.1]:40000: 554 5.7.1 no; from=<a@b.example>, to=<c@d.example>, "
+                "proto=ESMTP, helo=<h>"
+            ),
             "RCPT",
             "a@b.example",
             "c@d.example",
             "h",
         ),
         (
-            "RCPT from unknown[192.0.2.1]: 554 5.7.1 no; from=<a@b.example> to=<c@d.example> "
-            "proto=ESMTP",
+            (
+                "RCPT from unknown[192.0.2.1]: 554 5.7.1 no; from=<a@b.example> to=<c@d.example> "
+                "proto=ESMTP"
+            ),
             "RCPT",
             "a@b.example",
             "c@d.example",
@@ -243,4 +265,4 @@ def test_what_has_another_form_is_not_read() -> None:
     """No guess is made."""
     assert refusal("") is None
     assert refusal("RCPT from") is None
-    assert refusal("header Subject: x") is None or refusal("header Subject: x")[0] == "header"
+    assert refusal("header Subject: x from here") is None

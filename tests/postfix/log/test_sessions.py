@@ -32,8 +32,10 @@ def session(*said: str, service: str = "smtpd") -> str:
         ([f"warning: {_FROM}: SASL LOGIN authentication failed: UGFzc3dvcmQ6"], "auth-failed"),
         (
             [
-                f"warning: {_FROM}: SASL PLAIN authentication failed: (reason unavailable), "
-                "sasl_username=info@here.example",
+                (
+                    f"warning: {_FROM}: SASL PLAIN authentication failed: (reason unavailable), "
+                    "sasl_username=info@here.example"
+                ),
                 f"lost connection after AUTH from {_FROM}",
             ],
             "auth-failed",
@@ -48,8 +50,10 @@ def session(*said: str, service: str = "smtpd") -> str:
         ),
         (
             [
-                f"warning: {_FROM}: SASL PLAIN authentication failed: Connection lost to "
-                "authentication server"
+                (
+                    f"warning: {_FROM}: SASL PLAIN authentication failed: Connection lost to "
+                    "authentication server"
+                )
             ],
             "connected",
         ),

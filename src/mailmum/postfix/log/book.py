@@ -23,7 +23,10 @@ MAX_WAITING = 1 << 13
 MAX_HOSTS = 256
 NOTES = 4
 """Where the notes of a message begin."""
-_KEPT = 1 << 14
+_KEPT = 1 << 12
+_MIN_ROOM = 1 << 7
+# A server has a hundred processes or so: a small table stays in the processor's cache.
+_PLACES = 1 << 10
 
 sighting: Callable[[tuple[object, ...]], Sighting] = partial(tuple.__new__, Sighting)
 """A sighting from all its fields in order, twice as quick as by calling the class."""
@@ -110,7 +113,7 @@ class Message(list[str]):
     removed: bool = False
     message_id: str | None = None
     blank: str | None = None
-    adopted: tuple[str, str | None, str | None] | None = None
+    adopted: tuple[str | None, str | None, str | None] | None = None
 
     @property
     def queue_id(self) -> str:
@@ -118,9 +121,11 @@ class Message(list[str]):
         return self[3]
 
 
-Opened = str | list[str] | Message | Session
+Opened = str | list[str] | Session
 """A session: its connect line if nothing else is known, the parts of a line that refused something
-(`[head, "NOQUEUE", text]`), the one message begun in it, or all that is known."""
+(`[head, "NOQUEUE", text]`), lines of the one message begun in it, or all that is known."""
+PARTS = 3
+"""How many parts a line has: lists of so many are no messages."""
 
 
 class Host:
@@ -128,7 +133,8 @@ class Host:
 
     Attributes:
         name: as in the lines.
-        fresh: messages of which nothing was handed out yet, by queue id.
+        fresh: messages of which nothing was handed out yet, by queue id; mere lists while there
+            are only lines.
         known: those of which something was, followed for news.
         gone: the times of those that a filter may yet tell the score of.
         ids: queue ids by notes of Message-IDs, once a filter was seen to log.
@@ -139,15 +145,41 @@ class Host:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.fresh: dict[str, Message] = {}
+        self.fresh: dict[str, list[str]] = {}
         self.known: dict[str, Message] = {}
         self.orphans: dict[str, Message] = {}
         self.gone: dict[str, float] = {}
         self.ids: dict[str, str] = {}
 
+    def open(self, queue_id: str | None) -> Message | None:
+        """A message of which nothing was handed out yet."""
+        lines = self.fresh.get(queue_id) if queue_id is not None else None
+        if lines is None or isinstance(lines, Message):
+            return lines
+        assert queue_id is not None
+        message = self.fresh[queue_id] = Message(lines)
+        return message
+
+    def take(self, queue_id: str) -> Message | None:
+        """The same, out of the table."""
+        lines = self.fresh.pop(queue_id, None)
+        return lines if lines is None or isinstance(lines, Message) else Message(lines)
+
 
 class Book:
-    """The tables, and the sightings and updates that have come out of them."""
+    """The tables, and the sightings and updates that have come out of them.
+
+    Attributes:
+        clock: reads stamps.
+        sightings: found since the last time they were taken.
+        updates: the same.
+        sessions: by process.
+        hosts: by name.
+        dropped: how often a table was full.
+        scoring: whether a spam filter was seen to log.
+        room: for how many messages each host has room, so that all have for no more than are kept.
+        retire: hands out what is left of a host that has to make place.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
@@ -158,6 +190,8 @@ class Book:
         self.time = 0.0
         self.dropped = 0
         self.scoring = False
+        self.room = MAX_MESSAGES
+        self.retire: Callable[[Host], None] = lambda _: None
         self.times: dict[str, float] = {}
         self.places: dict[str, tuple[str, str]] = {}
 
@@ -178,10 +212,10 @@ class Book:
         """Host and service of a process, `mx1 postfix/submission/smtpd[12]`."""
         place = self.places.get(key)
         if place is None:
-            if len(self.places) >= _KEPT:
+            host, _, tag = key.partition("[")[0].partition(" ")
+            place = (host, tag.partition("/")[2][:NAME])
+            if len(self.places) >= _PLACES:
                 self.places.clear()
-            host, _, tag = key.partition(" ")
-            place = (host, tag.partition("/")[2].partition("[")[0][:NAME])
             self.places[key] = place
         return place
 
@@ -189,5 +223,9 @@ class Book:
         """The tables of a machine."""
         host = self.hosts.get(name)
         if host is None:
+            if len(self.hosts) >= MAX_HOSTS:
+                self.retire(self.hosts.pop(next(iter(self.hosts))))
+                self.dropped += 1
             host = self.hosts[name] = Host(name)
+            self.room = max(MAX_MESSAGES // len(self.hosts), _MIN_ROOM)
         return host

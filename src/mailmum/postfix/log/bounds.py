@@ -12,6 +12,8 @@ NAME = 255
 REASON = 500
 QUEUE_ID = 40
 ZONE = 255
+NOTE = 1000
+"""Characters of what is said about a message that wait to be read."""
 LINE = 1 << 18
 """Bytes of one line that count; the rest of a longer one is passed over."""
 
@@ -57,3 +59,11 @@ def client_parts(text: str) -> tuple[str | None, str | None]:
         if len(text) <= 2 * NAME:
             _parts[text] = found
     return found
+
+
+def note_of(text: str) -> str:
+    """What is said about a message, without what is not needed of it where it is too long."""
+    if len(text) <= NOTE:
+        return text
+    at = text.find(" status=") if text.startswith("to=<") else -1
+    return text[: NOTE // 2] + text[at : at + NOTE // 2] if at > NOTE // 2 else text[:NOTE]

@@ -4,6 +4,8 @@ The first is the contact; what becomes of those that carry it on is what becomes
 While one of them is under way, nothing is known of the recipients it stands for.
 """
 
+from collections.abc import Iterable
+
 from mailmum.postfix.log.book import Message
 from mailmum.traffic.sightings import Delivery
 
@@ -50,17 +52,27 @@ def inherit(child: Message, *, final: bool = True) -> None:
 
 def worst(fate: dict[str, Delivery]) -> Delivery | None:
     """What to tell of a recipient whose mail went to several addresses."""
-    told = set(fate.values())
+    return _worst(fate.values())
+
+
+def worst_of(fates: dict[str, dict[str, Delivery]]) -> Delivery | None:
+    """The same, of several recipients."""
+    return _worst(delivery for fate in fates.values() for delivery in fate.values())
+
+
+def _worst(deliveries: Iterable[Delivery]) -> Delivery | None:
+    told = list(deliveries)
     for one in (Delivery.BOUNCED, Delivery.DEFERRED, Delivery.SENT):
         if one in told:
             return one
     return None
 
 
-def worst_of(fates: dict[str, dict[str, Delivery]]) -> Delivery | None:
-    """The same, of several recipients."""
-    told = {one: one for one in map(worst, fates.values()) if one is not None}
-    return worst({str(one): one for one in told})
+def root(message: Message) -> Message:
+    """The contact that a message carries on in the end."""
+    while message.parent is not None:
+        message = message.parent
+    return message
 
 
 def _comes_from(message: Message, ancestor: Message) -> bool:

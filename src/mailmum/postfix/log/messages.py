@@ -26,9 +26,9 @@ from mailmum.postfix.log.book import (
     Message,
     sighting,
 )
-from mailmum.postfix.log.bounds import ADDRESS, client_parts
-from mailmum.postfix.log.chain import inherit, link, worst
-from mailmum.postfix.log.scores import Score
+from mailmum.postfix.log.bounds import ADDRESS, client_parts, note_of
+from mailmum.postfix.log.chain import inherit, link, root, worst
+from mailmum.postfix.log.marks import identify
 from mailmum.traffic.sightings import Delivery, Outcome, Update
 
 MAX_RECIPIENTS = 1000
@@ -36,7 +36,6 @@ _MAX_FILTERS = 64
 _MAX_AGE = 6 * 86400.0
 _FILTER_WAIT = 60.0
 _MAX_NOTES = 12
-_MAX_NOTE = 1000
 _LOOPBACK = frozenset({"127.0.0.1", "::1"})
 _FATES = {
     "sent": Delivery.SENT,
@@ -54,45 +53,49 @@ class Messages:
 
     def __init__(self, book: Book, hold: float | None) -> None:
         self._book = book
+        book.retire = self._finish
         self._hold = hold
         self._due: list[tuple[float, str, str]] = []
-        self._filters = set(_LOOPBACK)
+        self.filters = set(_LOOPBACK)
 
     def opened(self, host: Host, queue_id: str, key: str, stamp: str, client: str) -> Message:
         """A message got its queue id; no `client`: not from one, as by another program."""
-        before = host.fresh.pop(queue_id, None)
+        before = host.take(queue_id)
         if before is not None:
             self.removed(host, before)
         if host.known:
             host.known.pop(queue_id, None)
-        message = host.fresh[queue_id] = Message((key, stamp, client, queue_id))
+        message = Message((key, stamp, client, queue_id))
+        host.fresh[queue_id] = message
         if ", orig_" in client:
             self._forwarded(host, message)
         if self._hold is not None:
             self._wait(host, queue_id, self._book.time + self._hold)
-        if len(host.fresh) > MAX_MESSAGES:
+        if len(host.fresh) > self._book.room:
             self.make_room(host)
         return message
 
     def make_room(self, host: Host) -> None:
         """There are too many: hand out the oldest as far as it is known."""
         self._book.dropped += 1
-        self._give_early(host, host.fresh.pop(next(iter(host.fresh))))
+        oldest = host.take(next(iter(host.fresh)))
+        assert oldest is not None
+        self._give_early(host, oldest)
 
     def note(self, host: Host, queue_id: str, text: str) -> bool:
         """Something was said about a message; whether it is known here."""
-        message = host.fresh.get(queue_id)
+        message = host.open(queue_id)
         if message is not None:
             if self._book.scoring and text.startswith("message-id="):
-                self._identify(host, queue_id, text[:_MAX_NOTE])
-            message.append(text if len(text) <= _MAX_NOTE else _shortened(text))
+                identify(host, queue_id, text)
+            message.append(note_of(text))
             if len(message) > _MAX_NOTES:
                 self.fold(host, message)
             return True
         message = host.known.get(queue_id)
         if message is None:
             return False
-        message.append(text if len(text) <= _MAX_NOTE else _shortened(text))
+        message.append(note_of(text))
         self.fold(host, message)
         if message.parent is not None:
             inherit(message, final=False)
@@ -125,58 +128,6 @@ class Messages:
                 inherit(orphan)
         self._settled(host, parent)
 
-    def is_plain(self, message: Message) -> bool:
-        """Whether the usual was said about a message that is removed, and only that."""
-        return (
-            not self._book.scoring
-            and len(message) == NOTES + 3
-            and message[6].startswith("to=<")
-            and " as " not in message[6]
-            and not vars(message)
-            and ", " not in message[2]
-            and client_parts(message[2][7:])[0] not in self._filters
-            and message[2] != ""
-        )
-
-    def give_plain(self, messages: list[Message]) -> None:
-        """Hand out many of those at once."""
-        book = self._book
-        times, places, out = book.times, book.places, book.sightings
-        for message in messages:
-            key, stamp, client, queue_id, _, sender, to = message
-            host, service = places.get(key) or book.place(key)
-            end = to.find(">, relay=", 4)
-            at = to.find(", status=", end)
-            delivery = _FATES.get(to[at + 9 : to.find(" ", at + 9)])
-            if end < 0 or at < 0 or delivery is None or sender[:6] != "from=<":
-                self.removed(book.host(host), message)
-                continue
-            if ">, size=" not in sender or ">, orig_to=<" in to[:end]:
-                self.removed(book.host(host), message)
-                continue
-            address, name = client_parts(client[7:])
-            out.append(
-                sighting(
-                    (
-                        times.get(stamp) or book.moment(stamp),
-                        host,
-                        service,
-                        address,
-                        name,
-                        None,
-                        sender[6 : sender.rfind(">, ")][:ADDRESS],
-                        to[4:end][:ADDRESS],
-                        _ACCEPTED,
-                        250,
-                        None,
-                        queue_id,
-                        delivery,
-                        None,
-                        None,
-                    )
-                )
-            )
-
     # --- waiting ---------------------------------------------------------------------------
 
     def _wait(self, host: Host, queue_id: str, until: float) -> None:
@@ -201,7 +152,7 @@ class Messages:
         orphan = host.orphans.pop(queue_id, None)
         if orphan is not None:
             self._give_up(host, orphan)
-        message = host.fresh.get(queue_id)
+        message = host.open(queue_id)
         if message is None:
             return
         self.fold(host, message)
@@ -217,7 +168,7 @@ class Messages:
     def _may_carry_on(self, message: Message) -> bool:
         if not message[2]:
             return True
-        return message.adopted is None and self._client(message)[0] in self._filters
+        return message.adopted is None and self._client(message)[0] in self.filters
 
     # --- what was said about it ------------------------------------------------------------
 
@@ -277,23 +228,23 @@ class Messages:
             at = text.rfind(words)
             if at >= 0:
                 queue_id = text[at + len(words) :].rstrip(")").partition(" ")[0]
-                child = host.fresh.get(queue_id) or host.orphans.get(queue_id)
+                child = host.open(queue_id) or host.orphans.get(queue_id)
                 if child is not None and child.told is None and link(message, child, passed):
                     self._linked(host, child)
                 return
 
     def _linked(self, host: Host, child: Message) -> None:
-        if child[2] and len(self._filters) < _MAX_FILTERS:
+        if child[2] and len(self.filters) < _MAX_FILTERS:
             client = self._client(child)[0]
             if client is not None:
-                self._filters.add(client)
+                self.filters.add(client)
         if host.orphans.pop(child.queue_id, None) is not None:
             inherit(child)
 
     def _forwarded(self, host: Host, message: Message) -> None:
         """A filter told whom it speaks for: `orig_queue_id=`, `orig_client=` (XFORWARD)."""
         original = message[2].partition(", orig_queue_id=")[2].partition(",")[0]
-        parent = host.fresh.get(original) if original else None
+        parent = host.open(original) if original else None
         if parent is not None:
             link(parent, message, None)
         elif not original:
@@ -339,7 +290,7 @@ class Messages:
 
     def adopt(self, host: Host, queue_id: str, who: str, service: str, helo: str | None) -> None:
         """A message came from a client of another session, through a filter before the queue."""
-        message = host.fresh.get(queue_id) or host.orphans.get(queue_id)
+        message = host.open(queue_id) or host.orphans.get(queue_id)
         if message is None or message.parent is not None:
             return
         address, name = client_parts(who)
@@ -348,40 +299,6 @@ class Messages:
             message.helo = helo
         if host.orphans.pop(queue_id, None) is not None:
             self.give(host, message)
-
-    # --- scores ----------------------------------------------------------------------------
-
-    def scored(self, host: Host, score: Score) -> None:
-        """A filter told the score of a message."""
-        if not self._book.scoring:
-            self._book.scoring = True
-            for known in self._book.hosts.values():
-                for message in known.fresh.values():
-                    self._identify_all(known, message)
-        queue_id = score.queue_id or host.ids.get(f"message-id={score.message_id}"[:_MAX_NOTE])
-        if queue_id is None:
-            return
-        found = host.fresh.get(queue_id) or host.orphans.get(queue_id)
-        if found is not None:
-            found.score = score.score
-            return
-        time = host.gone.get(queue_id)
-        if time is not None:
-            self._book.updates.append(Update(time, host.name, queue_id, None, None, score.score))
-
-    def _identify_all(self, host: Host, message: Message) -> None:
-        notes = message[NOTES:] if message.message_id is None else [message.message_id]
-        for note in notes:
-            if note.startswith("message-id="):
-                self._identify(host, message.queue_id, note)
-
-    def _identify(self, host: Host, queue_id: str, note: str) -> None:
-        """Remember whose Message-ID it is: of those open, the first; filters give back others."""
-        if host.ids.get(note) not in host.fresh:
-            host.ids.pop(note, None)
-            host.ids[note] = queue_id
-            if len(host.ids) > MAX_MESSAGES:
-                del host.ids[next(iter(host.ids))]
 
     # --- handing out -----------------------------------------------------------------------
 
@@ -392,8 +309,10 @@ class Messages:
         if not message.queued and message.reason is None:
             return  # the client went away before it was through
         message.told = {}
-        for recipient, fate in (message.fates or {None: {}}).items():
+        for recipient, fate in (message.fates or {}).items():
             self._sight(host, message, recipient, worst(fate))
+        if not message.told:
+            self._sight(host, message, None, None)
         if self._book.scoring:
             host.gone[message.queue_id] = self._book.moment(message[1])
             if len(host.gone) > MAX_WAITING:
@@ -405,29 +324,12 @@ class Messages:
         assert message.told is not None
         message.told[recipient] = delivery
         address, name, service = self._client(message)
-        time = self._book.moment(message[1])
         service = service or self._book.place(message[0])[1]
-        self._book.sightings.append(
-            sighting(
-                (
-                    time,
-                    host.name,
-                    service,
-                    address,
-                    name,
-                    message.helo,
-                    message.sender,
-                    recipient,
-                    _ACCEPTED,
-                    250,
-                    None,
-                    message.queue_id,
-                    delivery,
-                    message.score,
-                    message.reason,
-                )
-            )
-        )
+        time = self._book.moment(message[1])
+        where = (time, host.name, service, address, name, message.helo)
+        what = (message.sender, recipient, _ACCEPTED, 250, None, message.queue_id)
+        fate = (delivery, message.score, message.reason)
+        self._book.sightings.append(sighting(where + what + fate))
 
     def _give_early(self, host: Host, message: Message) -> None:
         """Hand out what is known of one that is still under way, and follow it for news."""
@@ -467,44 +369,33 @@ class Messages:
 
     def pack(self) -> dict[str, Any]:
         """What waits, for a dump."""
-        return {"due": self._due, "filters": sorted(self._filters)}
+        return {"due": self._due, "filters": sorted(self.filters)}
 
     def unpack(self, state: dict[str, Any]) -> None:
         """Back from a dump."""
         self._due = [(until, name, queue_id) for until, name, queue_id in state["due"]]
-        self._filters = set(state["filters"])
+        self.filters = set(state["filters"])
 
     def finish(self) -> None:
         """The log ends: hand out all."""
         self._due.clear()
         for host in self._book.hosts.values():
-            for message in host.fresh.values():
-                self.fold(host, message)
-            rest = [*host.orphans.values(), *host.fresh.values()]
-            for message in rest:
-                message.removed = True
-            for message in rest:
-                if message.parent is not None:
-                    inherit(message)
-            roots = {id(root): root for root in map(_root, rest)}
-            for root in roots.values():
-                if root.told is None:
-                    self.give(host, root)
-                else:
-                    self._news(host, root)
-            host.fresh.clear()
-            host.orphans.clear()
+            self._finish(host)
 
-
-def _root(message: Message) -> Message:
-    while message.parent is not None:
-        message = message.parent
-    return message
-
-
-def _shortened(text: str) -> str:
-    """A note that is too long, without what is not needed of it."""
-    if not text.startswith("to=<"):
-        return text[:_MAX_NOTE]
-    at = text.find(" status=")
-    return text[: _MAX_NOTE // 2] + text[at : at + _MAX_NOTE // 2] if at > 0 else text[:_MAX_NOTE]
+    def _finish(self, host: Host) -> None:
+        fresh = [one for one in map(host.open, host.fresh) if one is not None]
+        for message in fresh:
+            self.fold(host, message)
+        rest = [*host.orphans.values(), *fresh]
+        for message in rest:
+            message.removed = True
+        for message in rest:
+            if message.parent is not None:
+                inherit(message)
+        for first in {id(one): one for one in map(root, rest)}.values():
+            if first.told is None:
+                self.give(host, first)
+            else:
+                self._news(host, first)
+        host.fresh.clear()
+        host.orphans.clear()

@@ -202,6 +202,10 @@ _QUIET = (
     "> ",
     "< ",
 )
+# Of these a line may be a session's or a message's, or their own; of all others it is the former.
+SPECIAL = FILTERS | {"postscreen", "dnsblog"}
+_programs: dict[str, str | None] = {}
+_PROGRAMS = 1024
 _NUMBERED = re.compile(r"[0-9A-Fa-f]{2}:|[0-9]{1,9} ", re.ASCII)
 
 
@@ -212,6 +216,14 @@ def program(tag: str) -> str | None:
     ('smtpd', 'spamd', None)
     """
     path = tag.partition("[")[0]
+    if path not in _programs:
+        if len(_programs) >= _PROGRAMS:
+            _programs.clear()
+        _programs[path] = _program(path)
+    return _programs[path]
+
+
+def _program(path: str) -> str | None:
     instance, found, rest = path.partition("/")
     if not found:
         return path if path in _CONTROL or path in FILTERS else None

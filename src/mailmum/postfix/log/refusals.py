@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from mailmum.postfix.log.bounds import ADDRESS, NAME, REASON
 from mailmum.traffic.sightings import Outcome
 
+_CODES = {f"{code} ": code for code in range(400, 600)}
 _AFTER_CODE = (" ", "")
 _TAILS = ("; from=<", "; to=<", "; proto=", "; helo=<")
 _ZONE_WORD = re.compile(r"[^\s;,()<>\"']{1,255}")
@@ -48,10 +49,12 @@ _PROTOCOL = (
 
 
 _judged: dict[tuple[str, int | None, str, str], tuple[Outcome, str | None]] = {}
+_named: dict[tuple[int | None, str, str], tuple[Outcome, str | None]] = {}
 _JUDGED = 4096
 
 Fields = tuple[str | None, str | None, str | None]
 """Sender, recipient and HELO."""
+Usual = tuple[int, str, str, str, str, str]
 Refusal = tuple[str, str, int | None, str, str | None, str | None, str | None]
 """What one such line says: stage (CONNECT, HELO, MAIL, RCPT, DATA, END-OF-MESSAGE and so on), the
 client as logged, code and rest of the reply, sender, recipient and HELO.  None is not said.
@@ -60,18 +63,31 @@ A plain tuple: this is made for every tenth line of a log.
 """
 
 
-_USUAL = re.compile(
-    r"^reject: ([A-Z-]{1,20}) from ([^\[\n ]{0,255}\[[^\]\n]{0,64}\]): ([0-9]{3}) "
-    r"((?:[245]\.[0-9.]{3,7} )?(?:<[^<>\n]{0,320}>: )?[^<>\n]{1,500}); from=<([^<>\n]{0,320})>"
-    r" to=<([^<>\n]{0,320})> proto=[A-Z]{1,8} helo=<([^<>\n]{0,255})>$",
-    re.ASCII | re.MULTILINE,
-)
+def usual(text: str) -> Usual | None:
+    """Read `reject: RCPT from ...` if it has the usual form, as most have, and quicker.
 
-
-def usual(texts: list[str]) -> list[tuple[str, str, str, str, str, str, str]] | None:
-    """Read many at once, `reject: RCPT from ...`, if all have the usual form; else None."""
-    found = _USUAL.findall("\n".join(texts))
-    return found if len(found) == len(texts) else None
+    Code, reply, client, sender, recipient, HELO: the same as `refusal` would say, whose first steps
+    these are.
+    """
+    body, _, tail = text.partition("; from=<")
+    sender, _, tail = tail.partition("> to=<")
+    recipient, _, tail = tail.partition("> proto=")
+    _, _, helo = tail.partition(" helo=<")
+    who, _, reply = body.partition("]: ")
+    code = _CODES.get(reply[:4])
+    if (
+        code is None
+        or helo.find(">") != len(helo) - 1
+        or who[:18] != "reject: RCPT from "
+        or "]" in who
+        or len(helo) > NAME
+        or len(sender) > ADDRESS
+        or len(recipient) > ADDRESS
+        or len(reply) > REASON
+        or not helo
+    ):
+        return None
+    return code, reply[4:], who[18:] + "]", sender, recipient, helo[:-1]
 
 
 def refusal(text: str) -> Refusal | None:
@@ -167,9 +183,13 @@ def judge(
     """
     at = reply.find(" blocked using ")
     if at >= 0:
-        found = _ZONE_WORD.match(reply, at + 15)
-        if found is not None:
-            return _by_code(code, reply), found[0].rstrip(".:").lower()
+        # Of the few lists that a server asks, each is read once.
+        named = (code, reply[:1], reply[at + 15 :].partition(";")[0][:NAME])
+        judged = _named.get(named)
+        if judged is None:
+            judged = _judge_named(*named)
+        if judged[1] is not None:
+            return judged
     dsn, _, said = reply.partition(" ")
     if dsn[1:2] != "." or dsn[:1] not in "245":
         dsn, said = "", reply
@@ -183,6 +203,15 @@ def judge(
         if len(_judged) >= _JUDGED:
             _judged.clear()
         judged = _judged[key] = _judge(stage, code, dsn, said)
+    return judged
+
+
+def _judge_named(code: int | None, first: str, name: str) -> tuple[Outcome, str | None]:
+    if len(_named) >= _JUDGED:
+        _named.clear()
+    found = _ZONE_WORD.match(name)
+    zone = found[0].rstrip(".:").lower() if found is not None else ""
+    judged = _named[(code, first, name)] = (_by_code(code, first), zone or None)
     return judged
 
 

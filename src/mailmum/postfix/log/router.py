@@ -4,6 +4,7 @@ import re
 
 from mailmum.postfix.log.book import Book, Host, Message
 from mailmum.postfix.log.bounds import REASON
+from mailmum.postfix.log.marks import scored
 from mailmum.postfix.log.messages import Messages
 from mailmum.postfix.log.programs import is_quiet, is_quiet_about_message
 from mailmum.postfix.log.refusals import checked, refusal
@@ -11,10 +12,10 @@ from mailmum.postfix.log.scores import FILTERS, Scores
 from mailmum.postfix.log.screen import Screen
 from mailmum.postfix.log.sessions import Sessions
 
-NOTE_KINDS = frozenset({"to=", "fro", "mes"})
+_NOTE_KINDS = frozenset({"to=", "fro", "mes"})
 """How notes begin that can wait until a message is read: recipients, sender, Message-ID."""
 
-# Short: microseconds and inode in hexadecimal; long: digits and consonants (Postfix's safe_ultostr).
+# Short: microseconds and inode in hexadecimal; long: digits and consonants.
 _QUEUE_ID = re.compile(r"[0-9A-F]{5,40}|[0-9B-DF-HJ-NP-TV-Zb-df-hj-np-tv-z]{10,40}", re.ASCII)
 _REFUSALS = frozenset({"reject", "milter-reject", "proxy-reject"})
 _ACCEPTING = frozenset({"discard", "hold", "milter-discard", "milter-hold"})
@@ -35,7 +36,10 @@ class Router:
         self.screen = Screen(book, sessions)
         self.scores = Scores()
 
-    def said(self, host: Host, program: str, key: str, stamp: str, text: str) -> bool | None:
+    # One return for each kind of line reads better than nesting them.
+    def said(  # noqa: PLR0911
+        self, host: Host, program: str, key: str, stamp: str, text: str
+    ) -> bool | None:
         """A line of a program; whether it was understood, None for what is somebody else's."""
         if program in FILTERS:
             return self._scored(host, key, stamp, text)
@@ -91,10 +95,10 @@ class Router:
             message = self._messages.opened(host, queue_id, key, stamp, text)
             self._sessions.opened(key, stamp, queue_id, message)
         elif text == "removed":
-            gone = host.fresh.pop(queue_id, None) or host.known.pop(queue_id, None)
+            gone = host.take(queue_id) or host.known.pop(queue_id, None)
             if gone is not None:
                 self._messages.removed(host, gone)
-        elif text[:3] in NOTE_KINDS:
+        elif text[:3] in _NOTE_KINDS:
             known = self._messages.note(host, queue_id, text)
             if not known and program == "cleanup" and text.startswith("message-id="):
                 self._messages.opened(host, queue_id, key, stamp, "")
@@ -103,7 +107,9 @@ class Router:
             return self._verb(host, key, stamp, queue_id, text)
         return True
 
-    def _verb(self, host: Host, key: str, stamp: str, queue_id: str | None, text: str) -> bool:
+    def _verb(  # noqa: PLR0911
+        self, host: Host, key: str, stamp: str, queue_id: str | None, text: str
+    ) -> bool:
         """`reject: RCPT from ...` and the like, of smtpd and of cleanup."""
         verb, found, rest = text.partition(": ")
         if found and rest.startswith(_CHECKED):
@@ -125,7 +131,7 @@ class Router:
 
     def _of_session(self, host: Host, key: str, queue_id: str | None) -> str:
         """The smtpd that a line is about, also where cleanup says it."""
-        message = host.fresh.get(queue_id) if queue_id is not None else None
+        message = host.open(queue_id)
         return message[0] if message is not None and message[2] else key
 
     def _refused(self, host: Host, key: str, stamp: str, queue_id: str | None, text: str) -> bool:
@@ -138,7 +144,7 @@ class Router:
         return True
 
     def _drop(self, host: Host, queue_id: str) -> None:
-        message = host.fresh.pop(queue_id, None)
+        message = host.take(queue_id)
         if message is not None and message.parent is not None:
             self._messages.removed(host, message)
 
@@ -146,7 +152,7 @@ class Router:
         self, host: Host, key: str, stamp: str, queue_id: str | None, verb: str, text: str
     ) -> bool:
         verb = verb.removeprefix("milter-")
-        message = host.fresh.get(queue_id) if queue_id is not None else None
+        message = host.open(queue_id)
         read = refusal(text)
         if read is None:
             return False
@@ -185,7 +191,7 @@ class Router:
         read = checked(text)
         if read is None or queue_id is None:
             return False
-        message = host.fresh.get(queue_id)
+        message = host.open(queue_id)
         if verb == "reject":
             of = self._of_session(host, key, queue_id)
             who = message[2][7:].partition(",")[0] if message is not None else read[1]
@@ -200,7 +206,7 @@ class Router:
         return True
 
     def _proxied(self, key: str, stamp: str, text: str) -> bool:
-        """A filter before the queue took it, and gave it on: `...: 250 ... queued as 4Bx1; from=`."""
+        """A filter before the queue took it, and gave it on: `...: 250 ... queued as 4Bx1; ...`."""
         read = refusal(text)
         if read is None:
             return False
@@ -217,5 +223,5 @@ class Router:
         score = self.scores.read(key, text)
         if score is None:
             return None
-        self._messages.scored(host, score)
+        scored(self._book, host, score)
         return True

@@ -73,31 +73,30 @@ class Screen:
         if text.startswith("CONNECT from "):
             self._book.sessions.pop(mine, None)
             self._sessions.at(mine, stamp, found[0])
-            return True
-        if text.startswith(_QUIET):
-            return True
-        if text.startswith(_HANDED_OVER):
+        elif text.startswith(_HANDED_OVER):
             self._passed(mine)
         elif text.startswith("DISCONNECT "):
             self._left(mine)
-        elif text.startswith("HANGUP "):
-            session = self._sessions.at(mine, stamp, found[0])
+        elif not text.startswith(_QUIET):
+            return self._happened(self._sessions.at(mine, stamp, found[0]), key, stamp, text)
+        return True
+
+    def _happened(self, session: Session, key: str, stamp: str, text: str) -> bool:
+        if text.startswith("HANGUP "):
             if session.outcome is Outcome.WARNED:
                 session.outcome, session.rbl = Outcome.CONNECTED, None
             session.take(Outcome.LOST, stamp, text[:REASON])
         elif text.startswith(_BREACHES):
-            session = self._sessions.at(mine, stamp, found[0])
             session.take(Outcome.PROTOCOL, stamp, text[:REASON])
         elif text.startswith(_LISTS):
-            session = self._sessions.at(mine, stamp, found[0])
             session.take(Outcome.WARNED, stamp, text[:REASON])
-            session.rbl = self._zone(key, found[1])
+            session.rbl = self._zone(key, session.who[1:].partition("]")[0])
         else:
             return False
         return True
 
     def _key(self, key: str, client: str) -> str:
-        """`mx1 postfix/postscreen[12]` and `[192.0.2.1]:40000`: the second instead of the process."""
+        """The process `mx1 postfix/postscreen[12]`, with `[192.0.2.1]:40000` for its number."""
         host, _, tag = key.partition(" ")
         return f"{host} {tag.partition('[')[0]}{client}"
 
@@ -122,6 +121,8 @@ class Screen:
         read = refusal(text)
         if read is None:
             return False
+        if read[2] is None:  # "too many connections", "all server ports busy": it answers 421
+            read = (*read[:2], 421, *read[3:])
         mine = self._key(key, read[1])
         session = self._sessions.at(mine, stamp, read[1])
         session.said = True

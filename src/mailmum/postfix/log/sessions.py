@@ -15,6 +15,7 @@ from typing import Any
 from mailmum.postfix.log.book import (
     MAX_SESSIONS,
     NOTES,
+    PARTS,
     Book,
     Host,
     Message,
@@ -24,7 +25,7 @@ from mailmum.postfix.log.book import (
 )
 from mailmum.postfix.log.bounds import REASON, client_parts
 from mailmum.postfix.log.messages import Messages
-from mailmum.postfix.log.refusals import Refusal, judge, refusal, usual
+from mailmum.postfix.log.refusals import Refusal, judge, refusal
 from mailmum.postfix.log.state import pack_session, unpack_session
 from mailmum.traffic.sightings import Outcome
 
@@ -38,12 +39,12 @@ _LIMIT = re.compile(
     r"(.{1,60}) (?:limit exceeded|rate limit exceeded): \d+ from (\S{1,400}) for service ",
     re.ASCII,
 )
-# What the server itself could not do is not the client's failure.
 _MAX_BEGUN = 100
 _MAX_UNSURE = 1 << 12
 _CONNECTED, _WARNED, _AUTH_FAILED = Outcome.CONNECTED, Outcome.WARNED, Outcome.AUTH_FAILED
 _QUEUE_WAIT = 120.0
 _MAX_AGE = 86400.0
+# What the server itself could not do is not the client's failure.
 _OURS = (
     "connection lost to authentication server",
     "temporary authentication failure",
@@ -95,11 +96,11 @@ class Sessions:
         if type(opened) is str:
             start, _, client = opened.partition(": connect from ")
             return Session(start[: start.find(" ", 15)], client)
-        if type(opened) is Message:
+        assert isinstance(opened, list)
+        if len(opened) > PARTS:
             session = Session(opened[1], opened[2][7:].partition(",")[0])
-            session.queue_ids = (opened.queue_id,)
+            session.queue_ids = (opened[3],)
             return session
-        assert type(opened) is list
         read = refusal(opened[2].partition(": ")[2])
         head = opened[0]
         session = Session(head[: head.find(" ", 15)], read[1] if read else "")
@@ -127,7 +128,7 @@ class Sessions:
         """A session is over; it is in no table any more.  `who` is whom `disconnect` names."""
         if type(opened) is str:
             self.end_plain([(key, opened, who)])
-        elif type(opened) is not list:
+        elif isinstance(opened, Session) or len(opened) > PARTS:
             session = self._known(opened)
             if who and session.outcome is Outcome.CONNECTED:
                 session.who = who
@@ -180,7 +181,7 @@ class Sessions:
         self._say(key, session)
 
     def _is_unqueued(self, host: Host, queue_id: str) -> bool:
-        message = host.fresh.get(queue_id)
+        message = host.open(queue_id)
         return (
             message is not None
             and not message.queued
@@ -197,27 +198,9 @@ class Sessions:
     def _say(self, key: str, ended: Session) -> None:
         address, name = client_parts(ended.who)
         host, service = self._book.place(key)
-        self._book.sightings.append(
-            sighting(
-                (
-                    self._book.moment(ended.stamp),
-                    host,
-                    service,
-                    address,
-                    name,
-                    ended.helo,
-                    None,
-                    None,
-                    ended.outcome,
-                    ended.code,
-                    ended.rbl,
-                    None,
-                    None,
-                    None,
-                    ended.reason,
-                )
-            )
-        )
+        where = (self._book.moment(ended.stamp), host, service, address, name, ended.helo)
+        what = (None, None, ended.outcome, ended.code, ended.rbl, None)
+        self._book.sightings.append(sighting((*where, *what, None, None, ended.reason)))
 
     def finish(self) -> None:
         """The log ends: so does every session."""
@@ -279,54 +262,6 @@ class Sessions:
             session.said = True
         self.say_refused(key, stamp, queue_id, read)
 
-    def say_usual(self, refused: list[tuple[str, str]], texts: list[str]) -> list[str]:
-        """Many refusals at once, whose sessions are seen to; those that cannot be read."""
-        found = usual(texts)
-        if found is None:
-            return self._say_unusual(refused, texts)
-        book = self._book
-        times, places, out = book.times, book.places, book.sightings
-        for (key, stamp), (stage, who, code, reply, sender, recipient, helo) in zip(
-            refused, found, strict=True
-        ):
-            number = int(code)
-            outcome, rbl = judge(stage, number, reply, (recipient, sender, helo))
-            address, name = client_parts(who)
-            host, service = places.get(key) or book.place(key)
-            out.append(
-                sighting(
-                    (
-                        times.get(stamp) or book.moment(stamp),
-                        host,
-                        service,
-                        address,
-                        name,
-                        helo,
-                        sender,
-                        recipient,
-                        outcome,
-                        number,
-                        rbl,
-                        None,
-                        None,
-                        None,
-                        reply,
-                    )
-                )
-            )
-
-        return []
-
-    def _say_unusual(self, refused: list[tuple[str, str]], texts: list[str]) -> list[str]:
-        unread = []
-        for (key, stamp), text in zip(refused, texts, strict=True):
-            read = refusal(text[8:])
-            if read is not None:
-                self.say_refused(key, stamp, None, read)
-            else:
-                unread.append(f"NOQUEUE: {text}")
-        return unread
-
     def say_refused(
         self,
         key: str,
@@ -344,27 +279,9 @@ class Sessions:
             rbl = listed
         address, name = client_parts(who)
         host, service = self._book.place(key)
-        self._book.sightings.append(
-            sighting(
-                (
-                    self._book.moment(stamp),
-                    host,
-                    service,
-                    address,
-                    name,
-                    helo,
-                    sender,
-                    recipient,
-                    _WARNED if warned else outcome,
-                    code,
-                    rbl,
-                    queue_id,
-                    None,
-                    None,
-                    reply,
-                )
-            )
-        )
+        where = (self._book.moment(stamp), host, service, address, name, helo)
+        what = (sender, recipient, _WARNED if warned else outcome, code, rbl, queue_id)
+        self._book.sightings.append(sighting((*where, *what, None, None, reply)))
 
     def accepted(self, key: str, stamp: str, verb: str, queue_id: str | None, text: str) -> bool:
         """`discard` and `hold`: the client is told that its mail is accepted."""
@@ -381,27 +298,9 @@ class Sessions:
         session.said = True
         address, name = client_parts(session.who)
         host, service = self._book.place(key)
-        self._book.sightings.append(
-            sighting(
-                (
-                    self._book.moment(stamp),
-                    host,
-                    service,
-                    address,
-                    name,
-                    read[6],
-                    read[4],
-                    read[5],
-                    Outcome.ACCEPTED,
-                    250,
-                    None,
-                    queue_id,
-                    None,
-                    None,
-                    reason,
-                )
-            )
-        )
+        where = (self._book.moment(stamp), host, service, address, name, read[6])
+        what = (read[4], read[5], Outcome.ACCEPTED, 250, None, queue_id)
+        self._book.sightings.append(sighting((*where, *what, None, None, reason)))
         return True
 
     def learned(self, key: str, stamp: str, text: str) -> None:
@@ -447,9 +346,8 @@ class Sessions:
 def _stamp(opened: Opened) -> str:
     if type(opened) is str:
         return opened[: opened.find(" ", 15)]
-    if type(opened) is Message:
-        return opened[1]
-    if type(opened) is Session:
+    if isinstance(opened, Session):
         return opened.stamp
-    assert type(opened) is list
+    if len(opened) > PARTS:
+        return opened[1]
     return opened[0][: opened[0].find(" ", 15)]

@@ -56,6 +56,9 @@ def pack_book(book: Book) -> dict[str, Any]:
             messages.append(message)
         return numbers[id(message)]
 
+    for host in book.hosts.values():
+        for queue_id in list(host.fresh):
+            host.open(queue_id)
     hosts = [
         [
             host.name,
@@ -63,7 +66,7 @@ def pack_book(book: Book) -> dict[str, Any]:
         ]
         for host in book.hosts.values()
     ]
-    sessions = [[key, _pack_opened(one, number)] for key, one in book.sessions.items()]
+    sessions = [[key, _pack_opened(one)] for key, one in book.sessions.items()]
     packed = []
     at = 0
     while at < len(messages):  # parents are found on the way
@@ -93,7 +96,7 @@ def unpack_book(book: Book, state: dict[str, Any]) -> None:
         if "parent" in one:
             message.parent = messages[one["parent"]]
     for key, one in state["sessions"]:
-        book.sessions[key] = _unpack_opened(one, messages)
+        book.sessions[key] = _unpack_opened(one)
     for name, *tables in state["hosts"]:
         host = book.hosts[name] = Host(name)
         for table, numbers in zip(_TABLES, tables, strict=True):
@@ -101,16 +104,13 @@ def unpack_book(book: Book, state: dict[str, Any]) -> None:
             getattr(host, table).update((key, messages[one]) for key, one in numbers.items())
 
 
-def _pack_opened(opened: Opened, number: Callable[[Message], int]) -> Any:
-    if isinstance(opened, Message):
-        return number(opened)
+def _pack_opened(opened: Opened) -> Any:
     return pack_session(opened) if isinstance(opened, Session) else opened
 
 
-def _unpack_opened(state: Any, messages: list[Message]) -> Opened:
-    if isinstance(state, int):
-        return messages[state]
-    return unpack_session(state) if isinstance(state, dict) else state
+def _unpack_opened(state: Any) -> Opened:
+    opened: Opened = unpack_session(state) if isinstance(state, dict) else state
+    return opened
 
 
 def pack_session(session: Session) -> dict[str, Any]:

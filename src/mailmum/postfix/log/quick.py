@@ -1,0 +1,245 @@
+"""The quick lane: lines of a busy log that have one of a handful of shapes.
+
+Nothing is decided here that `router` would decide differently; the same is done with less.  What a
+line says is not read before it is needed: a session stays its connect line, a message the list of
+its lines, and refusals, ended sessions and messages that are through are read many at a time.
+
+The lane knows lines by what stands before the program, ` mx1 postfix/` behind a stamp of so many
+characters: of one host, syslog name and format.  A line that begins otherwise goes the long way,
+and after it the lane looks for lines like that one.
+"""
+
+from collections.abc import Callable
+
+from mailmum.postfix.log.book import (
+    MAX_SESSIONS,
+    NOTES,
+    PARTS,
+    Book,
+    Host,
+    Message,
+    Session,
+    sighting,
+)
+from mailmum.postfix.log.bounds import ADDRESS, NOTE, client_parts
+from mailmum.postfix.log.messages import Messages
+from mailmum.postfix.log.refusals import judge, refusal, usual
+from mailmum.postfix.log.sessions import Sessions
+from mailmum.traffic.sightings import Delivery, Outcome
+
+_NOTE_KINDS = frozenset({"to=", "fro", "mes"})
+_NAMED_KINDS = frozenset({"to=", "fro"})
+_PLAIN_FATES = {
+    "sent ": Delivery.SENT,
+    "defer": Delivery.DEFERRED,
+    "bounc": Delivery.BOUNCED,
+}
+_ACCEPTED = Outcome.ACCEPTED
+_MAX_NOTES = NOTES + 12
+
+
+class Lane:
+    """What lines look like just now, and how they are read.
+
+    Attributes:
+        at: how long the stamp is.
+        prefix: what stands between it and the program; nothing does in the beginning.
+        host: whose lines they are.
+    """
+
+    def __init__(self, book: Book, messages: Messages, sessions: Sessions) -> None:
+        self._book = book
+        self._messages = messages
+        self._sessions = sessions
+        self.at = 0
+        self.prefix = "\n"
+        self.host = Host("")
+
+    def turn_to(self, stamp: str, host: Host, key: str) -> None:
+        """Lines like this one are expected from here on."""
+        tag = key.partition(" ")[2]
+        self.at = len(stamp)
+        self.prefix = f" {host.name} {tag.partition('/')[0]}/"
+        self.host = host
+
+    # Every tenth of a microsecond in this loop is a tenth of all time: so it is one function.
+    def read(  # noqa: C901, PLR0912, PLR0915
+        self, lines: list[str], long_way: Callable[[str], None]
+    ) -> list[str]:
+        """Read lines; those that could not be understood, `long_way` takes what has no shape."""
+        book, host = self._book, self.host
+        fresh, sessions = host.fresh, book.sessions
+        at, prefix = self.at, self.prefix
+        first, end = at + 1, at + len(prefix)
+        kinds = _NAMED_KINDS if book.scoring else _NOTE_KINDS
+        refused: list[tuple[str, str]] = []
+        texts: list[str] = []
+        ended: list[tuple[str, str, str]] = []
+        gone: list[list[str]] = []
+        unread: list[str] = []
+        for line in lines:
+            if line[at:end] == prefix:
+                parts = line.split(": ", 2)
+                if len(parts) == PARTS:
+                    head, word, rest = parts
+                    if word in fresh:
+                        if rest[:3] in kinds:
+                            message = fresh[word]
+                            if len(rest) <= NOTE and len(message) < _MAX_NOTES:
+                                message.append(rest)
+                                continue
+                        elif rest == "removed":
+                            message = fresh.pop(word)
+                            if self._is_plain(message):
+                                gone.append(message)
+                            else:
+                                self._messages.removed(host, _whole(message))
+                            continue
+                    elif word == "NOQUEUE":
+                        if rest[:8] == "reject: " and "/postscreen[" not in head:
+                            key = head[first:]
+                            if type(sessions.get(key)) is not Session:
+                                sessions[key] = parts
+                                refused.append((key, head[:at]))
+                                texts.append(rest)
+                                continue
+                    elif rest[:7] == "client=":
+                        key = head[first:]
+                        if type(sessions.get(key)) is str and ", " not in rest:
+                            sessions[key] = fresh[word] = [key, head[:at], rest, word]
+                            if len(fresh) > book.room:
+                                self._messages.make_room(host)
+                        else:
+                            begun = self._messages.opened(host, word, key, head[:at], rest)
+                            self._sessions.opened(key, head[:at], word, begun)
+                        continue
+                    elif word[-1:] == "]" and " TLS connection established from " in word:
+                        continue
+                else:
+                    word = parts[-1]
+                    if word[:13] == "connect from ":
+                        key = parts[0][first:]
+                        if key in sessions:
+                            self._sessions.end(key, sessions.pop(key))
+                        sessions[key] = line
+                        if len(sessions) > MAX_SESSIONS:
+                            self._sessions.end_oldest()
+                        continue
+                    if word[:16] == "disconnect from ":
+                        key = parts[0][first:]
+                        if key in sessions:
+                            opened = sessions.pop(key)
+                            if type(opened) is str:
+                                ended.append((key, opened, word[16:].partition(" ")[0]))
+                            elif type(opened) is not list or NOTES <= len(opened) < NOTES + 2:
+                                self._sessions.end(key, opened, word[16:].partition(" ")[0])
+                        continue
+                    if word[:22] == "lost connection after ":
+                        self._sessions.ended(parts[0][first:], parts[0][:at], word)
+                        continue
+            long_way(line)
+            if self.host is not host or self.prefix != prefix or self.at != at:
+                unread += self._say_usual(refused, texts)
+                self._give_plain(host.name, gone)
+                refused, texts, gone = [], [], []
+                host, at, prefix = self.host, self.at, self.prefix
+                fresh, first, end = host.fresh, at + 1, at + len(prefix)
+            kinds = _NAMED_KINDS if book.scoring else _NOTE_KINDS
+        unread += self._say_usual(refused, texts)
+        self._give_plain(host.name, gone)
+        self._sessions.end_plain(ended)
+        return unread
+
+    def _say_usual(self, refused: list[tuple[str, str]], texts: list[str]) -> list[str]:
+        """Many refusals at once, whose sessions are seen to; those that cannot be read."""
+        book = self._book
+        times, places, out = book.times, book.places, book.sightings
+        unread = []
+        for (key, stamp), text in zip(refused, texts, strict=True):
+            read = usual(text)
+            if read is None:
+                long = refusal(text[8:])
+                if long is None:
+                    unread.append(f"NOQUEUE: {text}")
+                else:
+                    self._sessions.say_refused(key, stamp, None, long)
+                continue
+            code, reply, who, sender, recipient, helo = read
+            outcome, rbl = judge("RCPT", code, reply, (recipient, sender, helo))
+            address, name = client_parts(who)
+            host, service = places.get(key) or book.place(key)
+            out.append(
+                sighting(
+                    (
+                        times.get(stamp) or book.moment(stamp),
+                        host,
+                        service,
+                        address,
+                        name,
+                        helo,
+                        sender,
+                        recipient,
+                        outcome,
+                        code,
+                        rbl,
+                        None,
+                        None,
+                        None,
+                        reply,
+                    )
+                )
+            )
+        return unread
+
+    def _is_plain(self, lines: list[str]) -> bool:
+        """Whether the usual was said about a message that is removed, and only that."""
+        if len(lines) != NOTES + 3 or type(lines) is not list:
+            return False
+        _, _, client, _, _, sender, to = lines
+        return (
+            to[:4] == "to=<"
+            and " as " not in to
+            and ">, relay=" in to
+            and ">, orig_to=<" not in to
+            and ">, size=" in sender
+            and ", " not in client
+            and client_parts(client[7:])[0] not in self._messages.filters
+        )
+
+    def _give_plain(self, host: str, messages: list[list[str]]) -> None:
+        """Hand out many of those at once."""
+        book = self._book
+        times, places, out = book.times, book.places, book.sightings
+        for lines in messages:
+            key, stamp, client, queue_id, _, sender, to = lines
+            at = to.find(", status=", 4)
+            delivery = _PLAIN_FATES.get(to[at + 9 : at + 14])
+            if delivery is None or sender[:6] != "from=<":
+                self._messages.removed(book.host(host), Message(lines))
+                continue
+            address, name = client_parts(client[7:])
+            out.append(
+                sighting(
+                    (
+                        times.get(stamp) or book.moment(stamp),
+                        host,
+                        (places.get(key) or book.place(key))[1],
+                        address,
+                        name,
+                        None,
+                        sender[6 : sender.rfind(">, ")][:ADDRESS],
+                        to[4 : to.find(">, relay=")][:ADDRESS],
+                        _ACCEPTED,
+                        250,
+                        None,
+                        queue_id,
+                        delivery,
+                        None,
+                        None,
+                    )
+                )
+            )
+
+
+def _whole(lines: list[str]) -> Message:
+    return lines if isinstance(lines, Message) else Message(lines)

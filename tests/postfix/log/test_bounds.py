@@ -1,0 +1,65 @@
+"""Tables are bounded: the oldest is handed out as far as it is known, and nothing is lost."""
+
+import pytest
+
+from mailmum.postfix.log import book, quick, sessions
+from mailmum.postfix.log.reader import LogReader
+from tests.postfix.log.reading import WHOLE, feed, lines
+
+_COUNT = 400
+
+
+@pytest.mark.parametrize("hosts", [1, 20])
+def test_more_sessions_than_there_is_room_for(hosts: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is told once."""
+    monkeypatch.setattr(quick, "MAX_SESSIONS", 10)
+    monkeypatch.setattr(sessions, "MAX_SESSIONS", 10)
+    text = "".join(
+        lines(f"smtpd[{pid}]: connect from unknown[192.0.2.1]", host=f"mx{pid % hosts}")
+        for pid in range(_COUNT)
+    )
+    reader = LogReader(WHOLE)
+    sightings, _ = feed(reader, [text.encode()])
+    assert len(sightings) == _COUNT
+    assert reader.dropped == _COUNT - 10
+
+
+@pytest.mark.parametrize("hosts", [1, 20])
+def test_more_messages_and_hosts_than_there_is_room_for(
+    hosts: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is told once; what is learned later is an update while it is remembered."""
+    monkeypatch.setattr(book, "MAX_MESSAGES", 300)
+    monkeypatch.setattr(book, "MAX_HOSTS", 3)
+    text = "".join(
+        lines(
+            f"smtpd[9]: {number:06X}: client=unknown[192.0.2.1]",
+            f"qmgr[3]: {number:06X}: from=<>, size=9, nrcpt=1 (queue active)",
+            host=f"mx{number * hosts // _COUNT}",
+        )
+        for number in range(_COUNT)
+    )
+    end = lines(
+        f"lmtp[4]: {_COUNT - 1:06X}: to=<a@b.example>, relay=x, delay=1, status=sent (250 ok)",
+        host=f"mx{hosts - 1}",
+    )
+    reader = LogReader(WHOLE)
+    sightings, updates = feed(reader, [text.encode(), end.encode()])
+    assert len({(one.host, one.queue_id) for one in sightings}) == len(sightings) == _COUNT
+    assert [one.delivery for one in sightings if one.delivery] == ["sent"]
+    assert updates == []
+    assert reader.dropped
+
+
+def test_a_message_with_many_notes() -> None:
+    """Retries over days are read as they come."""
+    again = [
+        "qmgr[3]: 8F1D02A: from=<a@b.example>, size=9, nrcpt=1 (queue active)",
+        "smtp[4]: 8F1D02A: to=<c@d.example>, relay=none, delay=9, status=deferred (later)",
+    ]
+    text = lines("smtpd[9]: 8F1D02A: client=unknown[192.0.2.1]", *again * 100)
+    reader = LogReader(WHOLE)
+    assert reader.feed(text.encode()).sightings == []
+    assert len(reader.dump()) < 2000
+    (seen,) = reader.finish().sightings
+    assert (seen.recipient, seen.delivery) == ("c@d.example", "deferred")
