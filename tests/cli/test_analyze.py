@@ -387,20 +387,27 @@ for number in range(int(sys.argv[1])):
 """
 
 
+# Runs a command and tells its peak of memory in KiB.  A process is charged with what its parent
+# held when it was forked, and that of a test may be large.
+_MEASURED = """
+import resource, subprocess, sys
+
+done = subprocess.run(sys.argv[1:])
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr)
+raise SystemExit(done.returncode)
+"""
+
+
 def test_memory_is_bounded() -> None:
     """More clients than are kept, none of which comes twice: below 200 MB, no contact lost."""
     write = [sys.executable, "-c", _WRITER, str(_MANY)]
-    command = [sys.executable, "-m", "mailmum", "analyze", "--json", "-"]
-    with (
-        subprocess.Popen(write, stdout=subprocess.PIPE) as writer,
-        subprocess.Popen(command, stdin=writer.stdout, stdout=subprocess.PIPE) as reader,
-    ):
-        assert reader.stdout is not None
-        told = json.loads(reader.stdout.read())
-        _, status, used = os.wait4(reader.pid, 0)
-        reader.returncode = os.waitstatus_to_exitcode(status)
-    assert reader.returncode == 0
+    command = [sys.executable, "-c", _MEASURED, sys.executable, "-m", "mailmum", "analyze"]
+    with subprocess.Popen(write, stdout=subprocess.PIPE) as writer:
+        reader = subprocess.run(
+            [*command, "--json", "-"], stdin=writer.stdout, capture_output=True, check=True
+        )
+    told, used = json.loads(reader.stdout), int(reader.stderr.split()[-1])
     assert told["totals"]["rejected"] == told["rbl"]["zen.dnsbl.example"] == _MANY
     assert told["known"]["clients"] == _MANY
     assert told["forgotten"] > 0
-    assert used.ru_maxrss < 200 * 1024
+    assert used < 200 * 1024
