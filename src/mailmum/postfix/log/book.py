@@ -25,8 +25,6 @@ NOTES = 4
 """Where the notes of a message begin."""
 _KEPT = 1 << 12
 _MIN_ROOM = 1 << 7
-# A server has a hundred processes or so: a small table stays in the processor's cache.
-_PLACES = 1 << 10
 
 sighting: Callable[[tuple[object, ...]], Sighting] = partial(tuple.__new__, Sighting)
 """A sighting from all its fields in order, twice as quick as by calling the class."""
@@ -178,6 +176,8 @@ class Book:
         dropped: how often a table was full.
         scoring: whether a spam filter was seen to log.
         room: for how many messages each host has room, so that all have for no more than are kept.
+        smtpd: how the keys of most processes begin just now, `mx1 postfix/smtpd[`.
+        smtpd_place: and which host and service that is.
         retire: hands out what is left of a host that has to make place.
     """
 
@@ -193,7 +193,8 @@ class Book:
         self.room = MAX_MESSAGES
         self.retire: Callable[[Host], None] = lambda _: None
         self.times: dict[str, float] = {}
-        self.places: dict[str, tuple[str, str]] = {}
+        self.smtpd = "\n"
+        self.smtpd_place = ("", "")
 
     def moment(self, stamp: str) -> float:
         """Unix time of a stamp; that of reading where there is no such time."""
@@ -210,14 +211,10 @@ class Book:
 
     def place(self, key: str) -> tuple[str, str]:
         """Host and service of a process, `mx1 postfix/submission/smtpd[12]`."""
-        place = self.places.get(key)
-        if place is None:
-            host, _, tag = key.partition("[")[0].partition(" ")
-            place = (host, tag.partition("/")[2][:NAME])
-            if len(self.places) >= _PLACES:
-                self.places.clear()
-            self.places[key] = place
-        return place
+        if key[: len(self.smtpd)] == self.smtpd:
+            return self.smtpd_place
+        host, _, tag = key.partition("[")[0].partition(" ")
+        return host, tag.partition("/")[2][:NAME]
 
     def host(self, name: str) -> Host:
         """The tables of a machine."""

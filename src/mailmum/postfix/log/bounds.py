@@ -20,7 +20,8 @@ LINE = 1 << 18
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _IPV4 = re.compile(rf"{_OCTET}\.{_OCTET}\.{_OCTET}\.{_OCTET}")
 _parts: dict[str, tuple[str | None, str | None]] = {}
-_PARTS = 1 << 15
+# What a client does, it does at once: a small table stays in the processor's cache.
+_PARTS = 1 << 12
 
 
 def client_address(text: str) -> str | None:

@@ -61,6 +61,8 @@ class Lane:
         self.at = len(stamp)
         self.prefix = f" {host.name} {tag.partition('/')[0]}/"
         self.host = host
+        self._book.smtpd = f"{self.prefix[1:]}smtpd["
+        self._book.smtpd_place = (host.name, "smtpd")
 
     # Every tenth of a microsecond in this loop is a tenth of all time: so it is one function.
     def read(  # noqa: C901, PLR0912, PLR0915
@@ -105,7 +107,17 @@ class Lane:
                                 continue
                     elif rest[:7] == "client=":
                         key = head[first:]
-                        if type(sessions.get(key)) is str and ", " not in rest:
+                        opened = sessions.get(key)
+                        # Of a client that was refused something before, the HELO is known.
+                        if ", " not in rest and (
+                            opened is None
+                            or type(opened) is str
+                            or (
+                                type(opened) is list
+                                and len(opened) == PARTS
+                                and rest[7:] not in opened[2]
+                            )
+                        ):
                             sessions[key] = fresh[word] = [key, head[:at], rest, word]
                             if len(fresh) > book.room:
                                 self._messages.make_room(host)
@@ -119,8 +131,12 @@ class Lane:
                     word = parts[-1]
                     if word[:13] == "connect from ":
                         key = parts[0][first:]
-                        if key in sessions:
-                            self._sessions.end(key, sessions.pop(key))
+                        opened = sessions.pop(key, None)
+                        if opened is not None:
+                            if type(opened) is str:
+                                ended.append((key, opened, ""))
+                            elif type(opened) is not list or len(opened) > PARTS:
+                                self._sessions.end(key, opened)
                         sessions[key] = line
                         if len(sessions) > MAX_SESSIONS:
                             self._sessions.end_oldest()
@@ -153,7 +169,8 @@ class Lane:
     def _say_usual(self, refused: list[tuple[str, str]], texts: list[str]) -> list[str]:
         """Many refusals at once, whose sessions are seen to; those that cannot be read."""
         book = self._book
-        times, places, out = book.times, book.places, book.sightings
+        times, out = book.times, book.sightings
+        start, length, place = book.smtpd, len(book.smtpd), book.smtpd_place
         unread = []
         for (key, stamp), text in zip(refused, texts, strict=True):
             read = usual(text)
@@ -167,7 +184,7 @@ class Lane:
             code, reply, who, sender, recipient, helo = read
             outcome, rbl = judge("RCPT", code, reply, (recipient, sender, helo))
             address, name = client_parts(who)
-            host, service = places.get(key) or book.place(key)
+            host, service = place if key[:length] == start else book.place(key)
             out.append(
                 sighting(
                     (
@@ -209,7 +226,8 @@ class Lane:
     def _give_plain(self, host: str, messages: list[list[str]]) -> None:
         """Hand out many of those at once."""
         book = self._book
-        times, places, out = book.times, book.places, book.sightings
+        times, out = book.times, book.sightings
+        start, length, place = book.smtpd, len(book.smtpd), book.smtpd_place
         for lines in messages:
             key, stamp, client, queue_id, _, sender, to = lines
             at = to.find(", status=", 4)
@@ -223,7 +241,7 @@ class Lane:
                     (
                         times.get(stamp) or book.moment(stamp),
                         host,
-                        (places.get(key) or book.place(key))[1],
+                        (place if key[:length] == start else book.place(key))[1],
                         address,
                         name,
                         None,

@@ -137,12 +137,13 @@ class Sessions:
     def end_plain(self, ended: list[tuple[str, str, str]]) -> None:
         """Many sessions are over of which only the connect line and the end are known."""
         book = self._book
-        times, places, out = book.times, book.places, book.sightings
+        times, out = book.times, book.sightings
+        start, length, place = book.smtpd, len(book.smtpd), book.smtpd_place
         for key, line, who in ended:
-            start, _, connected = line.partition(": connect from ")
-            stamp = start[: start.find(" ", 15)]
+            head, _, connected = line.partition(": connect from ")
+            stamp = head[: head.find(" ", 15)]
             address, name = client_parts(who or connected)
-            host, service = places.get(key) or book.place(key)
+            host, service = place if key[:length] == start else book.place(key)
             out.append(
                 sighting(
                     (
