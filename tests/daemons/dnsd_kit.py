@@ -125,9 +125,8 @@ class Source:
 
     def load(self) -> Everything:
         """All listings."""
-        self._database.check()
         listings: dict[str, Listing] = {}
-        lines = self._database.lines()
+        lines = self._database.read()
         for number, entries in enumerate(lines, start=1):
             for at, entry in enumerate(entries):
                 listings.pop(entry["target"], None)

@@ -4,7 +4,6 @@ The checkout is copied and given a `.venv` of its own that borrows the packages 
 `script/server` finds nothing to fetch.
 """
 
-import hashlib
 import re
 import shutil
 import subprocess
@@ -34,7 +33,8 @@ def copy_checkout(to: Path) -> Path:
     """The files that a server needs, as a checkout of their own."""
     for name in ("script", "requirements", "src"):
         shutil.copytree(ROOT / name, to / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "pyproject.toml", to)
+    for name in ("pyproject.toml", "hatch_build.py"):
+        shutil.copy(ROOT / name, to)
     return to
 
 
@@ -52,15 +52,9 @@ def borrow_packages(checkout: Path) -> None:
         f"#!{venv}/bin/python\nfrom mailmum.cli.main import main\nmain()\n"  # as pip writes it
     )
     command.chmod(0o755)
-    (venv / ".mailmum-run").write_text(_stamp(checkout))
-
-
-def _stamp(checkout: Path) -> str:
-    """What script/bootstrap writes when it is done with the packages that run the service."""
-    locked = (checkout / "requirements/run.txt").read_bytes()
-    project = (checkout / "pyproject.toml").read_bytes()
-    version = sys.version.split()[0]
-    return f"{checkout} {version}\n{hashlib.sha256(locked + project).hexdigest()}  -\n"
+    asked = [checkout / "script/bootstrap", "--stamp"]
+    stamp = subprocess.run(asked, check=True, capture_output=True, timeout=60)
+    (venv / ".mailmum-run").write_bytes(stamp.stdout)
 
 
 class Walk:
