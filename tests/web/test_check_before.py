@@ -206,8 +206,13 @@ def test_roles_and_outsiders(site: Visitors, traffic: Traffic) -> None:
 def test_text_of_strangers_stays_text(site: Visitors, traffic: Traffic) -> None:
     """Names and senders of clients are shown as they were written."""
     evil = "<script>alert(1)</script>"
-    names = {"client_name": f"{evil}.example", "sender": f"x@{evil}", "helo": evil}
-    seen = traffic.seen("203.0.113.7", Outcome.ACCEPTED, **names)
+    seen = traffic.seen(
+        "203.0.113.7",
+        Outcome.ACCEPTED,
+        client_name=f"{evil}.example",
+        sender=f"x@{evil}",
+        helo=evil,
+    )
     traffic.log(*[seen] * 12)
     response = checked(site, "203.0.113.7")
     assert evil not in response.content.decode()
