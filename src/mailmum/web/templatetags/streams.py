@@ -7,6 +7,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from mailmum.web import words
 from mailmum.web.templatetags.pages import moment
 
 register = template.Library()
@@ -14,15 +15,19 @@ register = template.Library()
 
 @register.simple_tag
 def clock(at: float) -> SafeString:
-    """The time of day to the second, in the reader's zone, with the exact moment as title."""
+    """The time of day to the second, in the reader's zone; of another day the day.
+
+    The exact moment is the title.
+    """
     instant = datetime.fromtimestamp(at, UTC)
-    local = timezone.localtime(instant)
+    local, now = timezone.localtime(instant), timezone.localtime(timezone.now())
+    today = local.date() == now.date()
     return format_html(
         '<time datetime="{}" title="{} {}">{}</time>',
         f"{instant:%Y-%m-%dT%H:%M:%SZ}",
         f"{local:%Y-%m-%d %H:%M:%S}",
         timezone.get_current_timezone_name(),
-        f"{local:%H:%M:%S}",
+        f"{local:%H:%M:%S}" if today else words.date(local, now),
     )
 
 
