@@ -129,16 +129,19 @@ def test_far_too_many_targets(site: Visitors, world: World) -> None:
 
 
 def test_dangerous_targets_ask_for_a_confirmation(site: Visitors, world: World) -> None:
-    """The box stands there only when a guard asks for it; ticked, they are listed."""
+    """The field stands there only when a guard asks for it; typed, they are listed."""
     add_server(world.admin, "mx1", ["192.0.2.25"])
     assert "all the same" not in text_of(site.admin.get("listing-add"))
     given = form("192.0.2.0/24\n10.0.0.0/8")
     response = site.admin.post("listing-add", given)
-    assert "covers the account's own server mx1: to block it" in _faults(response, "targets")
-    assert "10.0.0.0/8 is wider than /16" in _faults(response, "targets")
-    assert 'name="confirmed"' in response.content.decode()
-    assert not current(world.admin).exists()
-    site.admin.post("listing-add", {**given, "confirmed": "1"})
+    assert "type block 2 targets to block it all the same" in _faults(response, "sure")
+    assert "covers the account's own server mx1" in text_of(response)
+    assert "10.0.0.0/8 is wider than /16" in text_of(response)
+    assert 'name="confirmed"' not in response.content.decode()
+    for wrong in ({"confirmed": "1"}, {"sure": "block"}, {"sure": "10.0.0.0/8"}):
+        site.admin.post("listing-add", {**given, **wrong})
+        assert not current(world.admin).exists()
+    site.admin.post("listing-add", {**given, "sure": " Block  2 targets "})
     assert current(world.admin).count() == 2
 
 
@@ -146,7 +149,7 @@ def test_a_bad_target_among_dangerous_ones_is_not_confirmed_away(
     site: Visitors, world: World
 ) -> None:
     """Loopback is never listed, whatever is ticked."""
-    response = site.admin.post("listing-add", form("10.0.0.1\n127.0.0.1", confirmed="1"))
+    response = site.admin.post("listing-add", form("10.0.0.1\n127.0.0.1", sure="block 2 targets"))
     assert "can never be listed" in _faults(response, "targets")
     assert not current(world.admin).exists()
 

@@ -18,6 +18,10 @@ class Markup(str):
 
     __slots__ = ()
 
+    def __html__(self) -> "Markup":
+        """What templates ask for: it needs no escaping."""
+        return self
+
 
 Attribute = str | float | bool | None
 

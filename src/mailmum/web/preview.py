@@ -4,23 +4,34 @@ It reads and decides nothing: whether a listing is made is the service's to say,
 guards.
 """
 
+import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.db import DatabaseError
+
 from mailmum.control.accounts.access import Reading
 from mailmum.control.listings.queries import target_of
 from mailmum.control.listings.search import meets
+from mailmum.control.monitor.checked import Check
+from mailmum.control.monitor.impact import check
 from mailmum.control.servers.queries import names_of_servers, own_servers
 from mailmum.domain import guards
-from mailmum.domain.errors import BadInput, NeedsConfirmation
+from mailmum.domain.errors import BadInput, NeedsConfirmation, NotFound
 from mailmum.domain.guards import OwnServer
 from mailmum.domain.listings import WHOLE_ACCOUNT, Action, Source
 from mailmum.domain.targets import NetworkTarget, Target, parse_target
+from mailmum.traffic.impact import Word
+from mailmum.web.impact import Impact, impact_of
 from mailmum.web.rows import ListingRow, listing_rows
 from mailmum.web.words import describe
 
+log = logging.getLogger(__name__)
+
 TARGETS_SHOWN = 20
+GUARDED_SHOWN = 100
+"""Targets beyond those that a guard stands before; they are shown too."""
 MET_SHOWN = 5
 
 
@@ -40,7 +51,9 @@ class Item:
         text: the target, canonical where it could be read.
         what: what it is and how much it covers.
         fault: why it is refused, empty when it is not.
-        danger: why it needs a confirmation, empty when it needs none.
+        danger: why a guard wants a confirmation, empty when none does.
+        impact: whom a block would hit; None for an allow, or when that is not known.
+        unknown: whether traffic could not be read.
         met: listings that cover it or lie inside it.
         more: how many further ones there are.
     """
@@ -49,16 +62,33 @@ class Item:
     what: str = ""
     fault: str = ""
     danger: str = ""
+    impact: Impact | None = None
+    unknown: bool = False
     met: tuple[Met, ...] = ()
     more: int = 0
+
+    @property
+    def dangerous(self) -> bool:
+        """Whether it takes a second step."""
+        lost = self.impact is not None and self.impact.check.verdict is Word.DANGEROUS
+        return bool(self.danger) or lost
 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """The check of all targets; `more` were given beyond those shown."""
+    """The check of all targets.
+
+    Attributes:
+        items: the first of them, and further ones that a guard stands before.
+        more: how many there are besides.
+        blocks: whether they are to be blocked.
+        all_guarded: whether all that a guard stands before are among the items.
+    """
 
     items: tuple[Item, ...]
     more: int = 0
+    blocks: bool = True
+    all_guarded: bool = True
 
     @property
     def title(self) -> str:
@@ -69,9 +99,31 @@ class Preview:
         return f"{count:,} targets" if count else ""
 
     @property
+    def single(self) -> bool:
+        """Whether there is but one, with room for all about it."""
+        return len(self.items) == 1 and not self.more
+
+    @property
     def dangers(self) -> list[Item]:
-        """Those that need a confirmation."""
-        return [item for item in self.items if item.danger]
+        """Those that take a second step."""
+        return [item for item in self.items if item.dangerous]
+
+    @property
+    def senders(self) -> int:
+        """How many clients would lose mail that is accepted."""
+        return sum(len(item.impact.lost) for item in self.items if item.impact)
+
+    @property
+    def phrase(self) -> str:
+        """What is to be typed before this is done; empty when nothing is."""
+        if not self.blocks or not self.dangers:
+            return ""
+        return self.dangers[0].text if len(self.items) == 1 else f"block {self.title}"
+
+    def is_typed(self, given: str) -> bool:
+        """Whether somebody typed what is to be typed."""
+        typed = " ".join(given.split()).lower()
+        return typed == self.phrase.lower() or _canonical(typed) == self.phrase
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +149,33 @@ def preview(
         server: name of the server it is to hold for, None for all.
     """
     plan = _Plan(reading, action, server or "", own_servers(reading), names_of_servers(reading))
-    shown = list(dict.fromkeys(texts))[:TARGETS_SHOWN]
-    items = tuple(_item(plan, text) for text in shown)
-    return Preview(items, max(len(set(texts)) - len(items), 0))
+    given = list(dict.fromkeys(texts))
+    items = [_item(plan, text) for text in given[:TARGETS_SHOWN]]
+    guarded = [item for text in given[TARGETS_SHOWN:] if (item := _guarded(plan, text))]
+    items += guarded[:GUARDED_SHOWN]
+    return Preview(
+        tuple(items),
+        len(given) - len(items),
+        action is Action.BLOCK,
+        len(guarded) <= GUARDED_SHOWN,
+    )
+
+
+def _guarded(plan: _Plan, text: str) -> Item | None:
+    """A target before which a guard stands; None for all others, and for what is none."""
+    try:
+        target = parse_target(text)
+        danger = _danger(target, plan)
+    except BadInput:
+        return None
+    return Item(target.text, describe(target), danger=danger) if danger else None
+
+
+def _canonical(text: str) -> str:
+    try:
+        return parse_target(text).text
+    except BadInput:
+        return ""
 
 
 def _item(plan: _Plan, text: str) -> Item:
@@ -115,7 +191,23 @@ def _item(plan: _Plan, text: str) -> Item:
     rows = listing_rows(found[:MET_SHOWN], plan.servers, time.time())
     met = tuple(Met(row, _relation(target, plan.server, row)) for row in rows)
     more = found.count() - len(met) if len(met) == MET_SHOWN else 0
-    return Item(target.text, describe(target), danger=danger, met=met, more=more)
+    impact, unknown = _impact(target, plan)
+    return Item(target.text, describe(target), "", danger, impact, unknown, met, more)
+
+
+def _impact(target: Target, plan: _Plan) -> tuple[Impact | None, bool]:
+    """Whom it would hit, and whether that could not be found out."""
+    if plan.action is not Action.BLOCK:
+        return None, False
+    try:
+        found: Check = check(plan.reading, target, plan.server or None)
+    except DatabaseError as error:
+        log.warning("whom a listing would hit cannot be read: %s", error)
+        return None, True
+    except NotFound:
+        # A server that was removed while the form stood open: the form says so.
+        return None, False
+    return impact_of(plan.reading, found), False
 
 
 def _danger(target: Target, plan: _Plan) -> str:

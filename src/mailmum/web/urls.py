@@ -15,6 +15,7 @@ from mailmum.web.views import (
     journal,
     listing_forms,
     listings,
+    live,
     parameters,
     people,
     servers,
@@ -73,6 +74,8 @@ settings: Addresses = [
 
 account: Addresses = [
     path("", entry.account, name="account"),
+    path("live/", live.index, name="live"),
+    path("live/stream/", live.stream, name="live-stream"),
     path("find/", listings.find, name="find"),
     path("client/", client.client, name="client"),
     path("servers/", servers.index, name="servers"),

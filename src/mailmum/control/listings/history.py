@@ -1,5 +1,6 @@
 """The journal as the account's people read it."""
 
+from collections.abc import Collection
 from typing import Any
 
 from django.db.models import Q, QuerySet
@@ -13,7 +14,11 @@ from mailmum.control.servers.queries import names_of_servers
 
 
 def records_of(
-    reading: Reading, *, server: int | None = None, target: str = ""
+    reading: Reading,
+    *,
+    server: int | None = None,
+    target: str = "",
+    targets: Collection[str] = (),
 ) -> QuerySet[Record]:
     """The account's changes, newest first.
 
@@ -21,12 +26,14 @@ def records_of(
         reading: proof that the asker may read.
         server: only those about this server.
         target: only those that touched a listing of exactly this target.
+        targets: likewise of any of these, in their canonical form.
     """
     found = Record.objects.filter(account=reading.account)
     if server is not None:
         found = found.filter(server=server)
-    if target:
-        versions = Version.objects.filter(account=reading.account, target=target.strip().lower())
+    meant = [*targets, *([target.strip().lower()] if target else [])]
+    if meant:
+        versions = Version.objects.filter(account=reading.account, target__in=meant)
         began, ended = versions.values("since"), versions.values("until")
         found = found.filter(Q(seq__in=began) | Q(seq__in=ended.exclude(until=None)))
     return found.order_by("-seq")

@@ -117,8 +117,18 @@ def explain_on(
 
     Of an account that is suspended or has expired nothing holds: then every listing is overruled.
     """
+    return explain_among(reading, covering_texts(subject), subject, servers)
+
+
+def explain_among(
+    reading: Reading, texts: Sequence[str], subject: Subject, servers: Sequence[Server | None]
+) -> list[Explained]:
+    """The verdicts on a client as if there were no other listings than those of these targets.
+
+    With what covers a network, and any client in it: what holds for the network as a whole.
+    """
     now = time.time()
-    rows = current(reading).filter(target__in=covering_texts(subject))
+    rows = current(reading).filter(target__in=texts)
     versions = {version.number: version for version in rows}
     listings = [to_listing(version) for version in versions.values()]
     numbers = [_ALONE if server is None else server.pk for server in servers]

@@ -1,44 +1,136 @@
-"""One client: what each server is told about it, and why."""
+"""One client, one network or one name: what servers are told about it, why, and what was seen."""
 
+import logging
+import secrets
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from django.db import DatabaseError
 from django.http import HttpResponse
 
 from mailmum.control.accounts.access import Reading
-from mailmum.control.listings.queries import explain_on
+from mailmum.control.listings.history import records_of
+from mailmum.control.listings.history import show as show_records
+from mailmum.control.listings.queries import Explained, explain_among, explain_on
+from mailmum.control.listings.search import meets, wider
+from mailmum.control.monitor.client import seen_of
+from mailmum.control.monitor.search import about_subject
 from mailmum.control.servers.models import Server
 from mailmum.control.servers.queries import names_of_servers, servers_of
-from mailmum.domain.clients import Subject, parse_subject
+from mailmum.domain.clients import AddressSubject, NameSubject, Subject, parse_subject
 from mailmum.domain.errors import BadInput
+from mailmum.domain.targets import NetworkTarget, Target, parse_target
 from mailmum.web.form import Form
 from mailmum.web.gate import PageRequest, account_view
+from mailmum.web.history import record_rows
 from mailmum.web.reply import show
-from mailmum.web.rows import VerdictRow, verdict_rows
+from mailmum.web.rows import VerdictRow, listing_rows, verdict_rows
+from mailmum.web.seen import SeenPage, seen_page
+from mailmum.web.words import describe
+
+log = logging.getLogger(__name__)
 
 SECTION = "client"
 WHOLE = "the account, on any other server"
+LISTINGS_SHOWN, RECORDS_SHOWN = 8, 5
+_STEPS = {4: (8, 16, 24), 6: (32, 48, 64)}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the page is about.
+
+    Attributes:
+        target: it, as a target.
+        subject: the client of which verdicts are told; of a network any, of a domain its name.
+        whole: whether it is a network or a domain, not one client.
+    """
+
+    target: Target
+    subject: Subject
+    whole: bool
 
 
 @account_view(Reading)
 def client(request: PageRequest, access: Reading) -> HttpResponse:
-    """The verdict on an address or a host name, on every server of the account."""
+    """The page; a traffic database that is away leaves the verdict standing."""
     form = Form({"q": request.GET.get("q", "").strip()})
-    shown: dict[str, Any] = {"form": form, "subject": None}
     if not form.values["q"]:
-        return show(request, "client.html", SECTION, **shown)
+        return show(request, "client.html", SECTION, form=form, subject=None)
     try:
-        subject = parse_subject(form.values["q"])
+        asked = _read(form.values["q"])
     except BadInput as refusal:
         form.refuse(refusal, names={"client": "q", "target": "q"}, otherwise="q")
-        return show(request, "client.html", SECTION, **shown)
-    shown |= {"subject": subject, "rows": _verdicts(access, subject)}
+        return show(request, "client.html", SECTION, form=form, subject=None)
+    seen, reference = _seen(access, asked.target)
+    shown: dict[str, Any] = {"form": form, "subject": asked.subject, "asked": asked}
+    shown |= {"text": asked.target.text, "what": describe(asked.target)}
+    shown |= {"rows": _verdicts(access, asked), "wider": _wider(asked.target)}
+    shown |= {"seen": seen, "reference": reference, **_listed(access, asked.target)}
     return show(request, "client.html", SECTION, **shown)
 
 
-def _verdicts(access: Reading, subject: Subject) -> list[VerdictRow]:
+def _read(text: str) -> Asked:
+    try:
+        subject = parse_subject(text)
+    except BadInput:
+        if "/" not in text and not text.startswith("."):
+            raise
+        target = parse_target(text)
+        if isinstance(target, NetworkTarget):
+            subject = AddressSubject(target.version, target.first)
+        else:
+            subject = NameSubject(target.name)
+        return Asked(target, subject, whole=target != about_subject(subject))
+    return Asked(about_subject(subject), subject, whole=False)
+
+
+def _verdicts(access: Reading, asked: Asked) -> list[VerdictRow]:
     servers: Sequence[Server | None] = list(servers_of(access)) or [None]
-    found = explain_on(access, subject, servers)
+    found = _explained(access, asked, servers)
     names = [server.name if server else WHOLE for server in servers]
     return verdict_rows(names, found, names_of_servers(access), time.time())
+
+
+def _explained(access: Reading, asked: Asked, servers: Sequence[Server | None]) -> list[Explained]:
+    if asked.whole:
+        return explain_among(access, wider(asked.target), asked.subject, servers)
+    return explain_on(access, asked.subject, servers)
+
+
+def _seen(access: Reading, target: Target) -> tuple[SeenPage | None, str]:
+    """What was seen; nothing, and a reference for the log, when traffic cannot be read."""
+    try:
+        return seen_page(access, seen_of(access, target)), ""
+    except DatabaseError:
+        reference = secrets.token_hex(4)
+        log.exception("what was seen of a client could not be read, %s", reference)
+        return None, reference
+
+
+def _wider(target: Target) -> list[str]:
+    """Networks around it that people think in."""
+    if not isinstance(target, NetworkTarget):
+        labels = target.name.split(".")
+        return [f".{'.'.join(labels[at:])}" for at in range(1, len(labels) - 1)][::-1]
+    return [
+        NetworkTarget(target.version, target.first >> free << free, prefix).text
+        for prefix in _STEPS[target.version]
+        if prefix < target.prefix
+        for free in [target.bits - prefix]
+    ]
+
+
+def _listed(access: Reading, target: Target) -> dict[str, Any]:
+    """Listings that cover it or lie inside it, and what was done to those that cover it."""
+    met = meets(access, target)
+    listings, servers = list(met[: LISTINGS_SHOWN + 1]), names_of_servers(access)
+    records = list(records_of(access, targets=wider(target))[: RECORDS_SHOWN + 1])
+    return {
+        "met": listing_rows(listings[:LISTINGS_SHOWN], servers, time.time()),
+        "met_more": len(listings) > LISTINGS_SHOWN,
+        "records": record_rows(show_records(access, records[:RECORDS_SHOWN])),
+        "records_more": len(records) > RECORDS_SHOWN,
+    }

@@ -1,8 +1,9 @@
 """Adding and editing listings, with the check beside the form."""
 
 import time
+from urllib.parse import urlencode
 
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseRedirect
 
 from mailmum.control.accounts.access import Writing
 from mailmum.control.listings.draft import KEEP, Wish, make_wish
@@ -17,13 +18,26 @@ from mailmum.web import outcomes
 from mailmum.web.form import Form, posted
 from mailmum.web.gate import PageRequest, account_view
 from mailmum.web.preview import preview
-from mailmum.web.reply import show, tell, to
+from mailmum.web.reply import path, show, tell, to
 from mailmum.web.rows import listing_rows
+from mailmum.web.words import plural
 
 SECTION = "listings"
 LIFETIMES = (("1h", "1 h"), ("1d", "1 day"), ("7d", "7 days"), ("30d", "30 days"), ("", "Open"))
 OTHER, AS_IT_IS = "other", "keep"
-FIELDS = ("action", "targets", "server", "for", "other", "reason", "note", "code", "confirmed")
+FIELDS = (
+    "action",
+    "targets",
+    "server",
+    "for",
+    "other",
+    "reason",
+    "note",
+    "code",
+    "confirmed",
+    "sure",
+    "then",
+)
 NAMES = {"target": "targets", "expires": "for"}
 
 
@@ -33,14 +47,18 @@ def add(request: PageRequest, access: Writing) -> HttpResponse:
     form = _blank(request) if request.method != "POST" else posted(request.POST, *FIELDS)
     if request.method != "POST":
         return _add_page(request, access, form)
+    if way := request.POST.get("way"):
+        _take_way(form, way)
+        return _add_page(request, access, form)
     try:
         action = _action(form.values["action"])
+        confirmed = _confirmed(access, form, action)
         result = list_targets(
             access,
             form.lines("targets"),
             _wish(form, action),
             server=form.filled("server"),
-            confirmed=bool(form.values["confirmed"]),
+            confirmed=confirmed,
         )
     except NotFound as refusal:
         # A server that was removed while the form stood open.
@@ -51,6 +69,10 @@ def add(request: PageRequest, access: Writing) -> HttpResponse:
         return _add_page(request, access, form)
     text = outcomes.of_listing(result, action, form.filled("server"))
     tell(request, text, access=access, change=result.change)
+    if then := form.lines("then"):
+        more = {"action": Action.BLOCK.value, "target": "\n".join(then)}
+        query = urlencode(more | {"server": form.values["server"]})
+        return HttpResponseRedirect(f"{path(access, 'listing-add')}?{query}")
     return to(access, "listings")
 
 
@@ -93,6 +115,48 @@ def edit(request: PageRequest, access: Writing, number: int) -> HttpResponse:
         return _edit_page(request, access, version, form, asks=asks)
     tell(request, outcomes.of_edit(result), access=access, change=result.change)
     return to(access, "listing", number=number)
+
+
+def _confirmed(access: Writing, form: Form, action: Action) -> bool:
+    """Whether what needs a second step has had it.
+
+    An allow needs a tick.  A block that would lose mail, or before which a guard stands, needs the
+    target typed; what is shown beside the form is worked out again for that, since it may have
+    become dangerous meanwhile.  Those beyond the few that are looked at need a tick.
+
+    Raises:
+        BadInput: it has not; the fault stands at the field that is to be filled in.
+    """
+    ticked = bool(form.values["confirmed"])
+    if action is not Action.BLOCK:
+        return ticked
+    checked = preview(access, form.lines("targets"), action, form.filled("server"))
+    if any(item.fault for item in checked.items):
+        return False  # the service names them all
+    if checked.phrase and not checked.is_typed(form.values["sure"]):
+        given = (
+            "that is something else" if form.values["sure"].strip() else "nothing is blocked yet"
+        )
+        raise BadInput(given, fix=f"type {checked.phrase} to block it all the same", field="sure")
+    if checked.more and not ticked:
+        raise BadInput(
+            f"{plural(checked.more, 'target')} of them were not looked at",
+            fix="block fewer at a time, or tick that all are meant",
+            field="confirmed",
+        )
+    return bool(checked.phrase) and checked.all_guarded
+
+
+def _take_way(form: Form, way: str) -> None:
+    """Fill a better way in: other targets, or allow listings before the block."""
+    kind, _, rest = way.partition(":")
+    targets = "\n".join(rest.split())
+    form.values |= {"sure": "", "confirmed": ""}
+    if kind == "allow":
+        form.values |= {"then": form.values["targets"], "action": Action.ALLOW.value}
+    else:
+        form.values["then"] = ""
+    form.values["targets"] = targets
 
 
 def _blank(request: PageRequest) -> Form:

@@ -1,0 +1,181 @@
+"""What was seen of a client as its page shows it: figures, a timeline, neighbours, rows.
+
+Days are those of UTC, as roll-ups count them.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC
+from urllib.parse import urlencode
+
+from django.urls import NoReverseMatch, reverse
+
+from mailmum.charts.heat import Cell, Heat, heat
+from mailmum.charts.markup import Markup
+from mailmum.charts.moments import Buckets, Step
+from mailmum.charts.series import Plot, Series
+from mailmum.charts.small import split
+from mailmum.charts.timeline import apart
+from mailmum.control.accounts.access import Reading
+from mailmum.control.monitor.checked import At
+from mailmum.control.monitor.client import Neighbour, Seen
+from mailmum.control.monitor.scope import scope_of
+from mailmum.domain.targets import NetworkTarget
+from mailmum.traffic.groups import Group
+from mailmum.traffic.periods import DAY
+from mailmum.web.groups import GROUPS, Look
+from mailmum.web.sightings import SightingRow, sighting_rows
+from mailmum.web.words import plural
+
+NEIGHBOURS_SHOWN = 20
+LATEST_SHOWN = 20
+_SAME = {"range": "month", "once": "1"}
+"""So that Search finds as many as are counted here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A total and the rows behind it; `link` is empty where they cannot be shown."""
+
+    look: Look
+    count: int
+    link: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """A row with what became of its contacts drawn beside it."""
+
+    one: At | Neighbour
+    bar: Markup
+
+
+@dataclass(frozen=True, slots=True)
+class SeenPage:
+    """Everything of the page that comes from traffic.
+
+    Attributes:
+        found: what was seen.
+        all, stopped, accepted: where the rows behind these totals are; empty: nowhere.
+        figures: totals by outcome.
+        chart: the timeline; None when there is nothing in it.
+        picture: the neighbours address by address; None when that cannot be drawn.
+        neighbours: those with the most contacts.
+        more_neighbours: how many further ones there are.
+        servers: by server.
+        latest: the latest sightings.
+    """
+
+    found: Seen
+    all: str
+    figures: tuple[Figure, ...]
+    chart: Markup | None
+    picture: Markup | None
+    neighbours: tuple[Shared, ...]
+    more_neighbours: int
+    servers: tuple[Shared, ...]
+    latest: tuple[SightingRow, ...]
+
+    @property
+    def name(self) -> str:
+        """A name of the client that DNS confirms; empty without one, or for several clients."""
+        if self.found.clients > 1 or not isinstance(self.found.target, NetworkTarget):
+            return ""
+        return next((one.name for one in self.found.names if one.verified), "")
+
+    @property
+    def nothing(self) -> bool:
+        """Whether nothing at all was seen."""
+        return not self.found.contacts and not self.latest
+
+
+def seen_page(access: Reading, found: Seen) -> SeenPage:
+    """Prepare it."""
+    text = found.target.text
+    most = max((one.contacts for one in found.servers), default=0)
+    ranked = sorted(found.neighbours, key=lambda one: (-one.accepted, -one.contacts))
+    busiest = max((one.contacts for one in ranked), default=0)
+    return SeenPage(
+        found=found,
+        all=rows_at(access, q=text, **_SAME),
+        figures=tuple(
+            Figure(look, found.groups[group], rows_at(access, q=text, what=group.value, **_SAME))
+            for group, look in GROUPS.items()
+            if found.groups.get(group)
+        ),
+        chart=_chart(found) if found.groups else None,
+        picture=_picture(access, found),
+        neighbours=tuple(Shared(one, _bar(one, busiest)) for one in ranked[:NEIGHBOURS_SHOWN]),
+        more_neighbours=max(len(ranked) - NEIGHBOURS_SHOWN, 0),
+        servers=tuple(Shared(one, _bar(one, most)) for one in found.servers),
+        latest=tuple(sighting_rows(scope_of(access), found.latest[:LATEST_SHOWN])),
+    )
+
+
+def rows_at(access: Reading, **asked: str) -> str:
+    """The address of the sightings that are asked for; empty without a page for them."""
+    try:
+        page = reverse("search", kwargs={"account": access.account.pk})
+    except NoReverseMatch:
+        return ""
+    return f"{page}?{urlencode(asked)}"
+
+
+def _chart(found: Seen) -> Markup:
+    starts = [day.start for day in found.days]
+    series = [
+        Series(look.kind, look.word, [day.groups.get(group, 0) for day in found.days])
+        for group, look in GROUPS.items()
+        if found.groups.get(group)
+    ]
+    told = ", ".join(f"{one.name} {sum(one.values):,}" for one in series)
+    plot = Plot(
+        "days",
+        f"{found.target.text} over {plural(len(starts), 'day')}",
+        f"Contacts a day by outcome: {told}.",
+        partial=frozenset({len(starts) - 1}),
+    )
+    return apart(plot, Buckets(Step.DAY, (*starts, starts[-1] + DAY), UTC), series)
+
+
+def _picture(access: Reading, found: Seen) -> Markup | None:
+    near, target = found.network, found.target
+    if near is None or near.version != 4 or not isinstance(target, NetworkTarget):
+        return None
+    page = reverse("client", kwargs={"account": access.account.pk})
+    cells = [
+        Cell(
+            one.client.first - near.first,
+            one.contacts,
+            one.accepted,
+            _told(one),
+            f"{page}?{urlencode({'q': one.client.text})}",
+        )
+        for one in found.neighbours
+    ]
+    delivered = sum(1 for one in found.neighbours if one.accepted)
+    return heat(
+        Heat(
+            "near",
+            f"{near.text}, address by address",
+            f"{len(cells)} of 256 addresses were seen, of {delivered} mail was accepted.",
+            cells,
+            target.first - near.first,
+            target.last - near.first,
+        )
+    )
+
+
+def _told(one: Neighbour) -> str:
+    accepted = f", {one.accepted:,} accepted" if one.accepted else ""
+    return f"{one.client.text}: {plural(one.contacts, 'contact')}{accepted}"
+
+
+def _bar(one: At | Neighbour, most: int) -> Markup:
+    accepted = one.accepted or 0
+    stopped = one.rejected if isinstance(one, At) else one.stopped
+    parts = [
+        ("accepted", "Accepted", accepted),
+        ("ink", "Stopped", stopped),
+        ("none", GROUPS[Group.OTHER].word, max(one.contacts - accepted - stopped, 0)),
+    ]
+    return split(parts, most=most)

@@ -1,0 +1,103 @@
+// Sightings as they come.  The server sends rows that it has made itself, with all that strangers
+// wrote escaped, and with each batch a cursor.  Whatever ends a connection, the next one begins
+// after the last cursor: so nothing is missed and nothing comes twice.
+//
+// paused    rows wait, at most as many as the table keeps; the cursor goes on
+// hidden    the connection is given back (a browser has few for a host); it comes back with the tab
+const $ = (sel, root = document) => root.querySelector(sel);
+const body = $("[data-stream]"), state = $("[data-state]"), pause = $("[data-pause]");
+const WINDOW = 60_000, AGAIN = 5_000, LONGEST = 60_000;
+let source, cursor, waiting = [], missed = 0, failed = 0, later, came = [];
+
+function tell(mark, text) {
+  if (state.textContent === text) return;
+  state.className = `st ${mark}`;
+  state.textContent = text;
+}
+
+function open() {
+  clearTimeout(later);
+  source?.close();
+  source = new EventSource(`${body.dataset.stream}&after=${cursor}`);
+  source.addEventListener("open", connected);
+  source.addEventListener("rows", e => { connected(); cursor = e.lastEventId; take(JSON.parse(e.data)); });
+  source.addEventListener("cursor", e => { connected(); cursor = e.lastEventId; });
+  source.addEventListener("refused", e => { source.close(); again(JSON.parse(e.data)); });
+  source.addEventListener("error", () => source.readyState === EventSource.CLOSED ? again("no connection") : tell("wait", "Connecting"));
+}
+
+function connected() {
+  failed = 0;
+  tell("", "Connected");
+}
+
+function again(why) {
+  tell("bad", `Not connected: ${why}. Trying again`);
+  later = setTimeout(open, Math.min(AGAIN * 2 ** failed++, LONGEST));
+}
+
+function take({ count, html }) {
+  const made = document.createElement("template");
+  made.innerHTML = html;
+  const rows = [...made.content.children];
+  came.push([Date.now(), count]);
+  if (pause.ariaPressed !== "true") return put(rows);
+  missed += count;
+  waiting = [...rows, ...waiting].slice(0, body.dataset.kept);
+  $("[data-count]").textContent = missed > waiting.length
+    ? `${missed.toLocaleString("en")} new ones wait; resuming shows the latest ${waiting.length}, Search has all.`
+    : `${missed} new ${missed === 1 ? "one waits" : "ones wait"}; resuming shows them all.`;
+}
+
+function put(rows) {
+  // The page and the stream may both have what came while the page was made.
+  const fresh = rows.filter(row => !$(`[data-row="${row.dataset.row}"]`, body));
+  for (const row of fresh) row.classList.add("fresh");
+  body.prepend(...fresh);
+  while (body.children.length > body.dataset.kept) body.lastElementChild.remove();
+}
+
+function turn() {
+  const stop = pause.ariaPressed !== "true";
+  pause.ariaPressed = stop;
+  $("span", pause).textContent = stop ? "Resume" : "Pause";
+  const icon = $("use", pause), [file] = icon.getAttribute("href").split("#");
+  icon.setAttribute("href", `${file}#${stop ? "play" : "pause"}`);
+  if (stop) return;
+  put(waiting);
+  waiting = [];
+  missed = 0;
+  $("[data-count]").textContent = "Nothing new yet.";
+}
+
+function rate() {
+  const since = Date.now() - WINDOW;
+  came = came.filter(([at]) => at > since);
+  const count = came.reduce((sum, [, some]) => sum + some, 0);
+  $("[data-rate]").textContent = count ? `, ${count.toLocaleString("en")} in the last minute` : "";
+}
+
+if (body) {
+  cursor = body.dataset.cursor;
+  pause.addEventListener("click", turn);
+  addEventListener("keydown", e => {
+    if (e.key !== "p" || e.ctrlKey || e.metaKey || e.altKey || e.target.closest("input:not([type=checkbox]), textarea, select") || $("dialog[open]")) return;
+    turn();
+  });
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden) return open();
+    clearTimeout(later);
+    source?.close();
+  });
+  // A page that goes must not report that its stream was cut.
+  addEventListener("pagehide", () => { clearTimeout(later); source?.close(); });
+  addEventListener("pageshow", e => { if (e.persisted) open(); });
+  setInterval(rate, 1000);
+  if (!document.hidden) open();
+} else {
+  tell("off", "Not following");
+  pause.disabled = true;
+}
+for (const field of document.querySelectorAll("[data-filter] :is([type=checkbox], select)")) {
+  field.addEventListener("change", () => field.form.requestSubmit());
+}
