@@ -52,7 +52,7 @@ def borrow_packages(checkout: Path) -> None:
         f"#!{venv}/bin/python\nfrom mailmum.cli.main import main\nmain()\n"  # as pip writes it
     )
     command.chmod(0o755)
-    asked = [checkout / "script/bootstrap", "--stamp"]
+    asked: list[str | Path] = [checkout / "script/bootstrap", "--stamp"]
     stamp = subprocess.run(asked, check=True, capture_output=True, timeout=60)
     (venv / ".mailmum-run").write_bytes(stamp.stdout)
 
