@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from django.db import connections
+from django.db import connection, transaction
 
 from mailmum.control.listings.draft import make_wish
 from mailmum.control.listings.services import list_targets
@@ -151,7 +151,7 @@ def test_traffic_that_cannot_be_read(
 
 def _broken(*_: object) -> None:
     """What a database says that lacks the table."""
-    with connections["default"].cursor() as cursor:
+    with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT 1 FROM a_table_that_is_not_there")
 
 
