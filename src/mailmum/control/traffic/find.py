@@ -177,7 +177,8 @@ class _Search:
     @property
     def _selective(self) -> bool:
         wanted = self._wanted
-        return bool(wanted.servers or wanted.sources or wanted.outcomes or wanted.rbl)
+        kinds = wanted.sources or wanted.best or wanted.outcomes or wanted.groups
+        return bool(wanted.servers or kinds or wanted.rbl)
 
     def _is_enough(self, stretch: _Stretch) -> bool:
         if not self._filter:
