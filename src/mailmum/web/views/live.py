@@ -124,7 +124,7 @@ def _form(request: PageRequest) -> Form:
 
 def _followed(request: PageRequest, access: Reading, form: Form) -> Followed:
     groups = {one for one in Group if one.value in request.GET.getlist("show")}
-    question = Question(server=form.values["server"], **_said(form.values["q"]))
+    question = _question(form.values["server"], form.values["q"])
     return Followed(
         understand(access, question),
         groups,
@@ -133,11 +133,11 @@ def _followed(request: PageRequest, access: Reading, form: Form) -> Followed:
     )
 
 
-def _said(text: str) -> dict[str, str]:
-    """What is meant by the one field: a client, a network, or a name."""
+def _question(server: str, text: str) -> Question:
+    """What is meant by a server and the one field: a client, a network, or a name."""
     line = clean_line(text, field="q", limit=300)
     if not line:
-        return {}
+        return Question(server=server)
     target = meant(line)
     if target is None:
         raise BadInput(
@@ -145,7 +145,9 @@ def _said(text: str) -> dict[str, str]:
             fix="write 203.0.113.0/24, mail.spam.example or .spam.example",
             field="q",
         )
-    return {"client" if isinstance(target, NetworkTarget) else "name": target.text}
+    if isinstance(target, NetworkTarget):
+        return Question(server=server, client=target.text)
+    return Question(server=server, name=target.text)
 
 
 def _cursor(text: str) -> int | None:
