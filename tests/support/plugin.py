@@ -13,6 +13,7 @@ held in every run: one that asks for the database there is an error.
 
 import contextlib
 import os
+import signal
 import tempfile
 from collections.abc import Generator, Iterator
 
@@ -89,7 +90,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The marks of this plugin."""
+    """The marks of this plugin, and signals as a terminal has them."""
+    # Whoever starts the tests in the background may have them ignored, and every process that a
+    # test starts would inherit that.
+    for number, handler in (
+        (signal.SIGINT, signal.default_int_handler),
+        (signal.SIGHUP, signal.SIG_DFL),
+    ):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, handler)
     config.addinivalue_line("markers", "once: never meets the database of the run")
     config.addinivalue_line("markers", "both: meets it, unlike the rest of its folder")
 

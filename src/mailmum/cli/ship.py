@@ -70,7 +70,7 @@ def ship(
     if not sources:
         raise click.UsageError("Name the log files, or --journal.")
     client = session.client()
-    name = server or _server(client)
+    name = server or _awaited(lambda: _server(client))
     service = _Service(client, name)
     logs = [_shipped(source, service, spool, spool_size) for source in sources]
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -111,6 +111,22 @@ class _Service:
             lost=batch.lost,
             **self._zone,
         )
+
+
+def _awaited(ask: Callable[[], str]) -> str:
+    """What the service says, once it is there; one that refuses is not waited for."""
+    pause, told = _FIRST_PAUSE, False
+    while True:
+        try:
+            return ask()
+        except Failure as failure:
+            if failure.code in _FINAL:
+                raise
+            if not told:
+                warn(f"{failure.message}; trying again")
+            told = True
+        time.sleep(pause * random.uniform(0.5, 1))  # noqa: S311
+        pause = min(2 * pause, _LONGEST_PAUSE)
 
 
 def _server(client: Client) -> str:
