@@ -16,9 +16,9 @@ from tests.support.browser import (
     watching,
 )
 from tests.support.service import Service, service
+from tests.support.week import EVIL, LONG_CLIENT, feed_service
 
 PASSWORD = "correct horse staple"
-EVIL = "<img src=x onerror=alert(1)><script>alert(2)</script>"
 LONG_NAME = "a-mail-server-with-quite-a-long-name.eu-central.backup.example.net"
 LONG_ADDRESS = "2001:db8:dead:beef:cafe:babe:1234:5678"
 
@@ -31,6 +31,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         made.run("block", LONG_ADDRESS, "--reason", EVIL, "--note", EVIL)
         made.run("allow", "192.0.2.66", "--server", LONG_NAME, "--for", "7d")
         made.run("block", *(f"198.51.100.{i}" for i in range(60)), "--reason", "x" * 300)
+        feed_service(made)
         yield made
 
 
@@ -50,13 +51,16 @@ def signed_in(running: Service, browser: Browser) -> Any:
         page.get_by_label("Password", exact=True).fill(PASSWORD)
         page.get_by_label("The same again").fill(PASSWORD)
         page.get_by_role("button", name="Set it and go on").click()
-        expect(page.get_by_role("heading", name="Listings", exact=True)).to_be_visible()
+        expect(page.get_by_role("heading", name="Overview", exact=True)).to_be_visible()
         return page.context.storage_state()
 
 
 def go(page: Page, look: Look, name: str) -> None:
-    """Follow a link of the navigation, which is a bar on a phone."""
+    """Follow a link of the navigation, which is a bar with a menu on a phone."""
     place = page.locator("nav.bar" if look.phone else ".app > .side")
+    if look.phone and not place.get_by_role("link", name=name).count():
+        place.get_by_role("button", name="More").click()
+        place = page.locator("#menu")
     place.get_by_role("link", name=name).first.click()
 
 
@@ -112,7 +116,7 @@ def test_the_same_without_script(running: Service, browser: Browser, signed_in: 
     """Plain forms and links do it all; what only script can do is not shown."""
     look = Look(390, 844, "light", script=False)
     with watching(browser, running.url, look, state=signed_in) as page:
-        page.goto(running.url)
+        page.goto(f"{running.url}/a/1/listings/")
         page.get_by_role("link", name="Add", exact=True).click()
         page.get_by_label("Targets").fill("10.0.0.0/8\n203.0.113.200")
         page.locator(".submit button").click()
@@ -133,7 +137,7 @@ def test_the_confirmation_comes_while_one_types(
 ) -> None:
     """And goes when the target needs none any more."""
     with watching(browser, running.url, LOOKS[0], state=signed_in) as page:
-        page.goto(running.url)
+        page.goto(f"{running.url}/a/1/listings/")
         page.get_by_role("link", name="Add", exact=True).click()
         page.get_by_label("Targets").fill("10.0.0.0/8")
         field = page.get_by_label("Type to confirm: 10.0.0.0/8")
@@ -152,7 +156,7 @@ def test_the_confirmation_comes_while_one_types(
 def test_keys(running: Service, browser: Browser, signed_in: Any) -> None:
     """Search, help, rows and colours by keyboard; typing in a field is typing."""
     with watching(browser, running.url, LOOKS[0], state=signed_in) as page:
-        page.goto(running.url)
+        page.goto(f"{running.url}/a/1/listings/")
         page.keyboard.press("?")
         expect(page.get_by_role("dialog")).to_be_visible()
         page.keyboard.press("Escape")
@@ -168,9 +172,89 @@ def test_keys(running: Service, browser: Browser, signed_in: Any) -> None:
         expect(page.get_by_text("No listing fits")).to_be_visible()
 
 
+@pytest.mark.parametrize("look", [LOOKS[0], LOOKS[3]], ids=str)
+def test_from_a_number_to_blocking(
+    running: Service, browser: Browser, signed_in: Any, look: Look
+) -> None:
+    """The home page, the sightings behind a number of it, the form that blocks one of them."""
+    with watching(browser, running.url, look, state=signed_in) as page:
+        page.goto(running.url)
+        page.get_by_role("navigation", name="Time range").get_by_role("link", name="Day").click()
+        expect(page.locator("#overview .head")).to_contain_text("against the day before")
+        assert page.url.endswith("/a/1/?range=day")
+        figure = page.locator(".fig.o-rbl a.n")
+        count = int(figure.inner_text())
+        figure.click()
+        expect(page.locator("#results tbody tr")).to_have_count(min(count, 50))
+        expect(page.locator("#results tbody tr").first).to_contain_text("Public RBL")
+        page.get_by_label("Find").fill("2001:db8:4f::/48")
+        expect(page.locator("#results tbody tr").first).to_contain_text("2001:db8:4f")
+        assert "q=2001%3Adb8%3A4f%3A%3A%2F48&what=rbl" in page.url
+        page.locator("#results").get_by_role("link", name="Block 2001").first.click()
+        expect(page.locator("#check")).to_contain_text("one IPv6 address")
+        go(page, look, "Overview")
+        page.get_by_role("navigation", name="Worst of what").get_by_role(
+            "link", name="Clients"
+        ).click()
+        expect(page.get_by_role("heading", name="Worst clients")).to_be_visible()
+        expect(page.get_by_role("navigation", name="Time range")).to_be_visible()
+        page.goto(f"{running.url}/a/1/search/")
+        page.get_by_role("link", name="Older").click()
+        expect(page.locator("#results")).to_contain_text("50 older")
+
+
+def test_zooming(running: Service, browser: Browser, signed_in: Any) -> None:
+    """By dragging, and the same by keyboard; the address carries the time; Back leads back."""
+    with watching(browser, running.url, LOOKS[0], state=signed_in) as page:
+        page.goto(running.url)
+        box = page.locator(".at-desk > svg.chart").bounding_box()
+        assert box is not None
+        middle = box["y"] + box["height"] / 2
+        page.mouse.move(box["x"] + 0.301 * box["width"], middle)
+        expect(page.locator(".tip:popover-open")).to_contain_text("All")
+        page.mouse.down()
+        page.mouse.move(box["x"] + 0.35 * box["width"], middle)
+        page.mouse.move(box["x"] + 0.4 * box["width"] - 2, middle)
+        page.mouse.up()
+        page.wait_for_url("**/a/1/?since=*&until=*")
+        # 168 hours: from the 51st to the 67th.
+        expect(page.locator(".at-desk > svg.chart")).to_have_attribute("data-n", "17")
+        page.go_back()
+        expect(page.locator(".at-desk > svg.chart")).to_have_attribute("data-n", "168")
+        page.get_by_text("As a table").focus()
+        page.keyboard.press("Enter")
+        page.locator(".numbers tbody a").nth(3).focus()
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/a/1/?since=*&until=*")
+        expect(page.locator(".at-desk > svg.chart")).to_have_attribute("data-n", "24")
+
+
+@pytest.mark.parametrize("look", [LOOKS[0], LOOKS[2]], ids=str)
+@pytest.mark.parametrize("path", ["", "search/"])
+def test_nothing_moves_while_a_page_loads(
+    running: Service, browser: Browser, signed_in: Any, look: Look, path: str
+) -> None:
+    """As Chromium measures it: no layout shift."""
+    with watching(browser, running.url, look, state=signed_in) as page:
+        page.add_init_script(
+            "window.moved = []; new PerformanceObserver(l => l.getEntries().forEach(e => "
+            "e.sources.forEach(s => moved.push(s.node?.outerHTML?.slice(0, 200) ?? 'text'))"
+            ")).observe({type: 'layout-shift', buffered: true})"
+        )
+        page.goto(f"{running.url}/a/1/{path}")
+        page.wait_for_load_state("networkidle")
+        assert page.evaluate("moved") == []
+
+
 def test_text_of_others_stays_text(running: Service, browser: Browser, signed_in: Any) -> None:
     """Markup in a reason is shown as it was written, in every page that shows it."""
-    pages = ("listings/", f"listings/?q={LONG_ADDRESS}", f"client/?q={LONG_ADDRESS}", "journal/")
+    pages = (
+        "search/",
+        "listings/",
+        f"listings/?q={LONG_ADDRESS}",
+        f"client/?q={LONG_ADDRESS}",
+        "journal/",
+    )
     with watching(browser, running.url, LOOKS[0], state=signed_in) as page:
         for path in pages:
             page.goto(f"{running.url}/a/1/{path}")
@@ -193,6 +277,12 @@ def test_a_server_that_does_not_answer(running: Service, browser: Browser, signe
 
 
 PAGES = (
+    "",
+    "?range=month&by=clients",
+    "?since=2026-01-01&until=2026-01-02",
+    "search/",
+    f"search/?q={LONG_CLIENT}&once=1",
+    "search/?q=203.0.113.7/24",
     "listings/",
     "listings/?q=192.0.2.200",
     "listings/1/",

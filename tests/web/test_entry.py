@@ -10,7 +10,6 @@ from django.test import Client
 
 from mailmum.control.accounts.models import Role, User
 from mailmum.control.accounts.services import add_sign_in_link, create_account, set_role
-from mailmum.control.servers.services import add_server
 from tests.support.world import World
 from tests.web.conftest import Visitors, text_of
 
@@ -92,7 +91,7 @@ def test_the_first_way_in(world: World) -> None:
     response = client.post(
         "/accounts/password/set/", {"password1": PASSWORD, "password2": PASSWORD}, follow=True
     )
-    assert response.redirect_chain[-1][0] == f"/a/{world.owner.account.pk}/servers/add/"
+    assert response.redirect_chain[-1][0] == f"/a/{world.owner.account.pk}/"
     client.post("/accounts/logout/")
     assert client.get("/").status_code == 302
     signed = client.post("/accounts/login/", {"login": "Owner@Example.net", "password": PASSWORD})
@@ -129,17 +128,16 @@ def test_nobody_signs_up_or_resets_by_mail(world: World) -> None:
 
 
 def test_the_front_door(site: Visitors, world: World) -> None:
-    """It leads to the first account: its listings, or adding a server when it has none."""
+    """It leads to the first account: its overview, which says what comes first."""
     account = world.owner.account.pk
 
     def led_to(client: Client) -> str:
         chain: list[tuple[str, int]] = client.get("/", follow=True).redirect_chain
         return chain[-1][0]
 
-    assert led_to(site.owner.client) == f"/a/{account}/servers/add/"
-    assert led_to(site.viewer.client) == f"/a/{account}/listings/"
-    add_server(world.owner, "mx1")
-    assert led_to(site.owner.client) == f"/a/{account}/listings/"
+    assert led_to(site.owner.client) == f"/a/{account}/"
+    assert led_to(site.viewer.client) == f"/a/{account}/"
+    assert "Add the first mail server" in text_of(site.owner.get("account"))
 
 
 def test_somebody_in_no_account_is_told_so(site: Visitors, world: World) -> None:

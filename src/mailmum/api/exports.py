@@ -11,10 +11,10 @@ from mailmum.api import schemas
 from mailmum.api.auth import reader
 from mailmum.api.errors import READ_ERRORS
 from mailmum.api.query import Query
-from mailmum.api.streaming import pulled
 from mailmum.control.accounts.access import Reading
 from mailmum.control.imports.exporting import export
 from mailmum.control.servers.queries import find_server
+from mailmum.control.streaming import pulled
 from mailmum.domain.listings import Action
 from mailmum.formats.registry import find_format
 

@@ -18,10 +18,10 @@ from mailmum.api import schemas
 from mailmum.api.auth import writer
 from mailmum.api.errors import WRITE_ERRORS, as_json, unavailable
 from mailmum.api.query import Query
-from mailmum.api.streaming import pushed
 from mailmum.control.accounts.access import Writing
 from mailmum.control.imports.options import ImportOptions, Report
 from mailmum.control.imports.services import Progress, run_import
+from mailmum.control.streaming import pushed
 from mailmum.domain.errors import Refusal
 from mailmum.domain.lifetimes import end_of
 from mailmum.domain.listings import Action

@@ -14,11 +14,11 @@ from mailmum.api import schemas
 from mailmum.api.auth import reader
 from mailmum.api.errors import READ_ERRORS, as_json, unavailable
 from mailmum.api.query import Query
-from mailmum.api.streaming import pulled
 from mailmum.control.accounts.access import Reading
 from mailmum.control.monitor import search
 from mailmum.control.monitor.live import Came, hub
 from mailmum.control.monitor.search import Question, Search, as_csv, as_dict, understand
+from mailmum.control.streaming import pulled
 from mailmum.domain.errors import BadInput, Refusal
 
 router = Router(tags=["monitoring"])

@@ -15,6 +15,8 @@ _TOP, _FOOT = 20, 22
 _ROW, _ROW_HEAD = 34, 15
 # The label of a grid line is left out where bars of the first 1/25 of the width would lie below.
 _LABEL = 25
+# Part of the width that the words of a gap take.
+_SAID = 0.16
 
 
 def stacked(plot: Plot, buckets: Buckets, series: Sequence[Series]) -> Markup:
@@ -137,6 +139,7 @@ def _ticks(buckets: Buckets, base: float, height: int) -> Iterator[Markup]:
 
 
 def _gaps(plot: Plot, count: int, top: int, high: int, *, named: bool = True) -> Iterator[Markup]:
+    after = -1.0
     for gap in plot.gaps:
         yield element(
             "rect",
@@ -147,7 +150,9 @@ def _gaps(plot: Plot, count: int, top: int, high: int, *, named: bool = True) ->
             y=top,
             height=high,
         )
-        if named:
+        # Texts would lie on one another: what is hatched says it when it is pointed at.
+        if named and gap.first / count > after:
+            after = gap.after / count + _SAID
             yield _gap_text(gap, count)
 
 

@@ -16,6 +16,9 @@ from mailmum.control.accounts.models import Account, User
 from mailmum.control.accounts.queries import accounts_of
 from mailmum.control.servers.queries import servers_of
 from mailmum.control.traffic.queries import uses_of
+from mailmum.control.traffic.reading import tolerant
+from mailmum.control.traffic.totals import last_seen
+from mailmum.traffic.sightings import Source
 from mailmum.web.rows import ServerState, state_of
 
 SERVERS_SHOWN = 8
@@ -79,8 +82,15 @@ class Place:
     def servers(self) -> list[SideServer]:
         """The first servers by name, with their state."""
         servers = list(servers_of(self._reading)[:SERVERS_SHOWN])
-        uses, now = uses_of(server.pk for server in servers), time.time()
-        return [SideServer(one.name, state_of(uses.get(one.pk), now)) for one in servers]
+        numbers, now = [server.pk for server in servers], time.time()
+        uses, nothing = uses_of(numbers), dict[int, dict[Source, float]]()
+        seen = tolerant(lambda: last_seen(numbers), nothing)
+        return [
+            SideServer(one.name, state_of(uses.get(one.pk), now, max(seen[one.pk].values())))
+            if one.pk in seen
+            else SideServer(one.name, state_of(uses.get(one.pk), now))
+            for one in servers
+        ]
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:

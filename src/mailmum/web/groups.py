@@ -23,7 +23,7 @@ class Look:
     @property
     def icon(self) -> str:
         """Its shape."""
-        return "none" if self.kind == "other" else self.kind
+        return self.kind
 
 
 GROUPS = {
@@ -35,7 +35,7 @@ GROUPS = {
     Group.DEFERRED: Look("Deferred", "deferred", "Told to come again later"),
     Group.AUTH: Look("Auth failure", "auth", "A login that failed"),
     Group.OTHER: Look(
-        "No verdict", "other", "Not listed, only looked at, or gone before anything was decided"
+        "No verdict", "none", "Not listed, only looked at, or gone before anything was decided"
     ),
 }
 """In the order in which they stack."""

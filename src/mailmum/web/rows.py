@@ -84,12 +84,14 @@ class ServerState:
     words: str
 
 
-def state_of(use: ServerUse | None, now: float) -> ServerState:
-    """The state of a server from what is counted of it."""
-    if use is None:
+def state_of(use: ServerUse | None, now: float, seen: float | None = None) -> ServerState:
+    """The state of a server from its lookups, and from when anything was seen of it."""
+    if use is None and seen is None:
         return ServerState("off", "no lookup yet")
-    quiet = now - use.last
-    return ServerState("late" if quiet > SILENT_AFTER else "", f"asked {ago(quiet)}")
+    asked = 0.0 if use is None else float(use.last)
+    verb, last = ("asked", asked) if seen is None or asked > seen else ("seen", seen)
+    quiet = max(now - last, 0.0)
+    return ServerState("late" if quiet > SILENT_AFTER else "", f"{verb} {ago(quiet)}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,10 @@ from mailmum.web.views import (
     listing_forms,
     listings,
     live,
+    overview,
     parameters,
     people,
+    search,
     servers,
     tokens,
     why,
@@ -73,7 +75,10 @@ settings: Addresses = [
 ]
 
 account: Addresses = [
-    path("", entry.account, name="account"),
+    path("", overview.index, name="account"),
+    path("overview/<str:part>/", overview.part, name="overview-part"),
+    path("search/", search.index, name="search"),
+    path("search/export/", search.export, name="search-export"),
     path("live/", live.index, name="live"),
     path("live/stream/", live.stream, name="live-stream"),
     path("find/", listings.find, name="find"),

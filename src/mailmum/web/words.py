@@ -35,9 +35,28 @@ def span(seconds: int) -> str:
     return " ".join(parts) or "0 s"
 
 
+def coarse(seconds: float) -> int:
+    """A length of time without what nobody needs to know.
+
+    >>> coarse(268.4), coarse(7300), coarse(13.2)
+    (240, 7200, 13)
+    """
+    length = next((length for length, _ in _STEPS if seconds >= 2 * length), 1)
+    return max(int(seconds // length) * length, 1)
+
+
 def date(at: datetime, now: datetime) -> str:
     """A day, with its year when that is another."""
     return f"{at.day} {at:%b}" + ("" if at.year == now.year else f" {at.year}")
+
+
+def day_and_time(at: datetime) -> str:
+    """A moment to the minute.
+
+    >>> day_and_time(datetime(2026, 11, 6, 9, 5))
+    'Fri 6 Nov 09:05'
+    """
+    return f"{at:%a} {at.day} {at:%b} {at:%H:%M}"
 
 
 def plural(count: int, one: str, many: str = "") -> str:

@@ -12,6 +12,7 @@ from mailmum.control.traffic.intake import keep
 from mailmum.control.traffic.reading import Wanted
 from mailmum.domain.errors import BadInput
 from mailmum.domain.targets import NameTarget, NetworkTarget, parse_network
+from mailmum.traffic.groups import Group, group_of
 from mailmum.traffic.sightings import Outcome, Sighting, Source
 from tests.control.traffic.kit import NOW, Batch, Event, fill, seen, week
 
@@ -42,6 +43,17 @@ FILTERS: dict[str, dict[str, Any]] = {
     "sender": {"sender": "A3@"},
     "client and sender": {"client": parse_network("203.0.113.7"), "sender": "a1@"},
     "helo": {"helo": "OTHER."},
+    "text": {"text": "POOL"},
+    "text of a sender": {"text": "a2@spam"},
+    "group": {"groups": frozenset({Group.OWN, Group.OTHER})},
+    "group by list": {"groups": frozenset({Group.RBL})},
+    "group by no list": {"groups": frozenset({Group.REJECTED, Group.AUTH})},
+    "best": {"best": frozenset({(1, Source.LOG), (2, Source.POLICY), (3, Source.LOG)})},
+    "none is best": {"best": frozenset()},
+    "best and group": {
+        "best": frozenset({(1, Source.LOG)}),
+        "groups": frozenset({Group.RBL, Group.OWN}),
+    },
     "time": {"since": NOW - 86_400, "until": NOW - 3600},
     "time and client": {"since": NOW - 300_000, "client": parse_network("203.0.113.7")},
     "not there": {"sender": "%"},
@@ -56,11 +68,14 @@ def fits(event: Event, wanted: dict[str, Any]) -> bool:
     return (
         event.server in wanted.get("servers", {event.server})
         and event.source in wanted.get("sources", {event.source})
+        and (event.server, event.source) in wanted.get("best", {(event.server, event.source)})
+        and group_of(one.outcome, one.rbl, "mailmum.internal") in wanted.get("groups", set(Group))
         and one.outcome in wanted.get("outcomes", {one.outcome})
         and wanted.get("rbl", one.rbl) == one.rbl
         and inside(one.client, wanted.get("client"))
         and (target is None or any(target.covers(name) for name in names))
         and wanted.get("sender", "").lower() in (one.sender or "")
+        and wanted.get("text", "").lower() in "|".join([*names, one.sender or ""])
         and wanted.get("helo", "").lower() in (one.helo or "").lower()
         and wanted.get("since", 0) <= one.time < wanted.get("until", NOW + 1)
     )

@@ -4,9 +4,12 @@ What is new is read once for all who follow it, and each takes what it wants of 
 `control.traffic.find` exists a second time, here, and a test holds one against the other.
 """
 
+from mailmum.control import config
 from mailmum.control.traffic.reading import Wanted
 from mailmum.control.traffic.values import Kept
 from mailmum.domain.targets import NameTarget, NetworkTarget, parse_network
+from mailmum.traffic.groups import Group, group_of
+from mailmum.traffic.sightings import Outcome, Sighting, Source
 
 
 def matches(wanted: Wanted, kept: Kept) -> bool:
@@ -19,7 +22,9 @@ def _is_counted(wanted: Wanted, kept: Kept) -> bool:
     return (
         (wanted.servers is None or kept.server in wanted.servers)
         and (not wanted.sources or kept.source in wanted.sources)
+        and (wanted.best is None or _is_best(wanted.best, kept))
         and (not wanted.outcomes or seen.outcome in wanted.outcomes)
+        and (not wanted.groups or _group(seen) in wanted.groups)
         and (wanted.rbl is None or seen.rbl == wanted.rbl)
         and (wanted.client is None or _lies_in(seen.client, wanted.client))
     )
@@ -31,6 +36,7 @@ def _is_spelled(wanted: Wanted, kept: Kept) -> bool:
         _has(seen.sender, wanted.sender)
         and _has(seen.recipient, wanted.recipient)
         and _has(seen.helo, wanted.helo)
+        and (not wanted.text or _mentions(seen, wanted.text))
         and (
             wanted.name is None
             or _is_named(seen.client_name, wanted.name)
@@ -51,6 +57,22 @@ def _lies_in(client: str | None, network: NetworkTarget) -> bool:
         return False
     address = parse_network(client)
     return network.covers(address.version, address.first)
+
+
+def _is_best(best: frozenset[tuple[int, Source]], kept: Kept) -> bool:
+    seen = kept.sighting
+    is_name = seen.client is None and seen.outcome is Outcome.UNLISTED
+    return (kept.server, kept.source) in best and not is_name
+
+
+def _group(seen: Sighting) -> Group:
+    return group_of(seen.outcome, seen.rbl, config.current().zone)
+
+
+def _mentions(seen: Sighting, text: str) -> bool:
+    return any(
+        _has(one, text) for one in (seen.client_name, seen.helo, seen.sender, seen.recipient)
+    )
 
 
 def _has(text: str | None, part: str) -> bool:

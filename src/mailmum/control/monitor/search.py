@@ -8,7 +8,7 @@ import csv
 import io
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, TypeVar
 
@@ -16,6 +16,7 @@ from mailmum.control.accounts.access import Reading
 from mailmum.control.monitor.scope import Scope, scope_of
 from mailmum.control.traffic.find import PAGE_LIMIT, News, Page, find, latest, news
 from mailmum.control.traffic.reading import Wanted
+from mailmum.control.traffic.totals import best_sources
 from mailmum.control.traffic.values import Kept
 from mailmum.domain.clients import AddressSubject, Subject
 from mailmum.domain.errors import BadInput
@@ -30,6 +31,7 @@ from mailmum.domain.targets import (
 )
 from mailmum.domain.texts import clean_line, shown
 from mailmum.traffic.batches import ADDRESS
+from mailmum.traffic.groups import Group
 from mailmum.traffic.sightings import Outcome, Source, event
 
 _Word = TypeVar("_Word", bound=StrEnum)
@@ -53,7 +55,9 @@ class Question:
         client: an address or a network.
         name: a host, or a domain with a dot in front: the client's name or what it called itself.
         helo, sender, recipient: part of it.
-        outcomes, sources: any of these words.
+        text: part of the client's name, HELO, sender or recipient.
+        outcomes, sources, groups: any of these words.
+        best: of each server only what its best source saw, so that nothing is seen twice.
         rbl: the public list that decided.
         since, until: moments.
     """
@@ -64,8 +68,11 @@ class Question:
     helo: str = ""
     sender: str = ""
     recipient: str = ""
+    text: str = ""
     outcomes: Sequence[str] = ()
+    groups: Sequence[str] = ()
     sources: Sequence[str] = ()
+    best: bool = False
     rbl: str = ""
     since: str = ""
     until: str = ""
@@ -95,12 +102,17 @@ def understand(reading: Reading, question: Question, *, now: float | None = None
         sender=clean_line(question.sender, field="sender", limit=ADDRESS),
         recipient=clean_line(question.recipient, field="recipient", limit=ADDRESS),
         helo=clean_line(question.helo, field="helo", limit=ADDRESS),
+        text=clean_line(question.text, field="text", limit=ADDRESS),
         outcomes=frozenset(_words(Outcome, question.outcomes, "outcome")),
+        groups=frozenset(_words(Group, question.groups, "group")),
         sources=frozenset(_words(Source, question.sources, "source")),
         rbl=clean_line(question.rbl, field="rbl", limit=ADDRESS).lower() or None,
         since=_moment(question.since, clock, "since"),
         until=_moment(question.until, clock, "until"),
     )
+    if question.best:
+        best = best_sources(scope.account, wanted, now=clock)
+        wanted = replace(wanted, best=frozenset(best.items()))
     return Search(scope, wanted)
 
 

@@ -8,16 +8,20 @@ else asks through `tolerant` and goes on without.
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 from typing import TypeVar
 
 from django.db import DatabaseError
 from django.db.models import Q
 
+from mailmum.control import config
 from mailmum.control.traffic.models import Zone
 from mailmum.control.traffic.terms import terms_of
 from mailmum.domain.targets import NameTarget, NetworkTarget
 from mailmum.traffic.batches import AHEAD
 from mailmum.traffic.codes import ASKED, OUTCOMES, SOURCES
+from mailmum.traffic.groups import Group, group_of, is_own
 from mailmum.traffic.packing import bounds
 from mailmum.traffic.periods import DAY, Span, cover
 from mailmum.traffic.sightings import Outcome, Source
@@ -37,8 +41,12 @@ class Wanted:
         sender: part of the envelope sender, in any case of letters.
         recipient: likewise.
         helo: likewise.
+        text: part of the client's name, of what it called itself, of sender or recipient.
         outcomes: any of these.
+        groups: any of these; which lists are our own shows in their names.
         sources: any of these.
+        best: only these pairs of server and source, and no lookups of names that are not listed,
+            so that nothing is seen twice; None for all.
         rbl: name of the public list that decided.
         since: Unix time in seconds, inclusive.
         until: Unix time in seconds, exclusive.
@@ -50,8 +58,11 @@ class Wanted:
     sender: str = ""
     recipient: str = ""
     helo: str = ""
+    text: str = ""
     outcomes: frozenset[Outcome] = frozenset()
+    groups: frozenset[Group] = frozenset()
     sources: frozenset[Source] = frozenset()
+    best: frozenset[tuple[int, Source]] | None = None
     rbl: str | None = None
     since: float | None = None
     until: float | None = None
@@ -79,18 +90,55 @@ def of_kind(wanted: Wanted) -> Q:
         meant &= Q(server__in=sorted(wanted.servers))
     if wanted.sources:
         meant &= Q(source__in=sorted(SOURCES[source] for source in wanted.sources))
+    if wanted.best is not None:
+        # Of one client a mail server asks for several names.
+        meant &= _one_source_each(wanted.best) & ~Q(outcome=ASKED)
     if wanted.outcomes:
         meant &= Q(outcome__in=codes_of(wanted.outcomes))
     return meant
 
 
 def decided(account: int, wanted: Wanted) -> Q | None:
-    """The condition on the list that decided; None when the account does not know it."""
+    """The condition on who decided; None when the account does not know the list."""
+    meant = _grouped(account, wanted.groups) if wanted.groups else Q()
     if wanted.rbl is None:
-        return Q()
+        return meant
     numbers = Zone.objects.filter(account=account, name=wanted.rbl).values_list("id", flat=True)
     number = numbers.first()
-    return None if number is None else Q(rbl=number)
+    return None if number is None else meant & Q(rbl=number)
+
+
+def _one_source_each(best: frozenset[tuple[int, Source]]) -> Q:
+    meant = Q(server__in=[])  # nothing, when no server was seen
+    for source in Source:
+        if servers := sorted(server for server, one in best if one is source):
+            meant |= Q(source=SOURCES[source], server__in=servers)
+    return meant
+
+
+def _grouped(account: int, groups: frozenset[Group]) -> Q:
+    """The condition that an outcome, with the list that decided, is in one of the groups."""
+    base, meant = config.current().zone, Q(outcome__in=[])
+    own = [
+        number
+        for number, name in Zone.objects.filter(account=account).values_list("pk", "name")
+        if is_own(name, base)
+    ]
+    for outcome in Outcome:
+        codes = codes_of(frozenset({outcome}))
+        alone = group_of(outcome, None, base)
+        if group_of(outcome, base, base) is alone:  # lists make no difference
+            meant |= Q(outcome__in=codes) if alone in groups else Q()
+            continue
+        # The number 0 stands for no list.
+        conditions = {
+            alone: Q(rbl=0),
+            Group.OWN: Q(rbl__in=own),
+            Group.RBL: Q(rbl__gt=0) & ~Q(rbl__in=own),
+        }
+        for group in groups & set(conditions):
+            meant |= Q(outcome__in=codes) & conditions[group]
+    return meant
 
 
 def spans_of(account: int, wanted: Wanted, now: float) -> list[Span]:
@@ -119,6 +167,10 @@ def spelled(wanted: Wanted) -> Q:
     for field in ("sender", "recipient", "helo"):
         if text := getattr(wanted, field):
             meant &= Q(**{f"{field}__icontains": text})
+    if wanted.text:
+        anywhere = ("client_name", "helo", "sender", "recipient")
+        parts = (Q(**{f"{field}__icontains": wanted.text}) for field in anywhere)
+        meant &= reduce(or_, parts)
     if wanted.name is not None:
         meant &= _named("client_name", wanted.name) | _named("helo", wanted.name)
     return meant

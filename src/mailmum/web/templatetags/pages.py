@@ -45,11 +45,11 @@ def mid(text: str, tail: int = 12, css: str = "mono") -> SafeString:
 
 
 @register.simple_tag
-def moment(at: datetime | int | None) -> SafeString:
+def moment(at: datetime | float | None) -> SafeString:
     """A moment as people say it, with the exact one as title, in the reader's zone."""
     if at is None:
         return format_html("{}", "\u2013")
-    instant = datetime.fromtimestamp(at, UTC) if isinstance(at, int) else at
+    instant = at if isinstance(at, datetime) else datetime.fromtimestamp(at, UTC)
     now = timezone.now()
     seconds = (now - instant).total_seconds()
     if abs(seconds) > words.RELATIVE_UP_TO:
@@ -57,6 +57,31 @@ def moment(at: datetime | int | None) -> SafeString:
     else:
         text = words.ago(seconds) if seconds >= 0 else words.in_future(-seconds)
     return _time(instant, text)
+
+
+@register.simple_tag
+def clock_and_day(at: float) -> SafeString:
+    """A moment to the second, in the reader's zone; the day only where it is another."""
+    instant = datetime.fromtimestamp(at, UTC)
+    local, now = timezone.localtime(instant), timezone.localtime()
+    day = "" if local.date() == now.date() else words.date(local, now)
+    return _time(
+        instant,
+        format_html("{}{}", f"{local:%H:%M:%S}", day and format_html(" <small>{}</small>", day)),
+    )
+
+
+@register.simple_tag
+def day_and_time(at: float) -> SafeString:
+    """A moment to the minute, in the reader's zone."""
+    instant = datetime.fromtimestamp(at, UTC)
+    return _time(instant, words.day_and_time(timezone.localtime(instant)))
+
+
+@register.filter
+def field_time(at: float) -> str:
+    """A moment as a field for date and time takes it, in the reader's zone."""
+    return f"{timezone.localtime(datetime.fromtimestamp(at, UTC)):%Y-%m-%dT%H:%M}"
 
 
 @register.simple_tag

@@ -13,13 +13,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_safe
 
-from mailmum.control.accounts.access import Reading, Writing
 from mailmum.control.accounts.models import User
 from mailmum.control.accounts.queries import accounts_of
 from mailmum.control.accounts.services import peek_sign_in_link, use_sign_in_link
-from mailmum.control.servers.queries import servers_of
-from mailmum.web.gate import PageRequest, account_view
-from mailmum.web.reply import to
 
 
 @sensitive_variables("secret")
@@ -55,14 +51,6 @@ def home(request: HttpRequest) -> HttpResponse:
     if account is None:
         return render(request, "mailmum/nowhere.html")
     return HttpResponseRedirect(reverse("account", kwargs={"account": account.pk}))
-
-
-@account_view(Reading)
-def account(request: PageRequest, access: Reading) -> HttpResponse:
-    """The front page of an account: its listings, or adding a server when there is none."""
-    if isinstance(access, Writing) and not servers_of(access).exists():
-        return to(access, "server-add")
-    return to(access, "listings")
 
 
 def _enter_page(request: HttpRequest, person: User | None) -> HttpResponse:

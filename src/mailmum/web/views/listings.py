@@ -135,8 +135,13 @@ def remove(request: PageRequest, access: Writing) -> HttpResponse:
 
 @account_view(Reading)
 def find(request: PageRequest, access: Reading) -> HttpResponse:
-    """The search of every page: one client gets its verdict, anything else looks for listings."""
+    """The search of every page: one client gets its verdict, a mail address its sightings.
+
+    Anything else looks for listings.
+    """
     text = request.GET.get("q", "").strip()
+    if "@" in text:
+        return _with_query(to(access, "search"), q=text)
     try:
         subject = parse_subject(text)
     except BadInput:

@@ -1,0 +1,316 @@
+"""The sections of the Overview: each a function that reads what its template shows.
+
+Every number comes with the address of the sightings behind it.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from mailmum.control.accounts.access import Reading
+from mailmum.control.listings.history import records_of
+from mailmum.control.listings.search import covers
+from mailmum.control.monitor import changes as changing
+from mailmum.control.monitor import overview as monitor
+from mailmum.control.monitor.overview import Groups, ListHits, Offender
+from mailmum.control.servers.queries import names_of_servers
+from mailmum.domain.listings import Action
+from mailmum.traffic.groups import Group
+from mailmum.traffic.periods import DAY, HOUR
+from mailmum.web import plots
+from mailmum.web.asked import search_query
+from mailmum.web.groups import GROUPS, STOPPED, Look
+from mailmum.web.reply import path
+from mailmum.web.rows import listing_rows
+from mailmum.web.stretches import Stretch, moment_text
+from mailmum.web.words import ago, coarse, span
+
+SERVERS_SHOWN = 10
+LISTS_SHOWN = 10
+WORST_SHOWN = 8
+BY = ("networks", "clients")
+LOOKED_AT = 300
+"""Records of the journal that are looked at for events."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the address asks for.
+
+    Attributes:
+        access: who asks.
+        stretch: the time.
+        server: name of a server, empty for all.
+        by: whether the worst are networks or clients.
+    """
+
+    access: Reading
+    stretch: Stretch
+    server: str
+    by: str
+
+    @property
+    def query(self) -> str:
+        """What asks for it."""
+        return self.query_with()
+
+    def query_with(self, **other: str) -> str:
+        """What asks for the same, but for these."""
+        given = {**self.stretch.query, "server": self.server}
+        given |= {"by": self.by} if self.by != BY[0] else {}
+        if "range" in other:
+            given = {name: value for name, value in given.items() if name not in {"since", "until"}}
+        given |= other
+        return urlencode([(name, value) for name, value in given.items() if value])
+
+    def rows(self, **more: str) -> str:
+        """The address of the sightings behind a number."""
+        since = {"since": moment_text(self.stretch.range.since)}
+        until = {} if self.stretch.running else {"until": moment_text(self.stretch.range.until)}
+        asked: dict[str, str] = {"server": self.server, "once": "1", **since, **until, **more}
+        return f"{path(self.access, 'search')}?{search_query(**asked)}"
+
+    def whole(self, **more: str) -> str:
+        """The address of the sightings behind a number that is known by whole hours only."""
+        wide = self.stretch.hours
+        until = moment_text(wide.until) if not self.stretch.running else ""
+        return self.rows(**{"since": moment_text(wide.since), "until": until, **more})
+
+    def zoom(self, since: int, until: int) -> str:
+        """The address's part that shows only this part of the time."""
+        asked = {"since": moment_text(since), "until": moment_text(until)}
+        return urlencode({**asked, **({"server": self.server} if self.server else {})})
+
+    def bucket(self, since: int, until: int) -> str:
+        """The address of the sightings of a part of the time."""
+        return self.rows(since=moment_text(since), until=moment_text(until))
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One number of the legend."""
+
+    look: Look
+    count: int
+    link: str
+    delta: "Delta | None"
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """How a number compares with the time before."""
+
+    words: str
+    title: str
+
+
+def _traffic(wanted: Wanted) -> dict[str, Any]:
+    stretch = wanted.stretch
+    found = monitor.overview(wanted.access, stretch.range, wanted.server or None, now=stretch.now)
+    drawn = plots.charts(found, stretch, wanted.bucket, _events(wanted))
+    numbers = plots.table(found, stretch)
+    return {
+        "found": found,
+        "figures": _figures(wanted, found.groups, found.before),
+        "all": Figure(
+            Look("All contacts", ""),
+            found.contacts,
+            wanted.rows(),
+            _delta(found.contacts, _sum(found.before), stretch),
+        ),
+        "charts": drawn,
+        "table": numbers,
+        "rows": [
+            {
+                "name": row.name,
+                "gap": row.gap,
+                "counts": row.counts,
+                "zoom": wanted.zoom(row.since, row.until),
+            }
+            for row in numbers.rows
+        ],
+        "keep": f"&{urlencode({'server': wanted.server})}" if wanted.server else "",
+    }
+
+
+def _figures(wanted: Wanted, groups: Groups, before: Groups | None) -> list[Figure]:
+    seen = {*groups, *(before or {}), Group.ACCEPTED, Group.OWN}
+    return [
+        Figure(
+            look,
+            groups.get(group, 0),
+            wanted.rows(what=group.value),
+            _delta(
+                groups.get(group, 0),
+                None if before is None else before.get(group, 0),
+                wanted.stretch,
+            ),
+        )
+        for group, look in GROUPS.items()
+        if group in seen
+    ]
+
+
+def _sum(groups: Groups | None) -> int | None:
+    return None if groups is None else sum(groups.values())
+
+
+def _delta(count: int, before: int | None, stretch: Stretch) -> Delta | None:
+    """The change, as if what has not ended went on as it began."""
+    if before is None:
+        return None
+    title = f"{before:,} in {stretch.before}"
+    if before == 0:
+        return Delta("new", title) if count else None
+    if count > 10 * max(before, 1):
+        return Delta(f"was {before:,}", title)
+    percent = round(100 * (count / stretch.elapsed - before) / before)
+    sign = "\u25b2" if percent > 0 else "\u25bc" if percent < 0 else "\u25ac"
+    return Delta(f"{sign} {abs(percent):,}\u202f%", title)
+
+
+def _events(wanted: Wanted) -> list[plots.Event]:
+    """Listings that people made in that time, one target each."""
+    made = records_of(wanted.access).filter(what__in=("listing.block", "listing.allow"))
+    return [
+        plots.Event(
+            one.at.timestamp(),
+            f"{'Blocked' if one.what == 'listing.block' else 'Allowed'} {one.summary[:50]}",
+            f"{path(wanted.access, 'journal')}?before={one.seq + 1}",
+        )
+        for one in made[:LOOKED_AT]
+        if one.count == 1 and one.at.timestamp() >= wanted.stretch.range.since
+    ]
+
+
+def _changes(wanted: Wanted) -> dict[str, Any]:
+    found = changing.changes(wanted.access, now=wanted.stretch.now)
+    now = wanted.stretch.now
+    return {
+        "silent": [(one, _usual(one.usual)) for one in found.silent],
+        "spikes": [
+            (
+                one,
+                GROUPS[one.group],
+                _times(one.count, one.usual),
+                wanted.rows(
+                    server=one.server,
+                    what=one.group.value,
+                    since=moment_text(one.start),
+                    until=moment_text(one.start + HOUR),
+                ),
+            )
+            for one in found.spikes
+        ],
+        "offenders": [
+            (one, f"{path(wanted.access, 'search')}?{_stopped_since(one, now - DAY)}")
+            for one in found.offenders
+        ],
+    }
+
+
+def _stopped_since(one: Offender, since: float) -> str:
+    return search_query(q=one.network.text, what=STOPPED, since=moment_text(since), once="1")
+
+
+def _usual(seconds: float) -> str:
+    return f"one every {span(coarse(seconds))}" if seconds >= 1 else "some a second"
+
+
+def _times(count: int, usual: float) -> str:
+    return f"{count / usual:,.0f} times the usual" if usual >= 1 else "there are hardly any usually"
+
+
+def _servers(wanted: Wanted) -> dict[str, Any]:
+    lines = monitor.by_server(wanted.access, wanted.stretch.range, now=wanted.stretch.now)
+    busiest = sorted(lines, key=lambda one: (-one.contacts, one.server))[:SERVERS_SHOWN]
+    rows = [
+        {
+            "line": one,
+            "spark": plots.server_spark(one),
+            "share": round(100 * one.stopped / one.contacts) if one.contacts else None,
+            "state": _state(one.last, wanted.stretch.now),
+            "all": wanted.whole(server=one.server),
+            "stopped": wanted.whole(server=one.server, what=STOPPED),
+            "choose": wanted.query_with(server=one.server),
+        }
+        for one in busiest
+    ]
+    return {"rows": rows, "total": len(lines)}
+
+
+def _state(last: float | None, now: float) -> tuple[str, str]:
+    if last is None:
+        return "off", "never seen"
+    quiet = now - last
+    return ("late" if quiet > DAY else "", f"seen {ago(max(quiet, 0))}")
+
+
+def _worst(wanted: Wanted) -> dict[str, Any]:
+    found = monitor.worst(
+        wanted.access,
+        wanted.stretch.range,
+        wanted.server or None,
+        networks=wanted.by == BY[0],
+        limit=WORST_SHOWN,
+        now=wanted.stretch.now,
+    )
+    most = max((one.contacts for one in found), default=0)
+    return {
+        "rows": [
+            {
+                "one": one,
+                "bar": plots.shares(one, most),
+                "stopped": wanted.whole(q=one.network.text, what=STOPPED),
+                "accepted": wanted.whole(q=one.network.text, what=Group.ACCEPTED.value),
+                "listed": _listed(wanted.access, one),
+            }
+            for one in found
+        ],
+        **{by: wanted.query_with(by=by) for by in BY},
+    }
+
+
+def _listed(access: Reading, one: Offender) -> str:
+    """Whether a listing decides on all of it already."""
+    found = covers(access, one.network)
+    if not found:
+        return ""
+    return "blocked" if found[-1].action == Action.BLOCK else "allowed"
+
+
+def _lists(wanted: Wanted) -> dict[str, Any]:
+    found = monitor.by_list(
+        wanted.access, wanted.stretch.range, wanted.server or None, now=wanted.stretch.now
+    )
+    total, most = sum(one.hits for one in found), max((one.hits for one in found), default=0)
+    rows = [
+        {
+            "one": one,
+            "bar": plots.list_bar(one, most),
+            "share": round(100 * one.hits / total),
+            "link": wanted.whole(**_decided_by(one)),
+        }
+        for one in found[:LISTS_SHOWN]
+    ]
+    return {"rows": rows, "rest": max(len(found) - LISTS_SHOWN, 0)}
+
+
+def _decided_by(one: ListHits) -> dict[str, str]:
+    return {"what": Group.OWN.value} if one.own else {"rbl": one.name, "what": STOPPED}
+
+
+def _ending(wanted: Wanted) -> dict[str, Any]:
+    found = changing.ending(wanted.access, now=wanted.stretch.now)
+    return {"rows": listing_rows(found, names_of_servers(wanted.access), wanted.stretch.now)}
+
+
+PARTS: Mapping[str, tuple[str, Callable[[Wanted], dict[str, Any]]]] = {
+    "traffic": ("Traffic", _traffic),
+    "changes": ("What changed", _changes),
+    "servers": ("Servers", _servers),
+    "worst": ("Worst networks", _worst),
+    "lists": ("Hits by list", _lists),
+    "ending": ("Listings that end soon", _ending),
+}
