@@ -237,12 +237,13 @@ def test_nothing_moves_while_a_page_loads(
     """As Chromium measures it: no layout shift."""
     with watching(browser, running.url, look, state=signed_in) as page:
         page.add_init_script(
-            "window.moved = 0; new PerformanceObserver(l => l.getEntries().forEach("
-            "e => { moved += e.value })).observe({type: 'layout-shift', buffered: true})"
+            "window.moved = []; new PerformanceObserver(l => l.getEntries().forEach(e => "
+            "e.sources.forEach(s => moved.push(s.node?.outerHTML?.slice(0, 200) ?? 'text'))"
+            ")).observe({type: 'layout-shift', buffered: true})"
         )
         page.goto(f"{running.url}/a/1/{path}")
         page.wait_for_load_state("networkidle")
-        assert page.evaluate("moved") == 0
+        assert page.evaluate("moved") == []
 
 
 def test_text_of_others_stays_text(running: Service, browser: Browser, signed_in: Any) -> None:

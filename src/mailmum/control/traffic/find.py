@@ -189,13 +189,15 @@ class _Search:
         """Look through some hours; where the page ends, if it ends within them."""
         last, first = stretch.hours[0], stretch.hours[-1]
         direct = self._narrow and stretch.count <= _FEW
-        rows = Seen.objects.filter(meant & _times(self._wanted))
+        rows = Seen.objects.filter(meant)
         if direct:
-            # A sum is in no index: by time alone, SQLite would rather walk through all sightings
-            # in the order that is wanted than sort a few.
+            # A sum is in no index: by time, SQLite would rather walk through all sightings in the
+            # order that is wanted, or through all of the hours, than sort a few.
+            rows = rows.annotate(at=F("time") + 0).filter(_times(self._wanted, "at"))
             rows = rows.filter(hour__in=stretch.hours, client__isnull=False)
-            rows = rows.order_by((F("time") + 0).desc(), "-id")
+            rows = rows.order_by(F("at").desc(), "-id")
         else:
+            rows = rows.filter(_times(self._wanted))
             rows = rows.filter(time__gte=first * 1000, time__lt=(last + HOUR) * 1000)
             rows = rows.order_by("-time", "-id")
         rows, floor = _below(rows, self._place), None
@@ -245,12 +247,12 @@ def _row_filter(wanted: Wanted) -> Q:
     return meant & within(wanted.client) if wanted.client is not None else meant
 
 
-def _times(wanted: Wanted) -> Q:
+def _times(wanted: Wanted, field: str = "time") -> Q:
     meant = Q()
     if wanted.since is not None:
-        meant &= Q(time__gte=round(wanted.since * 1000))
+        meant &= Q(**{f"{field}__gte": round(wanted.since * 1000)})
     if wanted.until is not None:
-        meant &= Q(time__lt=round(wanted.until * 1000))
+        meant &= Q(**{f"{field}__lt": round(wanted.until * 1000)})
     return meant
 
 
