@@ -43,6 +43,10 @@ QUESTIONS = [
     Question(sources=("dns",)),
     Question(sources=("log", "policy")),
     Question(rbl="Zen.RBL.example"),
+    Question(text="POOL.example"),
+    Question(groups=("own",)),
+    Question(groups=("rbl", "auth")),
+    Question(best=True),
     Question(rbl="nowhere.example"),
     Question(since="90s"),
     Question(until="90s"),
@@ -70,7 +74,8 @@ def test_the_filter_is_the_same_twice(filled: Traffic, question: Question) -> No
     assert len(everything) == 80 + 3 + 1 + 2
     expected = {kept.number for kept in everything if matches(search.wanted, kept)}
     assert {kept.number for kept in page(search, limit=1000).found} == expected
-    assert {kept.number for kept in since(search, 0, limit=1000).found} == expected
+    before = min(kept.number for kept in everything) - 1
+    assert {kept.number for kept in since(search, before, limit=1000).found} == expected
 
 
 def test_they_differ(filled: Traffic) -> None:
@@ -79,7 +84,8 @@ def test_they_differ(filled: Traffic) -> None:
         len(page(understand(filled.world.viewer, question), limit=1000).found)
         for question in QUESTIONS
     ]
-    assert sizes == [86, 82, 4, 6, 6, 3, 3, 82, 81, 6, 0, 3, 3, 3, 3, 81, 2, 84, 80, 0, 6, 80, 0]
+    assert sizes[:13] == [86, 82, 4, 6, 6, 3, 3, 82, 81, 6, 0, 3, 3]
+    assert sizes[13:] == [3, 3, 81, 2, 84, 80, 81, 1, 81, 84, 0, 6, 80, 0]
 
 
 def test_nobody_elses(filled: Traffic) -> None:

@@ -13,8 +13,6 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from django.db.models import Sum
-
 from mailmum.control.accounts.access import Reading
 from mailmum.control.listings.models import Version
 from mailmum.control.listings.queries import current
@@ -26,7 +24,7 @@ from mailmum.control.traffic import totals
 from mailmum.control.traffic import worst as ranked
 from mailmum.control.traffic.clients import counts_of
 from mailmum.control.traffic.models import Total
-from mailmum.control.traffic.reading import Wanted
+from mailmum.control.traffic.reading import Wanted, total
 from mailmum.traffic.codes import ASKED
 from mailmum.traffic.groups import Group
 from mailmum.traffic.periods import DAY, HOUR, start_of
@@ -144,7 +142,7 @@ def _by_kind(
     keys = ("server", "outcome", "rbl")
     sums: Counter[tuple[int, Group]] = Counter()
     for server, group, count in grouped(
-        scope, rows.values_list(*keys).annotate(sum=Sum("count")).order_by()
+        scope, rows.values_list(*keys).annotate(sum=total()).order_by()
     ):
         sums[server, group] += count
     return sums

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.db.models import Max, Q, Sum
+from django.db.models import Max, Q
 
 from mailmum.control.accounts.access import Reading
 from mailmum.control.listings.models import Version
@@ -23,7 +23,7 @@ from mailmum.control.listings.queries import Filter, find_listings, target_of
 from mailmum.control.monitor.looking import last_days, named
 from mailmum.control.monitor.scope import Scope, own_zones, scope_of, zones_of
 from mailmum.control.traffic.models import ClientDay, NameDay
-from mailmum.control.traffic.reading import within
+from mailmum.control.traffic.reading import total, within
 from mailmum.domain.listings import WHOLE_ACCOUNT, Action, Source
 from mailmum.domain.targets import Kind, NetworkTarget, Target
 from mailmum.traffic.codes import OUTCOMES
@@ -137,7 +137,7 @@ class _Counting:
             client__in=list(by_client),
         )
         keys = ("client", "server", "source", "outcome")
-        sums = rows.values_list(*keys).annotate(sum=Sum("count"), last=Max("start"))
+        sums = rows.values_list(*keys).annotate(sum=total(), last=Max("start"))
         for client, server, source, outcome, count, last in sums.order_by():
             for one in by_client[bytes(client)]:
                 if _holds(one, server) and _decides(one, outcome):

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import QuerySet, Sum
+from django.db.models import QuerySet
 
 from mailmum.control import config
 from mailmum.control.accounts.access import Reading
@@ -21,7 +21,7 @@ from mailmum.control.servers.queries import servers_of
 from mailmum.control.traffic import totals
 from mailmum.control.traffic import worst as ranked
 from mailmum.control.traffic.models import Total
-from mailmum.control.traffic.reading import Wanted, spans_of
+from mailmum.control.traffic.reading import Wanted, spans_of, total
 from mailmum.domain.targets import NetworkTarget
 from mailmum.traffic.codes import ASKED, outcome_of
 from mailmum.traffic.groups import Group, group_of, is_own
@@ -231,7 +231,7 @@ def _over_time(scope: Scope, wanted: Range, now: float) -> Iterable[tuple[Any, G
         step=wanted.step, start__gte=wanted.since, start__lt=wanted.until
     )
     keys = ("start", "outcome", "rbl")
-    return grouped(scope, rows.values_list(*keys).annotate(sum=Sum("count")).order_by())
+    return grouped(scope, rows.values_list(*keys).annotate(sum=total()).order_by())
 
 
 def _before(scope: Scope, wanted: Range, now: float) -> Groups | None:
@@ -241,7 +241,7 @@ def _before(scope: Scope, wanted: Range, now: float) -> Groups | None:
     whole = spans_of(scope.account, _wanted(scope, wanted), now)
     for span in [Span(MINUTE, wanted.since, wanted.until)] if wanted.step == MINUTE else whole:
         some = rows.filter(step=span.step, start__gte=span.first, start__lt=span.last)
-        sums = some.values_list("outcome", "rbl").annotate(sum=Sum("count")).order_by()
+        sums = some.values_list("outcome", "rbl").annotate(sum=total()).order_by()
         for _, group, count in grouped(scope, sums):
             found[group] += count
     return dict(found) or None
@@ -259,7 +259,7 @@ def _sparks(scope: Scope, now: float) -> dict[int, tuple[tuple[int, int], ...]]:
     places = {start: at for at, start in enumerate(day.starts)}
     found: dict[int, list[list[int]]] = {}
     keys = ("server", "start", "outcome")
-    for server, start, code, count in rows.values_list(*keys).annotate(sum=Sum("count")).order_by():
+    for server, start, code, count in rows.values_list(*keys).annotate(sum=total()).order_by():
         pair = found.setdefault(server, [[0, 0] for _ in day.starts])[places[start]]
         outcome = outcome_of(code)
         if outcome is Outcome.ACCEPTED:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.db import connections
-from django.db.models import Max, Min, QuerySet, Sum
+from django.db.models import Max, Min, QuerySet
 
 from mailmum.control.traffic.models import (
     Changed,
@@ -21,7 +21,7 @@ from mailmum.control.traffic.models import (
     NetworkDay,
     Zone,
 )
-from mailmum.control.traffic.reading import Wanted, counted, spans_of, within
+from mailmum.control.traffic.reading import Wanted, counted, spans_of, total, within
 from mailmum.control.traffic.router import traffic_database
 from mailmum.control.traffic.totals import Outcomes, best_pairs, preferred
 from mailmum.domain.targets import Kind, NetworkTarget, parse_network
@@ -94,7 +94,7 @@ def about(
     pairs = None if wanted.sources else {*best_pairs(account, wanted, clock).items()}
     for table in tables:
         rows = table.values_list("server", "source", "outcome", "rbl").annotate(
-            sum=Sum("count"), first=Min("start"), last=Max("start")
+            sum=total(), first=Min("start"), last=Max("start")
         )
         for server, source, code, rbl, count, first, last in rows.order_by():
             outcome = outcome_of(code)
@@ -193,7 +193,7 @@ def _joined(
         return []
     statement = f"""
         WITH place (first, last) AS (VALUES {places}), period (start) AS (VALUES {periods})
-        SELECT place.first, one.server, one.source, one.outcome, SUM(one.count)
+        SELECT place.first, one.server, one.source, one.outcome, CAST(SUM(one.count) AS bigint)
         FROM place CROSS JOIN period CROSS JOIN {table} one
         WHERE one.account = %s AND one.start = period.start
         AND one.client >= place.first AND one.client <= place.last
@@ -260,7 +260,7 @@ def _tables(
 
 def grouped(rows: QuerySet[Any], *keys: str) -> Iterable[tuple[Any, ...]]:
     """The sums of counts by some fields, each row of the fields and the sum."""
-    yield from rows.values_list(*keys).annotate(sum=Sum("count")).order_by()
+    yield from rows.values_list(*keys).annotate(sum=total()).order_by()
 
 
 def _different(tables: list[QuerySet[Any]]) -> int:

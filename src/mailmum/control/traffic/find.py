@@ -11,10 +11,18 @@ sightings arrive.  Following what comes goes by number, which rises in the order
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from django.db.models import F, Max, Q, QuerySet, Sum
+from django.db.models import BigIntegerField, ExpressionWrapper, F, Max, Q, QuerySet
 
 from mailmum.control.traffic.models import ClientHour, Seen, Total
-from mailmum.control.traffic.reading import Wanted, counted, decided, of_kind, spelled, within
+from mailmum.control.traffic.reading import (
+    Wanted,
+    counted,
+    decided,
+    of_kind,
+    spelled,
+    total,
+    within,
+)
 from mailmum.control.traffic.values import Kept, to_kept
 from mailmum.domain.errors import BadInput
 from mailmum.domain.targets import NetworkTarget
@@ -28,6 +36,7 @@ STEP = 20_000
 LEAST = 1000
 """Rows that are looked at in any case, so that each page gets on."""
 _LAST = (1 << 63) - 1
+_UNINDEXED_TIME = ExpressionWrapper(F("time") + 0, output_field=BigIntegerField())
 _NARROW = {4: 16, 6: 32}
 _FEW = 4000
 
@@ -193,7 +202,7 @@ class _Search:
         if direct:
             # A sum is in no index: by time, SQLite would rather walk through all sightings in the
             # order that is wanted, or through all of the hours, than sort a few.
-            rows = rows.annotate(at=F("time") + 0).filter(_times(self._wanted, "at"))
+            rows = rows.annotate(at=_UNINDEXED_TIME).filter(_times(self._wanted, "at"))
             rows = rows.filter(hour__in=stretch.hours, client__isnull=False)
             rows = rows.order_by(F("at").desc(), "-id")
         else:
@@ -266,12 +275,12 @@ def _starts(wanted: Wanted, place: _Place | None) -> Q:
 
 
 def _sums(totals: QuerySet[Total]) -> dict[int, int]:
-    return dict(totals.values_list("start").annotate(sum=Sum("count")).order_by())
+    return dict(totals.values_list("start").annotate(sum=total()).order_by())
 
 
 def _clients(meant: Q, hours: list[int], client: Q) -> dict[int, int]:
     rows = ClientHour.objects.filter(meant & client, start__in=hours)
-    return dict(rows.values_list("start").annotate(sum=Sum("count")).order_by())
+    return dict(rows.values_list("start").annotate(sum=total()).order_by())
 
 
 def _below(rows: QuerySet[Seen], place: _Place | None) -> QuerySet[Seen]:

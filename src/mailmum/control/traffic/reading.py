@@ -13,7 +13,8 @@ from operator import or_
 from typing import TypeVar
 
 from django.db import DatabaseError
-from django.db.models import Q
+from django.db.models import BigIntegerField, Q, Sum
+from django.db.models.functions import Cast
 
 from mailmum.control import config
 from mailmum.control.traffic.models import Zone
@@ -139,6 +140,11 @@ def _grouped(account: int, groups: frozenset[Group]) -> Q:
         for group in groups & set(conditions):
             meant |= Q(outcome__in=codes) & conditions[group]
     return meant
+
+
+def total(field: str = "count") -> Cast:
+    """The sum of a column as a whole number: PostgreSQL would make a decimal of it."""
+    return Cast(Sum(field), BigIntegerField())
 
 
 def spans_of(account: int, wanted: Wanted, now: float) -> list[Span]:

@@ -12,10 +12,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Q, QuerySet, Sum
+from django.db.models import Q, QuerySet
 
 from mailmum.control.traffic.models import LastSeen, Total, Zone
-from mailmum.control.traffic.reading import Wanted, counted, spans_of
+from mailmum.control.traffic.reading import Wanted, counted, spans_of, total
 from mailmum.traffic.codes import ASKED, SOURCES, outcome_of, source_of
 from mailmum.traffic.periods import DAY, HOUR, MINUTE, Span, start_of
 from mailmum.traffic.sightings import Outcome, Source
@@ -152,5 +152,5 @@ def _between(wanted: Wanted, step: int) -> dict[str, float]:
 
 def _summed(rows: QuerySet[Total], group: str | None) -> Iterator[tuple[Any, Outcome, int]]:
     names = [group, "outcome"] if group else ["outcome"]
-    for *key, outcome, count in rows.values_list(*names).annotate(sum=Sum("count")).order_by():
+    for *key, outcome, count in rows.values_list(*names).annotate(sum=total()).order_by():
         yield (key[0] if key else None), outcome_of(outcome), count

@@ -11,11 +11,9 @@ beyond that by the day.
 
 import time
 
-from django.db.models import Sum
-
 from mailmum.control.traffic.clients import Client, counts_of, target_of
 from mailmum.control.traffic.models import Worst as WorstRow
-from mailmum.control.traffic.reading import Wanted
+from mailmum.control.traffic.reading import Wanted, total
 from mailmum.traffic.periods import DAY, HOUR, start_of
 from mailmum.traffic.worst import ALL
 
@@ -75,7 +73,7 @@ def _candidates(account: int, wanted: Wanted, now: float, *, networks: bool) -> 
         WorstRow.objects.filter(account=account, step=step, network=networks, server__in=servers)
         .filter(start__gte=start_of(since, step), start__lt=until)
         .values_list("first")
-        .annotate(sum=Sum("stopped"))
+        .annotate(sum=total("stopped"))
         .order_by("-sum", "first")
     )
     return [bytes(first) for first, _ in rows[:_MOST]]
