@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.support.browser import (
     LOOKS,
@@ -244,6 +244,22 @@ def test_nothing_moves_while_a_page_loads(
         page.goto(f"{running.url}/a/1/{path}")
         page.wait_for_load_state("networkidle")
         assert page.evaluate("moved") == []
+
+
+def test_what_is_typed_early_is_checked(running: Service, browser: Browser, signed_in: Any) -> None:
+    """Before the script that asks has come, too."""
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    with watching(browser, running.url, LOOKS[0], state=signed_in) as page:
+        page.route("**/*htmx*.js", hold)
+        page.goto(f"{running.url}/a/1/listings/add/", wait_until="commit")
+        page.get_by_label("Targets").fill("192.0.2.0/27")
+        for route in held:
+            route.continue_()
+        expect(page.locator("#check")).to_contain_text("IPv4 network, 32 addresses")
 
 
 def test_text_of_others_stays_text(running: Service, browser: Browser, signed_in: Any) -> None:

@@ -10,3 +10,10 @@ function wake() {
 document.addEventListener("input", e => { if (e.target.matches("[data-must]")) wake(); });
 document.addEventListener("htmx:afterSettle", wake);
 wake();
+
+// What was typed while the page was still loading has not been asked about: htmx listens only now.
+document.addEventListener("DOMContentLoaded", () => {
+  const field = document.querySelector("#f-targets");
+  if (field && field.value !== field.defaultValue)
+    document.querySelector("#f-action").dispatchEvent(new Event("change", { bubbles: true }));
+});
