@@ -77,12 +77,11 @@ class Spike:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """All of it; each the gravest first."""
+    """What traffic tells of it, each the gravest first; `ending` is asked on its own."""
 
     silent: tuple[Silent, ...]
     spikes: tuple[Spike, ...]
     offenders: tuple[Offender, ...]
-    ending: tuple[Version, ...]
 
 
 def changes(reading: Reading, *, now: float | None = None) -> Changes:
@@ -93,7 +92,6 @@ def changes(reading: Reading, *, now: float | None = None) -> Changes:
         silent=tuple(sorted(_silent(reading, scope, clock), key=lambda one: one.last)),
         spikes=tuple(sorted(_spikes(scope, clock), key=lambda one: -one.count / (one.usual + 1))),
         offenders=tuple(_offenders(reading, scope, clock)),
-        ending=ending(reading, now=clock),
     )
 
 
