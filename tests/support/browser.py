@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.support.service import Service
 
 PROGRAM = Path("/usr/bin/chromium")
 FLAGS = [
@@ -29,6 +31,7 @@ FLAGS = [
     "--disable-sync",
 ]
 PATIENCE = 15_000
+PASSWORD = "correct horse staple"
 _GRAVE = {"serious", "critical"}
 # A page that is left ends the requests it still waits for, and htmx tells the console of each.
 _LEFT = ("htmx:sendAbort", "htmx:afterRequest")
@@ -105,6 +108,18 @@ def watching(
         assert not problems, problems
     finally:
         context.close()
+
+
+def sign_in(browser: Browser, running: Service) -> Any:
+    """Come by the link that `up` printed and set a password; the cookies, as `state` for others."""
+    with watching(browser, running.url, LOOKS[0]) as page:
+        page.goto(running.sign_in_link())
+        page.get_by_role("button", name="Sign in as").click()
+        page.get_by_label("Password", exact=True).fill(PASSWORD)
+        page.get_by_label("The same again").fill(PASSWORD)
+        page.get_by_role("button", name="Set it and go on").click()
+        expect(page.get_by_role("heading", name="Overview", exact=True)).to_be_visible()
+        return page.context.storage_state()
 
 
 def grave_violations(page: Page) -> list[str]:

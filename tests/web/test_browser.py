@@ -13,13 +13,13 @@ from tests.support.browser import (
     chromium,
     grave_violations,
     scrolls_sideways,
+    sign_in,
     watching,
 )
 from tests.support.pieces import pieces
 from tests.support.service import Service, service
 from tests.support.week import EVIL, LONG_CLIENT, feed_service
 
-PASSWORD = "correct horse staple"
 LONG_NAME = "a-mail-server-with-quite-a-long-name.eu-central.backup.example.net"
 LONG_ADDRESS = "2001:db8:dead:beef:cafe:babe:1234:5678"
 
@@ -46,14 +46,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def signed_in(running: Service, browser: Browser) -> Any:
     """The cookies of somebody who came by the link that `up` printed, and set a password."""
-    with watching(browser, running.url, LOOKS[0]) as page:
-        page.goto(running.sign_in_link())
-        page.get_by_role("button", name="Sign in as").click()
-        page.get_by_label("Password", exact=True).fill(PASSWORD)
-        page.get_by_label("The same again").fill(PASSWORD)
-        page.get_by_role("button", name="Set it and go on").click()
-        expect(page.get_by_role("heading", name="Overview", exact=True)).to_be_visible()
-        return page.context.storage_state()
+    return sign_in(browser, running)
 
 
 def go(page: Page, look: Look, name: str) -> None:

@@ -13,6 +13,7 @@ from tests.support.browser import (
     chromium,
     grave_violations,
     scrolls_sideways,
+    sign_in,
     watching,
 )
 from tests.support.service import Service, service
@@ -28,7 +29,6 @@ from tests.support.traffic_log import (
     shipping,
 )
 
-PASSWORD = "correct horse staple"
 LINES = Lines()
 
 
@@ -59,14 +59,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def signed_in(running: Service, browser: Browser) -> Any:
     """The cookies of the owner."""
-    with watching(browser, running.url, LOOKS[0]) as page:
-        page.goto(running.sign_in_link())
-        page.get_by_role("button", name="Sign in as").click()
-        page.get_by_label("Password", exact=True).fill(PASSWORD)
-        page.get_by_label("The same again").fill(PASSWORD)
-        page.get_by_role("button", name="Set it and go on").click()
-        expect(page.get_by_role("navigation", name="Pages").first).to_be_attached()
-        return page.context.storage_state()
+    return sign_in(browser, running)
 
 
 PAGES = (
