@@ -12,6 +12,7 @@ from mailmum.control.listings.queries import current
 from mailmum.control.listings.services import remove_server
 from mailmum.control.servers import services
 from mailmum.control.servers.models import Server
+from mailmum.control.servers.pauses import pause_at
 from mailmum.control.servers.queries import current_key, find_server, servers_of
 from mailmum.control.servers.show import zones_of
 from mailmum.control.traffic.queries import revoked_uses, uses_of
@@ -45,6 +46,7 @@ def index(request: PageRequest, access: Reading) -> HttpResponse:
             current_key(server),
             state_of(uses.get(server.pk), now),
             uses.get(server.pk),
+            pause_at(access.account, server, now) is not None,
             sum(key.until is not None and key.until > now for key in server.keys.all()),
         )
         for server in servers
@@ -88,6 +90,7 @@ def detail(request: PageRequest, access: Reading, name: str) -> HttpResponse:
         old_keys=[(key, key.until <= now) for key in server.keys.all() if key.until is not None],
         revoked=revoked_uses(server.pk),
         own=_own_count(access, server),
+        pause=pause_at(access.account, server, now),
     )
 
 
