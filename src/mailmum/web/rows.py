@@ -12,6 +12,7 @@ from mailmum.control.listings.queries import Explained, target_of
 from mailmum.control.servers.models import Server
 from mailmum.control.servers.pauses import Pause
 from mailmum.control.traffic.models import ServerUse
+from mailmum.control.traffic.queries import Logged
 from mailmum.domain.codes import code_text
 from mailmum.domain.listings import WHOLE_ACCOUNT, Action, Listing, Source
 from mailmum.web.words import ago, describe
@@ -103,6 +104,8 @@ class ServerRow:
     key: str
     state: ServerState
     use: ServerUse | None
+    logged: Logged | None
+    revoked: bool
     paused: bool
     old_keys: int
 
