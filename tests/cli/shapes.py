@@ -42,6 +42,7 @@ def server(name: str = "mx1", **more: Any) -> dict[str, Any]:
         "ref": "r0000000000",
         "addresses": ["192.0.2.25"],
         "ttl": 60,
+        "paused": None,
         "created": "2026-11-22T10:00:00Z",
         "last_query": None,
         "last_logged": None,

@@ -17,6 +17,7 @@ from mailmum.control.listings.services import (
     unlist_targets,
 )
 from mailmum.control.listings.undo import undo, why_not
+from mailmum.control.servers.pauses import pause, resume
 from mailmum.control.servers.queries import current_key, find_server
 from mailmum.control.servers.services import add_server, rotate_key
 from mailmum.domain.errors import Refusal
@@ -89,6 +90,8 @@ def _something(world: World, chance: random.Random) -> None:
         lambda: remove_server(world.admin, "mx1"),
         lambda: add_server(world.admin, "mx1"),
         lambda: _undo(world, chance.choice(seqs)),
+        lambda: pause(world.admin, server, until=chance.choice([None, int(time.time()) + 60])),
+        lambda: resume(world.admin, server),
     ]
     try:
         chance.choice(actions)()

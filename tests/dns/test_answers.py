@@ -19,6 +19,7 @@ from tests.dns.world import (
     OLD_KEY,
     OTHER_KEY,
     PAUSED_KEY,
+    QUIET_KEY,
     World,
     a_record,
     ask,
@@ -86,24 +87,25 @@ def test_names_against_the_naive_reading(
     strategies.spellings(),
     strategies.names,
     st.sampled_from(["A", "TXT", "AAAA"]),
+    st.sampled_from([KEY, QUIET_KEY]),
 )
 def test_nothing_is_listed_below_a_name_that_does_not_exist(
-    world: World, kind: str, spelt: list[str], name: str, type_: str
+    world: World, kind: str, spelt: list[str], name: str, type_: str, key: str
 ) -> None:
     """RFC 8020: where NXDOMAIN is answered for a name, no name below it has a record."""
     engine = make_engine(world)
     labels = spelt if kind in ("bl", "wl") else name.split(".")
-    if ask(engine, ".".join([*labels, zone_of(kind)]), type_).answer:
+    if ask(engine, ".".join([*labels, zone_of(kind, key)]), type_).answer:
         for cut in range(1, len(labels)):
-            above = ask(engine, ".".join([*labels[cut:], zone_of(kind)]), type_)
+            above = ask(engine, ".".join([*labels[cut:], zone_of(kind, key)]), type_)
             assert above.rcode() == dns.rcode.NOERROR
 
 
 @pytest.mark.parametrize("kind", ["bl", "wl"])
 @pytest.mark.parametrize("entry", ["2.0.0.127", MAPPED_TEST])
-@pytest.mark.parametrize("key", [KEY, PAUSED_KEY])
+@pytest.mark.parametrize("key", [KEY, PAUSED_KEY, QUIET_KEY])
 def test_addresses_that_are_always_listed(key: str, entry: str, kind: str) -> None:
-    """RFC 5782 section 5, for a server that is paused too."""
+    """RFC 5782 section 5, for a server that is paused or of a suspended account too."""
     engine = make_engine(World())
     name = f"{entry}.{zone_of(kind, key)}"
     assert a_record(ask(engine, name)) == "127.0.0.2"

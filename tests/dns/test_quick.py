@@ -23,6 +23,7 @@ from tests.dns.world import (
     OLD_KEY,
     OTHER_KEY,
     PAUSED_KEY,
+    QUIET_KEY,
     World,
     ask,
     make_engine,
@@ -30,7 +31,7 @@ from tests.dns.world import (
     zone_of,
 )
 
-ZONE_KEYS = [KEY, KEY, OTHER_KEY, PAUSED_KEY, ENDING_KEY, OLD_KEY, "n0suchkey0000000"]
+ZONE_KEYS = [KEY, KEY, OTHER_KEY, PAUSED_KEY, ENDING_KEY, QUIET_KEY, OLD_KEY, "n0suchkey0000000"]
 
 
 @st.composite

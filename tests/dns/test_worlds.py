@@ -25,6 +25,7 @@ from tests.dns.world import (
     OTHER,
     OTHER_KEY,
     PAUSED_KEY,
+    QUIET_KEY,
     World,
     a_record,
     make_engine,
@@ -57,7 +58,7 @@ def options(draw: st.DrawFn) -> dict[str, Any]:
 def packets(draw: st.DrawFn) -> bytes:
     """Queries about anything near the worlds, some of them damaged."""
     kind = draw(st.sampled_from(["bl", "bl", "wl", "dbl", "dwl", "xx"]))
-    keys = [KEY, KEY, OTHER_KEY, OLD_KEY, PAUSED_KEY, ENDING_KEY, "unknownkey12"]
+    keys = [KEY, KEY, OTHER_KEY, OLD_KEY, PAUSED_KEY, ENDING_KEY, QUIET_KEY, "unknownkey12"]
     labels = draw(spellings()) if kind in ("bl", "wl") else draw(names).split(".")
     name = ".".join([*labels, draw(st.sampled_from(keys)), kind, BASE])
     name = draw(st.sampled_from([name, name, name.upper(), name.title()]))
@@ -252,6 +253,46 @@ def test_expiry_is_to_the_second() -> None:
     gone = both.ask(name, now=NOW + 500)
     assert gone is not None
     assert a_record(gone) == "127.0.0.5"
+
+
+@pytest.mark.parametrize(
+    ("name", "paused", "after"),
+    [
+        (f"7.113.0.203.{zone_of('bl', QUIET_KEY)}", None, "127.0.0.2"),
+        (f"77.100.51.198.{zone_of('bl', QUIET_KEY)}", None, "127.0.0.3"),
+        (f"{reverse('2001:db8:1::1')}.{zone_of('bl', QUIET_KEY)}", None, "127.0.0.16"),
+        (f"9.100.51.198.{zone_of('wl', QUIET_KEY)}", "127.0.0.2", "127.0.0.2"),
+        (f"spam.example.{zone_of('dbl', QUIET_KEY)}", None, "127.0.1.3"),
+        (f"good.spam.example.{zone_of('dwl', QUIET_KEY)}", "127.0.1.2", "127.0.1.2"),
+        (f"7.113.0.203.{ZONE}", "127.0.0.2", "127.0.0.2"),
+    ],
+)
+def test_a_pause_ends_at_its_time(name: str, paused: str | None, after: str) -> None:
+    """Until then blocks are not listed and counted as no verdict; what is allowed stays so."""
+    both = Both(usual())
+    first, then = both.ask(name, now=NOW + 29.9), both.ask(name, now=NOW + 30)
+    if "spam.example" not in name:
+        # Names above others are for Python.
+        assert first is not None
+        assert then is not None
+    seen = [None if one is None else a_record(one) for one in (first, then)]
+    assert seen == [paused if first else None, after if then else None]
+    verdicts = [counted[3] for counted in both.counted()[0]]
+    if paused is None and first is not None:
+        assert sorted(verdicts) == ["block", "none"]
+
+
+def test_a_pause_that_begins_and_one_that_is_ended_take_effect_with_the_change() -> None:
+    """In both engines, for an account's whole space, and kept through a merge."""
+    both, name = Both(usual()), f"7.113.0.203.{ZONE}"
+    for number, (blocks_from, expected) in enumerate(
+        [(None, None), (0, "127.0.0.2"), (int(NOW) + 1, None), (int(NOW), "127.0.0.2")], start=43
+    ):
+        both.index.apply(Changes(number, servers=(replace(MAIN, blocks_from=blocks_from),)))
+        both.index.finish_merge(both.index.begin_merge().run())
+        answer = both.ask(name)
+        assert answer is not None
+        assert a_record(answer) == expected
 
 
 def test_a_change_is_seen_at_once_and_whole() -> None:

@@ -20,7 +20,7 @@ from mailmum.dns.zones import Zone, ZoneConfig
 from mailmum.domain.clients import AddressSubject, NameSubject, Subject
 from mailmum.domain.listings import Action, Listing, Source
 from mailmum.domain.targets import NameTarget, NetworkTarget, parse_target
-from mailmum.domain.verdicts import Verdict, decide, gather
+from mailmum.domain.verdicts import Verdict, decide, gather, paused
 from mailmum.index.index import Index
 from mailmum.index.records import Everything, KeyRecord, ServerRecord
 
@@ -31,6 +31,7 @@ OLD_KEY = "zzzzzzzzzzzzzzzz"
 OTHER_KEY = "m1m1m1m1m1m1m1m1"
 PAUSED_KEY = "pppppppppppppppp"
 ENDING_KEY = "eeeeeeeeeeeeeeee"
+QUIET_KEY = "qqqqqqqqqqqqqqqq"
 CONFIG = ZoneConfig(
     BASE,
     addresses=("192.0.2.53", "2001:db8::53"),
@@ -42,8 +43,17 @@ MAIN = ServerRecord(1, 1, "ref1ref1", (KeyRecord(KEY), KeyRecord(OLD_KEY, int(NO
 OTHER = ServerRecord(2, 1, "ref2ref2", (KeyRecord(OTHER_KEY),), ttl=120, code=0x7F000009)
 PAUSED = ServerRecord(3, 2, "ref3ref3", (KeyRecord(PAUSED_KEY),), active=False)
 ENDING = ServerRecord(4, 1, "ref4ref4", (KeyRecord(ENDING_KEY),), ends=int(NOW) + 80)
-SERVERS = (MAIN, OTHER, PAUSED, ENDING)
-KEYS = {KEY: MAIN, OTHER_KEY: OTHER, PAUSED_KEY: PAUSED, ENDING_KEY: ENDING}
+QUIET = ServerRecord(5, 1, "ref5ref5", (KeyRecord(QUIET_KEY),), blocks_from=int(NOW) + 30)
+"""Blocks nothing for another half minute."""
+
+SERVERS = (MAIN, OTHER, PAUSED, ENDING, QUIET)
+KEYS = {
+    KEY: MAIN,
+    OTHER_KEY: OTHER,
+    PAUSED_KEY: PAUSED,
+    ENDING_KEY: ENDING,
+    QUIET_KEY: QUIET,
+}
 
 
 @dataclass
@@ -185,6 +195,8 @@ def _expect_name(
 def _in_force(world: World, server: ServerRecord, action: Action, now: float) -> list[Listing]:
     if not _is_active(server, now):
         return []
+    if action is Action.BLOCK and not _blocks(server, now):
+        return []
     return [
         listing
         for listing in world.listings
@@ -194,6 +206,10 @@ def _in_force(world: World, server: ServerRecord, action: Action, now: float) ->
     ]
 
 
+def _blocks(server: ServerRecord, now: float) -> bool:
+    return server.blocks_from is not None and now >= server.blocks_from
+
+
 def _is_active(server: ServerRecord, now: float) -> bool:
     return server.active and (server.ends is None or now < server.ends)
 
@@ -201,7 +217,8 @@ def _is_active(server: ServerRecord, now: float) -> bool:
 def _verdict(world: World, server: ServerRecord, subject: Subject, now: float) -> Verdict:
     if not _is_active(server, now):
         return decide([])
-    return decide(gather(world.listings, subject, server.account, server.id, now))
+    verdict = decide(gather(world.listings, subject, server.account, server.id, now))
+    return verdict if _blocks(server, now) else paused(verdict)
 
 
 def _code(listing: Listing, server: ServerRecord, *, names: bool) -> str:

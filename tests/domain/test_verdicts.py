@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from mailmum.domain.clients import AddressSubject, NameSubject, Subject, parse_subject
 from mailmum.domain.listings import WHOLE_ACCOUNT, Action, Listing, Source
 from mailmum.domain.targets import parse_target
-from mailmum.domain.verdicts import NO_VERDICT, Verdict, Word, combine, decide, gather
+from mailmum.domain.verdicts import NO_VERDICT, Verdict, Word, combine, decide, gather, paused
 from tests.domain.worlds import SERVERS, lists_of_listings, subjects, times
 
 
@@ -87,6 +87,21 @@ def test_decide_is_the_naive_reading(
         assert sorted([verdict.because, *verdict.overruled], key=lambda one: one.id) == sorted(
             covering, key=lambda one: one.id
         )
+
+
+@settings(max_examples=200)
+@given(lists_of_listings(), subjects(), st.sampled_from(SERVERS), times())
+def test_a_pause_lets_blocks_go_and_nothing_else(
+    listings: list[Listing], subject: Subject, where: tuple[int, int], now: float
+) -> None:
+    """A block becomes none with its reason overruled; an allow and none stay as they are."""
+    verdict = decide(gather(listings, subject, *where, now))
+    while_paused = paused(verdict)
+    if verdict.word is not Word.BLOCK:
+        assert while_paused is verdict
+        return
+    assert (while_paused.word, while_paused.because) == (Word.NONE, None)
+    assert while_paused.overruled == (verdict.because, *verdict.overruled)
 
 
 @given(lists_of_listings(most=6), st.data())

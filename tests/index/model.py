@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from mailmum.domain.clients import AddressSubject, Subject
 from mailmum.domain.listings import Action, Listing
 from mailmum.domain.targets import Kind, NameTarget, NetworkTarget
-from mailmum.domain.verdicts import decide, gather
+from mailmum.domain.verdicts import decide, gather, paused
 from mailmum.index.index import Hit, Index
 from mailmum.index.records import Everything, KeyRecord, ServerRecord
 from tests.domain.worlds import SERVERS
@@ -43,7 +43,8 @@ class Model:
         """The listing that decides, None where nothing may be listed."""
         if not server.active or (server.ends is not None and now >= server.ends):
             return None
-        return decide(self.covering(server, subject, now)).because
+        verdict = decide(self.covering(server, subject, now))
+        return verdict.because if _blocks(server, now) else paused(verdict).because
 
     def name_below(self, server: ServerRecord, name: str, action: Action, now: float) -> bool:
         """Whether a listing in force is of a name below."""
@@ -64,12 +65,19 @@ class Model:
     def _in_force(self, server: ServerRecord, action: Action, now: float) -> list[Listing]:
         if not server.active or (server.ends is not None and now >= server.ends):
             return []
+        if action is Action.BLOCK and not _blocks(server, now):
+            return []
         return [
             one
             for one in self.listings.values()
             if one.holds_for(server.account, server.id) and one.in_force(now)
             if one.action is action
         ]
+
+
+def _blocks(server: ServerRecord, now: float) -> bool:
+    """Whether no pause lasts."""
+    return server.blocks_from is not None and now >= server.blocks_from
 
 
 def as_hit(listing: Listing | None) -> Hit | None:

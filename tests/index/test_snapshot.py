@@ -38,7 +38,10 @@ def sample() -> Index:
                 1000 + number if number % 5 else None,
             )  # fmt: skip
     keys = (KeyRecord(key_of(12)), KeyRecord("old", 99))
-    model.servers[12] = ServerRecord(12, 1, "ref", keys, 300, 0x7F000005, active=False, ends=5)
+    model.servers[12] = ServerRecord(
+        12, 1, "ref", keys, 300, 0x7F000005, active=False, ends=5, blocks_from=None
+    )
+    model.servers[11] = replace(model.servers[11], blocks_from=7)
     index = Index.build(model.everything())
     late = replace(model.listings[1], id=99, expires=None)
     index.apply(Changes(78, listings=(late,), gone=(model.listings[2],)))
@@ -184,7 +187,7 @@ def test_a_length_beyond_all_memory_takes_none() -> None:
     ("place", "value", "reason"),
     [
         (0, b"X", "does not begin as a snapshot"),
-        (8, b"\2", "its format is 2, and this version reads 1"),
+        (8, b"\1", "its format is 1, and this version reads 2"),
         (10, b"\1\2", "another kind of machine"),
         (len(SAMPLE) - 20, b"\xff", "which is not its length when written"),
         (40, b"\xff\xfe", "its checksum is wrong"),

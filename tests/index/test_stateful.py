@@ -78,15 +78,29 @@ class IndexMachine(RuleBasedStateMachine):
         where=st.sampled_from(SERVERS),
         active=st.booleans(),
         ends=st.one_of(st.none(), st.integers(0, 8)),
+        blocks_from=st.one_of(st.just(0), st.none(), st.integers(1, 8)),
         extra=st.integers(0, 3),
     )
     def change_server(
-        self, where: tuple[int, int], active: bool, ends: int | None, extra: int
+        self,
+        where: tuple[int, int],
+        active: bool,
+        ends: int | None,
+        blocks_from: int | None,
+        extra: int,
     ) -> None:
         """Give a server another state and another second key."""
         account, server = where
         keys = (KeyRecord(key_of(server)), KeyRecord(f"extra{server}{extra}"))
-        record = ServerRecord(server, account, f"ref{server}", keys, active=active, ends=ends)
+        record = ServerRecord(
+            server,
+            account,
+            f"ref{server}",
+            keys,
+            active=active,
+            ends=ends,
+            blocks_from=blocks_from,
+        )
         self.model.servers[server] = record
         self._apply(servers=[record])
 

@@ -10,7 +10,7 @@ from mailmum.domain.clients import AddressSubject, NameSubject, Subject
 from mailmum.domain.listings import Action, Listing, Source
 from mailmum.domain.public import DEFAULT_TEXTS
 from mailmum.domain.targets import parse_target
-from mailmum.domain.verdicts import Verdict, Word, combine, decide
+from mailmum.domain.verdicts import Verdict, Word, combine, decide, paused
 from mailmum.index.index import Index
 from mailmum.index.records import Changes, Everything, KeyRecord, ServerRecord
 from mailmum.policy.engine import ACCESS, Answer, Engine
@@ -61,6 +61,7 @@ def test_the_verdict_is_the_one_of_the_rules(
     """Allow beats block among address and names; only the verified name can allow."""
     model = Model({one.id: one for one in listings})
     made = Engine(URL)
+    model.servers[12] = replace(model.servers[12], blocks_from=5)
     made.index = Index.build(model.everything())
     client = AddressSubject(6, -number) if number < 0 else AddressSubject(4, number)
     asked = Request(ACCESS, "", client.text, *names)
@@ -71,6 +72,8 @@ def test_the_verdict_is_the_one_of_the_rules(
         expected = Verdict(Word.NONE)
         if not client.is_loopback:
             expected = combine([*verdicts[:2], *claimed])
+        if server.id == 12 and now < 5:
+            expected = paused(expected)
         answer = made.answer(replace(asked, context=key_of(server.id)), now)
         assert answer.server == server.id
         assert (answer.verdict or "none") == expected.word

@@ -222,4 +222,5 @@ def _verdict(access: Reading, found: queries.Explained) -> dict[str, Any]:
         "verdict": found.verdict.word.value,
         "because": _dicts(access, [found.because])[0] if found.because else None,
         "overruled": _dicts(access, list(found.overruled)),
+        "paused": None if found.paused is None else found.paused.as_dict(),
     }

@@ -42,6 +42,32 @@ class Zones(Schema):
     dwl: str
 
 
+class PauseOut(Schema):
+    """A pause: of `account` or of the server of that name; without an end it is to be resumed."""
+
+    scope: str
+    until: str | None
+
+
+class Pauses(Schema):
+    """All pauses in force."""
+
+    pauses: list[PauseOut]
+
+
+class PauseIn(Input):
+    """For how long nothing is blocked; without it until somebody resumes."""
+
+    lifetime: Short | None = Field(default=None, alias="for")
+
+
+class Paused(Schema):
+    """What there is now, and the change that made it so, null when it was so already."""
+
+    change: int | None
+    paused: PauseOut | None
+
+
 class OldKey(Schema):
     """A key that has been rotated out."""
 
@@ -59,6 +85,7 @@ class ServerOut(Schema):
     ref: str
     addresses: list[str]
     ttl: int
+    paused: PauseOut | None = Field(description="the pause it is under, its own or the account's")
     created: str
     last_query: str | None
     last_logged: str | None = Field(description="time of the latest contact in its log")
@@ -200,6 +227,7 @@ class VerdictOut(Schema):
     verdict: str
     because: ListingOut | None
     overruled: list[ListingOut]
+    paused: PauseOut | None = Field(description="without it the first overruled would block")
 
 
 class SightingOut(Schema):
@@ -234,6 +262,7 @@ class ExplainOut(Schema):
     verdict: str
     because: ListingOut | None
     overruled: list[ListingOut]
+    paused: PauseOut | None = Field(description="without it the first overruled would block")
     servers: list[VerdictOut]
     sightings: list[SightingOut]
 

@@ -15,6 +15,7 @@ from mailmum.api import (
     journal,
     listings,
     logs,
+    pauses,
     schemas,
     servers,
     sightings,
@@ -38,6 +39,8 @@ api = NinjaAPI(
 errors.install(api)
 api.add_router("/servers", servers.router)
 api.add_router("/servers", logs.router)
+api.add_router("/servers", pauses.server_router)
+api.add_router("/pause", pauses.router)
 api.add_router("/listings", listings.router)
 api.add_router("/explain", listings.explain_router)
 api.add_router("/check", checks.router)

@@ -5,10 +5,12 @@ from typing import Any
 import click
 
 from mailmum.cli.output import listing_text, print_json, say
+from mailmum.cli.pauses import pause_text
 from mailmum.cli.session import Session, common, pass_session
 from mailmum.cli.sightings import sighting_text
 
 _SHOWN = 5
+_TOLD = ("verdict", "because", "overruled", "paused")
 
 
 @click.command(short_help="Show the verdict on a client, and why.")
@@ -39,13 +41,15 @@ def explain(session: Session, client: str, server: str | None) -> None:
 
 
 def _differs(one: dict[str, Any], whole: dict[str, Any]) -> bool:
-    return any(one[word] != whole[word] for word in ("verdict", "because", "overruled"))
+    return any(one.get(word) != whole.get(word) for word in _TOLD)
 
 
 def _tell(subject: str, told: dict[str, Any]) -> None:
     say(f"{subject}: {told['verdict']}")
     if told["because"]:
         say(f"  because of {_numbered(told['because'])}")
+    if pause := told.get("paused"):
+        say(f"  {pause_text(pause)}")
     for listing in told["overruled"]:
         say(f"  overruled: {_numbered(listing)}")
 

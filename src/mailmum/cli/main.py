@@ -33,6 +33,8 @@ SECTIONS: dict[str, dict[str, Verb]] = {
         "allow": Verb("listings", "allow", "Allow addresses, networks, hosts or domains."),
         "unlist": Verb("listings", "unlist", "Remove listings of exactly these targets."),
         "listings": Verb("listings", "listings", "Show listings."),
+        "pause": Verb("pauses", "pause", "Block nothing for a while: the panic switch."),
+        "resume": Verb("pauses", "resume", "End the pause of the account."),
         "explain": Verb("explain", "explain", "Show the verdict on a client, and why."),
         "import": Verb("imports", "import_", "List what a file holds, as one change."),
         "export": Verb("exports", "export", "Write listings in a format of other programs."),

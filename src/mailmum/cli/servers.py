@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from mailmum.cli import pauses
 from mailmum.cli.client import server_path
 from mailmum.cli.output import moment_text, print_json, print_json_list, print_rows, say
 from mailmum.cli.session import Session, common, pass_session
@@ -129,6 +130,10 @@ def remove(session: Session, name: str) -> None:
     say(f"removed: server {answer['removed']} with {answer['listings']} listings of its own")
 
 
+server.add_command(pauses.pause_server)
+server.add_command(pauses.resume_server)
+
+
 def _show(session: Session, one: dict[str, Any]) -> None:
     if session.as_json:
         print_json(one)
@@ -136,6 +141,8 @@ def _show(session: Session, one: dict[str, Any]) -> None:
     say(f"server {one['name']}")
     for word, meaning in _LISTS.items():
         say(f"  {word:4} {one['zones'][word]}  ({meaning})")
+    if pause := one.get("paused"):
+        say(f"  {pauses.pause_text(pause)}: nothing is blocked")
     if one["addresses"]:
         say(f"  own addresses: {', '.join(one['addresses'])}")
     say(f"  last asked: {moment_text(one['last_query']) or 'never'}")

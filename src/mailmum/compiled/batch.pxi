@@ -99,6 +99,11 @@ cdef void decide(
         ):
             return
         decide_name(&hit, &world.places, job.server, &scratch.name, now)
+    if hit.state == FOUND and not hit.action and now < job.server.blocks_from:
+        # A pause lets the block go.  Around a host, a domain may still allow what is below it.
+        if hit.single and not job.version:
+            return
+        memset(&hit, 0, sizeof(Hit))
     # A lifetime shorter than the TTL shortens the TTL.
     if hit.state == ASK or (
         hit.state == FOUND and hit.ends != NEVER and hit.ends - now < <double>job.server.ttl + 1

@@ -21,7 +21,9 @@ class Table:
     def number(self) -> int: ...
 
 class Server:
-    def __init__(self, number: int, ttl: int, code: int, ends: float, until: float) -> None: ...
+    def __init__(
+        self, number: int, ttl: int, code: int, ends: float, until: float, blocks_from: float
+    ) -> None: ...
 
 class World:
     def __init__(

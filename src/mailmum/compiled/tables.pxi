@@ -17,12 +17,14 @@ cdef struct NameStage:
     uint32_t tables[2]
 
 cdef struct ServerData:
-    # Nothing is listed from `ends` on; from `until` on Python is asked.
+    # Nothing is listed from `ends` on; from `until` on Python is asked; nothing is blocked before
+    # `blocks_from`.
     int64_t number
     uint32_t ttl
     uint32_t code
     double ends
     double until
+    double blocks_from
     Stage v4[3]
     Stage v6[3]
     NameStage names[3]
@@ -67,12 +69,21 @@ cdef class Server:
     cdef ServerData data
     cdef tuple tables
 
-    def __cinit__(self, int64_t number, uint32_t ttl, uint32_t code, double ends, double until):
+    def __cinit__(
+        self,
+        int64_t number,
+        uint32_t ttl,
+        uint32_t code,
+        double ends,
+        double until,
+        double blocks_from,
+    ):
         self.data.number = number
         self.data.ttl = min(ttl, <uint32_t>0x7FFFFFFF)
         self.data.code = code
         self.data.ends = ends
         self.data.until = until
+        self.data.blocks_from = blocks_from
 
 
 cdef inline bint is_replaced(

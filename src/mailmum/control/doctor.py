@@ -14,6 +14,7 @@ from mailmum.control.doctor_logs import log_findings
 from mailmum.control.journal.moments import moment
 from mailmum.control.listings.queries import explain
 from mailmum.control.servers.models import Server
+from mailmum.control.servers.pauses import Pause, pauses_of
 from mailmum.control.servers.queries import find_server, servers_of
 from mailmum.control.traffic import tallies
 from mailmum.control.traffic.queries import last_query, revoked_uses
@@ -85,6 +86,8 @@ def _account(reading: Reading, servers: list[Server]) -> Iterator[Finding]:
             "the account is suspended or has expired, so nothing is listed",
             "ask the operator of this service",
         )
+    names = {"", *(server.name for server in servers)}
+    yield from (_paused(one) for one in pauses_of(reading, time.time()) if one.server in names)
     if not servers:
         yield Finding(
             "servers", "warn", "there is no mail server yet", "add one: mailmum server add NAME"
@@ -105,6 +108,18 @@ def _account(reading: Reading, servers: list[Server]) -> Iterator[Finding]:
             "links in replies lead to this machine only, so rejected senders cannot follow them",
             "set public_url to an address that the Internet reaches",
         )
+
+
+def _paused(pause: Pause) -> Finding:
+    whole = not pause.server
+    until = "somebody resumes it" if pause.until is None else moment(pause.until)
+    command = "mailmum resume" if whole else f"mailmum server resume {pause.server}"
+    return Finding(
+        "account" if whole else f"server {pause.server}",
+        "warn",
+        f"blocking is paused until {until}: nothing is blocked",
+        f"when it may block again: {command}",
+    )
 
 
 def _own_addresses(reading: Reading, server: Server) -> Iterator[Finding]:

@@ -100,8 +100,9 @@ class KeyZone:
         if hit is not None and hit.action is action and not never:
             return _Finding(hit, client=name)
         below = self.index.name_below(self.server, name, action, self.now)
-        if not below and hit is not None:
+        if not below and (hit is not None or self.now < self.server.blocks_from):
             # An exception for this host alone: the domain around it still lists what is below.
+            # In a pause a block of the host may be such an exception, which `find_name` conceals.
             wildcard = self.index.find_name(self.server, f"*.{name}", self.now)
             below = wildcard is not None and wildcard.action is action
         # RFC 5782 section 5: INVALID is never listed, not even by who lists that whole domain.

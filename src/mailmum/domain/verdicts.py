@@ -7,6 +7,9 @@ For one client on one server, of the listings in force that cover the client:
 2. Else a trigger's or feed's allow decides, if there is one.
 3. Else a trigger's or feed's block.  Else there is no verdict.
 
+While blocking is paused for the server or its account, a block that decides becomes none; an allow
+stays one.
+
 So a person outranks a machine, an exception inside a network works, a server can differ from its
 account, and nothing automatic overrides an allow.  The index answers the same question quickly; a
 property test holds it against this module, and this module against a naive reading of the rules.
@@ -83,6 +86,13 @@ def decide(covering: Iterable[Listing]) -> Verdict:
         return NO_VERDICT
     first, *others = ranked
     return Verdict(Word(first.action.value), first, tuple(others))
+
+
+def paused(verdict: Verdict) -> Verdict:
+    """The verdict while nothing is blocked: a block becomes none, and its reason is overruled."""
+    if verdict.because is None or verdict.word is not Word.BLOCK:
+        return verdict
+    return Verdict(Word.NONE, overruled=(verdict.because, *verdict.overruled))
 
 
 def combine(verdicts: Iterable[Verdict]) -> Verdict:

@@ -125,7 +125,10 @@ class Index:
     def find_address(
         self, server: ServerEntry, version: int, address: int, now: float
     ) -> Hit | None:
-        """The listing in force that decides about an address on a server, whatever its action."""
+        """The listing in force that decides about an address on a server, whatever its action.
+
+        None while blocking is paused, if it is a block.
+        """
         if version != 4:
             hit = decide_address(server.stages6, address, now)
         elif server.only4 is not None:
@@ -134,15 +137,17 @@ class Index:
             hit = decide_address(server.stages4, address, now)
         if hit is None or now >= server.ends:
             return None
+        if now < server.blocks_from and hit.action is Action.BLOCK:
+            return None
         # Loopback, as `AddressSubject.is_loopback` has it: 127.0.0.0/8 and ::1.
         return None if (address >> 24 == 127 if version == 4 else address == 1) else hit
 
     def find_name(self, server: ServerEntry, name: str, now: float) -> Hit | None:
-        """The listing in force that decides about a canonical name on a server."""
+        """The same about a canonical name."""
         hit = decide_name(server.stages_of_names, name, now)
         if hit is None or now >= server.ends or NameSubject(name).is_loopback:
             return None
-        return hit
+        return None if now < server.blocks_from and hit.action is Action.BLOCK else hit
 
     def address_below(
         self,
@@ -159,13 +164,13 @@ class Index:
         `AddressTable.overlaps`.
         """
         target = NetworkTarget(version, first, prefix)
-        return now < server.ends and any(
+        return _answers(server, action, now) and any(
             table.overlaps(target, action, now) for table in server.address_tables(version)
         )
 
     def name_below(self, server: ServerEntry, name: str, action: Action, now: float) -> bool:
         """Whether a listing in force with that action is of a name strictly below `name`."""
-        return now < server.ends and any(
+        return _answers(server, action, now) and any(
             table.any_below(name, action, now) for table in server.name_tables()
         )
 
@@ -275,3 +280,8 @@ class Index:
         )
         if self.watcher is not None:
             self.watcher.prepared(entry)
+
+
+def _answers(server: ServerEntry, action: Action, now: float) -> bool:
+    """Whether listings with that action count on a server at all."""
+    return now < server.ends and (action is Action.ALLOW or now >= server.blocks_from)

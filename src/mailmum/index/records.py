@@ -39,6 +39,8 @@ class ServerRecord:
         code: the account's own return code, a 32-bit integer, or None for the defaults.
         active: False when nothing may be listed (account suspended, server removed).
         ends: Unix time in seconds from which nothing may be listed (the account expires), or None.
+        blocks_from: Unix time in seconds before which nothing is blocked (`domain.pauses`): 0 when
+            there is no pause, None for one without an end.
     """
 
     id: int
@@ -49,6 +51,7 @@ class ServerRecord:
     code: int | None = None
     active: bool = True
     ends: int | None = None
+    blocks_from: int | None = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,19 +21,29 @@ class ServerEntry:
     Attributes:
         record: what is known of the server.
         ends: Unix time in seconds from which nothing is listed; minus infinity when nothing is now.
+        blocks_from: Unix time in seconds before which nothing is blocked; infinity without an end.
         only4: the table of IPv4 addresses, where only one holds: the usual case, worth a short cut.
         stages4: tables of IPv4 addresses.
         stages6: tables of IPv6 addresses.
         stages_of_names: tables of names.
     """
 
-    __slots__ = ("ends", "only4", "record", "stages4", "stages6", "stages_of_names")
+    __slots__ = (
+        "blocks_from",
+        "ends",
+        "only4",
+        "record",
+        "stages4",
+        "stages6",
+        "stages_of_names",
+    )
 
     def __init__(self, record: ServerRecord) -> None:
         self.record = record
         self.ends: float = inf if record.ends is None else record.ends
         if not record.active:
             self.ends = -inf
+        self.blocks_from: float = inf if record.blocks_from is None else record.blocks_from
         self.only4: AddressTable | None = None
         self.stages4: AddressStages = ()
         self.stages6: AddressStages = ()

@@ -37,7 +37,7 @@ from mailmum.index.terms import Terms, Tier
 __all__ = ["SnapshotDamaged", "dump", "load"]
 
 MAGIC = b"MailMum\n"
-VERSION = 1
+VERSION = 2
 _BYTE_ORDER = 0x0102
 _HEADER = Struct("=8sHH")
 _TRAILER = Struct("=Q16s")
@@ -122,6 +122,7 @@ def _server(record: ServerRecord) -> bytes:
         optional(record.code),
         number(record.active),
         optional(record.ends),
+        optional(record.blocks_from),
         number(len(record.keys)),
     )
     return b"".join((*fields, *keys))
@@ -169,8 +170,9 @@ def _read_index(reader: Reader) -> Index:
 def _read_server(reader: Reader) -> ServerRecord:
     number, account, ref, ttl = reader.number(), reader.number(), reader.text(), reader.number()
     code, active, ends = reader.optional(), reader.number(), reader.optional()
+    blocks_from = reader.optional()
     keys = tuple(KeyRecord(reader.text(), reader.optional()) for _ in range(reader.count(9)))
-    return ServerRecord(number, account, ref, keys, ttl, code, bool(active), ends)
+    return ServerRecord(number, account, ref, keys, ttl, code, bool(active), ends, blocks_from)
 
 
 def _read_tables(

@@ -14,6 +14,7 @@ from django.utils import timezone
 from mailmum.control.accounts.access import Owning, Reading, Writing
 from mailmum.control.accounts.models import Account, User
 from mailmum.control.accounts.queries import accounts_of
+from mailmum.control.servers.pauses import Pause, pauses_of
 from mailmum.control.servers.queries import servers_of
 from mailmum.control.traffic.queries import uses_of
 from mailmum.control.traffic.reading import tolerant
@@ -67,6 +68,11 @@ class Place:
             return "This account is suspended."
         ended = account.expires is not None and account.expires <= time.time()
         return "This account has expired." if ended else ""
+
+    @cached_property
+    def pauses(self) -> list[Pause]:
+        """Pauses in force, which every page tells."""
+        return pauses_of(self._reading, time.time())
 
     @cached_property
     def accounts(self) -> list[Account]:

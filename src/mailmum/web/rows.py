@@ -10,7 +10,9 @@ from typing import Any
 from mailmum.control.listings.models import Version
 from mailmum.control.listings.queries import Explained, target_of
 from mailmum.control.servers.models import Server
+from mailmum.control.servers.pauses import Pause
 from mailmum.control.traffic.models import ServerUse
+from mailmum.control.traffic.queries import Logged
 from mailmum.domain.codes import code_text
 from mailmum.domain.listings import WHOLE_ACCOUNT, Action, Listing, Source
 from mailmum.web.words import ago, describe
@@ -102,6 +104,9 @@ class ServerRow:
     key: str
     state: ServerState
     use: ServerUse | None
+    logged: Logged | None
+    revoked: bool
+    paused: bool
     old_keys: int
 
 
@@ -121,6 +126,7 @@ class VerdictRow:
     word: str
     because: ListingRow | None
     overruled: tuple[Overruled, ...]
+    paused: Pause | None = None
 
 
 def verdict_rows(
@@ -129,7 +135,11 @@ def verdict_rows(
     """What each server is told; those told the same for the same reason share a row."""
     groups: dict[Any, tuple[list[str], Explained]] = {}
     for name, one in zip(names, found, strict=True):
-        numbers = (one.because and one.because.number, *(v.number for v in one.overruled))
+        numbers = (
+            one.paused,
+            one.because and one.because.number,
+            *(v.number for v in one.overruled),
+        )
         groups.setdefault(numbers, ([], one))[0].append(name)
     return [_verdict_row(tuple(told), one, servers, now) for told, one in groups.values()]
 
@@ -139,12 +149,15 @@ def _verdict_row(
 ) -> VerdictRow:
     verdict = one.verdict
     overruled = tuple(
-        Overruled(_listing_row(version, servers, now), _why(verdict.because, listing))
+        Overruled(
+            _listing_row(version, servers, now),
+            "blocking is paused" if verdict.because is None else _why(verdict.because, listing),
+        )
         for version, listing in zip(one.overruled, verdict.overruled, strict=True)
-        if verdict.because is not None
+        if verdict.because is not None or one.paused is not None
     )
     because = _listing_row(one.because, servers, now) if one.because else None
-    return VerdictRow(names, verdict.word.value, because, overruled)
+    return VerdictRow(names, verdict.word.value, because, overruled, one.paused)
 
 
 def _why(first: Listing | None, other: Listing) -> str:

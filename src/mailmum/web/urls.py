@@ -18,6 +18,7 @@ from mailmum.web.views import (
     live,
     overview,
     parameters,
+    pauses,
     people,
     search,
     servers,
@@ -59,6 +60,8 @@ server: Addresses = [
     path("edit/", servers.edit, name="server-edit"),
     path("rotate/", servers.rotate, name="server-rotate"),
     path("remove/", servers.remove, name="server-remove"),
+    path("pause/", pauses.pause_server, name="server-pause"),
+    path("resume/", pauses.resume_server, name="server-resume"),
 ]
 
 settings: Addresses = [
@@ -83,6 +86,8 @@ account: Addresses = [
     path("live/stream/", live.stream, name="live-stream"),
     path("find/", listings.find, name="find"),
     path("client/", client.client, name="client"),
+    path("pause/", pauses.pause_account, name="pause"),
+    path("resume/", pauses.resume_account, name="resume"),
     path("servers/", servers.index, name="servers"),
     path("servers/add/", servers.add, name="server-add"),
     path("server/<str:name>/", include(server)),

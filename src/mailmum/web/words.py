@@ -20,6 +20,15 @@ def ago(seconds: float) -> str:
     return "just now" if seconds < 2 else f"{_coarse(seconds)} ago"
 
 
+def rough(seconds: float) -> str:
+    """A length of time in its largest unit.
+
+    >>> rough(59.6), rough(7300)
+    ('60 s', '2 h')
+    """
+    return _coarse(round(seconds)) if seconds >= 60 else f"{seconds:.0f} s"
+
+
 def in_future(seconds: float) -> str:
     """How far off something is."""
     return "now" if seconds < 1 else f"in {_coarse(seconds)}"

@@ -8,6 +8,7 @@ from django.contrib.auth.models import PermissionsMixin
 from django.db import models
 
 from mailmum.control.traffic.queries import token_last_used
+from mailmum.domain.pauses import HOLD
 from mailmum.traffic.terms import Terms
 
 _TERMS = Terms()
@@ -71,6 +72,11 @@ class Account(models.Model):
     privacy = models.CharField(max_length=16, default=_TERMS.privacy)
     expires = models.BigIntegerField(null=True, blank=True)
     suspended = models.BooleanField(default=False)
+    blocks_from = models.BigIntegerField(
+        null=True,
+        default=HOLD,
+        help_text="nothing is blocked before this Unix time, null: before it is resumed",
+    )
 
     def __str__(self) -> str:
         return self.name

@@ -23,7 +23,7 @@ from django.db import (
 from mailmum.control.servers.models import Server
 from mailmum.control.traffic import tallies
 from mailmum.control.traffic.intake import Lookup, keep, keep_lookups
-from mailmum.control.traffic.models import Process, RevokedUse, ServerUse
+from mailmum.control.traffic.models import ListUse, Process, RevokedUse, ServerUse
 from mailmum.control.traffic.router import traffic_database
 from mailmum.control.traffic.tallies import Hits
 from mailmum.control.traffic.writing import upsert
@@ -153,6 +153,11 @@ def _add_uses(verdicts: Iterable[VerdictCount], batch: CountBatch, now: int) -> 
     last = {"last": "excluded.last"}
     uses = [(number, *counts, now) for number, counts in sorted(sums.items())]
     upsert(ServerUse, uses, added | last)
+    lists: Counter[tuple[int, str]] = Counter()
+    for verdict in verdicts:
+        lists[verdict.server, verdict.list] += verdict.count
+    asked = [(*key, count, now) for key, count in sorted(lists.items())]
+    upsert(ListUse, asked, {"queries": added["queries"]} | last)
     revoked = sorted((use.key, use.server, use.count, now) for use in batch.revoked)
     upsert(RevokedUse, revoked, {"queries": added["queries"]} | last)
 

@@ -23,6 +23,7 @@ from mailmum.control.listings.models import Version
 from mailmum.control.listings.values import stored_network
 from mailmum.control.servers.models import Server
 from mailmum.domain.listings import Action, Listing, Source
+from mailmum.domain.pauses import later
 from mailmum.domain.targets import Kind, NameTarget, Target
 from mailmum.index.records import (
     Changes,
@@ -187,6 +188,7 @@ def _servers(found: Any) -> Iterator[ServerRecord]:
             code=account.code,
             active=server.removed is None and not account.suspended,
             ends=account.expires,
+            blocks_from=later(account.blocks_from, server.blocks_from),
         )
 
 

@@ -10,12 +10,13 @@ from mailmum.control.accounts.access import Reading
 from mailmum.control.listings.models import Version
 from mailmum.control.listings.values import reversed_name, stored_target, to_listing
 from mailmum.control.servers.models import Server
+from mailmum.control.servers.pauses import Pause, pause_at
 from mailmum.domain.clients import AddressSubject, Subject
 from mailmum.domain.errors import NotFound
 from mailmum.domain.listings import WHOLE_ACCOUNT, Listing
 from mailmum.domain.names import parents
 from mailmum.domain.targets import NetworkTarget, Target, mapped
-from mailmum.domain.verdicts import Verdict, Word, decide, gather
+from mailmum.domain.verdicts import Verdict, Word, decide, gather, paused
 
 _ALONE = -1
 """A server number that no listing has: the account as a whole, without any server's exceptions."""
@@ -46,11 +47,19 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """A verdict with the versions behind it, the one that decided first."""
+    """A verdict with the versions behind it, the one that decided first.
+
+    Attributes:
+        verdict: the verdict.
+        because: the listing that decided.
+        overruled: the others, by rank.
+        paused: the pause without which the first of those overruled would block.
+    """
 
     verdict: Verdict
     because: Version | None
     overruled: tuple[Version, ...]
+    paused: Pause | None = None
 
 
 def current(reading: Reading) -> QuerySet[Version]:
@@ -131,13 +140,14 @@ def explain_among(
     rows = current(reading).filter(target__in=texts)
     versions = {version.number: version for version in rows}
     listings = [to_listing(version) for version in versions.values()]
-    numbers = [_ALONE if server is None else server.pk for server in servers]
-    verdicts = [
-        decide(gather(listings, subject, reading.account.pk, number, now)) for number in numbers
-    ]
-    if not reading.account.is_active(now):
-        verdicts = [_overruled(verdict) for verdict in verdicts]
-    return [_explained(verdict, versions) for verdict in verdicts]
+    found = []
+    for server in servers:
+        number = _ALONE if server is None else server.pk
+        verdict = decide(gather(listings, subject, reading.account.pk, number, now))
+        if not reading.account.is_active(now):
+            verdict = _overruled(verdict)
+        found.append(_explained(verdict, pause_at(reading.account, server, now), versions))
+    return found
 
 
 def covering_texts(subject: Subject) -> list[str]:
@@ -177,11 +187,13 @@ def _overruled(verdict: Verdict) -> Verdict:
     return Verdict(Word.NONE, overruled=(*first, *verdict.overruled))
 
 
-def _explained(verdict: Verdict, versions: dict[int, Version]) -> Explained:
+def _explained(verdict: Verdict, pause: Pause | None, versions: dict[int, Version]) -> Explained:
+    kept = verdict if pause is None else paused(verdict)
     return Explained(
-        verdict,
-        versions[verdict.because.id] if verdict.because else None,
-        tuple(versions[listing.id] for listing in verdict.overruled),
+        kept,
+        versions[kept.because.id] if kept.because else None,
+        tuple(versions[listing.id] for listing in kept.overruled),
+        None if kept == verdict else pause,
     )
 
 

@@ -17,6 +17,7 @@ from mailmum.control.journal.services import Change, change
 from mailmum.control.listings import store
 from mailmum.control.listings.models import CONTENT, Version
 from mailmum.control.servers.models import Server
+from mailmum.control.servers.pauses import KINDS, undo_pause
 from mailmum.control.servers.services import reinstate, restore_state, retire, state
 from mailmum.domain.errors import BadInput, Conflict, NotFound
 
@@ -32,7 +33,8 @@ _REASONS = {
 def why_not(record: Record) -> str:
     """Why a record cannot be undone, empty when it can (unless later changes stand in the way)."""
     what = record.what.removeprefix("undo.")
-    if what.startswith("listing.") or what in {"server.add", "server.set", "server.remove"}:
+    servers = {"server.add", "server.set", "server.remove"}
+    if what.startswith("listing.") or what in servers or what in KINDS:
         return ""
     return _REASONS.get(what, "such a change is not undone; change it back by hand")
 
@@ -61,7 +63,10 @@ def undo(access: Writing, seq: int) -> Change:
         made.server, made.undoes = record.server, seq
         made.before, made.after, made.count = record.after, record.before, record.count
         made.summary = f"undid {seq}: {record.summary}"
-        _undo_server(access, made, record)
+        if record.what.removeprefix("undo.") in KINDS:
+            undo_pause(access, record.what, record.server, record.before, record.after)
+        else:
+            _undo_server(access, made, record)
         _undo_listings(access, made, record)
     return made
 

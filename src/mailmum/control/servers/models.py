@@ -3,6 +3,7 @@
 from django.db import models
 
 from mailmum.control.accounts.models import Account
+from mailmum.domain.pauses import HOLD
 
 
 class Server(models.Model):
@@ -14,6 +15,11 @@ class Server(models.Model):
     addresses = models.JSONField(default=list, help_text="its own addresses and host names")
     created = models.DateTimeField(auto_now_add=True)
     removed = models.BigIntegerField(null=True, help_text="journal sequence of the removal")
+    blocks_from = models.BigIntegerField(
+        null=True,
+        default=HOLD,
+        help_text="nothing is blocked before this Unix time, null: before it is resumed",
+    )
 
     class Meta:
         """A name stands for one server of an account."""

@@ -7,6 +7,7 @@ from typing import Any
 from mailmum.control import config
 from mailmum.control.journal.moments import instant, moment
 from mailmum.control.servers.models import Server
+from mailmum.control.servers.pauses import pause_at
 from mailmum.control.servers.queries import current_key
 from mailmum.control.traffic.queries import last_logged, last_query
 
@@ -32,6 +33,7 @@ def zones_of(server: Server) -> Zones:
 def as_dict(server: Server) -> dict[str, Any]:
     """Everything the account's people may see of a server."""
     zones, now = zones_of(server), time.time()
+    pause = pause_at(server.account, server, now)
     return {
         "name": server.name,
         "key": current_key(server),
@@ -39,6 +41,7 @@ def as_dict(server: Server) -> dict[str, Any]:
         "ref": server.ref,
         "addresses": list(server.addresses),
         "ttl": server.account.ttl,
+        "paused": None if pause is None else pause.as_dict(),
         "created": instant(server.created),
         "last_query": moment(last_query(server.pk)),
         "last_logged": moment(last_logged(server.pk)),

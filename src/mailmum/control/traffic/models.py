@@ -19,6 +19,19 @@ class ServerUse(models.Model):
         return f"{self.queries} lookups by server {self.server}"
 
 
+class ListUse(models.Model):
+    """The same by list, and by the policy service: which ways a server asks."""
+
+    pk = models.CompositePrimaryKey("server", "list")
+    server = models.BigIntegerField()
+    list = models.CharField(max_length=8, help_text="bl, wl, dbl, dwl or policy")
+    queries = models.BigIntegerField()
+    last = models.BigIntegerField(help_text="Unix time of the last lookup")
+
+    def __str__(self) -> str:
+        return f"{self.queries} lookups in {self.list} by server {self.server}"
+
+
 class RevokedUse(models.Model):
     """Lookups with a key that has been revoked: a server somebody forgot to change."""
 

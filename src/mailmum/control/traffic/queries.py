@@ -5,11 +5,12 @@ The number of a server is proof enough here: callers get it from a scoped access
 
 import logging
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import DatabaseError
 
-from mailmum.control.traffic.models import LastSeen, RevokedUse, ServerUse, TokenUse
+from mailmum.control.traffic.models import LastSeen, ListUse, RevokedUse, ServerUse, TokenUse
 from mailmum.traffic.codes import SOURCES
 from mailmum.traffic.sightings import Source
 
@@ -57,6 +58,44 @@ def revoked_uses(server: int) -> list[RevokedUse]:
     except DatabaseError as error:
         log.warning("traffic cannot be read: %s", error)
         return []
+
+
+def lists_of(server: int) -> dict[str, ListUse]:
+    """How a server asks: by list, and under `policy` by the policy service."""
+    try:
+        return {one.list: one for one in ListUse.objects.filter(server=server)}
+    except DatabaseError as error:
+        log.warning("traffic cannot be read: %s", error)
+        return {}
+
+
+def with_revoked_uses(servers: Iterable[int], since: float) -> set[int]:
+    """Those of some servers of which a revoked key has been used since then."""
+    try:
+        found = RevokedUse.objects.filter(server__in=list(servers), last__gte=since)
+        return set(found.values_list("server", flat=True))
+    except DatabaseError as error:
+        log.warning("traffic cannot be read: %s", error)
+        return set()
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """The latest contact in a server's log: when it was (Unix time), and how long it took here."""
+
+    time: float
+    lag: float
+
+
+def logged_of(servers: Iterable[int]) -> dict[int, Logged]:
+    """How the logs of these servers come; those of which none was ever read are missing."""
+    try:
+        found = LastSeen.objects.filter(server__in=list(servers), source=SOURCES[Source.LOG])
+        rows = list(found.values_list("server", "time", "kept"))
+    except DatabaseError as error:
+        log.warning("traffic cannot be read: %s", error)
+        return {}
+    return {server: Logged(time / 1000, max(kept - time, 0) / 1000) for server, time, kept in rows}
 
 
 def token_last_used(token: int) -> datetime | None:

@@ -115,11 +115,34 @@ def lifetime(seconds: int) -> str:
     return words.span(seconds)
 
 
+@register.simple_tag
+def lag(seconds: float) -> str:
+    """How far something is behind.
+
+    >>> lag(0.25), lag(59.6), lag(7300)
+    ('0.2 s', '60 s', '2 h')
+    """
+    return f"{seconds:.1f} s" if seconds < 10 else words.rough(seconds)
+
+
 @register.filter
 def marked(text: str, key: str) -> SafeString:
     """A text with every zone key in it marked."""
     return format_html_join(
         format_html("<mark>{}</mark>", key), "{}", ((part,) for part in text.split(key))
+    )
+
+
+@register.filter
+def coded(text: str) -> SafeString:
+    """A text in which what stands between backticks is typed somewhere.
+
+    >>> coded("then `rndc reconfig`, <once>")
+    'then <code>rndc reconfig</code>, &lt;once&gt;'
+    """
+    parts = enumerate(text.split("`"))
+    return format_html_join(
+        "", "{}", ((format_html("<code>{}</code>", one) if at % 2 else one,) for at, one in parts)
     )
 
 

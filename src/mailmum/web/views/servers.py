@@ -12,16 +12,22 @@ from mailmum.control.listings.queries import current
 from mailmum.control.listings.services import remove_server
 from mailmum.control.servers import services
 from mailmum.control.servers.models import Server
+from mailmum.control.servers.pauses import pause_at
 from mailmum.control.servers.queries import current_key, find_server, servers_of
-from mailmum.control.servers.show import zones_of
-from mailmum.control.traffic.queries import revoked_uses, uses_of
+from mailmum.control.traffic.queries import (
+    lists_of,
+    logged_of,
+    revoked_uses,
+    uses_of,
+    with_revoked_uses,
+)
 from mailmum.domain.errors import NotFound, Refusal
 from mailmum.domain.lifetimes import parse_keep
-from mailmum.postfix.setup import Options, Plan, ServerZones, plan
 from mailmum.web.form import Form, posted
 from mailmum.web.gate import PageRequest, account_view
 from mailmum.web.reply import show, tell, to
-from mailmum.web.rows import ServerRow, state_of
+from mailmum.web.rows import SILENT_AFTER, ServerRow, state_of
+from mailmum.web.setup import WAYS, asked_by, setup_of
 from mailmum.web.words import plural, span
 
 SECTION = "servers"
@@ -38,13 +44,18 @@ KEEPS = (("", "As set"), ("1d", "1 day"), ("30d", "30 days"), ("0s", "End it now
 def index(request: PageRequest, access: Reading) -> HttpResponse:
     """All servers with their keys and how they are."""
     servers = list(servers_of(access))
-    uses, now = uses_of(server.pk for server in servers), time.time()
+    numbers, now = [server.pk for server in servers], time.time()
+    uses, logged = uses_of(numbers), logged_of(numbers)
+    revoked = with_revoked_uses(numbers, now - SILENT_AFTER)
     rows = [
         ServerRow(
             server,
             current_key(server),
             state_of(uses.get(server.pk), now),
             uses.get(server.pk),
+            logged.get(server.pk),
+            server.pk in revoked,
+            pause_at(access.account, server, now) is not None,
             sum(key.until is not None and key.until > now for key in server.keys.all()),
         )
         for server in servers
@@ -73,7 +84,7 @@ def detail(request: PageRequest, access: Reading, name: str) -> HttpResponse:
     """A server: its zones and keys, and what sets the mail server up."""
     server = find_server(access, name)
     now, base, key = time.time(), config.current().zone, current_key(server)
-    use = uses_of([server.pk]).get(server.pk)
+    use, setup = uses_of([server.pk]).get(server.pk), setup_of(server, request.GET)
     return show(
         request,
         "servers/show.html",
@@ -82,12 +93,18 @@ def detail(request: PageRequest, access: Reading, name: str) -> HttpResponse:
         key=key,
         base=base,
         zone_rows=ZONE_ROWS,
-        plan=_setup(server, base),
+        setup=setup,
+        ways=WAYS,
+        plan=setup.plan,
+        asked=asked_by(lists_of(server.pk), setup.way),
+        logged=logged_of([server.pk]).get(server.pk),
+        chosen="by" in request.GET or "resolver" in request.GET,
         use=use,
         state=state_of(use, now),
         old_keys=[(key, key.until <= now) for key in server.keys.all() if key.until is not None],
         revoked=revoked_uses(server.pk),
         own=_own_count(access, server),
+        pause=pause_at(access.account, server, now),
     )
 
 
@@ -156,17 +173,6 @@ def remove(request: PageRequest, access: Writing, name: str) -> HttpResponse:
     use = uses_of([server.pk]).get(server.pk)
     shown: dict[str, Any] = {"server": server, "own": _own_count(access, server), "use": use}
     return show(request, "servers/remove.html", SECTION, **shown)
-
-
-def _setup(server: Server, base: str) -> Plan:
-    """What sets up a Postfix whose settings cannot be read from here."""
-    zones, endpoint = zones_of(server), config.current().dns_endpoints[0]
-    wild = endpoint.host in {"0.0.0.0", "::"}  # noqa: S104 (compared, not bound)
-    return plan(
-        ServerZones(server.name, zones.bl, zones.wl, zones.dbl, zones.dwl, base),
-        None,
-        Options(dns_host="127.0.0.1" if wild else endpoint.host, dns_port=endpoint.port),
-    )
 
 
 def _own_count(access: Reading, server: Server) -> int:

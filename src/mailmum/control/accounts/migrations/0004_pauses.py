@@ -1,0 +1,19 @@
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        ("accounts", "0003_ship_tokens"),
+    ]
+
+    operations = [
+        migrations.AddField(
+            model_name="account",
+            name="blocks_from",
+            field=models.BigIntegerField(
+                default=0,
+                help_text="nothing is blocked before this Unix time, null: before it is resumed",
+                null=True,
+            ),
+        ),
+    ]
