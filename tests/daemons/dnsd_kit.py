@@ -281,7 +281,7 @@ def serving(
         lambda: Source(database), sink,
         ready=ready.set,
     )  # fmt: skip
-    thread = threading.Thread(target=worker.run)
+    thread = threading.Thread(target=worker.run, name="dnsd")
     thread.start()
     try:
         if wait:

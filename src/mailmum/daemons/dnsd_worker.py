@@ -1,6 +1,7 @@
 """One worker: the loop that answers, and the threads beside it."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 
 import structlog
 
@@ -67,15 +68,19 @@ class Worker:
             for sockets in open_sockets():
                 self.loop.open(sockets)
 
-        if not replaces:
-            open_all()
-        self._crew = Crew(
-            self.loop,
-            counters,
-            Outside(open_source, sink, options.snapshot, saves, options.pace),
-            on_ready=ready,
-            on_index=open_all if replaces else lambda: None,
-        )
+        with ExitStack() as undo:
+            # Threads answer as soon as sockets are open: what fails now must end them.
+            undo.callback(self.loop.close)
+            if not replaces:
+                open_all()
+            self._crew = Crew(
+                self.loop,
+                counters,
+                Outside(open_source, sink, options.snapshot, saves, options.pace),
+                on_ready=ready,
+                on_index=open_all if replaces else lambda: None,
+            )
+            undo.pop_all()
 
     def run(self) -> None:
         """Answer until `stop`."""
