@@ -268,9 +268,10 @@ def serving(
     zone: ZoneConfig = ZONE,
     engine: str = "auto",
     threads: int = 1,
+    port: int = 0,
 ) -> Iterator[Served]:
     """Run a worker in a thread for the length of a `with` block."""
-    port = free_port("both", host)
+    port = port or free_port("both", host)
     options = DnsdOptions(
         ((host, port),), zone, snapshot, tcp=tcp, pace=pace, engine=engine, threads=threads
     )
