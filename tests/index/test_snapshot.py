@@ -23,6 +23,9 @@ from tests.index.model import Model, check, key_of
 TRAILER = 24
 
 
+ASKERS = ((4, 0xC0000200, 0xC00002FF), (6, 1 << 120, (1 << 128) - 1))
+
+
 def sample() -> Index:
     """An index with something of everything, some of it in overlays."""
     texts = ["203.0.113.7", "203.0.113.0/24", "203.0.113.0/28", "2001:db8::1", "2001:db8::/32",
@@ -38,7 +41,9 @@ def sample() -> Index:
                 1000 + number if number % 5 else None,
             )  # fmt: skip
     keys = (KeyRecord(key_of(12)), KeyRecord("old", 99))
-    model.servers[12] = ServerRecord(12, 1, "ref", keys, 300, 0x7F000005, active=False, ends=5)
+    model.servers[12] = ServerRecord(
+        12, 1, "ref", keys, 300, 0x7F000005, active=False, ends=5, askers=ASKERS
+    )
     index = Index.build(model.everything())
     late = replace(model.listings[1], id=99, expires=None)
     index.apply(Changes(78, listings=(late,), gone=(model.listings[2],)))
@@ -184,7 +189,7 @@ def test_a_length_beyond_all_memory_takes_none() -> None:
     ("place", "value", "reason"),
     [
         (0, b"X", "does not begin as a snapshot"),
-        (8, b"\2", "its format is 2, and this version reads 1"),
+        (8, b"\1", "its format is 1, and this version reads 2"),
         (10, b"\1\2", "another kind of machine"),
         (len(SAMPLE) - 20, b"\xff", "which is not its length when written"),
         (40, b"\xff\xfe", "its checksum is wrong"),

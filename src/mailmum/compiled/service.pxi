@@ -192,6 +192,8 @@ cdef int answer_batch(Desk *desk, int socket) noexcept nogil:
             hand_over(desk, socket, at)
             handed += 1
             continue
+        if desk.jobs[at].state != FOUND:
+            continue
         head = &desk.heads_out[answers].msg_hdr
         head[0] = desk.heads_in[at].msg_hdr
         if head.msg_controllen:
@@ -289,16 +291,20 @@ cdef class Service:
     Args:
         sockets: their descriptors, which are duplicated; those are closed when `run` has ended.
         wildcard: whether some are bound to all addresses, and tell which was asked.
+        limiter: limits what is sent; None for any number.
     """
 
     cdef Desk *desk
     cdef World world
+    cdef Limiter limiter
 
-    def __cinit__(self, list sockets not None, bint wildcard):
+    def __cinit__(self, list sockets not None, bint wildcard, Limiter limiter=None):
         cdef Desk *desk = <Desk *>_room(sizeof(Desk))
         self.desk = desk
         desk.wake = desk.news = -1
         desk.wildcard = wildcard
+        self.limiter = limiter
+        desk.scratch.limits = NULL if limiter is None else &limiter.data
         if not 0 < len(sockets) <= MOST_SOCKETS:
             raise ValueError(f"a service has 1 to {MOST_SOCKETS} sockets")
         pthread_mutex_init(&desk.ring_lock, NULL)
@@ -440,6 +446,8 @@ cdef class Service:
             "unread": take_all(&self.desk.faults.unread),
             "unsent": take_all(&self.desk.faults.unsent),
             "overrun": take_all(&self.desk.faults.overrun),
+            "limited": take_all(&self.desk.scratch.limited),
+            "slipped": take_all(&self.desk.scratch.slipped),
         }
         faults = {kind: many for kind, many in kinds.items() if many}
         return *read_counts(full, mark_of, nobody), faults

@@ -17,12 +17,15 @@ cdef struct NameStage:
     uint32_t tables[2]
 
 cdef struct ServerData:
-    # Nothing is listed from `ends` on; from `until` on Python is asked.
+    # Nothing is listed from `ends` on; from `until` on Python is asked, and for whoever is in none of
+    # `askers`, if there are any.
     int64_t number
     uint32_t ttl
     uint32_t code
     double ends
     double until
+    Range *askers
+    uint32_t asker_count
     Stage v4[3]
     Stage v6[3]
     NameStage names[3]
@@ -67,12 +70,26 @@ cdef class Server:
     cdef ServerData data
     cdef tuple tables
 
-    def __cinit__(self, int64_t number, uint32_t ttl, uint32_t code, double ends, double until):
+    def __cinit__(
+        self,
+        int64_t number,
+        uint32_t ttl,
+        uint32_t code,
+        double ends,
+        double until,
+        list askers not None=[],
+    ):
         self.data.number = number
         self.data.ttl = min(ttl, <uint32_t>0x7FFFFFFF)
         self.data.code = code
         self.data.ends = ends
         self.data.until = until
+        if askers:
+            read_ranges(askers, &self.data.askers)
+            self.data.asker_count = len(askers)
+
+    def __dealloc__(self):
+        free(self.data.askers)
 
 
 cdef inline bint is_replaced(

@@ -207,7 +207,14 @@ class Mirror:
             record = entry.record
             # Close to its end an account's answers hold for less than the TTL.
             until = inf if record.ends is None else record.ends - record.ttl - 1
-            server = self._hot.Server(record.id, record.ttl, record.code or 0, entry.ends, until)
+            server = self._hot.Server(
+                record.id,
+                record.ttl,
+                record.code or 0,
+                entry.ends,
+                until,
+                list(record.askers),
+            )
             self._servers[entry] = server
             self._pending.rekey = True
         sorts = (entry.stages4, entry.stages6, entry.stages_of_names)

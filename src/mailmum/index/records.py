@@ -39,6 +39,8 @@ class ServerRecord:
         code: the account's own return code, a 32-bit integer, or None for the defaults.
         active: False when nothing may be listed (account suspended, server removed).
         ends: Unix time in seconds from which nothing may be listed (the account expires), or None.
+        askers: networks from which it may be asked about over DNS, each as version, first and last
+            address; none for anywhere.
     """
 
     id: int
@@ -49,6 +51,16 @@ class ServerRecord:
     code: int | None = None
     active: bool = True
     ends: int | None = None
+    askers: tuple[tuple[int, int, int], ...] = ()
+
+    def may_be_asked_by(self, sender: bytes) -> bool:
+        """Whether a sender of queries (packed address, empty when unknown) is let."""
+        if not self.askers:
+            return True
+        version, value = 4 if len(sender) == 4 else 6, int.from_bytes(sender, "big")
+        return bool(sender) and any(
+            one == version and first <= value <= last for one, first, last in self.askers
+        )
 
 
 @dataclass(frozen=True, slots=True)
