@@ -31,6 +31,8 @@ SEEDS = {
 }
 LABELS = ("mail", "spam", "example", "test", "invalid", "localhost", "top", "a_b", "x1", "-", "é")
 TYPES = (1,) * 8 + (16, 28, 255, 15, 41)
+# Nobody told, with and without the sender.
+ASKERS = ((), (), ((4, 0xC0000200, 0xC00002FF),), ((6, 0, 1 << 127), (4, 1, 2)))
 TIMES = (-10, 0, 0.5, 1, 29.5, 30, 89.999, 90, 90.5, 900, 999.99, 1000)
 FLAGS = (0, 0x0100, 0x0110, 0x0120) * 4 + (0x0200, 0x8000, 0x7800, 0x0040)
 
@@ -107,6 +109,7 @@ class Fuzzer:
             code=self.chance.choice((None, 0x7F000022)),
             ends=self.end() if self.chance.random() < 0.3 else record.ends,
             keys=keys if self.chance.random() < 0.5 else record.keys,
+            askers=self.chance.choice(ASKERS),
         )
         index.apply(Changes(index.position + 1, servers=(changed,)))
 

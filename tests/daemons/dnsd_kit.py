@@ -27,6 +27,7 @@ from mailmum.daemons.dnsd import DnsdOptions, Pace, TcpLimits
 from mailmum.daemons.dnsd_sockets import bind_sets
 from mailmum.daemons.dnsd_worker import Worker
 from mailmum.dns.counters import CountBatch
+from mailmum.dns.limits import Limits
 from mailmum.dns.zones import ZoneConfig
 from mailmum.domain.listings import Action, Listing
 from mailmum.domain.targets import parse_target
@@ -268,11 +269,20 @@ def serving(
     zone: ZoneConfig = ZONE,
     engine: str = "auto",
     threads: int = 1,
+    port: int = 0,
+    limits: Limits | None = None,
 ) -> Iterator[Served]:
     """Run a worker in a thread for the length of a `with` block."""
-    port = free_port("both", host)
+    port = port or free_port("both", host)
     options = DnsdOptions(
-        ((host, port),), zone, snapshot, tcp=tcp, pace=pace, engine=engine, threads=threads
+        ((host, port),),
+        zone,
+        snapshot,
+        tcp=tcp,
+        pace=pace,
+        engine=engine,
+        threads=threads,
+        limits=limits,
     )
     sink, ready = Sink(), threading.Event()
     interval = sys.getswitchinterval()
@@ -281,7 +291,7 @@ def serving(
         lambda: Source(database), sink,
         ready=ready.set,
     )  # fmt: skip
-    thread = threading.Thread(target=worker.run)
+    thread = threading.Thread(target=worker.run, name="dnsd")
     thread.start()
     try:
         if wait:

@@ -12,6 +12,7 @@ import pytest
 
 from mailmum.dns.zones import ZoneConfig
 from tests.daemons.dnsd_kit import BASE, BL, DBL, WL, Database, reverse, serving
+from tests.support.postfix_dns import PORT
 from tests.support.unbound import unbound
 
 CONFIG = """\
@@ -43,9 +44,9 @@ def resolving(tmp_path: Path, kind: str) -> Iterator[str]:
             yield address
 
 
-def resolve(address: str, name: str, type_: str = "A") -> tuple[str, list[str]]:
+def resolve(address: str, port: int, name: str, type_: str = "A") -> tuple[str, list[str]]:
     """Return code and answers, through the resolver."""
-    response = dns.query.udp(dns.message.make_query(name, type_), address, 10)
+    response = dns.query.udp(dns.message.make_query(name, type_), address, 10, port)
     answers = [str(item) for rrset in response.answer for item in rrset]
     return dns.rcode.to_text(response.rcode()), answers
 
@@ -84,12 +85,12 @@ def test_listed_and_unlisted_clients_are_resolved(tmp_path: Path, kind: str) -> 
     with resolving(tmp_path, kind) as address:
         # What is not listed first: a wrong NXDOMAIN above an entry would hide the entry.
         for name in unlisted:
-            assert resolve(address, name) == ("NXDOMAIN", []), name
+            assert resolve(address, PORT, name) == ("NXDOMAIN", []), name
         for name in (f"spam.example.{DBL}", f"mail.bulk.example.{DBL}", f"113.0.203.{BL}", BL):
-            assert resolve(address, name) == ("NOERROR", []), name
+            assert resolve(address, PORT, name) == ("NOERROR", []), name
         for name, code in listed.items():
-            assert resolve(address, name) == ("NOERROR", [code]), name
-        _, texts = resolve(address, f"{reverse('203.0.113.7')}.{BL}", "TXT")
+            assert resolve(address, PORT, name) == ("NOERROR", [code]), name
+        _, texts = resolve(address, PORT, f"{reverse('203.0.113.7')}.{BL}", "TXT")
         assert texts == ['"Blocked by the mail server\'s own policy"']
 
 
@@ -100,6 +101,9 @@ def test_who_asks_for_name_servers_does_not_spoil_lookups(tmp_path: Path, kind: 
         for zone in (BASE, BL, DBL):
             # DS of BASE itself is for the resolver to ask above BASE.
             for type_ in ("NS", "SOA") if zone == BASE else ("NS", "SOA", "DS"):
-                assert resolve(address, zone, type_)[0] == "NOERROR"
-        assert resolve(address, f"ns.{BASE}") == ("NOERROR", [])
-        assert resolve(address, f"{reverse('203.0.113.7')}.{BL}") == ("NOERROR", ["127.0.0.2"])
+                assert resolve(address, PORT, zone, type_)[0] == "NOERROR"
+        assert resolve(address, PORT, f"ns.{BASE}") == ("NOERROR", [])
+        assert resolve(address, PORT, f"{reverse('203.0.113.7')}.{BL}") == (
+            "NOERROR",
+            ["127.0.0.2"],
+        )

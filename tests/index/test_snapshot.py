@@ -23,6 +23,9 @@ from tests.index.model import Model, check, key_of
 TRAILER = 24
 
 
+ASKERS = ((4, 0xC0000200, 0xC00002FF), (6, 1 << 120, (1 << 128) - 1))
+
+
 def sample() -> Index:
     """An index with something of everything, some of it in overlays."""
     texts = ["203.0.113.7", "203.0.113.0/24", "203.0.113.0/28", "2001:db8::1", "2001:db8::/32",
@@ -39,7 +42,16 @@ def sample() -> Index:
             )  # fmt: skip
     keys = (KeyRecord(key_of(12)), KeyRecord("old", 99))
     model.servers[12] = ServerRecord(
-        12, 1, "ref", keys, 300, 0x7F000005, active=False, ends=5, blocks_from=None
+        12,
+        1,
+        "ref",
+        keys,
+        300,
+        0x7F000005,
+        active=False,
+        ends=5,
+        blocks_from=None,
+        askers=ASKERS,
     )
     model.servers[11] = replace(model.servers[11], blocks_from=7)
     index = Index.build(model.everything())

@@ -7,8 +7,11 @@ cdef enum:
     BATCH = 64
 
 cdef struct Scratch:
-    # For one packet at a time, but for the cookies, which stay.
+    # For one packet at a time, but for the cookies, which stay, and what has not been sent.
     CookieTable cookies
+    Limits *limits
+    uint64_t limited
+    uint64_t slipped
     Name name
     uint8_t text[256]
     uint32_t text_size
@@ -36,13 +39,19 @@ cdef inline void enter(Job *job, const WorldData *world, double now) noexcept no
     prefetch(&job.server.v4)
 
 
-cdef inline void approach(Job *job, const CountTable *counts, double now) noexcept nogil:
+cdef inline void approach(
+    Job *job, const CountTable *counts, Scratch *scratch, double now
+) noexcept nogil:
     # Where rows are searched and counts are kept.
     if job.state == ASK:
         return
     if now >= job.server.until:
         job.state = ASK
         return
+    if job.server.asker_count or (scratch.limits != NULL and job.cookie == NULL):
+        meet(job, scratch)
+        if job.state == ASK:
+            return
     if not job.version:
         return
     job.count_hash = count_hash(
@@ -56,6 +65,41 @@ cdef inline void approach(Job *job, const CountTable *counts, double now) noexce
             prefetch(
                 &job.table.hosts.buckets[<uint32_t>job.address >> job.table.hosts.bucket_shift]
             )
+
+
+cdef inline void meet(Job *job, Scratch *scratch) noexcept nogil:
+    # Who asks: whether he may, and where it stands how much he gets.
+    job.sender_version = read_sender(job.name, job.name_size, job.sender)
+    if job.server.asker_count:
+        if not job.sender_version or not in_ranges(
+            job.server.askers, job.server.asker_count, job.sender_version, job.sender
+        ):
+            job.state = ASK
+    elif job.sender_version:
+        job.limit_hash = network_hash(scratch.limits, job.sender_version, job.sender)
+        prefetch(bucket_set(scratch.limits, job.limit_hash))
+
+
+cdef inline bint is_limited(
+    Job *job, const WorldData *world, Scratch *scratch, double now
+) noexcept nogil:
+    # Whether an answer that is written is cut off or kept back.
+    cdef int decided
+    if scratch.limits == NULL or job.cookie != NULL:
+        return False
+    if job.server.asker_count or not job.sender_version:
+        return False
+    decided = limit(scratch.limits, job.sender_version, job.sender, job.limit_hash, now)
+    if decided == PASS:
+        return False
+    if decided == SLIP:
+        add_one(&scratch.slipped)
+        cut_off(job, world)
+        return True
+    add_one(&scratch.limited)
+    job.state = NOTHING
+    job.answer_size = 0
+    return True
 
 
 cdef inline void come_close(Job *job) noexcept nogil:
@@ -121,7 +165,7 @@ cdef void decide(
         return
     else:
         written = write_negative(job, world)
-    if written and job.type == TYPE_A:
+    if written and not is_limited(job, world, scratch, now) and job.type == TYPE_A:
         note(job, counts, scratch, &hit)
 
 
@@ -160,7 +204,7 @@ cdef void process(
     for at in range(size):
         enter(&jobs[at], world, now)
     for at in range(size):
-        approach(&jobs[at], counts, now)
+        approach(&jobs[at], counts, scratch, now)
     for at in range(size):
         come_close(&jobs[at])
     for at in range(size):
@@ -172,6 +216,7 @@ cdef class Clerk:
 
     cdef CountTable counts
     cdef Scratch scratch
+    cdef Limiter limiter
 
     def __cinit__(self):
         if not make_counts(&self.counts):
@@ -183,7 +228,7 @@ cdef class Clerk:
     def answer(
         self, World world not None, bytes packet not None, double now, bytes name not None=b""
     ):
-        """The answer to a packet, or None when Python is to be asked.
+        """The answer to a packet, nothing when none is sent, or None when Python is to be asked.
 
         Args:
             world: what to answer from.
@@ -204,6 +249,11 @@ cdef class Clerk:
             process(&job, 1, &world.data, &self.counts, &self.scratch, now)
             pthread_mutex_unlock(&gates[0])
         return None if job.state == ASK else room[:job.answer_size]
+
+    def limit(self, Limiter limiter):
+        """Answer within limits from now on, or without."""
+        self.scratch.limits = NULL if limiter is None else &limiter.data
+        self.limiter = limiter
 
     def remember(self, bytes cookie not None, bytes name not None, double since, double until):
         """Take a cookie of this sender for good: see `Service.remember`."""

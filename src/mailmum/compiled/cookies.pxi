@@ -27,16 +27,16 @@ cdef inline Cookie *cookie_slot(CookieTable *table, const uint8_t *data) noexcep
     return &table.slots[mixed(word) & (COOKIE_SLOTS - 1)]
 
 
-cdef bint read_sender(const uint8_t *name, uint32_t size, uint64_t *sender) noexcept nogil:
-    # The address in a struct sockaddr_in or sockaddr_in6.
+cdef int read_sender(const uint8_t *name, uint32_t size, uint64_t *sender) noexcept nogil:
+    # The address in a struct sockaddr_in or sockaddr_in6; its version, or 0.
     sender[0] = sender[1] = 0
     if size >= sizeof(sockaddr_in) and (<const sockaddr *>name).sa_family == AF_INET:
         memcpy(sender, name + 4, 4)
-        return True
+        return 4
     if size >= sizeof(sockaddr_in6) and (<const sockaddr *>name).sa_family == AF_INET6:
         memcpy(sender, name + 8, 16)
-        return True
-    return False
+        return 6
+    return 0
 
 
 cdef bint is_good(

@@ -20,13 +20,14 @@ The rules:
   then made in one go with all gates closed.  So no query sees half of a change, and none waits
   longer than that.  Threads that answer take nothing else: neither Python's lock nor a malloc.
 
-The parts: `places` (hash tables), `rows` (columns), `tables` (who decides), `world` (all of it, and
+The parts: `places` (hash tables), `limits` (who gets how much), `rows` (columns), `tables` (who decides), `world` (all of it, and
 changes), `counts`, `cookies`, `packets` (reading and writing), `batch` (many at once), `service` (sockets
 and threads).
 """
 
 include "system.pxi"
 include "places.pxi"
+include "limits.pxi"
 include "rows.pxi"
 include "tables.pxi"
 include "world.pxi"

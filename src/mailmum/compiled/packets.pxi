@@ -48,6 +48,10 @@ cdef struct Job:
     uint8_t key[KEY_ROOM]
     const ServerData *server
     uint64_t count_hash
+    # The sender's address, its version or 0, and what its network hashes to.
+    uint64_t sender[2]
+    int sender_version
+    uint64_t limit_hash
     # Where the first table is to be searched.
     const TableData *table
     uint32_t low
@@ -318,6 +322,13 @@ cdef void finish(Job *job, uint32_t at, const WorldData *world) noexcept nogil:
         at += 4 + COOKIE_SIZE
     job.answer_size = at
     job.state = FOUND
+
+
+cdef void cut_off(Job *job, const WorldData *world) noexcept nogil:
+    # What was written without its records, for a sender who has to come over TCP.
+    job.answer[2] |= 0x02
+    job.answer[7] = job.answer[9] = 0
+    finish(job, job.end, world)
 
 
 cdef uint8_t *put_name(

@@ -3,6 +3,11 @@
 # What it cannot answer itself waits in a ring for the thread that has the Python engine, which is
 # told by a descriptor.  When the ring is full the packet is dropped and counted: its sender asks
 # again, and plain questions are answered all the same.
+#
+# A service has duplicates of the descriptors it is given: whoever closes his, or forgets to end the
+# service, can neither make it spin on a descriptor that is none nor have it read from what got its
+# number since.  A socket that is ready again and again with nothing to be had (shut down, short of
+# memory, or no UDP socket at all) *rests*: it is tried now and then and no longer waited for.
 
 cdef extern from *:
     """
@@ -36,6 +41,11 @@ cdef enum:
     CONTROL_ROOM = 64
     WAITING = 256
     MOST_SOCKETS = 64
+    # So often in a row may a socket be ready in vain; bad checksums make one ready once each.
+    MOST_BARREN = 4
+    # Milliseconds: how long to wait for a packet, and how long while a socket rests.
+    LONG_WAIT = 1000
+    SHORT_WAIT = 50
 
 cdef struct Slot:
     # Address of the sender and what came with the packet; C wants both at multiples of 8.
@@ -43,8 +53,8 @@ cdef struct Slot:
     uint64_t control[8]
 
 cdef struct Handed:
-    # A packet that waits for Python.
-    int fd
+    # A packet that waits for Python, and the socket it came to.
+    int socket
     uint32_t size
     uint32_t name_size
     uint32_t control_size
@@ -64,7 +74,9 @@ cdef struct Desk:
     int stopping
     bint wildcard
     int count
-    pollfd fds[MOST_SOCKETS + 1]
+    int fds[MOST_SOCKETS]
+    int barren[MOST_SOCKETS]
+    pollfd polled[MOST_SOCKETS + 1]
     const WorldData *world
     CountTable *counting
     CountTable counts[2]
@@ -91,7 +103,7 @@ cdef void tell(int fd) noexcept nogil:
         return
 
 
-cdef void hand_over(Desk *desk, int fd, int at) noexcept nogil:
+cdef void hand_over(Desk *desk, int socket, int at) noexcept nogil:
     cdef msghdr *head = &desk.heads_in[at].msg_hdr
     cdef Handed *handed
     cdef Job *job = &desk.jobs[at]
@@ -100,7 +112,7 @@ cdef void hand_over(Desk *desk, int fd, int at) noexcept nogil:
         add_one(&desk.faults.overrun)
     else:
         handed = &desk.ring[(desk.first + desk.waiting) % WAITING]
-        handed.fd = fd
+        handed.socket = socket
         handed.size = job.size
         handed.name_size = head.msg_namelen
         handed.control_size = <uint32_t>head.msg_controllen
@@ -166,18 +178,21 @@ cdef void decide_all(Desk *desk, int count) noexcept nogil:
     pthread_mutex_unlock(&gates[desk.gate])
 
 
-cdef int answer_batch(Desk *desk, int fd) noexcept nogil:
+cdef int answer_batch(Desk *desk, int socket) noexcept nogil:
     # How many packets were there.
     cdef msghdr *head
     cdef int at, answers = 0, handed = 0
-    cdef int count = receive(desk, fd)
+    cdef int count = receive(desk, desk.fds[socket])
     if not count:
         return 0
+    desk.barren[socket] = 0
     decide_all(desk, count)
     for at in range(count):
         if desk.jobs[at].state == ASK:
-            hand_over(desk, fd, at)
+            hand_over(desk, socket, at)
             handed += 1
+            continue
+        if desk.jobs[at].state != FOUND:
             continue
         head = &desk.heads_out[answers].msg_hdr
         head[0] = desk.heads_in[at].msg_hdr
@@ -191,10 +206,32 @@ cdef int answer_batch(Desk *desk, int fd) noexcept nogil:
         desk.parts_out[answers].iov_len = desk.jobs[at].answer_size
         answers += 1
     if answers:
-        send(desk, fd, answers)
+        send(desk, desk.fds[socket], answers)
     if handed:
         tell(desk.news)
     return count
+
+
+cdef void wait_for_packets(Desk *desk) noexcept nogil:
+    # Nothing was there a moment ago.  Returns after SHORT_WAIT at the earliest, or when there is
+    # reason to hope.
+    cdef int at, patience = LONG_WAIT
+    cdef timespec pause
+    for at in range(desk.count):
+        desk.polled[at].fd = desk.fds[at]
+        if desk.barren[at] >= MOST_BARREN:
+            # Left out by `poll`.
+            desk.polled[at].fd = -1
+            patience = SHORT_WAIT
+    if poll(desk.polled, desk.count + 1, patience) < 0:
+        # Signals are blocked, so it is memory or a limit of the process.
+        memset(&pause, 0, sizeof(timespec))
+        pause.tv_nsec = SHORT_WAIT * 1000000
+        nanosleep(&pause, NULL)
+        return
+    for at in range(desk.count):
+        if desk.polled[at].fd >= 0 and desk.polled[at].revents:
+            desk.barren[at] += 1
 
 
 cdef void answer_until_stopped(Desk *desk) noexcept nogil:
@@ -202,9 +239,9 @@ cdef void answer_until_stopped(Desk *desk) noexcept nogil:
     while not get_flag(&desk.stopping):
         found = 0
         for at in range(desk.count):
-            found += answer_batch(desk, desk.fds[at].fd)
+            found += answer_batch(desk, at)
         if not found:
-            poll(desk.fds, desk.count + 1, 1000)
+            wait_for_packets(desk)
 
 
 cdef class Handover:
@@ -215,7 +252,8 @@ cdef class Handover:
     """
 
     cdef readonly bytes packet
-    cdef int fd
+    cdef Service service
+    cdef int socket
     cdef uint32_t name_size
     cdef uint32_t control_size
     cdef Slot slot
@@ -242,7 +280,8 @@ cdef class Handover:
             head.msg_controllen = self.control_size
             answer_from(&head)
         with nogil:
-            sent = sendmsg(self.fd, &head, MSG_DONTWAIT)
+            # A service that has ended has no sockets, and the number then is -1.
+            sent = sendmsg(self.service.desk.fds[self.socket], &head, MSG_DONTWAIT)
         return sent >= 0
 
 
@@ -250,31 +289,35 @@ cdef class Service:
     """Answers on UDP sockets that do not block, in the thread that calls `run`.
 
     Args:
-        sockets: their descriptors, which stay open until `run` has ended.
+        sockets: their descriptors, which are duplicated; those are closed when `run` has ended.
         wildcard: whether some are bound to all addresses, and tell which was asked.
+        limiter: limits what is sent; None for any number.
     """
 
     cdef Desk *desk
     cdef World world
-    cdef list sockets
+    cdef Limiter limiter
 
-    def __cinit__(self, list sockets not None, bint wildcard):
+    def __cinit__(self, list sockets not None, bint wildcard, Limiter limiter=None):
         cdef Desk *desk = <Desk *>_room(sizeof(Desk))
         self.desk = desk
         desk.wake = desk.news = -1
         desk.wildcard = wildcard
+        self.limiter = limiter
+        desk.scratch.limits = NULL if limiter is None else &limiter.data
         if not 0 < len(sockets) <= MOST_SOCKETS:
             raise ValueError(f"a service has 1 to {MOST_SOCKETS} sockets")
-        self.sockets = list(sockets)
         pthread_mutex_init(&desk.ring_lock, NULL)
         desk.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)
         desk.news = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)
         if desk.wake < 0 or desk.news < 0:
             raise OSError("no descriptor is left for a service")
-        for at, fd in enumerate((*sockets, desk.wake)):
-            desk.fds[at].fd = fd
-            desk.fds[at].events = POLLIN
-        desk.count = len(sockets)
+        for at, fd in enumerate(sockets):
+            desk.fds[at] = os.dup(fd)
+            desk.polled[at].events = POLLIN
+            desk.count = at + 1
+        desk.polled[desk.count].fd = desk.wake
+        desk.polled[desk.count].events = POLLIN
         desk.packets = <uint8_t *>_room(BATCH * PACKET_STEP)
         desk.answers = <uint8_t *>_room(BATCH * ANSWER_STEP)
         desk.ring = <Handed *>_room(WAITING * sizeof(Handed))
@@ -299,7 +342,11 @@ cdef class Service:
         free(self.desk)
 
     cdef int _leave(self) except -1:
-        # Nobody reads the world here any more.
+        # Nobody reads sockets and world here any more.
+        for at in range(self.desk.count):
+            if self.desk.fds[at] >= 0:
+                close(self.desk.fds[at])
+                self.desk.fds[at] = -1
         if self.desk.gate:
             free_gates.append(self.desk.gate)
             self.desk.gate = 0
@@ -367,7 +414,8 @@ cdef class Service:
             # The place is free for another packet only when this one has been taken out.
             one = Handover.__new__(Handover)
             one.packet = handed.packet[:handed.size]
-            one.fd = handed.fd
+            one.service = self
+            one.socket = handed.socket
             one.name_size = min(handed.name_size, <uint32_t>NAME_ROOM)
             one.control_size = min(handed.control_size, <uint32_t>CONTROL_ROOM)
             one.slot = handed.slot
@@ -398,6 +446,8 @@ cdef class Service:
             "unread": take_all(&self.desk.faults.unread),
             "unsent": take_all(&self.desk.faults.unsent),
             "overrun": take_all(&self.desk.faults.overrun),
+            "limited": take_all(&self.desk.scratch.limited),
+            "slipped": take_all(&self.desk.scratch.slipped),
         }
         faults = {kind: many for kind, many in kinds.items() if many}
         return *read_counts(full, mark_of, nobody), faults

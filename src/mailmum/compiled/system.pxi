@@ -1,5 +1,7 @@
 # What is needed of C, POSIX and Linux.
 
+import os
+
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
@@ -95,6 +97,7 @@ cdef extern from *:
         long tv_nsec
     int CLOCK_REALTIME
     int clock_gettime(int, timespec *) noexcept nogil
+    int nanosleep(const timespec *, timespec *) noexcept nogil
 
     struct pollfd:
         int fd

@@ -17,14 +17,16 @@ cdef struct NameStage:
     uint32_t tables[2]
 
 cdef struct ServerData:
-    # Nothing is listed from `ends` on; from `until` on Python is asked; nothing is blocked before
-    # `blocks_from`.
+    # Nothing is listed from `ends` on; from `until` on Python is asked, and for whoever is in none of
+    # `askers`, if there are any; nothing is blocked before `blocks_from`.
     int64_t number
     uint32_t ttl
     uint32_t code
     double ends
     double until
     double blocks_from
+    Range *askers
+    uint32_t asker_count
     Stage v4[3]
     Stage v6[3]
     NameStage names[3]
@@ -77,6 +79,7 @@ cdef class Server:
         double ends,
         double until,
         double blocks_from,
+        list askers not None=[],
     ):
         self.data.number = number
         self.data.ttl = min(ttl, <uint32_t>0x7FFFFFFF)
@@ -84,6 +87,12 @@ cdef class Server:
         self.data.ends = ends
         self.data.until = until
         self.data.blocks_from = blocks_from
+        if askers:
+            read_ranges(askers, &self.data.askers)
+            self.data.asker_count = len(askers)
+
+    def __dealloc__(self):
+        free(self.data.askers)
 
 
 cdef inline bint is_replaced(

@@ -25,6 +25,7 @@ from pydantic_settings import (
 from mailmum.control.readers import parse_readers
 from mailmum.daemons.tailing_sources import parse_logs
 from mailmum.daemons.zones import named_zone
+from mailmum.dns.limits import RATE, SLIPS, SPARED, Limits, parse_networks
 from mailmum.domain.errors import BadInput, Refusal
 from mailmum.domain.names import parse_name
 
@@ -74,6 +75,16 @@ class Config(BaseSettings):
         pattern="^(auto|compiled|python)$",
         description="what answers DNS: auto, compiled or python",
     )
+    dns_rate: int = Field(
+        default=RATE,
+        ge=0,
+        le=1_000_000,
+        description="answers a second over UDP to a network that proves nothing; 0: no limit",
+    )
+    dns_slip: int = Field(
+        default=SLIPS, ge=0, le=100, description="which of those beyond it is cut off, not dropped"
+    )
+    dns_spared: str = Field(default=SPARED, description="networks without that limit, commas")
     logs: str = Field(
         default="", description="mail logs to follow, [ACCOUNT/]SERVER=PATH, several with commas"
     )
@@ -125,6 +136,12 @@ class Config(BaseSettings):
             raise ValueError(f"{value!r} is no time zone here; write for example Europe/Berlin")
         return value
 
+    @field_validator("dns_spared")
+    @classmethod
+    def _known_networks(cls, value: str) -> str:
+        parse_networks(value)
+        return value
+
     @field_validator("database")
     @classmethod
     def _known_database(cls, value: str) -> str:
@@ -147,6 +164,13 @@ class Config(BaseSettings):
     def dns_endpoints(self) -> "tuple[Endpoint, ...]":
         """Where DNS is answered."""
         return tuple(parse_endpoint(part) for part in self.dns.split(","))
+
+    @property
+    def dns_limits(self) -> Limits | None:
+        """What limits answers over UDP, if anything does."""
+        if not self.dns_rate:
+            return None
+        return Limits(self.dns_rate, self.dns_slip, parse_networks(self.dns_spared))
 
     @property
     def ns_names(self) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from mailmum.daemons.dnsd_sockets import Sockets
 from mailmum.daemons.dnsd_trace import recent_crash
 from mailmum.daemons.listening import StartFailed
 from mailmum.dns.counters import LISTS, NOBODY, Counters, mark_of
+from mailmum.dns.limits import Limit
 from mailmum.dns.worlds import empty_world
 from mailmum.dns.zones import Zone
 from mailmum.index.index import Index
@@ -97,12 +98,16 @@ class Fast:
         extension: `compiled.hot`.
         zone: the zones served.
         max_udp: what OPT records announce.
+        limit: the compiled limiter that the Python engine has too, or None.
     """
 
-    def __init__(self, extension: ModuleType, zone: Zone, max_udp: int) -> None:
+    def __init__(
+        self, extension: ModuleType, zone: Zone, max_udp: int, limit: Limit | None = None
+    ) -> None:
         self._hot = extension
         self._zone = zone
         self._max_udp = max_udp
+        self._limit = limit
         self._services: list[hot.Service] = []
         self._threads: list[threading.Thread] = []
         self._mirror: Mirror | None = None
@@ -122,7 +127,7 @@ class Fast:
             A descriptor to watch, and what to call in the loop when it can be read.
         """
         every = [one.fileno() for one in (*sockets.udp, *sockets.wildcard_udp)]
-        service: hot.Service = self._hot.Service(every, bool(sockets.wildcard_udp))
+        service: hot.Service = self._hot.Service(every, bool(sockets.wildcard_udp), self._limit)
         if self._mirror is not None:
             service.use(self._mirror.world)
         self._services.append(service)

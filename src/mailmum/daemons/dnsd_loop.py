@@ -89,15 +89,19 @@ class Loop:
                     tick = time.monotonic() + _TICK
                     self._on_tick()
         finally:
-            self._stopping.set()
-            self._tcp.close()
-            if self._fast is not None:
-                self._fast.close()
-            for sockets in self._sockets:
-                sockets.close()
-            self._selector.close()
-            self._wake.close()
-            self._woken.close()
+            self.close()
+
+    def close(self) -> None:
+        """End the threads that answer and close everything; for a loop that will not run."""
+        self._stopping.set()
+        self._tcp.close()
+        if self._fast is not None:
+            self._fast.close()
+        for sockets in self._sockets:
+            sockets.close()
+        self._selector.close()
+        self._wake.close()
+        self._woken.close()
 
     def stop(self) -> None:
         """End `run` soon; from any thread or signal handler."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mailmum.daemons.pace import Pace
 from mailmum.dns.engine import MAX_UDP
+from mailmum.dns.limits import Limits
 from mailmum.dns.zones import ZoneConfig
 
 
@@ -41,6 +42,7 @@ class DnsdOptions:
         max_udp: most bytes sent over UDP.
         require_cookies: see `Engine`.
         cookie_secret: secret of server cookies; servers at one address need the same one.
+        limits: what one network gets over UDP; None for any number of answers.
         tcp: limits of TCP.
         pace: how often things are done.
     """
@@ -55,5 +57,6 @@ class DnsdOptions:
     max_udp: int = MAX_UDP
     require_cookies: bool = False
     cookie_secret: bytes = field(default_factory=lambda: secrets.token_bytes(32))
+    limits: Limits | None = None
     tcp: TcpLimits = TcpLimits()
     pace: Pace = field(default_factory=Pace)

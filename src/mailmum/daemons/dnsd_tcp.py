@@ -4,6 +4,9 @@ Messages have a length prefix of two bytes.  A client may send any number withou
 go out in the order in which the queries came.  Nothing here blocks: what a client does not take is
 kept for it up to a limit, beyond which its queries are no longer read.
 
+Without a descriptor for one more connection, the longest idle makes room; when there is none, the
+listening sockets are left alone for a moment, as they stay ready all the time.
+
 A connection lives while it is used.  It is closed when for `idle` seconds no whole query came and
 no answer was taken, and when there are too many, the longest idle first (RFC 7766 section 6.2.3).
 """
@@ -22,6 +25,7 @@ Answer = Callable[[bytes, Any, float], bytes | None]
 
 _CHUNK = 4096
 _ACCEPTS = 16
+_REST = 0.1
 
 
 class BadStreamError(Exception):
@@ -90,6 +94,8 @@ class TcpService:
         self._limits = limits
         # In the order of their deadlines, the longest idle first.
         self._connections: OrderedDict[int, _Connection] = OrderedDict()
+        self._resting: list[socket.socket] = []
+        self._rested = 0.0
 
     def __len__(self) -> int:
         return len(self._connections)
@@ -100,17 +106,33 @@ class TcpService:
 
     def sweep(self, now: float) -> float:
         """Close idle connections; when to come again, in seconds of the monotonic clock."""
+        if self._resting and now >= self._rested:
+            for sock in self._resting:
+                self.listen(sock)
+            self._resting.clear()
         while self._connections:
             connection = next(iter(self._connections.values()))
             if connection.deadline > now:
-                return connection.deadline
+                return self._soon(connection.deadline)
             self._close(connection)
-        return now + self._limits.idle
+        return self._soon(now + self._limits.idle)
 
     def close(self) -> None:
         """Close all connections."""
         for connection in list(self._connections.values()):
             self._close(connection)
+
+    def _soon(self, at: float) -> float:
+        return min(at, self._rested) if self._resting else at
+
+    def _make_room(self, listener: socket.socket) -> None:
+        """No descriptor is left for a connection that waits, or it is gone again."""
+        if self._connections:
+            self._close(next(iter(self._connections.values())))
+            return
+        self._selector.unregister(listener)
+        self._resting.append(listener)
+        self._rested = time.monotonic() + _REST
 
     def _accept(self, listener: socket.socket) -> None:
         for _ in range(_ACCEPTS):
@@ -119,9 +141,7 @@ class TcpService:
             except BlockingIOError:
                 return
             except OSError:
-                # Gone again, or no descriptor is left: make room by the longest idle.
-                if self._connections:
-                    self._close(next(iter(self._connections.values())))
+                self._make_room(listener)
                 return
             if len(self._connections) >= self._limits.connections:
                 self._close(next(iter(self._connections.values())))

@@ -7,6 +7,9 @@ number and returns, so that TCP and changes get their turn.
 - One by one, where it cannot.
 - On a wildcard address one by one with ancillary data, so that each answer is sent from the address
   that was asked.
+
+A socket that cannot be read may well stay ready; a millisecond's sleep each time keeps the loop
+from taking up a whole processor with that.
 """
 
 import socket
@@ -20,6 +23,7 @@ from mailmum.dns.engine import Engine
 
 _AT_ONCE = 64
 _ANCILLARY = 128
+_REST = 0.001
 
 Drain = Callable[[int], None]
 
@@ -55,8 +59,8 @@ def _in_batches(udp: socket.socket, engine: Engine, faults: FaultLog) -> Drain:
     def drain(_events: int) -> None:
         try:
             count = batch.receive()
-        except OSError:
-            count_fault("unread")
+        except OSError as error:
+            _count_unread(engine, error)
             return
         now, start = clock(), 0
         for slot, base, received_at, answer_at in slots[:count]:
@@ -136,3 +140,4 @@ def answer_safely(
 def _count_unread(engine: Engine, error: OSError) -> None:
     if not isinstance(error, BlockingIOError):
         engine.counters.fault("unread")
+        time.sleep(_REST)

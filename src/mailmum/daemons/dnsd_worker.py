@@ -1,6 +1,7 @@
 """One worker: the loop that answers, and the threads beside it."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 
 import structlog
 
@@ -14,6 +15,7 @@ from mailmum.daemons.dnsd_trace import leave_trace
 from mailmum.daemons.follower import OpenSource
 from mailmum.dns.counters import Counters
 from mailmum.dns.engine import Engine
+from mailmum.dns.worlds import limit_of
 from mailmum.dns.zones import Zone
 
 log = structlog.get_logger()
@@ -47,6 +49,8 @@ class Worker:
         saves: bool = True,
         replaces: bool = False,
     ) -> None:
+        extension, reason = choose(options.engine, options.crash)
+        limit = limit_of(extension, options.limits)
         counters = Counters()
         engine = Engine(
             None,
@@ -55,11 +59,11 @@ class Worker:
             cookie_secret=options.cookie_secret,
             max_udp=options.max_udp,
             require_cookies=options.require_cookies,
+            limit=limit,
         )
-        extension, reason = choose(options.engine, options.crash)
         if extension is not None:
             leave_trace(options.crash)
-        fast = None if extension is None else Fast(extension, engine.zone, options.max_udp)
+        fast = None if extension is None else Fast(extension, engine.zone, options.max_udp, limit)
         _tell(fast, options.threads, reason)
         self.loop = Loop(engine, options.tcp, self._tick, fast)
 
@@ -67,15 +71,19 @@ class Worker:
             for sockets in open_sockets():
                 self.loop.open(sockets)
 
-        if not replaces:
-            open_all()
-        self._crew = Crew(
-            self.loop,
-            counters,
-            Outside(open_source, sink, options.snapshot, saves, options.pace),
-            on_ready=ready,
-            on_index=open_all if replaces else lambda: None,
-        )
+        with ExitStack() as undo:
+            # Threads answer as soon as sockets are open: what fails now must end them.
+            undo.callback(self.loop.close)
+            if not replaces:
+                open_all()
+            self._crew = Crew(
+                self.loop,
+                counters,
+                Outside(open_source, sink, options.snapshot, saves, options.pace),
+                on_ready=ready,
+                on_index=open_all if replaces else lambda: None,
+            )
+            undo.pop_all()
 
     def run(self) -> None:
         """Answer until `stop`."""

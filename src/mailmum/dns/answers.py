@@ -6,6 +6,7 @@ Below BASE there are names of these sorts, each of them decided here:
   4035 section 3.1.4.1), so for a key's zone it is answered from BASE.
 - `LIST.BASE` has no records but names below: NOERROR without an answer (RFC 8020).
 - Names of the name servers, where they lie below BASE.
+- A server that tells who may ask about it is refused to everybody else, and that is counted.
 - An unknown key is a name that does not exist, a revoked one too; the latter's use is counted so
   that its owner sees which mail server still has it.
 - What is listed in a key's zone is found by `entries`.
@@ -16,6 +17,8 @@ minimum (RFC 2308 section 3), nor than the listing that keeps the client off thi
 Until there is an index, every name below BASE is answered with SERVFAIL: mail servers then skip the
 list, and no resolver keeps a wrong "not listed" or "no such key".
 """
+
+from dataclasses import replace
 
 from mailmum.dns import wire
 from mailmum.dns.entries import KeyZone
@@ -36,7 +39,7 @@ _META = {
 }
 
 
-def decide(zone: Zone, query: Query, index: Index | None, now: float) -> Reply:
+def decide(zone: Zone, query: Query, index: Index | None, now: float, sender: bytes = b"") -> Reply:
     """The reply to a query.
 
     Args:
@@ -44,6 +47,7 @@ def decide(zone: Zone, query: Query, index: Index | None, now: float) -> Reply:
         query: the query.
         index: the listings; None while there are none yet.
         now: Unix time in seconds.
+        sender: packed address of who asks; empty when that is not known.
     """
     if query.klass != wire.CLASS_IN:
         return _refused(EDE_NOT_SUPPORTED)
@@ -61,7 +65,7 @@ def decide(zone: Zone, query: Query, index: Index | None, now: float) -> Reply:
         return Reply(wire.SERVFAIL, extended=EDE_NOT_READY, fault="not-ready")
     at = query.at(depth)
     base = Place(zone, index.position, zone.ttl, at, at)
-    return _below_base(base, query, labels[:-depth], index, now)
+    return _below_base(base, query, labels[:-depth], index, now, sender)
 
 
 def _refused(extended: int) -> Reply:
@@ -69,7 +73,12 @@ def _refused(extended: int) -> Reply:
 
 
 def _below_base(
-    base: Place, query: Query, labels: tuple[bytes, ...], index: Index, now: float
+    base: Place,
+    query: Query,
+    labels: tuple[bytes, ...],
+    index: Index,
+    now: float,
+    sender: bytes,
 ) -> Reply:
     kind = KINDS.get(labels[-1]) if labels else None
     if kind is None:
@@ -79,15 +88,27 @@ def _below_base(
     state = index.key(labels[-2], now)
     if state is None:
         return Reply(wire.NXDOMAIN, authority=(base.soa(),), fault="unknown-key")
-    server = state.server
     if state.revoked:
-        revoked = (server.record.id, labels[-2].decode("ascii"))
+        revoked = (state.server.record.id, labels[-2].decode("ascii"))
         return Reply(wire.NXDOMAIN, authority=(base.soa(),), revoked=revoked)
     at = query.at(len(base.zone.base) + 2)
-    place = Place(base.zone, base.serial, server.record.ttl, base.base_at, at)
-    if len(labels) == 2:
-        return base.nodata() if query.type == wire.DS else place.apex(query.type)
-    return KeyZone(place, kind, server, index, now).reply(query.type, labels[:-2])
+    place = Place(base.zone, base.serial, state.server.record.ttl, base.base_at, at)
+    zone = KeyZone(place, kind, state.server, index, now)
+    return _of_server(base, query, zone, labels[:-2], sender)
+
+
+def _of_server(
+    base: Place, query: Query, zone: KeyZone, labels: tuple[bytes, ...], sender: bytes
+) -> Reply:
+    """What a key's zone has at the name of these labels, for who may ask."""
+    record = zone.server.record
+    if not record.may_be_asked_by(sender):
+        return replace(_refused(EDE_PROHIBITED), fault="barred", barred=record.id)
+    if labels:
+        reply = zone.reply(query.type, labels)
+    else:
+        reply = base.nodata() if query.type == wire.DS else zone.place.apex(query.type)
+    return replace(reply, spared=True) if record.askers else reply
 
 
 def _base_name(base: Place, type_: int, labels: tuple[bytes, ...]) -> Reply:

@@ -129,6 +129,15 @@ class RevokedCount:
 
 
 @dataclass(frozen=True, slots=True)
+class BarredCount:
+    """So many queries about a server came from where it may not be asked; the last from there."""
+
+    server: int
+    sender: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class CountBatch:
     """Counts of a stretch of time, which nobody changes any more.
 
@@ -138,6 +147,7 @@ class CountBatch:
         faults: pairs of kind and count, such as `("formerr", 3)`.
         lost: counts that found no room.
         nameless: how many of its verdicts found no room for their client.
+        barred: at most one entry for each server.
     """
 
     counts: Mapping[Key, int] = field(default_factory=dict)
@@ -145,9 +155,10 @@ class CountBatch:
     faults: tuple[tuple[str, int], ...] = ()
     lost: int = 0
     nameless: int = 0
+    barred: tuple[BarredCount, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.counts or self.revoked or self.faults or self.lost)
+        return bool(self.counts or self.revoked or self.faults or self.lost or self.barred)
 
     @classmethod
     def of(
@@ -168,7 +179,7 @@ class CountBatch:
     @property
     def size(self) -> int:
         """How much room it takes, in entries."""
-        return len(self.counts) + len(self.revoked)
+        return len(self.counts) + len(self.revoked) + len(self.barred)
 
     @property
     def clients(self) -> Iterator[ClientCount]:
@@ -201,7 +212,8 @@ class Counters:
     """
 
     __slots__ = (
-        *("_counts", "_faults", "_limit", "_lost", "_nameless", "_others", "_revoked", "log"),
+        *("_barred", "_counts", "_faults", "_limit", "_lost", "_nameless", "_others", "_revoked"),
+        "log",
     )
 
     def __init__(self, limit: int = LIMIT) -> None:
@@ -210,6 +222,7 @@ class Counters:
         self._counts: Counter[Key] = Counter()
         self._nameless: Counter[Key] = Counter()
         self._revoked: dict[tuple[int, str], int] = {}
+        self._barred: dict[int, tuple[str, int]] = {}
         self._faults: dict[str, int] = {}
         self._lost = 0
         self._others: list[Take] = []
@@ -243,6 +256,14 @@ class Counters:
         else:
             self._lost += 1
 
+    def barred(self, server: int, sender: str) -> None:
+        """A query about a server from where it may not be asked."""
+        _, count = self._barred.get(server, ("", 0))
+        if count or len(self._barred) < self._limit:
+            self._barred[server] = sender, count + 1
+        else:
+            self._lost += 1
+
     def fault(self, kind: str, count: int = 1) -> None:
         """A packet that got no ordinary answer; `kind` is one of a few words of our own."""
         self._faults[kind] = self._faults.get(kind, 0) + count
@@ -260,9 +281,11 @@ class Counters:
                 self.fault(kind, count)
             counts = _sum(more, counts)
         revoked = tuple(RevokedCount(*use, count) for use, count in self._revoked.items())
-        batch = CountBatch(counts, revoked, tuple(self._faults.items()), self._lost, nameless)
+        barred = tuple(BarredCount(server, *told) for server, told in self._barred.items())
+        faults = tuple(self._faults.items())
+        batch = CountBatch(counts, revoked, faults, self._lost, nameless, barred)
         self._counts, self._nameless = Counter(), Counter()
-        self._revoked, self._faults, self._lost = {}, {}, 0
+        self._revoked, self._barred, self._faults, self._lost = {}, {}, {}, 0
         return batch
 
     def _fold(self) -> None:

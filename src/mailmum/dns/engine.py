@@ -14,6 +14,7 @@ from typing import Literal, Protocol
 from mailmum.dns import answers, wire
 from mailmum.dns.cookies import GOOD_SIZE, Cookies
 from mailmum.dns.counters import Counters
+from mailmum.dns.limits import DROP, PASS, Limit, packed
 from mailmum.dns.quick import Quick
 from mailmum.dns.reply import Reply
 from mailmum.dns.wire import Opt, Query, Settled
@@ -50,6 +51,7 @@ class Engine:
         max_udp: most bytes sent over UDP, and announced in OPT records.
         require_cookies: whether a client that sends a cookie over UDP without a good server cookie
             gets BADCOOKIE instead of an answer.
+        limit: what is sent over UDP to who has not proved that he asked; None for any number.
     """
 
     def __init__(
@@ -61,12 +63,14 @@ class Engine:
         cookie_secret: bytes,
         max_udp: int = MAX_UDP,
         require_cookies: bool = False,
+        limit: Limit | None = None,
     ) -> None:
         self._index = index
         self.zone = zone
         self.counters = counters
         self._max_udp = max(max_udp, _CUT)
         self._require_cookies = require_cookies
+        self._limit = limit
         self._cookies = Cookies(cookie_secret)
         self._quick = Quick(zone, counters, self._max_udp)
         self._quick_answer = self._quick.answer
@@ -98,26 +102,75 @@ class Engine:
             now: Unix time in seconds.
             tcp: whether it came over TCP.
         """
-        index = self._index
+        index, limited = self._index, None
         if index is not None:
             quick = self._quick_answer(packet, index, now)
             if quick is not None:
-                return quick
+                limited = self._limited(client, now, proved=tcp)
+                if limited == PASS:
+                    return quick
+                # It is not answered, so it is not counted as if it were.
+                self.counters.log.pop()
         parsed = wire.parse(packet)
         if parsed is None:
             self.counters.fault("ignored")
             return None
         cookie, known = self._cookie(parsed.opt, client, now)
-        if self._require_cookies and cookie and not (known or tcp):
-            reply = _BADCOOKIE
-        elif isinstance(parsed, Settled):
-            reply = Reply(parsed.rcode, fault=parsed.kind)
-        else:
-            reply = answers.decide(self.zone, parsed, index, now)
-            if index is not None and reply.verdict is not None:
-                self._quick.learn(parsed, index, now)
+        reply = self._decide(parsed, client, now, refused=bool(cookie) and not (known or tcp))
+        if limited is None:
+            proved, about = tcp or known, reply.verdict is not None
+            limited = (
+                PASS if reply.spared else self._limited(client, now, proved=proved, about=about)
+            )
+        if limited != PASS:
+            return self._write_limited(packet, parsed, reply, cookie, limited)
         self._count(reply)
-        return self._write(packet, parsed, reply, cookie, 0xFFFF if tcp else self._limit(parsed))
+        return self._write(packet, parsed, reply, cookie, 0xFFFF if tcp else self._room(parsed))
+
+    def _decide(
+        self, parsed: Query | Settled, client: Client | None, now: float, *, refused: bool
+    ) -> Reply:
+        """The reply; `refused` for a client that has no good cookie, where one is required."""
+        if self._require_cookies and refused:
+            return _BADCOOKIE
+        if isinstance(parsed, Settled):
+            return Reply(parsed.rcode, fault=parsed.kind)
+        index, sender = self._index, _sender(client)
+        reply = answers.decide(self.zone, parsed, index, now, sender)
+        if reply.barred is not None:
+            self.counters.barred(reply.barred, str(client[0]) if client else "")
+        if index is not None and reply.verdict is not None and not reply.spared:
+            self._quick.learn(parsed, index, now)
+        return reply
+
+    def _limited(
+        self, client: Client | None, now: float, *, proved: bool, about: bool = True
+    ) -> int:
+        """What the limit says of a response.
+
+        Args:
+            client: to whom.
+            now: Unix time in seconds.
+            proved: whether he is who he says.
+            about: whether he asked about a client of a server that there is.
+        """
+        if self._limit is None:
+            return PASS
+        if not proved:
+            return self._limit.check(_sender(client), now)
+        if about:
+            self._limit.know(_sender(client), now)
+        return PASS
+
+    def _write_limited(
+        self, packet: bytes, parsed: Query | Settled, reply: Reply, cookie: bytes, limited: int
+    ) -> bytes | None:
+        """Nothing, or the response cut off."""
+        if limited == DROP:
+            self.counters.fault("limited")
+            return None
+        self.counters.fault("slipped")
+        return self._write(packet, parsed, reply, cookie, 0)
 
     def good_cookie(
         self, packet: bytes, client: Client, now: float
@@ -140,7 +193,7 @@ class Engine:
             return b"", False
         return self._cookies.reply(opt.cookie, str(client[0]) if client else "", now)
 
-    def _limit(self, parsed: Query | Settled) -> int:
+    def _room(self, parsed: Query | Settled) -> int:
         return _CUT if parsed.opt is None else min(parsed.opt.size, self._max_udp)
 
     def _count(self, reply: Reply) -> None:
@@ -171,3 +224,7 @@ class Engine:
             opt=opt,
             limit=limit,
         )
+
+
+def _sender(client: Client | None) -> bytes:
+    return packed(str(client[0])) if client else b""

@@ -113,13 +113,16 @@ class Plan:
     def renew(self, index: Index, now: float) -> bool:
         """Take over what the index says now; False when there is something out of the ordinary.
 
-        That is: the key is no longer good, or the account has ended or will within the TTL.
+        That is: the key is no longer good, the account has ended or will within the TTL, or not
+        everybody may ask.
         """
         state = index.key(self.key, now)
         if state is None or state.revoked:
             return False
         self.server = state.server
         record = state.server.record
+        if record.askers:
+            return False
         name = self.key.decode("ascii")
         until = [key.until for key in record.keys if key.key == name and key.until is not None]
         if record.ends is not None:

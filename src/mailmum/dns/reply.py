@@ -21,6 +21,8 @@ class Reply:
         fault: a word to count the query under, or empty.
         verdict: server, list, client and code of the verdict, as `Counters.count` takes them.
         revoked: server and revoked key, to be counted.
+        barred: the server that may not be asked from there, to be counted.
+        spared: whether the sender is one that the server names: no limit holds for him.
     """
 
     rcode: int
@@ -30,6 +32,8 @@ class Reply:
     fault: str = ""
     verdict: tuple[int, str, Client, int] | None = None
     revoked: tuple[int, str] | None = None
+    barred: int | None = None
+    spared: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import secrets
 from typing import TYPE_CHECKING, Any
 
 from mailmum.dns import wire
+from mailmum.dns.limits import Limit, Limiter, Limits
 from mailmum.dns.zones import Zone
 
 if TYPE_CHECKING:
@@ -29,5 +30,22 @@ def empty_world(compiled: Any, zone: Zone, max_udp: int) -> hot.World:
         zone.soa_timers,
         max_udp,
         secrets.token_bytes(32),
+    )
+    return made
+
+
+def limit_of(compiled: Any, limits: Limits | None) -> Limit | None:
+    """Who limits responses: the compiled limiter, which threads can share, where there is one.
+
+    Args:
+        compiled: the extension, or None.
+        limits: what is configured; None for no limit.
+    """
+    if limits is None:
+        return None
+    if compiled is None:
+        return Limiter(limits)
+    made: hot.Limiter = compiled.Limiter(
+        limits.rate, limits.slip, list(limits.spared), secrets.token_bytes(16)
     )
     return made

@@ -208,7 +208,9 @@ class Mirror:
             # Close to its end an account's answers hold for less than the TTL.
             until = inf if record.ends is None else record.ends - record.ttl - 1
             times = entry.ends, until, entry.blocks_from
-            server = self._hot.Server(record.id, record.ttl, record.code or 0, *times)
+            server = self._hot.Server(
+                record.id, record.ttl, record.code or 0, *times, list(record.askers)
+            )
             self._servers[entry] = server
             self._pending.rekey = True
         sorts = (entry.stages4, entry.stages6, entry.stages_of_names)

@@ -41,6 +41,8 @@ class ServerRecord:
         ends: Unix time in seconds from which nothing may be listed (the account expires), or None.
         blocks_from: Unix time in seconds before which nothing is blocked (`domain.pauses`): 0 when
             there is no pause, None for one without an end.
+        askers: networks from which it may be asked about over DNS, each as version, first and last
+            address; none for anywhere.
     """
 
     id: int
@@ -52,6 +54,16 @@ class ServerRecord:
     active: bool = True
     ends: int | None = None
     blocks_from: int | None = 0
+    askers: tuple[tuple[int, int, int], ...] = ()
+
+    def may_be_asked_by(self, sender: bytes) -> bool:
+        """Whether a sender of queries (packed address, empty when unknown) is let."""
+        if not self.askers:
+            return True
+        version, value = 4 if len(sender) == 4 else 6, int.from_bytes(sender, "big")
+        return bool(sender) and any(
+            one == version and first <= value <= last for one, first, last in self.askers
+        )
 
 
 @dataclass(frozen=True, slots=True)

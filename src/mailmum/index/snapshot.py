@@ -125,7 +125,12 @@ def _server(record: ServerRecord) -> bytes:
         optional(record.blocks_from),
         number(len(record.keys)),
     )
-    return b"".join((*fields, *keys))
+    askers = (_address(*asker) for asker in record.askers)
+    return b"".join((*fields, *keys, number(len(record.askers)), *askers))
+
+
+def _address(version: int, first: int, last: int) -> bytes:
+    return number(version) + first.to_bytes(16, "big") + last.to_bytes(16, "big")
 
 
 def _table(key: TableKey, parts: Iterator[bytes]) -> bytes:
@@ -161,7 +166,7 @@ def _names(captured: CapturedNames) -> Iterator[bytes]:
 
 def _read_index(reader: Reader) -> Index:
     position = reader.number()
-    servers = [_read_server(reader) for _ in range(reader.count(40))]
+    servers = [_read_server(reader) for _ in range(reader.count(48))]
     addresses = _read_tables(reader, _read_addresses)
     named = _read_tables(reader, _read_names)
     return Index(Tables(addresses, named), servers, position)
@@ -172,7 +177,17 @@ def _read_server(reader: Reader) -> ServerRecord:
     code, active, ends = reader.optional(), reader.number(), reader.optional()
     blocks_from = reader.optional()
     keys = tuple(KeyRecord(reader.text(), reader.optional()) for _ in range(reader.count(9)))
-    return ServerRecord(number, account, ref, keys, ttl, code, bool(active), ends, blocks_from)
+    askers = tuple(_read_asker(reader) for _ in range(reader.count(40)))
+    times = (ends, blocks_from)
+    return ServerRecord(number, account, ref, keys, ttl, code, bool(active), *times, askers)
+
+
+def _read_asker(reader: Reader) -> tuple[int, int, int]:
+    version = reader.number()
+    first, last = (int.from_bytes(reader.take(16), "big") for _ in range(2))
+    if version not in _BITS or not 0 <= first <= last < 1 << _BITS[version]:
+        raise SnapshotDamaged("a network that may ask is none")
+    return version, first, last
 
 
 def _read_tables(

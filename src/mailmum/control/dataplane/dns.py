@@ -48,6 +48,7 @@ def options(parameters: Config) -> DnsdOptions:
         engine=parameters.engine,
         crash=parameters.crash_path,
         cookie_secret=secret[:32],
+        limits=parameters.dns_limits,
     )
 
 
