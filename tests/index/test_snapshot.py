@@ -184,7 +184,7 @@ def test_a_length_beyond_all_memory_takes_none() -> None:
     ("place", "value", "reason"),
     [
         (0, b"X", "does not begin as a snapshot"),
-        (8, b"\2", "its format is 2, and this version reads 1"),
+        (8, b"\3", "its format is 3, and this version reads 2"),
         (10, b"\1\2", "another kind of machine"),
         (len(SAMPLE) - 20, b"\xff", "which is not its length when written"),
         (40, b"\xff\xfe", "its checksum is wrong"),
