@@ -121,8 +121,8 @@ class Builder:
             self.add(target)
 
     def __len__(self) -> int:
-        found = (*self._networks[4], *self._networks[6], *self._names)
-        return sum(map(len, found))
+        networks = sum(len(found) for pair in self._networks.values() for found in pair)
+        return networks + sum(map(len, self._names))
 
     def add(self, target: Target) -> None:
         """Add one."""

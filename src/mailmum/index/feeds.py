@@ -146,10 +146,10 @@ class Feeds:
         """Make these the feeds of an account; whether that changes anything."""
         if self.records.get(account, ()) == records:
             return False
-        kept = {view.record: {} for key in self._keys_of(account) for view in self._views[key]}
+        kept: dict[FeedRecord, dict[int, FeedAddresses | FeedNames]] = {}
         for key in self._keys_of(account):
             for view in self._views.pop(key):
-                kept[view.record][key[3]] = view
+                kept.setdefault(view.record, {})[key[3]] = view
         for record in sorted(records, key=lambda one: -one.id):
             for kind, view in _views(record, kept.get(record, {})):
                 key = (account, record.scope, tier_of_feed(record), kind)
