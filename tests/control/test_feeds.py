@@ -58,10 +58,10 @@ def site(one_site: Site, monkeypatch: pytest.MonkeyPatch) -> Site:
     return one_site
 
 
-def publish(site: Site, *lines: str, **headers: str) -> None:
+def publish(site: Site, *lines: str) -> None:
     """Let the server have this list."""
     body = "\n".join(lines).encode() + b"\n"
-    site.answers["/list"] = text(body, **headers)
+    site.answers["/list"] = text(body)
 
 
 def subscribe(access: Writing, site: Site, name: str = "drop", **fields: Any) -> Feed:

@@ -88,6 +88,9 @@ class Config(BaseSettings):
     hostmaster: str = Field(default="", description="contact in SOA; empty: hostmaster@ZONE")
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
     log_format: str = Field(default="auto", pattern="^(auto|console|json)$")
+    resolver: str = Field(
+        default="", description="host:port of the resolver for look-ups; empty: this machine's"
+    )
     reach: str = Field(
         default="", description="private hosts and networks that feeds and webhooks may reach"
     )
@@ -106,6 +109,11 @@ class Config(BaseSettings):
     @classmethod
     def _one_endpoint(cls, value: str) -> str:
         return str(parse_endpoint(value))
+
+    @field_validator("resolver")
+    @classmethod
+    def _one_resolver(cls, value: str) -> str:
+        return str(parse_endpoint(value)) if value else value
 
     @field_validator("dns")
     @classmethod

@@ -1,4 +1,4 @@
-"""Getting the bytes of a feed: over https, or from the folder that files of feeds lie in.
+"""Getting the bytes of a feed: over https, from the DNS, or from the folder of files for feeds.
 
 A file is named by its path below that folder (`feeds` in the data folder): people of an account
 must not read what else lies on the machine.
@@ -13,6 +13,7 @@ from stat import S_ISREG
 from mailmum.control import config
 from mailmum.control.feeds.models import Kind
 from mailmum.control.feeds.reading import BYTES_LIMIT
+from mailmum.control.feeds.spf import spf_networks
 from mailmum.control.outgoing import outgoing
 from mailmum.daemons.outgoing import Unreached
 from mailmum.domain.errors import BadInput, Refusal
@@ -48,6 +49,8 @@ def fetch(kind: str, source: str, etag: str = "", modified: str = "") -> Fetched
     Raises:
         Refusal: it cannot be had; the reason is told.
     """
+    if kind == Kind.SPF:
+        return Fetched(spf_networks(source))
     if kind == Kind.FILE:
         return Fetched(_read(file_of(source)))
     headers = {"Accept": _ACCEPT}

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from django.db.models import QuerySet
 
 from mailmum.control.feeds.contents import SHELF
-from mailmum.control.feeds.models import Feed
+from mailmum.control.feeds.models import Feed, Use
 from mailmum.control.listings.models import Version
 from mailmum.control.listings.values import target_columns
 from mailmum.domain.listings import Source
@@ -14,6 +14,11 @@ from mailmum.domain.targets import Target
 
 def in_force() -> QuerySet[Feed]:
     """Feeds whose entries count."""
+    return with_entries().filter(use=Use.LIST)
+
+
+def with_entries() -> QuerySet[Feed]:
+    """Feeds whose entries are good for something."""
     return Feed.objects.filter(removed=None, paused=False, content__isnull=False)
 
 

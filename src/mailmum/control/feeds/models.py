@@ -18,6 +18,15 @@ class Kind(models.TextChoices):
     URL = "url", "fetched over https"
     FILE = "file", "a file on the machine of the service"
     UPLOAD = "upload", "uploaded"
+    SPF = "spf", "who may send for a domain, by its SPF record"
+
+
+class Use(models.TextChoices):
+    """What becomes of a feed's entries."""
+
+    LIST = "list", "blocked or allowed, as it says"
+    EXCEPT = "except", "never listed by triggers, nothing more"
+    WARN = "warn", "named before somebody lists them, nothing more"
 
 
 class State(models.TextChoices):
@@ -53,6 +62,7 @@ class Feed(models.Model):
     source = models.CharField(max_length=2000, blank=True, help_text="URL, or path of a file")
     format = models.CharField(max_length=20, blank=True, help_text="empty: found out")
     action = models.CharField(max_length=5, choices=[(word.value, word.value) for word in Action])
+    use = models.CharField(max_length=6, choices=Use.choices, default=Use.LIST)
     reason = models.CharField(max_length=300, blank=True)
     code = models.BigIntegerField(null=True)
     every = models.IntegerField(help_text="seconds between refreshes")

@@ -75,6 +75,7 @@ def add_feed(access: Writing, wish: FeedWish) -> Feed:
                     "source",
                     "format",
                     "action",
+                    "use",
                     "reason",
                     "code",
                     "every",

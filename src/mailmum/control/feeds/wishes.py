@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 
 from mailmum.control.feeds.fetching import file_of
-from mailmum.control.feeds.models import Kind
+from mailmum.control.feeds.models import Kind, Use
 from mailmum.daemons.outgoing import parse_url
 from mailmum.domain.codes import parse_code
 from mailmum.domain.errors import BadInput
 from mailmum.domain.lifetimes import parse_lifetime
 from mailmum.domain.listings import Action
+from mailmum.domain.names import parse_name
 from mailmum.domain.texts import LABEL_LIMIT, REASON_LIMIT, clean_line
 from mailmum.formats.feeds import find_reader
 
@@ -26,6 +27,7 @@ class FeedWish:
     source: str
     format: str
     action: Action
+    use: Use
     server: str | None
     reason: str
     code: int | None
@@ -41,6 +43,7 @@ def make_wish(  # noqa: PLR0913 (one argument a field of the form)
     kind: str = "",
     format_: str = "",
     action: str = "block",
+    use: str = "",
     server: str | None = None,
     reason: str = "",
     code: str | None = None,
@@ -59,7 +62,8 @@ def make_wish(  # noqa: PLR0913 (one argument a field of the form)
         kind=chosen,
         source=_source(chosen, source),
         format=_format(format_),
-        action=_action(action),
+        action=Action.ALLOW if chosen is Kind.SPF else _action(action),
+        use=_use(use, chosen),
         server=server,
         reason=clean_line(reason, field="reason", limit=REASON_LIMIT),
         code=parse_code(code) if code and code.strip() else None,
@@ -100,6 +104,8 @@ def _source(kind: Kind, source: str) -> str:
     if kind is Kind.FILE:
         file_of(source)
         return source
+    if kind is Kind.SPF:
+        return parse_name(source, field="source")
     return ""
 
 
@@ -116,6 +122,21 @@ def _action(text: str) -> Action:
         raise BadInput(
             "a feed blocks or allows", fix="say block or allow", field="action"
         ) from None
+
+
+def _use(text: str, kind: Kind) -> Use:
+    try:
+        use = Use(text or Use.LIST)
+    except ValueError:
+        words = ", ".join(Use.values)
+        raise BadInput(f"a feed is for one of {words}", field="use") from None
+    if use is not Use.LIST and kind is not Kind.SPF:
+        raise BadInput(
+            "only sets of providers can be for exceptions or warnings",
+            fix="leave the use out",
+            field="use",
+        )
+    return use
 
 
 def _every(text: str) -> int:
