@@ -4,6 +4,8 @@ from hypothesis import strategies as st
 
 from mailmum.domain.listings import Action, Listing, Source
 from mailmum.domain.targets import NameTarget, NetworkTarget, Target
+from mailmum.index.entries import built
+from mailmum.index.records import FeedRecord
 from tests.dns.world import NOW, World
 
 _BITS = {4: 32, 6: 128}
@@ -43,7 +45,7 @@ def targets(draw: st.DrawFn) -> Target:
 
 @st.composite
 def worlds(draw: st.DrawFn) -> World:
-    """A few listings of accounts 1 and 2, in all scopes."""
+    """A few listings and feeds of accounts 1 and 2, in all scopes."""
     world, persons = World(), set()
     for _ in range(draw(st.integers(0, 12))):
         target, source = draw(targets()), draw(st.sampled_from(Source))
@@ -67,7 +69,25 @@ def worlds(draw: st.DrawFn) -> World:
                 enabled=draw(st.sampled_from([True, True, True, False])),
             )
         )
+    world.feeds += [draw(feeds(number)) for number in range(1, draw(st.integers(1, 4)))]
     return world
+
+
+@st.composite
+def feeds(draw: st.DrawFn, number: int = 0) -> tuple[FeedRecord, list[Target]]:
+    """A subscription of account 1 or 2, in any scope, with the entries of its feed."""
+    entries = draw(st.lists(targets(), min_size=1, max_size=6))
+    record = FeedRecord(
+        number or draw(st.integers(1, 12)),
+        draw(st.sampled_from([1, 1, 1, 2])),
+        draw(st.sampled_from([0, 0, 1, 2])),
+        draw(st.sampled_from(Action)),
+        "drop",
+        draw(st.sampled_from(["", "In a list"])),
+        draw(st.sampled_from([None, None, 0x7F00000B])),
+        built(entries),
+    )
+    return record, entries
 
 
 @st.composite

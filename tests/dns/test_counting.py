@@ -38,7 +38,7 @@ def asked(subject: Subject, kind: str) -> str:
 
 def expected(world: World, subject: Subject) -> tuple[str, bool]:
     """The verdict on a client of the main server, and whether its target is wide."""
-    because = decide(gather(world.listings, subject, MAIN.account, MAIN.id, NOW)).because
+    because = decide(gather(world.all_listings(), subject, MAIN.account, MAIN.id, NOW)).because
     if because is None or subject.text == "invalid":
         return "none", False
     return WORDS[because.action], wide(because.target)

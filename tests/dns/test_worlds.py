@@ -12,9 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mailmum.domain.listings import Action, Listing, Source
-from mailmum.index.records import Changes, KeyRecord
+from mailmum.index.feeds import FeedAddresses
+from mailmum.index.mirror import MOST_TABLES
+from mailmum.index.records import Changes, FeedRecord, KeyRecord
 from tests.dns.both import SENDER, Both
-from tests.dns.strategies import names, spellings, times, worlds
+from tests.dns.strategies import feeds, names, spellings, times, worlds
 from tests.dns.world import (
     BASE,
     ENDING_KEY,
@@ -87,9 +89,11 @@ def test_the_same_bytes_or_nothing(world: World, asked: list[tuple[bytes, float]
 def steps(draw: st.DrawFn) -> list[tuple[str, Any]]:
     """A history of listings that come and go, of servers that change, of merges."""
     pool = draw(worlds()).listings
-    kinds = st.sampled_from(["put", "put", "remove", "merge", "begin", "end", "server", "gone"])
+    kinds = st.sampled_from(
+        ["put", "put", "remove", "merge", "begin", "end", "server", "gone", "feed", "unfeed"]
+    )
     return [
-        (kind, draw(st.sampled_from(pool)) if pool else None)
+        (kind, draw(feeds()) if kind == "feed" else draw(st.sampled_from(pool)) if pool else None)
         for kind in draw(st.lists(kinds, max_size=12))
     ]
 
@@ -100,9 +104,10 @@ class History:
     def __init__(self, both: Both) -> None:
         self.both = both
         self.there: dict[int, Listing] = {}
+        self.feeds: dict[int, FeedRecord] = {one.id: one for one in both.index.image().feeds}
         self.plan: Any = None
 
-    def step(self, kind: str, listing: Listing | None) -> None:
+    def step(self, kind: str, listing: Any) -> None:
         """One step."""
         index = self.both.index
         if kind == "merge":
@@ -112,8 +117,25 @@ class History:
         elif kind == "end" and self.plan is not None:
             index.finish_merge(self.plan.run())
             self.plan = None
+        elif kind in ("feed", "unfeed"):
+            self._change_feeds(listing[0] if kind == "feed" else None)
         else:
             self._change(kind, listing)
+
+    def _change_feeds(self, record: FeedRecord | None) -> None:
+        """Put a feed, perhaps in the place of another; without one remove the first."""
+        if record is not None:
+            self.feeds[record.id] = record
+        elif self.feeds:
+            del self.feeds[min(self.feeds)]
+        index = self.both.index
+        accounts = {one.account for one in index.image().feeds}
+        accounts |= {record.account} if record else set()
+        found = {
+            account: tuple(one for one in self.feeds.values() if one.account == account)
+            for account in accounts
+        }
+        index.apply(Changes(index.position + 1, feeds=tuple(found.items())))
 
     def _change(self, kind: str, listing: Listing | None) -> None:
         index = self.both.index
@@ -142,7 +164,9 @@ def test_the_same_after_every_change(
     # What the history brings has other numbers than what was there before.
     shift = len(world.listings) + 1
     for kind, listing in history:
-        own = None if listing is None else replace(listing, id=listing.id + shift, origin="history")
+        own = listing
+        if isinstance(listing, Listing):
+            own = replace(listing, id=listing.id + shift, origin="history")
         making.step(kind, own)
         for packet, now in asked:
             both.check(packet, now)
@@ -189,6 +213,70 @@ def test_plain_questions_are_answered(name: str, expected: str | None, edns: boo
     response = Both(usual()).ask(name, use_edns=0 if edns else -1)
     assert response is not None
     assert a_record(response) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        (f"7.113.0.203.{ZONE}", "127.0.0.5"),
+        (f"9.113.0.203.{ZONE}", None),
+        (f"9.113.0.203.{zone_of('wl')}", "127.0.0.5"),
+        (f"7.113.0.203.{zone_of('bl', OTHER_KEY)}", "127.0.0.9"),
+        (f"{reverse('2001:db8:1::1')}.{ZONE}", "127.0.0.11"),
+    ],
+)
+def test_feeds_are_answered_where_they_lie(name: str, expected: str | None) -> None:
+    """Shared columns, no entries of the world's own."""
+    world = World()
+    world.subscribe("203.0.113.0/24", "203.0.113.7")
+    world.subscribe("203.0.113.9", action=Action.ALLOW)
+    world.subscribe("2001:db8::/32", code=0x7F00000B)
+    both = Both(world)
+    response = both.ask(name)
+    assert response is not None
+    assert a_record(response) == expected
+    assert both.mirror.world.size[0] == 0
+
+
+def test_alike_feeds_are_one_table() -> None:
+    """Of however many accounts; it goes when the last of them is gone."""
+    world = World()
+    for account in (1, 2, 1):
+        world.subscribe("203.0.113.0/24", account=account)
+    both = Both(world)
+    assert len(both.mirror._alike) == 1
+    records = tuple(record for record, _ in world.feeds[::2])
+    both.index.apply(Changes(50, feeds=((2, ()),)))
+    assert len(both.mirror._alike) == 1
+    both.index.apply(Changes(51, feeds=((1, records[:1]),)))
+    assert len(both.mirror._alike) == 1
+    both.index.apply(Changes(52, feeds=((1, ()),)))
+    assert not both.mirror._alike
+    assert not any(isinstance(table, FeedAddresses) for table in both.mirror._tables)
+
+
+@pytest.mark.parametrize("count", [MOST_TABLES, MOST_TABLES + 1])
+def test_more_feeds_than_there_is_room_for(count: int) -> None:
+    """Python is asked then, and only about what has so many."""
+    world = World()
+    for number in range(count):
+        world.subscribe(f"203.0.113.{number}")
+    world.add("2001:db8::1")
+    both = Both(world)
+    response = both.ask(f"{count - 1}.113.0.203.{ZONE}")
+    assert (response is None) == (count > MOST_TABLES)
+    assert both.ask(f"{reverse('2001:db8::1')}.{ZONE}") is not None
+
+
+def test_names_of_feeds_are_left_to_python() -> None:
+    """Those of servers without such a feed are not."""
+    world = World()
+    world.subscribe(".spam.example", scope=MAIN.id)
+    world.add("host.example")
+    both = Both(world)
+    assert both.ask(f"a.spam.example.{NAMES}") is None
+    assert both.ask(f"host.example.{NAMES}") is None
+    assert both.ask(f"host.example.{zone_of('dbl', OTHER_KEY)}") is not None
 
 
 @pytest.mark.parametrize(

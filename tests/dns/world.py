@@ -5,7 +5,8 @@ listings for what lies below a name.  It shares no code with mailmum.dns.
 """
 
 import ipaddress
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import dns.flags
@@ -19,10 +20,11 @@ from mailmum.dns.engine import Engine
 from mailmum.dns.zones import Zone, ZoneConfig
 from mailmum.domain.clients import AddressSubject, NameSubject, Subject
 from mailmum.domain.listings import Action, Listing, Source
-from mailmum.domain.targets import NameTarget, NetworkTarget, parse_target
+from mailmum.domain.targets import NameTarget, NetworkTarget, Target, parse_target
 from mailmum.domain.verdicts import Verdict, decide, gather, paused
+from mailmum.index.entries import built
 from mailmum.index.index import Index
-from mailmum.index.records import Everything, KeyRecord, ServerRecord
+from mailmum.index.records import Everything, FeedRecord, KeyRecord, ServerRecord
 
 BASE = "rbl.example.net"
 NOW = 1_700_000_000.0
@@ -63,6 +65,23 @@ class World:
     listings: list[Listing] = field(default_factory=list)
     servers: tuple[ServerRecord, ...] = SERVERS
     position: int = 42
+    feeds: list[tuple[FeedRecord, list[Target]]] = field(default_factory=list)
+
+    def subscribe(self, *entries: str, action: Action = Action.BLOCK, **fields: Any) -> None:
+        """Subscribe account 1, or another, to a feed of these entries."""
+        targets = list(map(parse_target, entries))
+        values: dict[str, Any] = {"account": 1, "scope": 0, "code": None} | fields
+        number = len(self.feeds) + 1
+        record = FeedRecord(
+            number, action=action, name="drop", reason="", entries=built(targets), **values
+        )
+        self.feeds.append((record, targets))
+
+    def all_listings(self) -> Iterator[Listing]:
+        """The listings, and the entries of feeds as if they were some."""
+        yield from self.listings
+        for record, targets in self.feeds:
+            yield from entries_as_listings(record, targets)
 
     def add(self, target: str, action: Action = Action.BLOCK, **fields: Any) -> Listing:
         """List a target, by default blocked by a person for the whole of account 1."""
@@ -79,7 +98,25 @@ class World:
 
     def everything(self) -> Everything:
         """The same as an index is built from."""
-        return Everything(self.position, self.servers, iter(self.listings))
+        feeds = tuple(record for record, _ in self.feeds)
+        return Everything(self.position, self.servers, iter(self.listings), feeds)
+
+
+def entries_as_listings(record: FeedRecord, targets: list[Target]) -> Iterator[Listing]:
+    """Each entry of a feed as the listing that it counts as."""
+    said = Listing(
+        -record.id,
+        record.account,
+        record.scope,
+        record.action,
+        targets[0],
+        Source.FEED,
+        record.name,
+        record.reason,
+        record.code,
+    )
+    for target in dict.fromkeys(targets):
+        yield replace(said, target=target)
 
 
 def make_engine(
@@ -199,7 +236,7 @@ def _in_force(world: World, server: ServerRecord, action: Action, now: float) ->
         return []
     return [
         listing
-        for listing in world.listings
+        for listing in world.all_listings()
         if listing.holds_for(server.account, server.id)
         and listing.in_force(now)
         and listing.action is action
@@ -217,7 +254,7 @@ def _is_active(server: ServerRecord, now: float) -> bool:
 def _verdict(world: World, server: ServerRecord, subject: Subject, now: float) -> Verdict:
     if not _is_active(server, now):
         return decide([])
-    verdict = decide(gather(world.listings, subject, server.account, server.id, now))
+    verdict = decide(gather(world.all_listings(), subject, server.account, server.id, now))
     return verdict if _blocks(server, now) else paused(verdict)
 
 

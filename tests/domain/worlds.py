@@ -1,5 +1,7 @@
 """Small worlds of listings in which everything collides: few targets, deeply nested."""
 
+from dataclasses import replace
+
 from hypothesis import strategies as st
 
 from mailmum.domain.clients import AddressSubject, NameSubject, Subject
@@ -90,6 +92,15 @@ def listings(draw: st.DrawFn, number: int = 0, target: Target | None = None) -> 
         expires=draw(st.one_of(st.none(), st.none(), st.integers(1, HORIZON))),
         enabled=draw(st.sampled_from([True, True, True, False])),
     )
+
+
+@st.composite
+def feeds(draw: st.DrawFn) -> tuple[Listing, list[Target]]:
+    """A subscription, as a listing without a target of its own, and the entries of its feed."""
+    entries = draw(st.lists(targets(), min_size=1, max_size=8))
+    said = draw(listings(draw(st.integers(1, 9))))
+    name = draw(st.sampled_from(["drop", "own"]))
+    return replace(said, source=Source.FEED, origin=name, expires=None, enabled=True), entries
 
 
 @st.composite

@@ -1,13 +1,15 @@
 """The index's oracle: a plain list of listings, asked through `gather` and `decide`."""
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 
 from mailmum.domain.clients import AddressSubject, Subject
 from mailmum.domain.listings import Action, Listing
-from mailmum.domain.targets import Kind, NameTarget, NetworkTarget
+from mailmum.domain.targets import Kind, NameTarget, NetworkTarget, Target
 from mailmum.domain.verdicts import decide, gather, paused
+from mailmum.index.entries import built
 from mailmum.index.index import Hit, Index
-from mailmum.index.records import Everything, KeyRecord, ServerRecord
+from mailmum.index.records import Everything, FeedRecord, KeyRecord, ServerRecord
 from tests.domain.worlds import SERVERS
 
 
@@ -21,6 +23,20 @@ def record_of(account: int, server: int) -> ServerRecord:
     return ServerRecord(server, account, f"ref{server}", (KeyRecord(key_of(server)),))
 
 
+def feed_record(said: Listing, entries: list[Target]) -> FeedRecord:
+    """A subscription as the index is told of it."""
+    return FeedRecord(
+        said.id,
+        said.account,
+        said.scope,
+        said.action,
+        said.origin,
+        said.reason,
+        said.code,
+        built(entries),
+    )
+
+
 @dataclass
 class Model:
     """What an index should know, kept in the plainest way."""
@@ -30,14 +46,32 @@ class Model:
         default_factory=lambda: {server: record_of(account, server) for account, server in SERVERS}
     )
     position: int = 0
+    feeds: dict[int, tuple[Listing, list[Target]]] = field(default_factory=dict)
+
+    def feeds_of(self, account: int) -> tuple[FeedRecord, ...]:
+        """The subscriptions of an account."""
+        return tuple(
+            feed_record(said, entries)
+            for said, entries in self.feeds.values()
+            if said.account == account
+        )
+
+    def all_listings(self) -> Iterator[Listing]:
+        """The listings, and each entry of each feed as if it were one."""
+        yield from self.listings.values()
+        for said, entries in self.feeds.values():
+            for target in dict.fromkeys(entries):
+                yield replace(said, id=-said.id, target=target)
 
     def everything(self) -> Everything:
         """The whole state, for `Index.build`."""
-        return Everything(self.position, tuple(self.servers.values()), self.listings.values())
+        feeds = tuple(feed_record(*feed) for feed in self.feeds.values())
+        servers = tuple(self.servers.values())
+        return Everything(self.position, servers, self.listings.values(), feeds)
 
     def covering(self, server: ServerRecord, subject: Subject, now: float) -> list[Listing]:
         """The listings in force that cover a subject."""
-        return gather(self.listings.values(), subject, server.account, server.id, now)
+        return gather(self.all_listings(), subject, server.account, server.id, now)
 
     def deciding(self, server: ServerRecord, subject: Subject, now: float) -> Listing | None:
         """The listing that decides, None where nothing may be listed."""
@@ -69,7 +103,7 @@ class Model:
             return []
         return [
             one
-            for one in self.listings.values()
+            for one in self.all_listings()
             if one.holds_for(server.account, server.id) and one.in_force(now)
             if one.action is action
         ]

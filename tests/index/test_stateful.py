@@ -9,11 +9,20 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from mailmum.domain.clients import Subject
 from mailmum.domain.listings import Listing
+from mailmum.domain.targets import Target
 from mailmum.index.index import Index
 from mailmum.index.records import Changes, KeyRecord, ServerRecord
 from mailmum.index.snapshot import dump, load
 from mailmum.index.tables import Merged, MergePlan
-from tests.domain.worlds import SERVERS, listings, lists_of_listings, subject_in, subjects, times
+from tests.domain.worlds import (
+    SERVERS,
+    feeds,
+    listings,
+    lists_of_listings,
+    subject_in,
+    subjects,
+    times,
+)
 from tests.index.model import Model, check, key_of
 
 
@@ -62,6 +71,28 @@ class IndexMachine(RuleBasedStateMachine):
     def remove(self, data: st.DataObject) -> None:
         """Remove a listing."""
         self._apply(gone=[self._pick(data)])
+
+    @rule(feed=feeds())
+    def subscribe(self, feed: tuple[Listing, list[Target]]) -> None:
+        """Subscribe to a feed, or give one new entries or another account, scope or action."""
+        was = self.model.feeds.get(feed[0].id)
+        self.model.feeds[feed[0].id] = feed
+        self._apply(feeds_of={feed[0].account, *([was[0].account] if was else [])})
+
+    @precondition(lambda self: self.model.feeds)
+    @rule(data=st.data())
+    def unsubscribe(self, data: st.DataObject) -> None:
+        """Remove a feed."""
+        said, _ = self.model.feeds.pop(data.draw(st.sampled_from(sorted(self.model.feeds))))
+        self._apply(feeds_of={said.account})
+
+    @precondition(lambda self: self.model.feeds)
+    @rule(data=st.data(), last=st.booleans(), now=times())
+    def ask_about_an_entry(self, data: st.DataObject, last: bool, now: float) -> None:
+        """Ask about a client that an entry of a feed covers."""
+        _, entries = self.model.feeds[data.draw(st.sampled_from(sorted(self.model.feeds)))]
+        target = data.draw(st.sampled_from(entries))
+        check(self.index, self.model, subject_in(target, last=last), now)
 
     @precondition(lambda self: self.model.listings)
     @rule()
@@ -156,6 +187,7 @@ class IndexMachine(RuleBasedStateMachine):
         gone: list[Listing] | None = None,
         servers: list[ServerRecord] | None = None,
         gone_servers: list[int] | None = None,
+        feeds_of: set[int] | None = None,
     ) -> None:
         new = new or []
         # A number that is in use is a listing that changed.
@@ -167,6 +199,7 @@ class IndexMachine(RuleBasedStateMachine):
             tuple(gone_servers or ()),
             tuple(new),
             tuple(gone),
+            tuple((account, self.model.feeds_of(account)) for account in sorted(feeds_of or ())),
         )
         for one in gone:
             self.model.listings.pop(one.id, None)

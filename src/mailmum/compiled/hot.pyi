@@ -8,7 +8,7 @@ Rows = tuple[Buffer, Buffer | None, Buffer | None, int, Buffer, int, Buffer | No
 Networks = tuple[
     Buffer, Buffer | None, Buffer | None, int, Buffer, int, Buffer | None, Buffer, Buffer
 ]
-Stages = Sequence[Sequence["Table"]]
+Stages = Sequence[Sequence["Table"]] | None
 Counts = dict[int | tuple[int, str], int]
 MarkOf = Callable[[int, int, int], int]
 

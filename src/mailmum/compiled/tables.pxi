@@ -9,16 +9,21 @@ cdef struct TableData:
     const Terms *terms
     uint64_t levels[3]
 
+cdef enum:
+    # So many tables of one tier there is room for; the same number stands in `index.mirror`.
+    MOST_TABLES = 8
+
 cdef struct Stage:
-    # The tables of one tier: the server's own, then the account's; NULL and 0 for none.
-    const TableData *tables[2]
+    # The tables of one tier: the server's own, then the account's; then NULL, or 0.
+    const TableData *tables[MOST_TABLES]
 
 cdef struct NameStage:
-    uint32_t tables[2]
+    uint32_t tables[MOST_TABLES]
 
 cdef struct ServerData:
-    # Nothing is listed from `ends` on; from `until` on Python is asked, and for whoever is in none of
-    # `askers`, if there are any; nothing is blocked before `blocks_from`.
+    # Nothing is listed from `ends` on; nothing is blocked before `blocks_from`.  Python is asked from
+    # `until` on, for whoever is in none of `askers`, if there are any, and always about the sorts of
+    # tables (IPv4, IPv6, names) that `asks` marks.
     int64_t number
     uint32_t ttl
     uint32_t code
@@ -27,6 +32,7 @@ cdef struct ServerData:
     double blocks_from
     Range *askers
     uint32_t asker_count
+    bint asks[3]
     Stage v4[3]
     Stage v6[3]
     NameStage names[3]
@@ -217,11 +223,14 @@ cdef void decide_address(
     # About the machine itself there is never a verdict.
     if now >= server.ends or (version == 4 and <uint32_t>address >> 24 == 127):
         return
+    if server.asks[0 if version == 4 else 1]:
+        best.state = ASK
+        return
     for at in range(3):
-        for which in range(2):
+        for which in range(MOST_TABLES):
             table = server.v4[at].tables[which] if version == 4 else server.v6[at].tables[which]
             if table == NULL:
-                continue
+                break
             find_address(&hit, places, table, address, now)
             if hit.state == ASK:
                 best.state = ASK
@@ -282,11 +291,14 @@ cdef void decide_name(
     best.state = NOTHING
     if now >= server.ends:
         return
+    if server.asks[2]:
+        best.state = ASK
+        return
     for at in range(3):
-        for which in range(2):
+        for which in range(MOST_TABLES):
             table = server.names[at].tables[which]
             if not table:
-                continue
+                break
             find_name(&hit, places, table, name, now)
             if hit.state == ASK:
                 best.state = ASK
@@ -306,9 +318,11 @@ cdef bint has_names_below(
     cdef int at, which
     cdef uint32_t table
     for at in range(3):
-        for which in range(2):
+        for which in range(MOST_TABLES):
             table = server.names[at].tables[which]
-            if table and find_place(
+            if not table:
+                break
+            if find_place(
                 places, table, <uint8_t>level, name.numbers[0][0], name.numbers[0][1]
             ) != NULL:
                 return True

@@ -226,7 +226,8 @@ cdef class World:
             drop: packed entries whose places are to be free.
             levels: tables and three words of 64 bits, see `TableData`.
             bases: tables and their new settled rows.
-            servers: servers, and for IPv4, IPv6 and names the tables of each tier.
+            servers: servers, and for IPv4, IPv6 and names the tables of each tier, or None where
+                Python is to be asked.
             keys: all keys in lower case, with their servers and ends, where some have changed.
 
         Raises:
@@ -365,17 +366,22 @@ cdef int _plan_base(Based *plan, Table table, Base base) except -1:
 
 cdef int _plan_server(Staged *plan, Server server, list stages) except -1:
     cdef Table table
-    if server is None or len(stages) != 3 or max(map(len, stages)) > 3:
-        raise ValueError("a server has three sorts of tables, of three tiers each")
+    if server is None or len(stages) != 3:
+        raise ValueError("a server has three sorts of tables")
     plan.server = &server.data
     plan.data = server.data
     memset(plan.data.v4, 0, sizeof(Stage) * 3)
     memset(plan.data.v6, 0, sizeof(Stage) * 3)
     memset(plan.data.names, 0, sizeof(NameStage) * 3)
     for which, (bits, tiers) in enumerate(zip((32, 128, 0), stages)):
+        plan.data.asks[which] = tiers is None
+        if tiers is None:
+            continue
+        if len(tiers) > 3:
+            raise ValueError("a sort of tables has three tiers")
         for at, tables in enumerate(tiers):
-            if not 0 < len(tables) < 3:
-                raise ValueError("a tier has one or two tables")
+            if not 0 < len(tables) <= MOST_TABLES:
+                raise ValueError("a tier has no tables, or more than there is room for")
             for place, table in enumerate(tables):
                 if table is None or table.data.bits != bits:
                     raise ValueError("a table is of another sort")

@@ -16,6 +16,7 @@ import structlog
 from django.db import DatabaseError, close_old_connections, connections
 
 from mailmum.control.accounts.models import Account
+from mailmum.control.feeds.refreshing import refresh_due
 from mailmum.control.traffic import retention
 from mailmum.control.traffic.terms import set_terms
 from mailmum.control.traffic.working_up import Lister
@@ -53,7 +54,15 @@ def run() -> None:
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
+    # Whoever answers slowly must keep nothing else from being done.
+    feeds = threading.Thread(target=work, args=(slow_tasks(), stopping), daemon=True)
+    feeds.start()
     work(tasks(), stopping)
+
+
+def slow_tasks() -> list[Task]:
+    """What waits for others, in a thread of its own."""
+    return [Task("feeds", 5.0, refresh_due)]
 
 
 def tasks() -> list[Task]:

@@ -29,7 +29,7 @@ from mailmum.domain.targets import NetworkTarget
 from mailmum.index.addresses import AddressTable
 from mailmum.index.base import Base, Replaced
 from mailmum.index.names import CapturedNames, NameTable
-from mailmum.index.records import Changes, Everything, ServerRecord
+from mailmum.index.records import Changes, Everything, FeedRecord, ServerRecord
 from mailmum.index.servers import KeyState, ServerEntry, decide_address, decide_name
 from mailmum.index.tables import Merged, MergePlan, Settled, TableKey, Tables, build_tables
 from mailmum.index.terms import Hit
@@ -47,6 +47,7 @@ class Image:
         bases: the settled part of every table of addresses.
         replaced: the overlays over some of them.
         names: every table of names.
+        feeds: all subscriptions.
     """
 
     position: int
@@ -54,6 +55,7 @@ class Image:
     bases: Mapping[TableKey, Base]
     replaced: Mapping[TableKey, Replaced]
     names: Mapping[TableKey, CapturedNames]
+    feeds: tuple[FeedRecord, ...]
 
 
 class Watcher(Protocol):
@@ -111,7 +113,9 @@ class Index:
     def build(cls, everything: Everything) -> "Index":
         """An index of everything; the listings are read once."""
         return cls(
-            build_tables(everything.listings), everything.servers, position=everything.position
+            build_tables(everything.listings, everything.feeds),
+            everything.servers,
+            position=everything.position,
         )
 
     def key(self, label: bytes, now: float) -> KeyState | None:
@@ -190,6 +194,9 @@ class Index:
             self._remove_server(number)
         for record in changes.servers:
             self._put_server(record)
+        for account, feeds in changes.feeds:
+            if self._tables.put_feeds(account, feeds):
+                self._refresh(account, WHOLE_ACCOUNT)
         for listing in changes.listings:
             if self._tables.put(listing):
                 self._refresh(listing.account, listing.scope)
@@ -237,6 +244,7 @@ class Index:
             self._tables.bases(),
             {key: captured.replaced for key, captured in self._tables.begin_merge().tables},
             self._tables.capture_names(),
+            self._tables.feeds,
         )
 
     def _put_server(self, record: ServerRecord) -> None:

@@ -7,6 +7,11 @@ lie; what stands over them, and names, it holds as *entries* of its own, and thi
   when there are several;
 - a listed name likewise, and for every name with listings below "ask Python" at that name.
 
+Views of feeds are tables whose columns it looks at where they lie, like those of settled tables,
+one for all views that are alike.  Names of feeds are left to Python: they would have to be entries,
+a million at once.  So are addresses on servers with more tables in a tier than the world has room
+for.
+
 Every change of the index comes here after it was made, in the same thread, and becomes one change
 of the world, so that whoever asks sees all of it or nothing.  Building the first world takes long
 where there are many names, and may be done in any thread while nobody else has the index.
@@ -28,17 +33,18 @@ from mailmum.domain.names import parents
 from mailmum.domain.targets import NameTarget
 from mailmum.index.addresses import AddressTable
 from mailmum.index.base import Base, Place, place_of
+from mailmum.index.feeds import FeedAddresses, FeedNames
 from mailmum.index.index import Index
 from mailmum.index.names import NameTable
 from mailmum.index.records import Changes
 from mailmum.index.rows import NEVER, NetworkRows, Rows
-from mailmum.index.servers import ServerEntry
+from mailmum.index.servers import AddressStages, NameStages, ServerEntry
 from mailmum.index.tables import Settled
 
 if TYPE_CHECKING:
     from mailmum.compiled import hot
 
-Table = AddressTable | NameTable
+Table = AddressTable | NameTable | FeedAddresses
 
 _ENTRY = struct.Struct("=QQqIIBBBB4x")
 _TERMS = struct.Struct("=IBB2x")
@@ -47,6 +53,9 @@ _NOTHING, _FOUND, _ASK = range(3)
 _HOST, _DOMAIN = range(2)
 _BELOW = {Action.BLOCK: 2, Action.ALLOW: 3}
 _ACTIONS = {Action.BLOCK: 0, Action.ALLOW: 1}
+MOST_TABLES = 8
+"""So many tables of one tier there are in the world; the same number stands in `tables.pxi`."""
+
 _SOURCES = {Source.PERSON: 0, Source.TRIGGER: 1, Source.FEED: 2}
 
 # What goes wrong when a value is not what the world can hold, or memory ends.
@@ -84,6 +93,8 @@ class Mirror:
         self._hot = compiled
         self._broken: Callable[[Exception], None] | None = broken
         self._tables: dict[Table, hot.Table] = {}
+        # Those of feeds, by the likeness of their views.
+        self._alike: dict[Any, hot.Table] = {}
         self._servers: dict[ServerEntry, hot.Server] = {}
         self._pending = _Pending()
         for entry in index.servers:
@@ -115,6 +126,8 @@ class Mirror:
         except _FAULTS as error:
             self._break(error)
         self._commit(index)
+        if changes.feeds:
+            self._forget_tables()
 
     def settled(self, index: Index, settled: Settled) -> None:
         """Take over merged tables."""
@@ -202,6 +215,7 @@ class Mirror:
             self._break(error)
 
     def _staged(self, entry: ServerEntry) -> tuple[hot.Server, Any, Any, Any]:
+        """A server and its tables; None for a sort of tables that Python is to be asked about."""
         server = self._servers.get(entry)
         if server is None:
             record = entry.record
@@ -213,19 +227,25 @@ class Mirror:
             )
             self._servers[entry] = server
             self._pending.rekey = True
+        sorts: tuple[AddressStages | NameStages, ...]
         sorts = (entry.stages4, entry.stages6, entry.stages_of_names)
         four, six, names = (
-            [[self._table(table) for table in tables] for tables in stages] for stages in sorts
+            [[self._table(table) for table in tables] for tables in stages]
+            if _fits(stages)
+            else None
+            for stages in sorts
         )
         return server, four, six, names
 
-    def _table(self, table: Table) -> hot.Table:
+    def _table(self, table: Any) -> hot.Table:
         """Ours for a table of the index; a new one is taken over whole."""
         held = self._tables.get(table)
         if held is not None:
             return held
         ours: hot.Table
-        if isinstance(table, NameTable):
+        if isinstance(table, FeedAddresses):
+            ours = self._table_of_feed(table)
+        elif isinstance(table, NameTable):
             ours = self._hot.Table(0)
             self._pending.put.extend(self._all_names(ours, table))
         else:
@@ -235,6 +255,18 @@ class Mirror:
             for place, listings in table.replaced():
                 self._put_place(ours, place, listings)
         self._tables[table] = ours
+        return ours
+
+    def _table_of_feed(self, view: FeedAddresses) -> hot.Table:
+        """One table for all views that are alike."""
+        held = self._alike.get(view.likeness)
+        if held is not None:
+            return held
+        record, base = view.record, view.base
+        terms = _TERMS.pack(record.code or 0, _ACTIONS[record.action], _SOURCES[Source.FEED])
+        ours: hot.Table = self._hot.Table(base.bits)
+        self._pending.bases[ours] = self._base_of(base, terms)
+        self._alike[view.likeness] = ours
         return ours
 
     def _all_names(self, ours: hot.Table, table: NameTable) -> Iterator[bytes]:
@@ -263,12 +295,18 @@ class Mirror:
         }
         for table in self._tables.keys() - held:
             del self._tables[table]
+        likenesses = {table.likeness for table in held if isinstance(table, FeedAddresses)}
+        for likeness in self._alike.keys() - likenesses:
+            del self._alike[likeness]
 
     def _base(self, base: Base) -> hot.Base:
         terms = b"".join(
             _TERMS.pack(said.code or 0, _ACTIONS[said.action], _SOURCES[said.source])
             for said in base.terms
         )
+        return self._base_of(base, terms)
+
+    def _base_of(self, base: Base, terms: bytes) -> hot.Base:
         hosts, networks = _columns(base.hosts), _columns(base.networks)
         parts = (base.networks.shifts, base.networks.parents)
         made: hot.Base = self._hot.Base(base.bits, terms, hosts, (*networks, *parts))
@@ -278,6 +316,13 @@ class Mirror:
         broken, self._broken = self._broken, None
         if broken is not None:
             broken(error)
+
+
+def _fits(stages: AddressStages | NameStages) -> bool:
+    return not any(
+        len(tables) > MOST_TABLES or any(isinstance(table, FeedNames) for table in tables)
+        for tables in stages
+    )
 
 
 def _columns(rows: Rows | NetworkRows) -> tuple[Any, ...]:

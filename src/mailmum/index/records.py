@@ -1,4 +1,4 @@
-"""What the data plane is told: servers, listings, and changes of both.
+"""What the data plane is told: servers, listings, feeds, and changes of them.
 
 This is the seam between the control plane, which owns the database, and the data plane, which
 must answer without it.  `control` implements `ListingSource`; the index and the daemons know only
@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from mailmum.domain.listings import Listing
+from mailmum.domain.listings import Action, Listing
+from mailmum.index.entries import Entries
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,31 @@ class ServerRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class FeedRecord:
+    """A subscription to a feed, with the entries that hold for it.
+
+    Attributes:
+        id: number of the subscription, never 0.
+        account: number of its account.
+        scope: `WHOLE_ACCOUNT` or the number of a server.
+        action: whether its entries are blocked or allowed.
+        name: what the account calls it.
+        reason: public text.
+        code: own return code as a 32-bit integer, or None.
+        entries: shared with everybody whose feed says the same.
+    """
+
+    id: int
+    account: int
+    scope: int
+    action: Action
+    name: str
+    reason: str
+    code: int | None
+    entries: Entries
+
+
+@dataclass(frozen=True, slots=True)
 class Changes:
     """What happened between two positions.
 
@@ -79,6 +105,7 @@ class Changes:
         gone_servers: numbers of servers that are no more.
         listings: listings as they now are.
         gone: listings as they were.
+        feeds: accounts whose feeds have changed, each with all that it now has.
     """
 
     position: int
@@ -86,15 +113,20 @@ class Changes:
     gone_servers: tuple[int, ...] = ()
     listings: tuple[Listing, ...] = ()
     gone: tuple[Listing, ...] = ()
+    feeds: tuple[tuple[int, tuple[FeedRecord, ...]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Everything:
-    """The whole state at one position; `listings` is an iterator that is read once."""
+    """The whole state at one position; `listings` is an iterator that is read once.
+
+    `feeds` are all subscriptions, of all accounts.
+    """
 
     position: int
     servers: tuple[ServerRecord, ...]
     listings: Iterable[Listing] = field(default=())
+    feeds: tuple[FeedRecord, ...] = ()
 
 
 class ListingSource(Protocol):

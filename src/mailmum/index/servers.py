@@ -6,13 +6,19 @@ from itertools import chain
 from math import inf
 
 from mailmum.index.addresses import AddressTable
+from mailmum.index.feeds import FeedAddresses, FeedNames
 from mailmum.index.names import NameTable
 from mailmum.index.records import ServerRecord
 from mailmum.index.terms import Hit
 
-AddressStages = tuple[tuple[AddressTable, ...], ...]
-NameStages = tuple[tuple[NameTable, ...], ...]
-"""For each tier that has listings: the server's own table, then the account's."""
+OfAddresses = AddressTable | FeedAddresses
+OfNames = NameTable | FeedNames
+AddressStages = tuple[tuple[OfAddresses, ...], ...]
+NameStages = tuple[tuple[OfNames, ...], ...]
+"""For each tier that has listings: the server's own tables, then the account's.
+
+Of one scope the feeds come first, then the table of listings (see `index.feeds`).
+"""
 
 
 class ServerEntry:
@@ -44,7 +50,7 @@ class ServerEntry:
         if not record.active:
             self.ends = -inf
         self.blocks_from: float = inf if record.blocks_from is None else record.blocks_from
-        self.only4: AddressTable | None = None
+        self.only4: OfAddresses | None = None
         self.stages4: AddressStages = ()
         self.stages6: AddressStages = ()
         self.stages_of_names: NameStages = ()
@@ -54,11 +60,11 @@ class ServerEntry:
         self.stages4, self.stages6, self.stages_of_names = stages4, stages6, names
         self.only4 = stages4[0][0] if [len(tables) for tables in stages4] == [1] else None
 
-    def address_tables(self, version: int) -> Iterator[AddressTable]:
+    def address_tables(self, version: int) -> Iterator[OfAddresses]:
         """All tables of addresses of one version of IP."""
         return chain.from_iterable(self.stages4 if version == 4 else self.stages6)
 
-    def name_tables(self) -> Iterator[NameTable]:
+    def name_tables(self) -> Iterator[OfNames]:
         """All tables of names."""
         return chain.from_iterable(self.stages_of_names)
 

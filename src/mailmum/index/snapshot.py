@@ -1,7 +1,7 @@
 """A snapshot: the whole index as bytes, so that a daemon can start while the database is away.
 
     header    8 bytes magic, 2 format version, 2 byte order
-    body      position; servers; tables of addresses; tables of names
+    body      position; servers; tables of addresses; tables of names; entries; feeds
     trailer   length of header and body (8 bytes), BLAKE2b checksum of both (16 bytes)
 
 Columns are written as they stand in memory, which is what makes a million listings load in a
@@ -26,10 +26,11 @@ from mailmum.domain.listings import Action, Source
 from mailmum.index.addresses import AddressTable
 from mailmum.index.base import Base, assembled
 from mailmum.index.coding import Reader, SnapshotDamaged, column, names, number, optional, text
+from mailmum.index.entries import packed, unpacked
 from mailmum.index.firsts import Firsts, restored_firsts
 from mailmum.index.index import Image, Index
 from mailmum.index.names import CapturedNames, NameColumns, NameTable
-from mailmum.index.records import KeyRecord, ServerRecord
+from mailmum.index.records import FeedRecord, KeyRecord, ServerRecord
 from mailmum.index.rows import Details
 from mailmum.index.tables import NAMES, TableKey, Tables
 from mailmum.index.terms import Terms, Tier
@@ -110,6 +111,7 @@ def _pieces(image: Image) -> Iterator[bytes]:
     yield number(len(image.names))
     for key, captured in image.names.items():
         yield _table(key, _names(captured))
+    yield from _feeds(image.feeds)
 
 
 def _server(record: ServerRecord) -> bytes:
@@ -164,12 +166,39 @@ def _names(captured: CapturedNames) -> Iterator[bytes]:
         yield from column(values)
 
 
+def _feeds(records: Sequence[FeedRecord]) -> Iterator[bytes]:
+    """Entries first, each once whoever subscribes; then feeds with the number of theirs."""
+    numbers = {entries: at for at, entries in enumerate({one.entries: 0 for one in records})}
+    yield number(len(numbers))
+    for entries in numbers:
+        data = packed(entries)
+        yield number(len(data))
+        yield data
+    yield number(len(records))
+    for one in records:
+        words = text(one.action.value) + text(one.name) + text(one.reason)
+        places = number(one.id) + number(one.account) + number(one.scope)
+        yield places + words + optional(one.code) + number(numbers[one.entries])
+
+
+def _read_feeds(reader: Reader) -> Iterator[FeedRecord]:
+    known = [unpacked(reader.take(reader.count(1))) for _ in range(reader.count(24))]
+    for _ in range(reader.count(57)):
+        id_, account, scope = (reader.number() for _ in range(3))
+        action, name, reason = Action(reader.text()), reader.text(), reader.text()
+        code, at = reader.optional(), reader.number()
+        if not 0 <= at < len(known) or id_ <= 0:
+            raise SnapshotDamaged("a feed has entries that are not there")
+        yield FeedRecord(id_, account, scope, action, name, reason, code, known[at])
+
+
 def _read_index(reader: Reader) -> Index:
     position = reader.number()
     servers = [_read_server(reader) for _ in range(reader.count(48))]
     addresses = _read_tables(reader, _read_addresses)
     named = _read_tables(reader, _read_names)
-    return Index(Tables(addresses, named), servers, position)
+    feeds = tuple(_read_feeds(reader))
+    return Index(Tables(addresses, named, feeds), servers, position)
 
 
 def _read_server(reader: Reader) -> ServerRecord:

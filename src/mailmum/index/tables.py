@@ -6,15 +6,17 @@ are reported to the caller, who keeps the servers' lists of tables.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from mailmum.domain.clients import AddressSubject, Subject
 from mailmum.domain.listings import WHOLE_ACCOUNT, Listing
 from mailmum.domain.targets import NetworkTarget
 from mailmum.index.addresses import AddressTable, Captured
 from mailmum.index.base import Base, BaseBuilder, Replaced, empty_base, no_pause
+from mailmum.index.feeds import Feeds
 from mailmum.index.firsts import Pause
 from mailmum.index.names import CapturedNames, NameTable
+from mailmum.index.records import FeedRecord
 from mailmum.index.servers import AddressStages, NameStages
 from mailmum.index.terms import Tier, tier_of
 
@@ -78,23 +80,37 @@ class Tables:
     Args:
         addresses: tables of addresses that are ready.
         names: tables of names that are ready.
+        feeds: all subscriptions.
 
     Attributes:
         overlay_size: how many targets the next merge would settle.
     """
 
-    __slots__ = ("_addresses", "_emptied", "_names", "_unsettled", "overlay_size")
+    __slots__ = ("_addresses", "_emptied", "_feeds", "_names", "_unsettled", "overlay_size")
 
     def __init__(
         self,
         addresses: Mapping[TableKey, AddressTable] | None = None,
         names: Mapping[TableKey, NameTable] | None = None,
+        feeds: Iterable[FeedRecord] = (),
     ) -> None:
         self._addresses = dict(addresses or {})
         self._names = dict(names or {})
         self._unsettled: dict[TableKey, AddressTable] = {}
         self._emptied: set[TableKey] = set()
         self.overlay_size = 0
+        self._feeds = Feeds()
+        for account, records in _by_account(feeds).items():
+            self._feeds.put(account, records)
+
+    def put_feeds(self, account: int, records: tuple[FeedRecord, ...]) -> bool:
+        """Make these the feeds of an account; whether that changes anything."""
+        return self._feeds.put(account, records)
+
+    @property
+    def feeds(self) -> tuple[FeedRecord, ...]:
+        """All subscriptions."""
+        return tuple(record for records in self._feeds.records.values() for record in records)
 
     def put(self, listing: Listing) -> bool:
         """Add or replace a listing; whether that took a new table.  A disabled one is removed."""
@@ -142,12 +158,14 @@ class Tables:
 
     def stages(self, account: int, server: int, version: int) -> AddressStages:
         """The tables that hold for a server, for addresses of one version of IP."""
-        found = (tuple(_of_tier(self._addresses, account, server, tier, version)) for tier in Tier)
+        found = (
+            tuple(self._of_tier(self._addresses, account, server, tier, version)) for tier in Tier
+        )
         return tuple(tables for tables in found if tables)
 
     def stages_of_names(self, account: int, server: int) -> NameStages:
         """The tables that hold for a server, for names."""
-        found = (tuple(_of_tier(self._names, account, server, tier, NAMES)) for tier in Tier)
+        found = (tuple(self._of_tier(self._names, account, server, tier, NAMES)) for tier in Tier)
         return tuple(tables for tables in found if tables)
 
     def covering(
@@ -196,6 +214,20 @@ class Tables:
         """Every table of names as it is now."""
         return {key: names.capture() for key, names in self._names.items()}
 
+    def _of_tier(
+        self,
+        tables: Mapping[TableKey, _Table],
+        account: int,
+        server: int,
+        tier: Tier,
+        kind: int,
+    ) -> Iterator[Any]:
+        for scope in dict.fromkeys((server, WHOLE_ACCOUNT)):
+            yield from self._feeds.of(account, scope, tier, kind)
+            table = tables.get(TableKey(account, scope, tier, kind))
+            if table is not None:
+                yield table
+
     def _note_overlay(self, key: TableKey, table: AddressTable, before: int) -> None:
         self.overlay_size += table.overlay_size - before
         if table.overlay_size:
@@ -204,13 +236,11 @@ class Tables:
             self._unsettled.pop(key, None)
 
 
-def _of_tier(
-    tables: Mapping[TableKey, _Table], account: int, server: int, tier: Tier, kind: int
-) -> Iterator[_Table]:
-    for scope in dict.fromkeys((server, WHOLE_ACCOUNT)):
-        table = tables.get(TableKey(account, scope, tier, kind))
-        if table is not None:
-            yield table
+def _by_account(feeds: Iterable[FeedRecord]) -> dict[int, tuple[FeedRecord, ...]]:
+    found: dict[int, tuple[FeedRecord, ...]] = {}
+    for record in feeds:
+        found[record.account] = (*found.get(record.account, ()), record)
+    return found
 
 
 def key_of(listing: Listing) -> TableKey:
@@ -220,8 +250,8 @@ def key_of(listing: Listing) -> TableKey:
     return TableKey(listing.account, listing.scope, tier_of(listing), kind)
 
 
-def build_tables(listings: Iterable[Listing]) -> Tables:
-    """Tables of many listings, which are read once."""
+def build_tables(listings: Iterable[Listing], feeds: Iterable[FeedRecord] = ()) -> Tables:
+    """Tables of many listings, which are read once, and of feeds."""
     builders: dict[TableKey, BaseBuilder] = {}
     names: dict[TableKey, NameTable] = {}
     for listing in listings:
@@ -242,4 +272,4 @@ def build_tables(listings: Iterable[Listing]) -> Tables:
     # One at a time, so that what a builder collected is free before the next table is built.
     for key in list(builders):
         addresses[key] = AddressTable(builders.pop(key).build(), key.account, key.scope)
-    return Tables(addresses, names)
+    return Tables(addresses, names, feeds)

@@ -5,19 +5,25 @@ so what is read afterwards may be newer, never older; the newer part arrives onc
 and applying it twice changes nothing.
 """
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from heapq import merge
 from itertools import groupby
 from operator import attrgetter
 from typing import Any, NamedTuple
 
+import structlog
 from django.db import Error, connection
-from django.db.models import Max, Q
+from django.db.models import Max, Q, QuerySet
 from django.utils import timezone
 
 from mailmum.control.accounts.models import Account
 from mailmum.control.dataplane.news import News, news_of
+from mailmum.control.feeds.contents import Shelf
+from mailmum.control.feeds.lookups import in_force
+from mailmum.control.feeds.models import Content, Feed
 from mailmum.control.journal.models import Record
 from mailmum.control.listings.models import Version
 from mailmum.control.listings.values import stored_network
@@ -25,9 +31,11 @@ from mailmum.control.servers.models import Server
 from mailmum.domain.listings import Action, Listing, Source
 from mailmum.domain.pauses import later
 from mailmum.domain.targets import Kind, NameTarget, Target
+from mailmum.index.coding import SnapshotDamaged
 from mailmum.index.records import (
     Changes,
     Everything,
+    FeedRecord,
     KeyRecord,
     ServerRecord,
     SourceRewound,
@@ -36,6 +44,9 @@ from mailmum.index.records import (
 
 RECORDS_AT_ONCE = 1000
 LISTINGS_AT_ONCE = 2000
+_BREATH = 0.0002
+
+log = structlog.get_logger()
 
 
 class _Row(NamedTuple):
@@ -62,13 +73,15 @@ class DatabaseSource:
 
     def __init__(self) -> None:
         self._news: News = news_of(connection)
+        self._shelf = Shelf()
 
     def load(self) -> Everything:
         """The whole state; listings are read while they are iterated."""
         with _availability():
             position = _newest()
             servers = tuple(_servers(Server.objects.all()))
-        return Everything(position, servers, self._listings())
+            feeds = tuple(self._feeds(in_force()))
+        return Everything(position, servers, self._listings(), feeds)
 
     def changes(self, after: int) -> Iterator[Changes]:
         """What has happened after a position, in batches."""
@@ -81,7 +94,7 @@ class DatabaseSource:
                 raise SourceRewound(f"the journal ends at {newest}, before {after}")
             while after < newest:
                 upto = min(newest, after + RECORDS_AT_ONCE)
-                yield from _window(after, upto)
+                yield from self._window(after, upto)
                 after = upto
 
     def wait(self, seconds: float) -> bool:
@@ -94,12 +107,49 @@ class DatabaseSource:
         self._news.close()
         connection.close()
 
+    def _window(self, after: int, upto: int) -> Iterator[Changes]:
+        feeds = tuple(self._changed_feeds(after, upto))
+        for changes in _window(after, upto):
+            # With the last batch: nothing of a change counts before all of it is there.
+            yield replace(changes, feeds=feeds) if changes.position == upto else changes
+
+    def _changed_feeds(self, after: int, upto: int) -> Iterator[tuple[int, tuple[FeedRecord, ...]]]:
+        records = Record.objects.filter(seq__gt=after, seq__lte=upto, what__contains="feed.")
+        for account in set(records.values_list("account_id", flat=True)):
+            yield account, tuple(self._feeds(in_force().filter(account_id=account)))
+
+    def _feeds(self, found: QuerySet[Feed]) -> Iterator[FeedRecord]:
+        """Subscriptions; entries that are in use already are not read again."""
+        for feed in found.select_related("content").defer("content__data", "content__names"):
+            content = feed.content
+            assert content is not None
+            try:
+                entries = self._shelf.get(content.pk, content.digest, _breathe)
+            except (Content.DoesNotExist, SnapshotDamaged) as error:
+                log.warning("feed.unreadable", feed=feed.pk, reason=str(error))
+                continue
+            yield FeedRecord(
+                id=feed.pk,
+                account=feed.account_id,
+                scope=feed.scope,
+                action=Action(feed.action),
+                name=feed.name,
+                reason=feed.reason,
+                code=feed.code,
+                entries=entries,
+            )
+
     def _listings(self) -> Iterator[Listing]:
         now = int(timezone.now().timestamp())
         in_force = Q(enabled=True) & (Q(expires=None) | Q(expires__gt=now))
         with _availability():
             for row in _rows(in_force & Q(until=None), "pk"):
                 yield _listing(row)
+
+
+def _breathe() -> None:
+    """Beside a thread that answers, long work lets go of the interpreter now and then."""
+    time.sleep(_BREATH)
 
 
 def _window(after: int, upto: int) -> Iterator[Changes]:

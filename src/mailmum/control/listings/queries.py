@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from django.db.models import Q, QuerySet
 
 from mailmum.control.accounts.access import Reading
+from mailmum.control.listings.further import further
 from mailmum.control.listings.models import Version
 from mailmum.control.listings.values import reversed_name, stored_target, to_listing
 from mailmum.control.servers.models import Server
@@ -15,7 +16,7 @@ from mailmum.domain.clients import AddressSubject, Subject
 from mailmum.domain.errors import NotFound
 from mailmum.domain.listings import WHOLE_ACCOUNT, Listing
 from mailmum.domain.names import parents
-from mailmum.domain.targets import NetworkTarget, Target, mapped
+from mailmum.domain.targets import NetworkTarget, Target, mapped, parse_target
 from mailmum.domain.verdicts import Verdict, Word, decide, gather, paused
 
 _ALONE = -1
@@ -137,8 +138,11 @@ def explain_among(
     With what covers a network, and any client in it: what holds for the network as a whole.
     """
     now = time.time()
-    rows = current(reading).filter(target__in=texts)
-    versions = {version.number: version for version in rows}
+    rows = [
+        *current(reading).filter(target__in=texts),
+        *further(reading.account.pk, list(map(parse_target, texts))),
+    ]
+    versions = {(version.number, version.target): version for version in rows}
     listings = [to_listing(version) for version in versions.values()]
     found = []
     for server in servers:
@@ -187,12 +191,18 @@ def _overruled(verdict: Verdict) -> Verdict:
     return Verdict(Word.NONE, overruled=(*first, *verdict.overruled))
 
 
-def _explained(verdict: Verdict, pause: Pause | None, versions: dict[int, Version]) -> Explained:
+def _explained(
+    verdict: Verdict, pause: Pause | None, versions: dict[tuple[int, str], Version]
+) -> Explained:
+    def version(listing: Listing) -> Version:
+        # The entries of a feed have one number, the feed's.
+        return versions[listing.id, listing.target.text]
+
     kept = verdict if pause is None else paused(verdict)
     return Explained(
         kept,
-        versions[kept.because.id] if kept.because else None,
-        tuple(versions[listing.id] for listing in kept.overruled),
+        version(kept.because) if kept.because else None,
+        tuple(map(version, kept.overruled)),
         None if kept == verdict else pause,
     )
 

@@ -1,0 +1,85 @@
+"""Mail providers that everybody gets mail from: whose networks a client is in.
+
+Their sets are feeds of the kind `spf`, kept like any other.  By its use a set allows, or keeps
+triggers from listing what is in it (an allowing one does so too), or is only named before somebody
+lists what is in it.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from mailmum.control.feeds.contents import SHELF
+from mailmum.control.feeds.lookups import with_entries
+from mailmum.control.feeds.models import Kind, Use
+from mailmum.domain.clients import AddressSubject
+from mailmum.domain.targets import NetworkTarget
+from mailmum.index.entries import Entries
+
+PROPOSALS: tuple[tuple[str, str], ...] = (
+    ("Amazon SES", "amazonses.com"),
+    ("Apple iCloud", "icloud.com"),
+    ("Fastmail", "spf.messagingengine.com"),
+    ("GMX", "gmx.net"),
+    ("Google", "_spf.google.com"),
+    ("Mailchimp", "servers.mcsv.net"),
+    ("Mailgun", "mailgun.org"),
+    ("Microsoft 365", "spf.protection.outlook.com"),
+    ("Proton Mail", "_spf.protonmail.ch"),
+    ("Salesforce", "_spf.salesforce.com"),
+    ("SendGrid", "sendgrid.net"),
+    ("WEB.DE", "web.de"),
+    ("Yahoo", "_spf.mail.yahoo.com"),
+    ("Zoho", "zoho.com"),
+)
+"""Well-known ones: a name, and the domain whose SPF record is theirs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Providers:
+    """Sets of one account, for many questions."""
+
+    sets: tuple[tuple[str, Entries], ...]
+
+    def of_address(self, version: int, address: int) -> str | None:
+        """The provider that an address belongs to."""
+        for name, entries in self.sets:
+            if next(entries.bases[version].around(address), None) is not None:
+                return name
+        return None
+
+    def of_network(self, network: NetworkTarget) -> str | None:
+        """A provider of which something lies in a network, or that holds it."""
+        for name, entries in self.sets:
+            base = entries.bases[network.version]
+            around, within = base.around(network.first), base.within(network.first, network.last)
+            if next(around, None) is not None or next(within, None) is not None:
+                return name
+        return None
+
+
+def protecting(account: int) -> Providers:
+    """The sets that keep triggers from listing what is in them."""
+    return _sets(account, [Use.LIST, Use.EXCEPT])
+
+
+def known(account: int) -> Providers:
+    """All sets of an account."""
+    return _sets(account, list(Use))
+
+
+def protected(account: int, client: AddressSubject) -> str | None:
+    """The provider whose networks keep a client from being listed by triggers."""
+    return protecting(account).of_address(client.version, client.address)
+
+
+def protected_among(account: int, clients: Iterable[AddressSubject]) -> dict[AddressSubject, str]:
+    """Those of many clients that are protected, each with its provider."""
+    providers = protecting(account)
+    found = {one: providers.of_address(one.version, one.address) for one in clients}
+    return {one: name for one, name in found.items() if name is not None}
+
+
+def _sets(account: int, uses: list[Use]) -> Providers:
+    feeds = with_entries().filter(account_id=account, kind=Kind.SPF, use__in=uses)
+    rows = feeds.order_by("name").values_list("name", "content", "content__digest")
+    return Providers(tuple((name, SHELF.get(pk, digest)) for name, pk, digest in rows))

@@ -1,0 +1,131 @@
+"""What may be read of feeds."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+
+from mailmum.control.accounts.access import Reading
+from mailmum.control.feeds.models import Feed, FeedVersion, Kind, State
+from mailmum.control.journal.moments import instant, moment
+from mailmum.control.listings.values import scope_name
+from mailmum.control.servers.queries import names_of_servers
+from mailmum.domain.codes import code_text
+from mailmum.domain.errors import NotFound
+from mailmum.domain.lifetimes import lifetime_text
+from mailmum.domain.texts import shown
+
+
+def feeds_of(reading: Reading) -> QuerySet[Feed]:
+    """The feeds of an account by name."""
+    found = Feed.objects.filter(account=reading.account, removed=None)
+    found = found.select_related("account", "content", "whole")
+    return found.defer("content__data", "content__names", "whole__data", "whole__names").order_by(
+        "name"
+    )
+
+
+def find_feed(reading: Reading, name: str) -> Feed:
+    """One feed by name.
+
+    Raises:
+        NotFound: the account has none of this name.
+    """
+    feed = None if "\0" in name else feeds_of(reading).filter(name=name).first()
+    if feed is None:
+        raise NotFound(f"there is no feed {shown(name)}", fix="see the list of feeds")
+    return feed
+
+
+def versions_of(feed: Feed) -> list[FeedVersion]:
+    """Its versions, newest first."""
+    return list(feed.versions.defer("content", "whole"))
+
+
+def state_of(feed: Feed, *, held: bool) -> str:
+    """How a feed stands, in one word."""
+    if feed.paused:
+        return "paused"
+    if held:
+        return "held"
+    if feed.failing is not None:
+        return "failing"
+    return "waiting" if feed.content_id is None else "ok"
+
+
+def held_feeds(reading: Reading) -> set[int]:
+    """Numbers of the feeds of which something is held back."""
+    found = FeedVersion.objects.filter(feed__account=reading.account, state=State.HELD)
+    return set(found.values_list("feed", flat=True))
+
+
+def summary(
+    feed: Feed, servers: dict[int, str] | None = None, *, held: bool = False
+) -> dict[str, Any]:
+    """A feed as API, command line and journal show it."""
+    refreshes = feed.kind != Kind.UPLOAD and not feed.paused
+    return {
+        "id": feed.pk,
+        "name": feed.name,
+        "kind": feed.kind,
+        "source": feed.source,
+        "format": feed.format,
+        "action": feed.action,
+        "use": feed.use,
+        "scope": scope_name(feed.scope, servers or {}),
+        "reason": feed.reason,
+        "code": None if feed.code is None else code_text(feed.code),
+        "every": lifetime_text(feed.every),
+        "shrink": feed.shrink,
+        "grow": feed.grow,
+        "state": state_of(feed, held=held),
+        "entries": feed.content.entries if feed.content else 0,
+        "addresses": feed.content.addresses if feed.content else 0,
+        "changed": instant(feed.changed),
+        "checked": instant(feed.checked),
+        "next": moment(int(feed.due)) if refreshes else None,
+        "failing": instant(feed.failing),
+        "problem": feed.problem,
+    }
+
+
+def list_feeds(reading: Reading) -> list[dict[str, Any]]:
+    """All feeds of an account."""
+    servers, held = names_of_servers(reading), held_feeds(reading)
+    return [summary(feed, servers, held=feed.pk in held) for feed in feeds_of(reading)]
+
+
+def show_feed(reading: Reading, name: str) -> dict[str, Any]:
+    """One feed with its versions.
+
+    Raises:
+        NotFound: no such feed.
+    """
+    feed = find_feed(reading, name)
+    held = feed.pk in held_feeds(reading)
+    told = summary(feed, names_of_servers(reading), held=held)
+    return told | {"versions": [version_summary(one) for one in versions_of(feed)]}
+
+
+def version_summary(version: FeedVersion) -> dict[str, Any]:
+    """A version as it is shown."""
+    details: dict[str, Any] = version.details
+    return {
+        "id": version.pk,
+        "state": version.state,
+        "at": instant(version.at),
+        "change": version.change,
+        "entries": version.entries,
+        "added": version.added,
+        "removed": version.removed,
+        "held": details.get("held", ""),
+        "format": details.get("format", ""),
+        "lines": details.get("lines", 0),
+        "exceptions": details.get("exceptions", 0),
+        "left_out": details.get("left_out", {}),
+        "own_servers": details.get("own_servers", []),
+        "missing": details.get("missing", []),
+        "bad": details.get("bad", 0),
+        "bad_lines": details.get("bad_lines", []),
+        "sample_added": details.get("sample_added", []),
+        "sample_removed": details.get("sample_removed", []),
+    }

@@ -1,0 +1,158 @@
+"""From the bytes of a list to its entries.
+
+What the guards never let a feed list (private space, very wide networks, loopback) is left out and
+told; published lists have such entries for their own reasons.  An entry that says the opposite of
+the feed is an exception, which is taken out of the others.  Lines that cannot be read are told, and
+with more than a few of them it is not the list that it was.
+"""
+
+import zlib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from hashlib import blake2b
+
+from mailmum.daemons.outgoing_http import gunzip
+from mailmum.domain import guards
+from mailmum.domain.carving import MOST_HOLES, carve
+from mailmum.domain.errors import BadInput, Refusal
+from mailmum.domain.listings import Action, Source
+from mailmum.domain.targets import Target
+from mailmum.formats.detect import DETECT_BYTES
+from mailmum.formats.entries import BadLine, Entry, ReadOptions, is_loopback
+from mailmum.formats.feeds import detect_feed, find_reader
+from mailmum.index.entries import Builder
+
+BYTES_LIMIT = 64 * 1024**2
+ENTRIES_LIMIT = 2_000_000
+TOLD = 20
+_PIECE = 65536
+_BAD_PERCENT = 1
+
+
+@dataclass(slots=True)
+class Found:
+    """What was read.
+
+    Attributes:
+        format: the format it was read as.
+        builder: the entries.
+        lines: how many lines there were.
+        exceptions: how many entries say the opposite, and were taken out.
+        left_out: how many entries a feed can never list, by reason.
+        bad: how many lines could not be read.
+        told: the first of these, with line, text and problem.
+    """
+
+    format: str
+    builder: Builder
+    lines: int = 0
+    exceptions: int = 0
+    left_out: Counter[str] = field(default_factory=Counter)
+    bad: int = 0
+    told: list[dict[str, object]] = field(default_factory=list)
+
+    def details(self) -> dict[str, object]:
+        """What is kept of it with a version."""
+        return {
+            "format": self.format,
+            "lines": self.lines,
+            "exceptions": self.exceptions,
+            "left_out": dict(self.left_out),
+            "bad": self.bad,
+            "bad_lines": self.told,
+        }
+
+
+def digest_of(body: bytes) -> str:
+    """Tells one body from another."""
+    return blake2b(body, digest_size=16).hexdigest()
+
+
+def read_list(body: bytes, format_: str, action: Action, filename: str = "") -> Found:
+    """Read a list.
+
+    Args:
+        body: what came, packed with gzip or not.
+        format_: name of its format, empty to find out.
+        action: what the feed does with its entries.
+        filename: for finding out.
+
+    Raises:
+        BadInput: it is no list that can be used; the reason is told.
+    """
+    pieces = list(_pieces(body))
+    begin = b"".join(pieces[: DETECT_BYTES // _PIECE + 1])[:DETECT_BYTES]
+    name = format_ or detect_feed(begin, filename)
+    found = Found(name, Builder())
+    holes: set[Target] = set()
+    for item in find_reader(name)(pieces, ReadOptions(action=action)):
+        found.lines = max(found.lines, item.line)
+        if isinstance(item, BadLine):
+            _note_bad(found, item)
+        elif isinstance(item, Entry) and item.enabled:
+            _take(found, holes, item, action)
+    _refuse_odd(found, holes)
+    if holes:
+        found.builder = Builder(carve(found.builder.targets(), holes))
+        found.exceptions = len(holes)
+    return found
+
+
+def _pieces(body: bytes) -> Iterator[bytes]:
+    whole = (body[at : at + _PIECE] for at in range(0, len(body), _PIECE))
+    if not body.startswith(b"\x1f\x8b"):
+        yield from whole
+        return
+    size = 0
+    try:
+        for piece in gunzip(whole):
+            size += len(piece)
+            if size > BYTES_LIMIT:
+                raise BadInput(f"it has more than {BYTES_LIMIT // 1024**2} MB when unpacked")
+            yield piece
+    except zlib.error as error:
+        raise BadInput(f"it is packed with gzip, and damaged: {error}") from None
+
+
+def _note_bad(found: Found, item: BadLine) -> None:
+    found.bad += 1
+    if len(found.told) < TOLD:
+        found.told.append({"line": item.line, "text": item.text, "problem": item.problem})
+
+
+def _take(found: Found, holes: set[Target], entry: Entry, action: Action) -> None:
+    target = entry.target
+    if entry.action is not action:
+        holes.add(target)
+        return
+    if is_loopback(target):
+        found.left_out["is loopback"] += 1
+        return
+    danger = guards.find_danger(target)
+    if danger is not None:
+        found.left_out[danger] += 1
+        return
+    try:
+        guards.check(target, action, Source.FEED)
+    except Refusal as refusal:
+        found.left_out[str(refusal)] += 1
+        return
+    found.builder.add(target)
+    if len(found.builder) > ENTRIES_LIMIT:
+        raise BadInput(f"it has more than {ENTRIES_LIMIT} entries", fix="choose a smaller list")
+
+
+def _refuse_odd(found: Found, holes: set[Target]) -> None:
+    if found.bad * 100 > _BAD_PERCENT * (len(found.builder) + found.bad):
+        first = found.told[0]
+        raise BadInput(
+            f"{found.bad} of {found.lines} lines cannot be read as {found.format}, the first is "
+            f"line {first['line']}: {first['problem']}",
+            fix="check that the address is the right one, and name its format",
+            field="format",
+        )
+    if not len(found.builder):
+        raise BadInput("there is nothing to list in it", fix="check that it is the right list")
+    if len(holes) > MOST_HOLES:
+        raise BadInput(f"it has more than {MOST_HOLES} exceptions", fix="choose another list")

@@ -1,0 +1,177 @@
+"""Changes to feeds made by people: subscribe, release or drop what is held back, pause, remove."""
+
+import time
+from typing import Any
+
+from mailmum.control.accounts.access import Writing
+from mailmum.control.feeds.fetching import fetch
+from mailmum.control.feeds.guarding import guard_of
+from mailmum.control.feeds.models import Feed, FeedVersion, Kind, State
+from mailmum.control.feeds.queries import find_feed, summary
+from mailmum.control.feeds.reading import Found, read_list
+from mailmum.control.feeds.refreshing import (
+    Outcome,
+    forget_contents,
+    put_in_force,
+    refresh,
+    take_upload,
+)
+from mailmum.control.feeds.wishes import FeedWish
+from mailmum.control.journal.services import change
+from mailmum.control.listings.services import scope_of
+from mailmum.domain.errors import BadInput, Conflict
+
+FEEDS_LIMIT = 50
+_SAMPLE = 20
+
+
+def preview(access: Writing, wish: FeedWish, body: bytes | None = None) -> dict[str, Any]:
+    """What a feed would bring, fetched now and not kept.
+
+    Raises:
+        Refusal: it cannot be had, or is no list that can be used.
+    """
+    scope_of(access, wish.server)
+    found = _read(wish, body)
+    sample = [
+        target.text for _, target in zip(range(_SAMPLE), found.builder.targets(), strict=False)
+    ]
+    return {"entries": len(found.builder), "sample": sample, **found.details()}
+
+
+def _read(wish: FeedWish, body: bytes | None) -> Found:
+    if body is None:
+        body = fetch(wish.kind, wish.source).body or b""
+    return read_list(body, wish.format, wish.action, wish.source)
+
+
+def add_feed(access: Writing, wish: FeedWish) -> Feed:
+    """Subscribe; the first version comes with the first refresh or upload.
+
+    Raises:
+        Conflict: the account has a feed of this name, or too many.
+        NotFound: no such server.
+    """
+    with change(access.account.pk, access.actor, "feed.add") as made:
+        others = Feed.objects.filter(account=access.account, removed=None)
+        if others.filter(name=wish.name).exists():
+            raise Conflict(
+                f"there is a feed {wish.name} already", fix="choose another name", field="name"
+            )
+        if others.count() >= FEEDS_LIMIT:
+            raise Conflict(f"an account has {FEEDS_LIMIT} feeds at most", fix="remove one first")
+        made.server = scope_of(access, wish.server)
+        feed = Feed.objects.create(
+            account=access.account,
+            scope=made.server,
+            created=made.at,
+            created_by=access.actor.name,
+            due=time.time(),
+            **{
+                name: getattr(wish, name)
+                for name in (
+                    "name",
+                    "kind",
+                    "source",
+                    "format",
+                    "action",
+                    "use",
+                    "reason",
+                    "code",
+                    "every",
+                    "shrink",
+                    "grow",
+                )
+            },
+        )
+        made.summary = f"feed {feed.name}: {feed.action} {feed.source or 'what is uploaded'}"
+        made.after = summary(feed)
+    return feed
+
+
+def refresh_feed(access: Writing, name: str) -> Outcome:
+    """Refresh a feed now.
+
+    Raises:
+        NotFound: no such feed.
+        BadInput: it is renewed by uploads only.
+        Conflict: it is being refreshed.
+    """
+    feed = find_feed(access, name)
+    if feed.kind == Kind.UPLOAD:
+        raise BadInput(f"the feed {name} is renewed by uploads", fix="upload the list again")
+    outcome = refresh(feed.pk)
+    if outcome is None:
+        raise Conflict(f"the feed {name} is being refreshed just now", fix="see in a minute")
+    return outcome
+
+
+def upload_feed(access: Writing, name: str, body: bytes, filename: str = "") -> Outcome:
+    """Renew a feed from what is uploaded.
+
+    Raises:
+        NotFound: no such feed.
+        BadInput: it comes from elsewhere, or this is no list.
+    """
+    feed = find_feed(access, name)
+    if feed.kind != Kind.UPLOAD:
+        raise BadInput(f"the feed {name} comes from {feed.source}", fix="refresh it instead")
+    return take_upload(feed, body, filename, access.actor)
+
+
+def release(access: Writing, name: str, *, drop: bool = False) -> FeedVersion:
+    """Put in force what was held back, or drop it.
+
+    Raises:
+        NotFound: no such feed.
+        Conflict: nothing of it is held back.
+    """
+    feed = find_feed(access, name)
+    held = feed.versions.filter(state=State.HELD).select_related("content", "whole").first()
+    if held is None or held.content is None:
+        raise Conflict(f"nothing of the feed {name} is held back")
+    if drop:
+        with change(access.account.pk, access.actor, "feed.drop", server=feed.scope) as made:
+            held.state = State.DROPPED
+            held.save(update_fields=["state"])
+            made.summary = f"{feed.name}: an update to {held.entries} entries was not taken"
+        return held
+    put_in_force(feed, held, access.actor, guard_of(access.account)[1])
+    return held
+
+
+def pause(access: Writing, name: str, *, paused: bool) -> Feed:
+    """Let a feed rest: its entries hold no more and it is not refreshed; or let it go on.
+
+    Raises:
+        NotFound: no such feed.
+    """
+    what = "feed.pause" if paused else "feed.resume"
+    with change(access.account.pk, access.actor, what) as made:
+        feed = find_feed(access, name)
+        if feed.paused == paused:
+            made.discard()
+            return feed
+        feed.paused, feed.due = paused, time.time()
+        feed.save(update_fields=["paused", "due"])
+        made.server = feed.scope
+        made.summary = f"feed {feed.name} {'rests' if paused else 'goes on'}"
+    return feed
+
+
+def remove_feed(access: Writing, name: str) -> None:
+    """Unsubscribe; its entries are gone at once.
+
+    Raises:
+        NotFound: no such feed.
+    """
+    with change(access.account.pk, access.actor, "feed.remove") as made:
+        feed = find_feed(access, name)
+        made.server, made.before = feed.scope, summary(feed)
+        made.count = feed.content.entries if feed.content else 0
+        made.summary = f"feed {feed.name}: {made.count} entries"
+        feed.removed = made.seq
+        feed.content = feed.whole = None
+        feed.save(update_fields=["removed", "content", "whole"])
+        feed.versions.update(content=None, whole=None)
+    forget_contents()

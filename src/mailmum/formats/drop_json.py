@@ -1,0 +1,56 @@
+"""Spamhaus' DROP lists as JSON: one object a line, each with a network, the last about the list.
+
+    {"cidr":"192.0.2.0/24","sblid":"SBL1","rir":"apnic"}
+    {"type":"metadata","timestamp":1700000000,"size":100,"records":1,"copyright":"..."}
+
+The last line says how many records there are: a file that was cut off is told from a whole one.
+Nothing but the network is taken over.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+
+from mailmum.domain.errors import BadInput
+from mailmum.domain.targets import parse_target
+from mailmum.formats.entries import Entry, Item, ReadOptions, bad_line
+from mailmum.formats.json_objects import split_objects
+
+
+def read_drop(chunks: Iterable[bytes], options: ReadOptions) -> Iterator[Item]:
+    """Read a list; every entry gets the action of the options."""
+    records, line, announced = 0, 0, None
+    for raw in split_objects(chunks):
+        line = raw.line
+        text = raw.text.decode("utf-8", "replace")
+        try:
+            value = _object(raw.problem, text)
+            if value.get("type") == "metadata":
+                announced = value.get("records")
+                continue
+            records += 1
+            yield Entry(line, options.action, parse_target(_network(value)))
+        except BadInput as error:
+            yield bad_line(line, text, error)
+    if announced is None:
+        yield bad_line(line, "", "the line about the list itself is missing: it is cut off")
+    elif announced != records:
+        yield bad_line(line, "", f"{records} networks stand where {announced} are announced")
+
+
+def _object(problem: str, text: str) -> dict[str, object]:
+    if problem:
+        raise BadInput(problem)
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise BadInput(f"the object is not JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise BadInput("this is no object")
+    return value
+
+
+def _network(value: dict[str, object]) -> str:
+    network = value.get("cidr")
+    if not isinstance(network, str):
+        raise BadInput("there is no network (cidr) in it")
+    return network

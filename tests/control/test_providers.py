@@ -1,0 +1,138 @@
+"""Sets of mail providers, resolved against a name server of the test's own."""
+
+from collections.abc import Iterator
+
+import dns.resolver
+import pytest
+
+from mailmum.control.accounts.access import Writing
+from mailmum.control.feeds import spf
+from mailmum.control.feeds.models import Feed
+from mailmum.control.feeds.providers import (
+    PROPOSALS,
+    known,
+    protected,
+    protected_among,
+)
+from mailmum.control.feeds.queries import show_feed
+from mailmum.control.feeds.refreshing import refresh
+from mailmum.control.feeds.services import add_feed, pause
+from mailmum.control.feeds.spf import spf_networks
+from mailmum.control.feeds.wishes import make_wish
+from mailmum.control.listings.queries import explain
+from mailmum.domain.clients import AddressSubject, parse_subject
+from mailmum.domain.errors import BadInput
+from mailmum.domain.names import parse_name
+from mailmum.domain.targets import parse_network
+from tests.support.nameserver import NameServer, name_server
+from tests.support.world import World
+
+
+@pytest.fixture
+def names(monkeypatch: pytest.MonkeyPatch) -> Iterator[NameServer]:
+    """A name server that the service asks."""
+    with name_server() as server:
+
+        def resolver() -> dns.resolver.Resolver:
+            made = dns.resolver.Resolver(configure=False)
+            made.nameservers, made.port, made.lifetime = ["127.0.0.1"], server.port, 20.0
+            return made
+
+        monkeypatch.setattr(spf, "resolver", resolver)
+        yield server
+
+
+def address(text: str) -> AddressSubject:
+    """A client."""
+    subject = parse_subject(text)
+    assert isinstance(subject, AddressSubject)
+    return subject
+
+
+def provider(access: Writing, name: str, domain: str, use: str) -> Feed:
+    """A set of an account, resolved once."""
+    feed = add_feed(access, make_wish(name, domain, kind="spf", use=use))
+    outcome = refresh(feed.pk)
+    assert outcome is not None
+    assert outcome.word == "current", outcome.told
+    return feed
+
+
+def test_a_set_is_resolved_over_the_wire(names: NameServer) -> None:
+    """Includes, hosts of both kinds, and a record longer than one string."""
+    many = " ".join(f"ip4:198.51.{number}.0/24" for number in range(30))
+    names.spf(
+        mail=f"v=spf1 include:_nets.example a:out.example mx {many} ~all",
+        _nets="v=spf1 ip6:2001:db8::/32 -all",
+    )
+    names.records |= {
+        ("out.example", "A"): ["192.0.2.9"],
+        ("out.example", "AAAA"): ["2001:db9::9"],
+        ("mail.example", "MX"): ["10 mx.example."],
+        ("mx.example", "A"): ["192.0.2.25"],
+    }
+    found = spf_networks("mail.example").decode().split()
+    assert found[:4] == ["2001:db8::/32", "192.0.2.9", "2001:db9::9", "192.0.2.25"]
+    assert len(found) == 34
+
+
+def test_uses(world: World, names: NameServer) -> None:
+    """Allow, keep triggers away, or only be named."""
+    names.spf(one="v=spf1 ip4:192.0.2.0/24 -all", two="v=spf1 ip4:198.51.100.0/24 -all")
+    names.spf(three="v=spf1 ip4:203.0.113.0/24 -all")
+    provider(world.admin, "One", "one.example", "list")
+    provider(world.admin, "Two", "two.example", "except")
+    provider(world.admin, "Three", "three.example", "warn")
+    account = world.admin.account.pk
+    clients = [address(f"{net}.7") for net in ("192.0.2", "198.51.100", "203.0.113", "192.0.3")]
+    verdicts = [explain(world.viewer, client, None).verdict.word.value for client in clients]
+    assert verdicts == ["allow", "none", "none", "none"]
+    assert [protected(account, client) for client in clients] == ["One", "Two", None, None]
+    assert protected_among(account, clients) == {clients[0]: "One", clients[1]: "Two"}
+    named = [known(account).of_address(one.version, one.address) for one in clients]
+    assert named == ["One", "Two", "Three", None]
+    assert known(account).of_network(parse_network("203.0.0.0/16")) == "Three"
+    assert known(account).of_network(parse_network("203.0.113.128/25")) == "Three"
+    assert known(account).of_network(parse_network("203.1.0.0/16")) is None
+    assert protected(world.outsider.account.pk, clients[0]) is None
+    pause(world.admin, "One", paused=True)
+    assert protected(account, clients[0]) is None
+
+
+def test_the_last_good_set_stays(world: World, names: NameServer) -> None:
+    """When the DNS fails, when the record is gone, when it says that all the world may send."""
+    names.spf(one="v=spf1 include:two.example -all", two="v=spf1 ip4:192.0.2.0/24 -all")
+    feed = provider(world.admin, "One", "one.example", "except")
+    names.failing.add("two.example")
+    for told in ("the DNS does not say what TXT of two.example is", "no SPF record", "all the"):
+        outcome = refresh(feed.pk)
+        assert outcome is not None
+        assert (outcome.word, told in outcome.told) == ("failed", True)
+        assert protected(world.admin.account.pk, address("192.0.2.7")) == "One"
+        names.failing.clear()
+        names.records.pop(("two.example", "TXT"), None)
+        if told == "no SPF record":
+            names.spf(two="v=spf1 +all")
+    names.spf(two="v=spf1 ip4:192.0.2.128/25 -all")
+    outcome = refresh(feed.pk)
+    assert outcome is not None
+    assert outcome.word == "current"
+    assert protected(world.admin.account.pk, address("192.0.2.7")) is None
+    assert show_feed(world.viewer, "One")["state"] == "ok"
+
+
+def test_a_set_never_blocks(world: World) -> None:
+    """Whatever is asked for."""
+    assert make_wish("x", "mail.example", kind="spf", action="block").action == "allow"
+    with pytest.raises(BadInput, match="only sets of providers"):
+        make_wish("x", "https://lists.example/", use="warn")
+    with pytest.raises(BadInput, match="one of list, except, warn"):
+        make_wish("x", "mail.example", kind="spf", use="burn")
+
+
+def test_proposals_are_names_that_can_be_asked_for() -> None:
+    """In order, each once."""
+    assert [name for name, _ in PROPOSALS] == sorted({name for name, _ in PROPOSALS})
+    for name, domain in PROPOSALS:
+        assert parse_name(domain) == domain
+        assert make_wish(name, domain, kind="spf").name == name

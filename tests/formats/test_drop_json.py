@@ -1,0 +1,51 @@
+"""Spamhaus' DROP lists as JSON, in the form in which they are published."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailmum.domain.listings import Action
+from mailmum.formats.drop_json import read_drop
+from mailmum.formats.entries import BadLine, Entry, ReadOptions
+from mailmum.formats.feeds import detect_feed
+
+META = '{"type":"metadata","timestamp":1700000000,"size":99,"records":%d,"copyright":"(c)"}\n'
+WHOLE = (
+    '{"cidr":"192.0.2.0/24","sblid":"SBL1","rir":"apnic"}\n'
+    '{"cidr":"2001:db8::/32","sblid":"SBL2","rir":"ripencc"}\n' + META % 2
+).encode()
+
+
+def read(data: bytes, size: int = 65536) -> list[object]:
+    """All that the reader gives, fed in pieces."""
+    pieces = (data[at : at + size] for at in range(0, len(data), size))
+    return list(read_drop(pieces, ReadOptions()))
+
+
+def test_networks_are_read_and_the_last_line_is_not_one() -> None:
+    """Byte by byte, too."""
+    found = read(WHOLE)
+    assert [(one.target.text, one.action) for one in found if isinstance(one, Entry)] == [
+        ("192.0.2.0/24", Action.BLOCK),
+        ("2001:db8::/32", Action.BLOCK),
+    ]
+    assert read(WHOLE, 1) == found
+    assert detect_feed(WHOLE) == "drop-json"
+
+
+def test_a_list_that_was_cut_off_is_told() -> None:
+    """By the missing last line, or by its number of records."""
+    lines = WHOLE.splitlines(keepends=True)
+    for cut in (lines[0] + lines[1], lines[0] + lines[2]):
+        assert [type(one) for one in read(cut)].count(BadLine) == 1
+
+
+def test_other_objects_are_bad_lines() -> None:
+    """A list of AS numbers names no network."""
+    bad = read(b'{"asn":64496}\n[]\n{"cidr":7}\n{"cidr":"300.0.0.0/8"}\n' + (META % 3).encode())
+    assert [type(one) for one in bad] == [BadLine] * 4
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_read(data: bytes) -> None:
+    """Never an error, and an entry only where one stands."""
+    assert all(isinstance(one, Entry | BadLine) for one in read(data))
