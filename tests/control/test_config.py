@@ -9,6 +9,7 @@ import pytest
 
 from mailmum.control import config
 from mailmum.control.config import Config
+from mailmum.domain.errors import Refusal
 
 
 def mode_of(path: Path) -> int:
@@ -60,3 +61,10 @@ def test_parameters_are_the_owners_alone(tmp_path: Path) -> None:
     path.write_text("# mine\n")
     config.write_file(Config(data=tmp_path))
     assert path.read_text() == "# mine\n"
+
+
+def test_private_places_that_may_be_reached(tmp_path: Path) -> None:
+    """Hosts and networks; a slip opens nothing and is told."""
+    assert config.load(data=tmp_path, reach="lists.internal, 10.1.0.0/16").reach
+    with pytest.raises(Refusal, match=r"reach: 10\.1\.0\.1/16 is neither a host"):
+        config.load(data=tmp_path, reach="10.1.0.1/16")

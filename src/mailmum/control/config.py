@@ -27,6 +27,7 @@ from mailmum.daemons.tailing_sources import parse_logs
 from mailmum.daemons.zones import named_zone
 from mailmum.domain.errors import BadInput, Refusal
 from mailmum.domain.names import parse_name
+from mailmum.domain.reachable import parse_reachable
 
 FILE_NAME = "mailmum.toml"
 SECRET_NAME = "secret.key"  # noqa: S105 (the name of a file)
@@ -87,6 +88,9 @@ class Config(BaseSettings):
     hostmaster: str = Field(default="", description="contact in SOA; empty: hostmaster@ZONE")
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
     log_format: str = Field(default="auto", pattern="^(auto|console|json)$")
+    reach: str = Field(
+        default="", description="private hosts and networks that feeds and webhooks may reach"
+    )
     metrics: str = Field(default="", description="who reads /metrics; empty: this machine")
     secure_cookies: bool | None = Field(default=None, description="empty: when public_url is https")
 
@@ -136,6 +140,15 @@ class Config(BaseSettings):
     @classmethod
     def _known_readers(cls, value: str) -> str:
         parse_readers(value)
+        return value
+
+    @field_validator("reach")
+    @classmethod
+    def _known_places(cls, value: str) -> str:
+        try:
+            parse_reachable(value)
+        except BadInput as refusal:
+            raise ValueError(str(refusal)) from None
         return value
 
     @property
