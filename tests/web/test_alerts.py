@@ -145,11 +145,9 @@ def test_the_link_in_mail(world: World) -> None:
     page = stranger.get(link)
     assert "Send me no more" in text_of(page)
     assert page["X-Robots-Tag"] == "noindex, nofollow"
-    channel.refresh_from_db()
-    assert channel.stopped is None
+    assert Channel.objects.get().stopped is None
     page = stranger.post(link, {"List-Unsubscribe": "One-Click"})
     assert "You get no more of this" in text_of(page)
-    channel.refresh_from_db()
-    assert channel.stopped is not None
+    assert Channel.objects.get().stopped is not None
     for wrong in ("/stop/x/", f"{link[:-2]}/", "/stop/%00/"):
         assert stranger.post(wrong).status_code == 404

@@ -24,7 +24,7 @@ from tests.control.alerts.kit import NOW, compared, holds, mailed, parameters
 from tests.support.mail_sink import mail_sink
 from tests.support.world import World
 
-USUAL = {
+USUAL: dict[str, Any] = {
     "zone": "Europe/Berlin",
     "quiet_from": 1320,
     "quiet_until": 420,
@@ -177,5 +177,7 @@ def test_habits_are_journaled(world: World) -> None:
     for _ in range(2):
         set_manner(world.admin, Habits(**USUAL))
     record = Record.objects.get(what="alerts.set")
+    assert record.before is not None
+    assert record.after is not None
     assert (record.before["quiet_from"], record.after["quiet_from"]) == ("", "22:00")
     assert manner_of(world.outsider.account).digest == 60

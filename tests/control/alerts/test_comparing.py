@@ -5,7 +5,7 @@ from django.db import DatabaseError, IntegrityError, transaction
 
 from mailmum.control.alerts import comparing
 from mailmum.control.alerts.comparing import CALM, look
-from mailmum.control.alerts.conditions import Severity
+from mailmum.control.alerts.conditions import Condition, Severity
 from mailmum.control.alerts.models import Alert, Notice
 from mailmum.control.alerts.watches import WATCHES, Watch
 from tests.control.alerts.kit import NOW, asking, compared, habits, holds, mailed
@@ -58,7 +58,7 @@ def test_a_clock_that_was_set_back(world: World) -> None:
 def test_a_watch_that_cannot_be_asked_closes_nothing(world: World) -> None:
     """And the others are asked all the same."""
 
-    def away(*_: object) -> None:
+    def away(*_: object) -> list[Condition]:
         raise DatabaseError("away")
 
     compared(world.owner, holds())
