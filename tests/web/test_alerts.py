@@ -38,7 +38,7 @@ def test_open_alerts(site: Visitors, world: World) -> None:
     page = site.viewer.get("alerts")
     assert EVIL not in page.content.decode()
     text = text_of(page)
-    assert text.index("nothing is seen of mx1") < text.index(EVIL)
+    assert text.index("Nothing is seen of mx1") < text.index(EVIL)
     assert "Nobody is told." in text
     assert "Alerts 2" in text_of(site.viewer.get("servers"))
     assert "Seen" not in text_of(page)

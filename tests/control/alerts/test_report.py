@@ -37,7 +37,7 @@ def filled(traffic: Traffic) -> Traffic:
 def test_what_was_stopped_and_by_what(world: World, filled: Traffic) -> None:
     """In figures that add up."""
     made = report(world.owner, now=filled.now + HOUR)
-    assert made.headline.startswith("80 of 100 contacts were stopped (80 %)")
+    assert made.headline.startswith("80 of 100 contacts were stopped (80\u00a0%)")
     rows = section(made, "What was stopped").rows
     assert ("Stopped by public RBLs", "80", "0") in rows
     assert ("Accepted", "20", "0") in rows

@@ -136,7 +136,7 @@ def _headline(found: overview.Overview) -> str:
         return "Nothing was seen."
     share = round(100 * stopped / found.contacts)
     return (
-        f"{stopped:,} of {found.contacts:,} contacts were stopped ({share} %), "
+        f"{stopped:,} of {found.contacts:,} contacts were stopped ({share}\u00a0%), "
         f"{found.groups.get(Group.OWN, 0):,} of them by your own lists."
     )
 
