@@ -108,7 +108,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._respond()
 
-    do_POST = do_PATCH = do_DELETE = do_GET  # noqa: N815 - names that the base class looks for
+    do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815 - names that the base class looks for
 
     def _respond(self) -> None:
         parts = urlsplit(self.path)

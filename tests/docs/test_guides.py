@@ -16,6 +16,7 @@ import pytest
 from mailmum.postfix.log.reader import LogReader, Settings
 from tests.docs.guide import language, needs, reader
 from tests.docs.markdown import ROOT, matches
+from tests.support.mail_sink import mail_sink
 from tests.support.maillog import week
 from tests.support.ports import free_port
 from tests.support.postfix import postfix
@@ -231,6 +232,31 @@ def followed(running: Service, command: str) -> str:
         if "read at" in done.stdout or time.monotonic() > end:
             return next(line for line in done.stdout.splitlines() if "its log" in line)
         time.sleep(0.5)
+
+
+def test_alerts(tmp_path: Path) -> None:
+    """Mail reaches a mail server; what is set is set."""
+    with (
+        mail_sink() as sink,
+        service(
+            tmp_path,
+            smtp_host="127.0.0.1",
+            smtp_port=str(sink.port),
+            mail_from="mailmum@rbl.example.net",
+        ) as running,
+        reader(GUIDES / "alerts.md", running, scratch(tmp_path)) as guide,
+    ):
+        assert guide.follow() > 6
+        [got] = sink.messages(1)
+    assert got["To"] == "oncall@example.net"
+
+
+def test_every_kind_of_alert_is_told() -> None:
+    """The table in the guide has the words that channels are chosen by."""
+    from mailmum.control.alerts.watches import KINDS
+
+    text = (GUIDES / "alerts.md").read_text().partition("They stand in the pages")[0]
+    assert tuple(re.findall(r"^\| `([a-z-]+)`", text, re.M)) == KINDS
 
 
 def test_rsyslog(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from mailmum.control.listings.draft import make_wish
 from mailmum.control.listings.services import list_targets
 from mailmum.control.servers.services import add_server
 from mailmum.domain.listings import Action
+from tests.control.alerts.kit import compared, holds
 from tests.support.world import World
 from tests.web.conftest import Visitor, Visitors, text_of
 
@@ -49,6 +50,7 @@ def things(world: World) -> dict[str, Any]:
         "part": "servers",
         "number": listed.outcomes[0].version.number,
         "seq": listed.change,
+        "alert-acknowledge": {"number": compared(world.owner, holds()).opened[0].pk},
         "token-revoke": {"number": add_token(world.owner, "ci", writes=False).token.pk},
     }
 

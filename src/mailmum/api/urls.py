@@ -8,6 +8,7 @@ from ninja import NinjaAPI
 
 from mailmum import __version__
 from mailmum.api import (
+    alerts,
     checks,
     errors,
     exports,
@@ -49,6 +50,7 @@ api.add_router("/journal", journal.router)
 api.add_router("/tokens", tokens.router)
 api.add_router("/import", imports.router)
 api.add_router("/export", exports.router)
+api.add_router("/alerts", alerts.router)
 
 
 @api.get("/me", response={200: schemas.Me, **READ_ERRORS}, tags=["service"])

@@ -13,6 +13,7 @@ from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import (
@@ -23,6 +24,7 @@ from pydantic_settings import (
 )
 
 from mailmum.control.readers import parse_readers
+from mailmum.daemons.mailing import MailServer
 from mailmum.daemons.tailing_sources import parse_logs
 from mailmum.daemons.zones import named_zone
 from mailmum.dns.limits import RATE, SLIPS, SPARED, Limits, parse_networks
@@ -105,6 +107,14 @@ class Config(BaseSettings):
     reach: str = Field(
         default="", description="private hosts and networks that feeds and webhooks may reach"
     )
+    smtp_host: str = Field(default="", description="mail server for alerts; empty: no mail is sent")
+    smtp_port: int = Field(default=25, ge=1, le=65535, description="its port")
+    smtp_tls: str = Field(
+        default="auto", pattern="^(auto|starttls|tls|none)$", description="how it is protected"
+    )
+    smtp_user: str = Field(default="", description="name to sign in with there; empty: not at all")
+    smtp_password: str = Field(default="", repr=False, description="the password of that name")
+    mail_from: str = Field(default="", description="sender of alerts; empty: mailmum@ and our host")
     metrics: str = Field(default="", description="who reads /metrics; empty: this machine")
     secure_cookies: bool | None = Field(default=None, description="empty: when public_url is https")
 
@@ -161,6 +171,14 @@ class Config(BaseSettings):
             raise ValueError("only postgresql://USER@HOST/NAME is known; leave it out for SQLite")
         return value
 
+    @field_validator("mail_from")
+    @classmethod
+    def _known_sender(cls, value: str) -> str:
+        local, at, domain = value.rpartition("@")
+        if value and not (local and at and domain and value.isascii() and value.isprintable()):
+            raise ValueError(f"{value!r} is no mail address; write for example mailmum@example.net")
+        return value
+
     @field_validator("metrics")
     @classmethod
     def _known_readers(cls, value: str) -> str:
@@ -180,6 +198,22 @@ class Config(BaseSettings):
     def base_url(self) -> str:
         """Where pages are reached, without a trailing slash."""
         return self.public_url.rstrip("/") or f"http://{self.web}"
+
+    @property
+    def sender(self) -> str:
+        """The address that our mail comes from."""
+        host = urlsplit(self.base_url).hostname or self.zone
+        named = host if any(letter.isalpha() for letter in host) and ":" not in host else self.zone
+        return self.mail_from or f"mailmum@{named}"
+
+    @property
+    def mail_server(self) -> MailServer | None:
+        """The mail server that takes our messages, None when none is set."""
+        if not self.smtp_host:
+            return None
+        return MailServer(
+            self.smtp_host, self.smtp_port, self.smtp_tls, self.smtp_user, self.smtp_password
+        )
 
     @property
     def dns_endpoints(self) -> "tuple[Endpoint, ...]":
@@ -316,7 +350,8 @@ def write_file(config: Config) -> None:
         if name == "data":
             continue
         note = f"  # {info.description}" if info.description else ""
-        value = getattr(config, name)
+        # A secret that came through the environment is not written down.
+        value = "" if name == "smtp_password" else getattr(config, name)
         mark = "" if name == "zone" else "# "
         lines.append(f"{mark}{name} = {_toml(value)}{note}")
     _create(path, "\n".join(lines) + "\n")

@@ -16,6 +16,7 @@ import structlog
 from django.db import DatabaseError, close_old_connections, connections
 
 from mailmum.control.accounts.models import Account
+from mailmum.control.alerts import work as alerting
 from mailmum.control.feeds.refreshing import refresh_due
 from mailmum.control.traffic import retention
 from mailmum.control.traffic.terms import set_terms
@@ -72,6 +73,9 @@ def tasks() -> list[Task]:
         Task("terms", 60.0, _terms),
         Task("worst", 10.0, lister.steps),
         Task("retention", 600.0, _expire),
+        Task("alerts", 60.0, alerting.looking),
+        Task("notices", 5.0, alerting.sending),
+        Task("reports", 300.0, alerting.tidying),
     ]
 
 

@@ -14,6 +14,7 @@ from django.utils import timezone
 from mailmum.control.accounts.access import Owning, Reading, Writing
 from mailmum.control.accounts.models import Account, User
 from mailmum.control.accounts.queries import accounts_of
+from mailmum.control.alerts.queries import unseen
 from mailmum.control.servers.pauses import Pause, pauses_of
 from mailmum.control.servers.queries import servers_of
 from mailmum.control.traffic.queries import uses_of
@@ -83,6 +84,11 @@ class Place:
     def server_count(self) -> int:
         """How many servers the account has."""
         return servers_of(self._reading).count()
+
+    @cached_property
+    def unseen_alerts(self) -> int:
+        """How many open alerts nobody has acknowledged."""
+        return unseen(self._reading)
 
     @cached_property
     def servers(self) -> list[SideServer]:

@@ -27,6 +27,11 @@ _KINDS = {
     "people.remove": ("user", "", "changed people:"),
     "token.add": ("auth", "", "made the"),
     "token.remove": ("auth", "", "changed tokens:"),
+    "alerts.add": ("bell", "", "added the"),
+    "alerts.remove": ("bell", "", "removed the"),
+    "alerts.stop": ("bell", "", "ended the"),
+    "alerts.set": ("bell", "", "changed"),
+    "alerts.acknowledge": ("bell", "", "saw the"),
 }
 _LABELS = {
     "action": "action",
@@ -46,6 +51,16 @@ _LABELS = {
     "day_days": "days of days",
     "privacy": "mail addresses",
     "role": "role",
+    "zone": "time zone",
+    "quiet_from": "quiet from",
+    "quiet_until": "quiet until",
+    "digest": "seconds gathered",
+    "silent_after": "silent after seconds",
+    "spike_times": "spike, times the usual",
+    "spike_least": "spike, least contacts",
+    "accepted_least": "least accepted messages",
+    "report_day": "day of the report",
+    "report_hour": "hour of the report",
 }
 
 

@@ -173,6 +173,12 @@ def list_bar(one: ListHits, most: int) -> Markup:
     )
 
 
+def share_bar(share: float, name: str) -> Markup:
+    """A part of a whole, 0 to 1."""
+    part = round(1000 * share)
+    return bar("ink", part, part, 1000, f"{name}: {share:.0%}")
+
+
 def _drawn(
     ident: str,
     found: Overview,

@@ -9,6 +9,8 @@ from allauth.account import views as allauth_views
 from django.urls import URLPattern, URLResolver, include, path, register_converter
 
 from mailmum.web.views import (
+    alert_channels,
+    alerts,
     client,
     entry,
     health,
@@ -22,6 +24,7 @@ from mailmum.web.views import (
     people,
     search,
     servers,
+    stop,
     tokens,
     why,
 )
@@ -77,6 +80,18 @@ settings: Addresses = [
     path("tokens/<num:number>/revoke/", tokens.revoke_token, name="token-revoke"),
 ]
 
+alert: Addresses = [
+    path("", alerts.index, name="alerts"),
+    path("past/", alerts.past, name="alerts-past"),
+    path("report/", alerts.weekly, name="alerts-report"),
+    path("<num:number>/acknowledge/", alerts.acknowledge, name="alert-acknowledge"),
+    path("channels/", alert_channels.index, name="alert-channels"),
+    path("channels/add/", alert_channels.add, name="alert-channel-add"),
+    path("channels/test/", alert_channels.test, name="alert-channel-test"),
+    path("channels/remove/", alert_channels.remove, name="alert-channel-remove"),
+    path("channels/habits/", alert_channels.habits, name="alert-habits"),
+]
+
 account: Addresses = [
     path("", overview.index, name="account"),
     path("overview/<str:part>/", overview.part, name="overview-part"),
@@ -97,6 +112,7 @@ account: Addresses = [
     path("listings/remove/", listings.remove, name="listings-remove"),
     path("listings/<num:number>/", listings.detail, name="listing"),
     path("listings/<num:number>/edit/", listing_forms.edit, name="listing-edit"),
+    path("alerts/", include(alert)),
     path("journal/", journal.index, name="journal"),
     path("journal/<num:seq>/undo/", journal.undo_change, name="undo"),
     path("settings/", include(settings)),
@@ -106,6 +122,7 @@ urlpatterns: Addresses = [
     path("", entry.home, name="home"),
     path("enter/<str:secret>/", entry.enter, name="enter"),
     path("a/<num:account>/", include(account)),
+    path("stop/<str:token>/", stop.stop, name="stop"),
     path("why/<str:ref>/<path:client>", why.why, name="why"),
     path("accounts/", include(sign_in)),
     path("api/v1/", include("mailmum.api.urls")),

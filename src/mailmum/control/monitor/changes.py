@@ -89,10 +89,28 @@ def changes(reading: Reading, *, now: float | None = None) -> Changes:
     clock = time.time() if now is None else now
     scope = scope_of(reading)
     return Changes(
-        silent=tuple(sorted(_silent(reading, scope, clock), key=lambda one: one.last)),
-        spikes=tuple(sorted(_spikes(scope, clock), key=lambda one: -one.count / (one.usual + 1))),
+        silent=silent(reading, now=clock),
+        spikes=spikes(reading, now=clock),
         offenders=tuple(_offenders(reading, scope, clock)),
     )
+
+
+def silent(
+    reading: Reading, *, quiet: float = QUIET, now: float | None = None
+) -> tuple[Silent, ...]:
+    """Servers of which nothing is seen any more; `quiet` seconds any server may be silent."""
+    clock = time.time() if now is None else now
+    found = _silent(reading, scope_of(reading), clock, quiet)
+    return tuple(sorted(found, key=lambda one: one.last))
+
+
+def spikes(
+    reading: Reading, *, times: int = TIMES, least: int = LEAST_SPIKE, now: float | None = None
+) -> tuple[Spike, ...]:
+    """What there was far more of than usual: `times` as much, and `least` in the hour."""
+    clock = time.time() if now is None else now
+    found = _spikes(scope_of(reading), clock, times, least)
+    return tuple(sorted(found, key=lambda one: -one.count / (one.usual + 1)))
 
 
 def ending(
@@ -104,7 +122,7 @@ def ending(
     return tuple(soon.order_by("expires", "number")[:limit])
 
 
-def _silent(reading: Reading, scope: Scope, now: float) -> Iterator[Silent]:
+def _silent(reading: Reading, scope: Scope, now: float, quiet: float) -> Iterator[Silent]:
     servers = {one.pk: one.name for one in servers_of(reading)}
     week = Wanted(since=now - DAYS * DAY)
     sums = totals.by_server(scope.account, week, now=now)
@@ -112,18 +130,18 @@ def _silent(reading: Reading, scope: Scope, now: float) -> Iterator[Silent]:
         count, last = sum(sums.get(number, {}).values()), max(seen.values())
         # Of the time until it fell silent: it cannot have been usual since then.
         usual = (last - (now - DAYS * DAY)) / max(count, 1)
-        if count >= LEAST_SEEN and now - last > max(QUIET, GAPS * usual):
+        if count >= LEAST_SEEN and now - last > max(quiet, GAPS * usual):
             yield Silent(servers[number], last, usual)
 
 
-def _spikes(scope: Scope, now: float) -> Iterator[Spike]:
+def _spikes(scope: Scope, now: float, times: int, least: int) -> Iterator[Spike]:
     hour = start_of(now, HOUR) - HOUR
     day = start_of(hour, DAY)
     latest = _by_kind(scope, HOUR, hour, hour + HOUR, now)
     before = _by_kind(scope, DAY, day - DAYS * DAY, day, now)
     for (server, group), count in latest.items():
         usual = before[server, group] / (DAYS * 24)
-        if group.stopped and count >= LEAST_SPIKE and count >= TIMES * usual:
+        if group.stopped and count >= least and count >= times * usual:
             yield Spike(scope.name(server), group, hour, count, usual)
 
 

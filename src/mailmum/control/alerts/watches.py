@@ -1,0 +1,201 @@
+"""The watches: what is looked for, each a question about one account that says what holds now.
+
+To add one: a function that takes the permission, the account's manner and our clock, and yields a
+`Condition` for each thing that holds; and a line in `WATCHES`.  It keeps nothing and decides
+nothing about telling.  A database that is away is let through: what cannot be asked closes nothing.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlencode
+
+from mailmum.control.accounts.access import Reading
+from mailmum.control.accounts.models import Account
+from mailmum.control.alerts.conditions import Condition, Severity
+from mailmum.control.alerts.models import Manner
+from mailmum.control.listings.models import Version
+from mailmum.control.listings.queries import current, target_of
+from mailmum.control.monitor import changes
+from mailmum.control.monitor.impact import check
+from mailmum.control.servers.queries import names_of_servers, servers_of
+from mailmum.control.traffic import tallies
+from mailmum.control.traffic.clients import counts_of
+from mailmum.control.traffic.models import RevokedUse
+from mailmum.control.traffic.reading import Wanted
+from mailmum.domain.listings import WHOLE_ACCOUNT, Action, Source
+from mailmum.domain.targets import NetworkTarget
+from mailmum.domain.texts import shown
+from mailmum.traffic.groups import Group
+from mailmum.traffic.packing import bounds
+from mailmum.traffic.periods import DAY
+from mailmum.traffic.sightings import Outcome
+
+FRESH = 2 * DAY
+"""Seconds for which a new listing, a used key or a loss is worth an alert."""
+LISTED, CHECKED = 100, 20
+"""How many new listings are looked at, and how many of them closely."""
+_MAIL_DAYS = 30
+_LEAST_PREFIX = {4: 16, 6: 32}
+
+Look = Callable[[Reading, Manner, float], Iterable[Condition]]
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """A question that is asked again and again.
+
+    Attributes:
+        kind: its word, which people choose channels by.
+        title: the same for people.
+        look: what holds now in an account.
+    """
+
+    kind: str
+    title: str
+    look: Look
+
+
+def _silent(reading: Reading, manner: Manner, now: float) -> Iterator[Condition]:
+    for one in changes.silent(reading, quiet=manner.silent_after, now=now):
+        yield Condition(
+            one.server,
+            f"nothing is seen of the server {one.server} any more",
+            Severity.CRITICAL,
+            one.last,
+            f"server/{one.server}/",
+        )
+
+
+def _spikes(reading: Reading, manner: Manner, now: float) -> Iterator[Condition]:
+    found = changes.spikes(reading, times=manner.spike_times, least=manner.spike_least, now=now)
+    for one in found:
+        usual = f"{one.usual:,.0f} are" if one.usual >= 1 else "hardly any are"
+        yield Condition(
+            f"{one.server}/{one.group.value}",
+            f"{one.count:,} {_GROUPS[one.group]} at the server {one.server} in an hour; "
+            f"{usual} usual",
+            Severity.WARNING,
+            one.start,
+            f"search/?{urlencode({'server': one.server, 'what': one.group.value})}",
+        )
+
+
+_GROUPS = {
+    Group.OWN: "contacts stopped by your own lists",
+    Group.RBL: "contacts stopped by public RBLs",
+    Group.REJECTED: "contacts rejected",
+    Group.DEFERRED: "contacts deferred",
+    Group.AUTH: "failed logins",
+}
+
+
+def _revoked(reading: Reading, _manner: Manner, now: float) -> Iterator[Condition]:
+    servers = {one.pk: one.name for one in servers_of(reading)}
+    uses = RevokedUse.objects.filter(server__in=list(servers), last__gt=int(now - FRESH))
+    for use in uses.order_by("key"):
+        name = servers[use.server]
+        # Only the end of a key: the whole would be one more place where it can be found.
+        yield Condition(
+            f"{name}/{use.key[-4:]}",
+            f"the server {name} still asks with a revoked key (…{use.key[-4:]}), "
+            "so nothing is listed to it",
+            Severity.CRITICAL,
+            use.last,
+            f"server/{name}/",
+        )
+
+
+def _listed_senders(reading: Reading, manner: Manner, now: float) -> Iterator[Condition]:
+    """New blocks of addresses that mail was accepted from lately, and that no allow keeps."""
+    names = names_of_servers(reading)
+    for version in _delivered(reading, manner, now)[:CHECKED]:
+        server = None if version.scope == WHOLE_ACCOUNT else names.get(version.scope)
+        found = check(reading, target_of(version), server, days=_MAIL_DAYS, now=now)
+        lost = (found.accepted or 0) - found.kept
+        if lost < max(manner.accepted_least, 1):
+            continue
+        by = "you list" if version.source == Source.PERSON else f"a {version.source} lists"
+        yield Condition(
+            f"{version.target}/{version.scope}",
+            f"{by} {version.target}, from which {lost:,} "
+            f"message{' was' if lost == 1 else 's were'} accepted in {_MAIL_DAYS} days",
+            Severity.NOTICE if version.source == Source.PERSON else Severity.WARNING,
+            version.changed.timestamp(),
+            f"listings/{version.number}/",
+        )
+
+
+def _delivered(reading: Reading, manner: Manner, now: float) -> list[Version]:
+    fresh = datetime.fromtimestamp(now, UTC) - timedelta(seconds=FRESH)
+    new = current(reading).filter(
+        action=Action.BLOCK.value, enabled=True, changed__gt=fresh, first__isnull=False
+    )
+    # Two with the same first address are asked one after the other: counts are told by that.
+    rounds: list[dict[bytes, tuple[NetworkTarget, Version]]] = []
+    for version in new.order_by("-number")[:LISTED]:
+        target = target_of(version)
+        assert isinstance(target, NetworkTarget)
+        if target.prefix < _LEAST_PREFIX[target.version]:
+            continue
+        first = bounds(target)[0]
+        place = next((one for one in rounds if first not in one), None)
+        if place is None:
+            rounds.append(place := {})
+        place[first] = (target, version)
+    wanted = Wanted(since=now - _MAIL_DAYS * DAY)
+    found = [
+        place[bounds(one.network)[0]][1]
+        for place in rounds
+        for one in counts_of(
+            reading.account.pk, [target for target, _ in place.values()], wanted, now
+        )
+        if one.outcomes.get(Outcome.ACCEPTED, 0) >= max(manner.accepted_least, 1)
+    ]
+    return sorted(found, key=lambda version: -version.number)
+
+
+def _lost(reading: Reading, _manner: Manner, now: float) -> Iterator[Condition]:
+    """Of the whole installation, so it is the operator's: the first account's."""
+    if Account.objects.order_by("pk").first() != reading.account:
+        return
+    for one in tallies.losses(now - FRESH / 2):
+        word = one.key.removeprefix("lost/")
+        yield Condition(
+            word,
+            f"some of what was observed has been lost ({shown(word)}): {one.count:,} so far",
+            Severity.WARNING,
+            one.last,
+            "",
+        )
+
+
+def _lagging(reading: Reading, _manner: Manner, now: float) -> Iterator[Condition]:
+    """Likewise the operator's."""
+    if Account.objects.order_by("pk").first() != reading.account:
+        return
+    for process in tallies.silent(now):
+        yield Condition(
+            f"{process.part}/{process.host}",
+            f"nothing that the part {shown(process.part)} on {shown(process.host)} counts has "
+            "been stored any more",
+            Severity.WARNING,
+            process.seen,
+            "",
+        )
+
+
+WATCHES: tuple[Watch, ...] = (
+    Watch("server-silent", "A mail server is silent", _silent),
+    Watch("spike", "Far more of something than usual", _spikes),
+    Watch("revoked-key", "A revoked key is in use", _revoked),
+    Watch("listed-sender", "An address that had delivered is listed", _listed_senders),
+    Watch("counts-lost", "Observations were lost", _lost),
+    Watch("part-silent", "A part no longer stores what it counts", _lagging),
+)
+KINDS = tuple(watch.kind for watch in WATCHES)
+
+
+def title_of(kind: str) -> str:
+    """What a kind of alert is called."""
+    return next((watch.title for watch in WATCHES if watch.kind == kind), kind)

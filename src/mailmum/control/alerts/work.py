@@ -1,0 +1,78 @@
+"""What the worker does of it: look, send, report once a week."""
+
+from collections.abc import Iterator
+
+import structlog
+from django.db import transaction
+
+from mailmum.control.accounts.access import system_access
+from mailmum.control.accounts.models import Account
+from mailmum.control.alerts import outbox
+from mailmum.control.alerts.comparing import look, manner_of
+from mailmum.control.alerts.models import Channel, Manner
+from mailmum.control.alerts.report import report, report_as
+from mailmum.control.alerts.timing import latest_weekly
+from mailmum.control.journal.services import take_writer_lock
+
+log = structlog.get_logger()
+
+
+def looking(now: float) -> Iterator[object]:
+    """Ask all watches about every account that is active."""
+    for account in Account.objects.order_by("pk"):
+        if account.is_active(now):
+            done = look(account, now=now)
+            if done.opened or done.closed:
+                log.info(
+                    "alerts.changed",
+                    account=account.pk,
+                    opened=len(done.opened),
+                    closed=len(done.closed),
+                )
+        yield account
+
+
+def sending(now: float) -> Iterator[object]:
+    """Send what is due."""
+    yield outbox.pack(now=now)
+    yield from outbox.send_due(now=now)
+
+
+def tidying(now: float) -> Iterator[object]:
+    """Make the weekly reports that are due, and remove what is too old."""
+    for account in Account.objects.order_by("pk"):
+        if account.is_active(now):
+            yield weekly(account, now=now)
+    yield outbox.forget(now=now)
+
+
+def weekly(account: Account, *, now: float) -> int:
+    """Put the report of the week on its way, once; how many channels get it.
+
+    After a long rest only the latest is made.  A channel gets those after it was made.
+    """
+    manner = manner_of(account)
+    moment = latest_weekly(now, manner.zone, manner.report_day, manner.report_hour)
+    if not _wanting(account, moment) or _was_made(manner, moment):
+        return 0
+    made = report_as(report(system_access(account), now=moment))
+    with transaction.atomic():
+        take_writer_lock()
+        manner = manner_of(account)
+        if _was_made(manner, moment):
+            return 0
+        manner.reported = int(moment)
+        manner.save()
+        channels = _wanting(account, moment)
+        for channel in channels:
+            outbox.put(channel, "report", {"account": account.name, "report": made}, now=now)
+    return len(channels)
+
+
+def _was_made(manner: Manner, moment: float) -> bool:
+    return manner.reported is not None and manner.reported >= int(moment)
+
+
+def _wanting(account: Account, moment: float) -> list[Channel]:
+    found = Channel.objects.filter(account=account, reports=True, stopped=None).order_by("pk")
+    return [one for one in found if one.created.timestamp() <= moment]

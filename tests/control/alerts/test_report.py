@@ -1,0 +1,115 @@
+"""The report says what pages say, reads as text, and goes out once a week."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from mailmum.control.alerts.letters import Envelope
+from mailmum.control.alerts.models import Parcel
+from mailmum.control.alerts.outbox import send_due
+from mailmum.control.alerts.report import Report, Section, report, report_as, report_from
+from mailmum.control.alerts.report_letter import as_html, as_text, report_letter
+from mailmum.control.alerts.work import weekly
+from mailmum.domain.listings import Action
+from mailmum.traffic.periods import DAY, HOUR
+from tests.control.alerts.kit import NOW, habits, mailed, parameters
+from tests.control.monitor.kit import STRANGE, Traffic
+from tests.support.mail_sink import mail_sink
+from tests.support.world import World
+
+
+def section(made: Report, title: str) -> Section:
+    """A table of it."""
+    return next(one for one in made.sections if one.title == title)
+
+
+@pytest.fixture
+def filled(traffic: Traffic) -> Traffic:
+    """Traffic of both accounts, and listings."""
+    traffic.log(
+        *traffic.pool(ago=2 * HOUR), *traffic.mail("198.51.100.201", 20, "a.example", ago=2 * HOUR)
+    )
+    traffic.foreign(*traffic.pool(ago=2 * HOUR))
+    traffic.listed(Action.BLOCK, "203.0.113.7", "198.51.100.0/24")
+    return traffic
+
+
+def test_what_was_stopped_and_by_what(world: World, filled: Traffic) -> None:
+    """In figures that add up."""
+    made = report(world.owner, now=filled.now + HOUR)
+    assert made.headline.startswith("80 of 100 contacts were stopped (80\u00a0%)")
+    rows = section(made, "What was stopped").rows
+    assert ("Stopped by public RBLs", "80", "0") in rows
+    assert ("Accepted", "20", "0") in rows
+    assert section(made, "By what").rows == (("zen.rbl.example", "80"),)
+    assert section(made, "Servers").rows[0] == ("mx1", "100", "20", "80")
+    assert ("Blocks made", "2", "owner@example.net") in section(made, "What changed").rows
+    assert STRANGE not in str(made)
+    assert report_from(report_as(made)) == made
+
+
+def test_an_account_without_anything(world: World) -> None:
+    """Says so, in every table."""
+    made = report(world.outsider, now=NOW)
+    assert made.headline == "Nothing was seen."
+    text = as_text(made, "UTC")
+    for one in made.sections:
+        assert one.title in text
+        if not one.rows:
+            assert one.none in text
+
+
+def test_texts_and_columns() -> None:
+    """Numbers stand on the right, long texts are cut, and markup stays text."""
+    evil = '<script>alert("x")</script>' + "y" * 90
+    made = Report(
+        "Example", 0, 7 * DAY, "Five.", (Section("T", ("Name", "N"), ((evil, "5"),), (0.5,)),)
+    )
+    lines = as_text(made, "Europe/Berlin").splitlines()
+    assert lines[1] == "Thu 1 Jan 1970, 01:00 CET to Thu 8 Jan 1970, 01:00 CET"
+    assert max(map(len, lines)) < 80
+    assert lines[-1].endswith("…  5")
+    html = as_html(made, "Europe/Berlin")
+    assert "<script" not in html
+    assert "width:60px" in html
+    envelope = Envelope("m@a.example", "o@b.example", "1", "Example", "u", "https://s", "UTC")
+    letter = report_letter(envelope, made, NOW)
+    assert letter["Subject"] == "[MailMum] Example: Five"
+    assert "<img" not in letter.as_string()
+
+
+def test_once_a_week(world: World, filled: Traffic, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At its hour, to who asked for it; after a rest only the latest."""
+    mailed(world.owner, "boss", reports=True)
+    mailed(world.owner, "on call")
+    habits(world.owner, zone="Europe/Berlin", report_day=4, report_hour=7)
+    # It is Friday, 12:03 in Berlin.
+    assert weekly(world.owner.account, now=NOW) == 1
+    for later in (0, 60, DAY, 6 * DAY):
+        assert weekly(world.owner.account, now=NOW + later) == 0
+    assert weekly(world.outsider.account, now=NOW) == 0
+    assert weekly(world.owner.account, now=NOW + 30 * DAY) == 1
+    assert weekly(world.owner.account, now=NOW + 30 * DAY + 60) == 0
+    assert weekly(world.owner.account, now=NOW - 30 * DAY) == 0
+    with (
+        mail_sink() as sink,
+        parameters(
+            monkeypatch, smtp_host="127.0.0.1", smtp_port=sink.port, mail_from="m@a.example"
+        ),
+    ):
+        list(send_due(now=NOW + 31 * DAY))
+        first, _second = sink.messages(2)
+    assert first["To"] == "owner@example.net"
+    parts = [part.get_content_type() for part in first.iter_parts()]
+    assert parts == ["text/plain", "text/html"]
+    assert {one.channel.name for one in Parcel.objects.all()} == {"boss"}
+
+
+def test_who_comes_later_gets_the_next(world: World) -> None:
+    """A channel that was made after the hour waits for a week."""
+    channel = mailed(world.owner, "boss", reports=True)
+    habits(world.owner, report_day=4, report_hour=7)
+    channel.created = datetime.fromtimestamp(NOW - 60, UTC)
+    channel.save()
+    assert weekly(world.owner.account, now=NOW) == 0
+    assert weekly(world.owner.account, now=NOW + 7 * DAY) == 1

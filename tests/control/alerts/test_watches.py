@@ -1,0 +1,142 @@
+"""What each watch finds, and that it finds it in its own account only."""
+
+import time
+from typing import Any
+
+import pytest
+from django.urls import resolve
+
+from mailmum.control.accounts.access import Owning
+from mailmum.control.alerts.comparing import look
+from mailmum.control.alerts.conditions import Condition
+from mailmum.control.alerts.models import Manner
+from mailmum.control.alerts.watches import WATCHES, title_of
+from mailmum.control.listings.draft import make_wish
+from mailmum.control.listings.services import list_targets, unlist_targets
+from mailmum.control.servers.services import rotate_key
+from mailmum.control.traffic import tallies
+from mailmum.control.traffic.models import Process, RevokedUse
+from mailmum.domain.listings import Action
+from mailmum.traffic.periods import DAY, HOUR, start_of
+from tests.control.monitor.kit import Traffic
+from tests.support.world import World
+
+
+def found(access: Owning, kind: str, now: float, **manner: Any) -> list[Condition]:
+    """What a watch finds."""
+    watch = next(one for one in WATCHES if one.kind == kind)
+    return list(watch.look(access, Manner(account=access.account, **manner), now))
+
+
+def test_a_silent_server(world: World, traffic: Traffic) -> None:
+    """One that usually speaks; what is silent is a parameter of the account."""
+    traffic.log(*traffic.pool(ago=3000))
+    traffic.foreign(*traffic.pool(ago=60))
+    [one] = found(world.owner, "server-silent", traffic.now + 3 * DAY)
+    assert (one.about, one.link, one.severity) == ("mx1", "server/mx1/", "critical")
+    assert found(world.owner, "server-silent", traffic.now - 2900) == []
+    later = traffic.now + 3 * DAY
+    assert found(world.owner, "server-silent", later, silent_after=30 * DAY) == []
+    assert found(world.outsider, "server-silent", traffic.now) == []
+
+
+def test_a_spike(world: World, traffic: Traffic) -> None:
+    """In the last whole hour; from which size on is a parameter of the account."""
+    ago = traffic.now - (start_of(traffic.now, HOUR) - 1800)
+    traffic.log(*traffic.pool(ago=ago))
+    [one] = found(world.owner, "spike", traffic.now)
+    assert one.about == "mx1/rbl"
+    assert one.text.startswith("80 contacts stopped by public RBLs at the server mx1")
+    assert found(world.owner, "spike", traffic.now, spike_least=81) == []
+    assert found(world.outsider, "spike", traffic.now) == []
+
+
+def test_a_revoked_key(world: World, traffic: Traffic) -> None:
+    """Only its end is told, to its own account, and only while it is used."""
+    old = rotate_key(world.owner, "mx1", keep=0)
+    assert old is not None
+    key = "k7dqpmw2x4hnt9ab"
+    RevokedUse.objects.create(
+        key=key, server=traffic.servers["mx1"], queries=3, last=int(traffic.now - 60)
+    )
+    [one] = found(world.owner, "revoked-key", traffic.now)
+    assert "…t9ab" in one.text
+    assert key not in f"{one.text}{one.about}{one.link}"
+    assert found(world.owner, "revoked-key", traffic.now + 3 * DAY) == []
+    assert found(world.outsider, "revoked-key", traffic.now) == []
+
+
+def test_a_listed_sender(world: World, traffic: Traffic) -> None:
+    """A block of who had delivered; not what an allow keeps, nor what is long known."""
+    traffic.log(*traffic.mail("198.51.100.201", 12, "out1.news.example"), *traffic.pool())
+    traffic.foreign(*traffic.mail("203.0.113.9", 5, "x.example"))
+    traffic.listed(Action.BLOCK, "198.51.100.201", "198.51.100.64/27", "203.0.113.9")
+    now = traffic.now
+    [one] = found(world.owner, "listed-sender", now)
+    assert "you list 198.51.100.201, from which 12 messages were accepted" in one.text
+    assert found(world.owner, "listed-sender", now, accepted_least=13) == []
+    assert found(world.owner, "listed-sender", now + 3 * DAY) == []
+    assert found(world.outsider, "listed-sender", now) == []
+    unlist_targets(world.owner, ["198.51.100.201"])
+    assert found(world.owner, "listed-sender", now) == []
+
+
+def test_a_network_with_an_exception(world: World, traffic: Traffic) -> None:
+    """Nothing is lost when what had delivered is allowed; two with one beginning are both seen."""
+    traffic.log(*traffic.mail("198.51.100.0", 3, "first.example"))
+    traffic.listed(Action.BLOCK, "198.51.100.0/24", "198.51.100.0/25")
+    assert {one.about for one in found(world.owner, "listed-sender", traffic.now)} == {
+        "198.51.100.0/24/0",
+        "198.51.100.0/25/0",
+    }
+    traffic.listed(Action.ALLOW, "198.51.100.0")
+    assert found(world.owner, "listed-sender", traffic.now) == []
+
+
+def test_losses_are_the_operators(world: World) -> None:
+    """They are of the whole installation, and nobody else can do anything about them."""
+    now = time.time()
+    tallies.add({"lost/sightings": 7, "lost/clients": 0}, now)
+    Process.objects.create(
+        process="p1",
+        part="dns",
+        host="rbl",
+        number=1,
+        seen=int(now - 600),
+        started=int(now - 9000),
+        ended=False,
+    )
+    [lost] = found(world.owner, "counts-lost", now)
+    assert "(sightings): 7 so far" in lost.text
+    [lagging] = found(world.owner, "part-silent", now)
+    assert lagging.about == "dns/rbl"
+    for kind in ("counts-lost", "part-silent"):
+        assert found(world.outsider, kind, now) == []
+        assert found(world.owner, kind, now + 3 * DAY) == []
+
+
+def test_links_lead_to_pages(world: World, traffic: Traffic) -> None:
+    """Whatever a watch links to is a page of the account."""
+    ago = traffic.now - (start_of(traffic.now, HOUR) - 1800)
+    traffic.log(*traffic.pool(ago=ago), *traffic.mail("198.51.100.201", 2, "a.example", ago=ago))
+    traffic.listed(Action.BLOCK, "198.51.100.201")
+    RevokedUse.objects.create(
+        key="k7dqpmw2x4hnt9ab", server=traffic.servers["mx1"], last=int(traffic.now)
+    )
+    done = look(world.owner.account, now=traffic.now)
+    assert {one.kind for one in done.opened} >= {"spike", "revoked-key", "listed-sender"}
+    for one in done.opened:
+        assert resolve(f"/a/1/{one.link.partition('?')[0]}").url_name != "account"
+        assert title_of(one.kind) != one.kind
+
+
+def test_very_many_new_listings(
+    world: World, traffic: Traffic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The latest are looked at; it costs no more than those."""
+    monkeypatch.setattr("mailmum.control.alerts.watches.LISTED", 5)
+    traffic.log(*traffic.mail("198.51.100.201", 2, "a.example"))
+    traffic.listed(Action.BLOCK, "198.51.100.201")
+    wish = make_wish(Action.BLOCK, now=traffic.now)
+    list_targets(world.owner, [f"203.0.113.{last}" for last in range(1, 10)], wish, confirmed=True)
+    assert found(world.owner, "listed-sender", traffic.now) == []

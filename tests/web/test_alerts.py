@@ -1,0 +1,153 @@
+"""Alerts and who is told, in pages without script."""
+
+import pytest
+from django.test import Client
+
+from mailmum.control.alerts.comparing import CALM, manner_of
+from mailmum.control.alerts.conditions import Severity
+from mailmum.control.alerts.models import Alert, Channel
+from mailmum.control.alerts.sending import stop_link
+from tests.control.alerts.kit import NOW, compared, holds, mailed
+from tests.support.world import World
+from tests.web.conftest import Visitors, text_of
+
+EVIL = '<img src=x onerror="alert(1)">'
+CHANNEL = {"name": "on call", "kind": "email", "target": "o@example.net", "least": "warning"}
+HABITS = {
+    "zone": "Europe/Berlin",
+    "quiet_from": "22:00",
+    "quiet_until": "07:00",
+    "digest": "300",
+    "silent_after": "900",
+    "spike_times": "4",
+    "spike_least": "50",
+    "accepted_least": "1",
+    "report_day": "4",
+    "report_hour": "8",
+}
+
+
+def test_open_alerts(site: Visitors, world: World) -> None:
+    """The gravest first, texts as texts, and their number in the navigation until seen."""
+    compared(world.owner, holds(text=f"{EVIL} at mx1"))
+    compared(
+        world.owner,
+        holds("mx1", severity=Severity.CRITICAL, text="nothing is seen of mx1"),
+        kind="server-silent",
+    )
+    page = site.viewer.get("alerts")
+    assert EVIL not in page.content.decode()
+    text = text_of(page)
+    assert text.index("Nothing is seen of mx1") < text.index(EVIL)
+    assert "Nobody is told." in text
+    assert "Alerts 2" in text_of(site.viewer.get("servers"))
+    assert "Seen" not in text_of(page)
+    number = Alert.objects.get(kind="spike").pk
+    assert "Noted." in text_of(site.admin.post("alert-acknowledge", {}, number=number))
+    assert "Alerts 1" in text_of(site.viewer.get("servers"))
+    assert "seen by admin@example.net" in text_of(site.viewer.get("alerts"))
+    assert "Alerts 1" not in text_of(site.outsider.client.get("/", follow=True))
+
+
+def test_past_alerts(site: Visitors, world: World) -> None:
+    """With when they were over; in pages."""
+    for at in range(60):
+        compared(world.owner, holds(f"mx{at}"), kind="spike", now=NOW)
+        Alert.objects.filter(closed=None).update(closed=int(NOW) + at)
+    page = site.viewer.get("alerts-past")
+    assert page.context["page"].total == 60
+    assert "over at" in text_of(page)
+    following = site.viewer.get("alerts-past", query={"before": page.context["page"].next})
+    assert len(following.context["rows"]) == 10
+    assert "No alert is open" in text_of(site.viewer.get("alerts"))
+
+
+def test_an_alert_that_may_be_over(site: Visitors, world: World) -> None:
+    """Says so until it closes."""
+    compared(world.owner, holds())
+    compared(world.owner, now=NOW + 60)
+    assert "may be over since" in text_of(site.viewer.get("alerts"))
+    compared(world.owner, now=NOW + 60 + CALM)
+    assert "may be over since" not in text_of(site.viewer.get("alerts"))
+
+
+def test_telling_somebody(site: Visitors) -> None:
+    """Added, tested (there is no mail server here) and removed; faults stand at their fields."""
+    page = site.admin.post("alert-channel-add", {**CHANNEL, "target": "nobody", "kinds": "spike"})
+    assert "is not an e-mail address" in "".join(page.context["form"]["target"].faults)
+    assert 'value="spike" checked' in page.content.decode()
+    page = site.admin.post("alert-channel-add", CHANNEL | {"reports": "1"})
+    assert "Added on call." in text_of(page)
+    assert "No mail is sent." in text_of(page)
+    channel = Channel.objects.get()
+    assert (channel.reports, channel.least) == (True, "warning")
+    page = site.admin.post("alert-channel-test", {"name": "on call"})
+    assert "was not taken: no mail server is set" in text_of(page)
+    page = site.admin.post("alert-channel-test", {"name": "on call"})
+    assert "was tested a moment ago" in text_of(page)
+    page = site.admin.post("alert-channel-remove", {"name": "on call"})
+    assert "Removed on call" in text_of(page)
+    assert not Channel.objects.exists()
+    journal = text_of(site.viewer.get("journal"))
+    assert "added the alert channel on call (email to o@example.net)" in journal
+
+
+def test_the_secret_of_a_webhook(site: Visitors) -> None:
+    """Is for those who may change it."""
+    hook = {"name": "hook", "kind": "webhook", "target": "https://hook.example/", "least": "notice"}
+    site.admin.post("alert-channel-add", hook)
+    secret = Channel.objects.get().secret
+    assert secret in site.admin.get("alert-channels").content.decode()
+    assert secret not in site.viewer.get("alert-channels").content.decode()
+
+
+def test_habits(site: Visitors, world: World) -> None:
+    """What is typed is what stands, and is shown again."""
+    page = site.admin.post("alert-habits", HABITS)
+    assert "Saved how alerts are told." in text_of(page)
+    manner = manner_of(world.owner.account)
+    assert (manner.quiet_from, manner.report_day, manner.digest) == (1320, 4, 300)
+    source = site.admin.get("alert-channels").content.decode()
+    assert 'value="22:00"' in source
+    assert '<option value="4" selected>Friday' in source
+    assert manner_of(world.outsider.account).zone == "UTC"
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "says"),
+    [
+        ("quiet_from", "late", "is no time of day"),
+        ("quiet_until", "", "need a beginning and an end"),
+        ("digest", "x", "is not a number"),
+        ("zone", "Nowhere", "is no time zone"),
+        ("report_hour", "24", "not between 0 and 23"),
+    ],
+)
+def test_habits_that_are_refused(
+    site: Visitors, world: World, field: str, value: str, says: str
+) -> None:
+    """Beside a field, with what was typed."""
+    page = site.admin.post("alert-habits", {**HABITS, field: value})
+    assert says in str(page.context["habits"].faults)
+    assert manner_of(world.owner.account).zone == "UTC"
+
+
+def test_the_report(site: Visitors, world: World) -> None:
+    """As it is sent."""
+    assert "Nothing was seen." in text_of(site.viewer.get("alerts-report"))
+
+
+def test_the_link_in_mail(world: World) -> None:
+    """Looking at it changes nothing; a mail client's POST without cookies ends the channel."""
+    channel = mailed(world.owner)
+    link = "/stop/" + stop_link(channel).partition("/stop/")[2]
+    stranger = Client(enforce_csrf_checks=True)
+    page = stranger.get(link)
+    assert "Send me no more" in text_of(page)
+    assert page["X-Robots-Tag"] == "noindex, nofollow"
+    assert Channel.objects.get().stopped is None
+    page = stranger.post(link, {"List-Unsubscribe": "One-Click"})
+    assert "You get no more of this" in text_of(page)
+    assert Channel.objects.get().stopped is not None
+    for wrong in ("/stop/x/", f"{link[:-2]}/", "/stop/%00/"):
+        assert stranger.post(wrong).status_code == 404

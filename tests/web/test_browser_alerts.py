@@ -1,0 +1,121 @@
+"""Alerts in Chromium: from a real worker's find to who is told."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.support.browser import (
+    LOOKS,
+    Look,
+    chromium,
+    grave_violations,
+    scrolls_sideways,
+    watching,
+)
+from tests.support.mail_sink import Sink, mail_sink
+from tests.support.service import Service, make_service
+from tests.support.traffic_log import Lines, hand_in, month, shipping
+
+PASSWORD = "correct horse staple"
+SENDER = "203.0.113.77"
+
+
+@pytest.fixture(scope="module")
+def sink() -> Iterator[Sink]:
+    """The mail server that takes our mail."""
+    with mail_sink() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory, sink: Sink) -> Iterator[Service]:
+    """The service, in which a worker has found that somebody who had delivered is listed."""
+    made = make_service(
+        tmp_path_factory.mktemp("alerts"),
+        smtp_host="127.0.0.1",
+        smtp_port=str(sink.port),
+        mail_from="mailmum@rbl.example.net",
+    )
+    with made.up():
+        made.run("server", "add", "mx1")
+        token = shipping(made, "mx1")
+        hand_in(made, "mx1", token, month())
+        lines = Lines()
+        hand_in(
+            made, "mx1", token, lines.accepted(SENDER, "out.customer.example", datetime.now(UTC))
+        )
+        made.run("block", SENDER)
+        link = made.sign_in_link()
+    # A worker looks as soon as it starts.
+    with made.up():
+        made.environment["TEST_LINK"] = link
+        made.eventually(lambda: bool(made.json("alerts", "list")), 60)
+        yield made
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One for all of this file."""
+    with chromium() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def signed_in(running: Service, browser: Browser) -> Any:
+    """The cookies of the owner."""
+    with watching(browser, running.url, LOOKS[0]) as page:
+        page.goto(running.environment["TEST_LINK"])
+        page.get_by_role("button", name="Sign in as").click()
+        page.get_by_label("Password", exact=True).fill(PASSWORD)
+        page.get_by_label("The same again").fill(PASSWORD)
+        page.get_by_role("button", name="Set it and go on").click()
+        expect(page.get_by_role("navigation", name="Pages").first).to_be_attached()
+        return page.context.storage_state()
+
+
+PAGES = ("alerts/", "alerts/past/", "alerts/report/", "alerts/channels/")
+
+
+@pytest.mark.parametrize("look", [LOOKS[0], LOOKS[3]], ids=str)
+def test_everybody_can_use_them(
+    running: Service, browser: Browser, signed_in: Any, look: Look
+) -> None:
+    """axe-core finds nothing serious, nothing is wider than its window."""
+    found: dict[str, list[str]] = {}
+    with watching(browser, running.url, look, state=signed_in) as page:
+        for path in PAGES:
+            page.goto(f"{running.url}/a/1/{path}")
+            faults = grave_violations(page)
+            if scrolls_sideways(page):
+                faults.append("scrolls sideways")
+            if faults:
+                found[path] = faults
+    assert found == {}
+
+
+def test_from_an_alert_to_who_is_told(
+    running: Service, browser: Browser, signed_in: Any, sink: Sink
+) -> None:
+    """Seen, and from then on by mail; the test button tells the truth."""
+    with watching(browser, running.url, LOOKS[0], state=signed_in) as page:
+        page.goto(f"{running.url}/a/1/alerts/")
+        row = page.locator(".feed li").filter(has_text=SENDER)
+        expect(row).to_contain_text("from which 1 message was accepted")
+        count = page.locator(".app > .side .count.hot")
+        before = int(count.inner_text())
+        row.get_by_role("button", name="I have seen alert").click()
+        expect(row).to_contain_text("seen by")
+        expect(count).to_have_count(0) if before == 1 else expect(count).to_have_text(
+            str(before - 1)
+        )
+        page.get_by_role("link", name="Say who is told").click()
+        page.get_by_label("Name", exact=True).fill("on call")
+        page.get_by_label("Mail address or URL").fill("oncall@example.net")
+        page.get_by_role("button", name="Add", exact=True).click()
+        expect(page.get_by_role("status").first).to_contain_text("Added on call")
+        page.get_by_role("button", name="Test on call").click()
+        expect(page.get_by_role("status").first).to_contain_text("was taken by the other side")
+    assert sink.messages(1)[0]["To"] == "oncall@example.net"
