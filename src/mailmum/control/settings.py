@@ -30,6 +30,7 @@ INSTALLED_APPS = [
     "mailmum.control.servers",
     "mailmum.control.listings",
     "mailmum.control.traffic",
+    "mailmum.control.triggers",
     "mailmum.web",
     "django.contrib.auth",
     "django.contrib.contenttypes",

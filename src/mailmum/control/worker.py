@@ -4,6 +4,8 @@ Each task has a pause after which it is due again.  A task that takes long does 
 which it asks whether to go on; so the worker ends at once when told to, and whatever it was at goes
 on after the next start.  While a database is away a task fails, is told once in a while, and tried
 again: nobody waits for the worker.
+
+Triggers cannot wait for a task's turn: they follow in a thread beside (`triggers.listening`).
 """
 
 import signal
@@ -19,6 +21,7 @@ from mailmum.control.accounts.models import Account
 from mailmum.control.traffic import retention
 from mailmum.control.traffic.terms import set_terms
 from mailmum.control.traffic.working_up import Lister
+from mailmum.control.triggers import listening
 from mailmum.daemons.seldom import Seldom
 from mailmum.daemons.supervisor_ready import tell_ready
 
@@ -26,6 +29,7 @@ log = structlog.get_logger()
 
 TICK = 1.0
 _RETRY = 10.0
+_PATIENCE = 10.0
 _TELL_AGAIN = 600.0
 # A chunk of rows takes a few hundredths of a second; writers get the rest of the time.
 _REST = 0.05
@@ -53,7 +57,9 @@ def run() -> None:
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
+    thread = listening.started(stopping)
     work(tasks(), stopping)
+    thread.join(_PATIENCE)
 
 
 def tasks() -> list[Task]:
