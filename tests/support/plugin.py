@@ -39,6 +39,7 @@ ONCE = (
     "tests/test_toolchain.py",
     "tests/test_toolchain_support.py",
     "tests/traffic",
+    "tests/triggers",
 )
 """Folders and files of tests that never meet the database of the run."""
 

@@ -31,6 +31,7 @@ INSTALLED_APPS = [
     "mailmum.control.listings",
     "mailmum.control.feeds",
     "mailmum.control.traffic",
+    "mailmum.control.triggers",
     "mailmum.control.alerts",
     "mailmum.web",
     "django.contrib.auth",

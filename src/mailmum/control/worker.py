@@ -4,6 +4,8 @@ Each task has a pause after which it is due again.  A task that takes long does 
 which it asks whether to go on; so the worker ends at once when told to, and whatever it was at goes
 on after the next start.  While a database is away a task fails, is told once in a while, and tried
 again: nobody waits for the worker.
+
+Triggers cannot wait for a task's turn: they follow in a thread beside (`triggers.listening`).
 """
 
 import signal
@@ -21,6 +23,7 @@ from mailmum.control.feeds.refreshing import refresh_due
 from mailmum.control.traffic import retention
 from mailmum.control.traffic.terms import set_terms
 from mailmum.control.traffic.working_up import Lister
+from mailmum.control.triggers import listening
 from mailmum.daemons.seldom import Seldom
 from mailmum.daemons.supervisor_ready import tell_ready
 
@@ -28,6 +31,7 @@ log = structlog.get_logger()
 
 TICK = 1.0
 _RETRY = 10.0
+_PATIENCE = 10.0
 _TELL_AGAIN = 600.0
 # A chunk of rows takes a few hundredths of a second; writers get the rest of the time.
 _REST = 0.05
@@ -56,14 +60,16 @@ def run() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     # Whoever answers slowly must keep nothing else from being done.
-    feeds = threading.Thread(target=work, args=(slow_tasks(), stopping), daemon=True)
-    feeds.start()
+    for task in slow_tasks():
+        threading.Thread(target=work, args=([task], stopping), name=task.name, daemon=True).start()
+    thread = listening.started(stopping)
     work(tasks(), stopping)
+    thread.join(_PATIENCE)
 
 
 def slow_tasks() -> list[Task]:
-    """What waits for others, in a thread of its own."""
-    return [Task("feeds", 5.0, refresh_due)]
+    """What waits for others, each in a thread of its own."""
+    return [Task("feeds", 5.0, refresh_due), Task("notices", 5.0, alerting.sending)]
 
 
 def tasks() -> list[Task]:
@@ -74,7 +80,6 @@ def tasks() -> list[Task]:
         Task("worst", 10.0, lister.steps),
         Task("retention", 600.0, _expire),
         Task("alerts", 60.0, alerting.looking),
-        Task("notices", 5.0, alerting.sending),
         Task("reports", 300.0, alerting.tidying),
     ]
 

@@ -135,7 +135,7 @@ def keep(
     sightings = without_keys(found.sightings)
     with _unavailable():
         zones = numbers_of(account, {seen.rbl for seen in sightings if seen.rbl})
-        maker = Maker(clock, _privacy(account), zones, _packer)
+        maker = Maker(clock, privacy_of(account), zones, _packer)
         batch = maker.from_sightings(account, server, source, sightings)
         added = tally(batch)
         with transaction.atomic(using=traffic_database()):
@@ -185,7 +185,8 @@ def _known(account: int, names: Iterable[str]) -> dict[str, int]:
     return dict(found.values_list("name", "id"))
 
 
-def _privacy(account: int) -> Privacy:
+def privacy_of(account: int) -> Privacy:
+    """What is kept of mail addresses, with the key of the account."""
     secret = hashlib.sha256(settings.SECRET_KEY.encode()).digest()
     key = hashlib.blake2b(str(account).encode(), key=secret, person=b"mail addresses").digest()
     return Privacy(terms_of(account).privacy, key)

@@ -1,0 +1,1 @@
+"""Triggers: kept, changed, followed live by the worker, and tried on the past."""

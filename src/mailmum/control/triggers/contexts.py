@@ -1,0 +1,58 @@
+"""What counting takes of an account: its public lists, how its servers are seen, its traps."""
+
+from typing import Any
+
+from mailmum.control import config
+from mailmum.control.traffic.intake import privacy_of
+from mailmum.control.traffic.models import Seen, Zone
+from mailmum.control.traffic.reading import Wanted
+from mailmum.control.traffic.totals import best_pairs
+from mailmum.traffic.groups import is_own
+from mailmum.traffic.periods import DAY
+from mailmum.triggers.contacts import Contact, Context
+from mailmum.triggers.rules import Rule
+
+COLUMNS = (
+    "id",
+    "time",
+    "server",
+    "source",
+    "outcome",
+    "client",
+    "rbl",
+    "count",
+    "client_name",
+    "score",
+    "recipient",
+)
+"""Of a sighting, in the order of a contact's fields."""
+_LOOK_BACK = 7 * DAY
+
+
+def context_of(account: int, rule: Rule, now: float) -> Context:
+    """What counting by a rule takes besides."""
+    base = config.current().zone
+    zones = Zone.objects.filter(account=account).values_list("pk", "name")
+    public = {
+        number: name
+        for number, name in zones
+        if not is_own(name, base) and (not rule.lists or name in rule.lists)
+    }
+    privacy = privacy_of(account)
+    return Context(
+        public=public,
+        best=best_pairs(account, Wanted(since=now - _LOOK_BACK), now),
+        traps=frozenset((privacy.address(trap) or "").lower() for trap in rule.traps),
+    )
+
+
+def contact_of(row: tuple[Any, ...]) -> Contact:
+    """A contact from the columns of a sighting."""
+    number, at, server, source, outcome, client, *rest = row
+    packed = None if client is None else bytes(client)
+    return Contact(number, at, server, source, outcome, packed, *rest)
+
+
+def newest_sighting() -> int:
+    """The number of the sighting that was kept last, 0 when there is none."""
+    return Seen.objects.order_by("-pk").values_list("pk", flat=True).first() or 0

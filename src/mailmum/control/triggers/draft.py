@@ -1,0 +1,210 @@
+"""What somebody wants of a trigger, read and checked: web, API and command line all come here."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from typing import Any
+
+from mailmum.control.accounts.access import Reading
+from mailmum.control.accounts.models import Account
+from mailmum.control.listings.values import ACCOUNT_SCOPE
+from mailmum.control.servers.queries import find_server
+from mailmum.control.triggers.values import TIMES, stored_rule, to_rule
+from mailmum.domain.errors import BadInput
+from mailmum.domain.lifetimes import parse_lifetime
+from mailmum.domain.names import parse_name
+from mailmum.domain.texts import NOTE_LIMIT, REASON_LIMIT, clean_line, clean_text, shown
+from mailmum.traffic.privacy import NO_LOCAL_PARTS
+from mailmum.triggers.presets import PRESETS, Preset
+from mailmum.triggers.rules import Group, Metric, Mode, Rule, Where
+
+WHOLE = ("threshold", "growth", "merge", "accepted", "days", "brake")
+TEXTS = ("reason", "note")
+FIELDS = (*(one.name for one in fields(Rule)), "mode", *TEXTS)
+"""All that can be said of a trigger but its name."""
+_KINDS: dict[str, type[StrEnum]] = {"metric": Metric, "group": Group, "where": Where, "mode": Mode}
+_ADDRESS_LIMIT = 320
+_BELONG: tuple[tuple[str, Any, tuple[Metric, ...]], ...] = (
+    ("score", None, (Metric.SCORE,)),
+    ("traps", (), (Metric.TRAP,)),
+    ("lists", (), (Metric.RBL, Metric.LISTS)),
+)
+"""Fields that belong to some metrics only, and how they are empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A trigger as it is to be."""
+
+    rule: Rule
+    mode: Mode
+    reason: str
+    note: str
+
+
+def find_preset(name: str) -> Preset:
+    """A ready-made trigger by name.
+
+    Raises:
+        BadInput: there is none of this name.
+    """
+    found = next((one for one in PRESETS if one.name == name.strip()), None)
+    if found is None:
+        known = ", ".join(one.name for one in PRESETS)
+        raise BadInput(f"there is no preset {shown(name)}", fix=f"one of {known}", field="preset")
+    return found
+
+
+def draft_of(
+    reading: Reading, given: Mapping[str, Any], was: Draft | None = None, preset: str = ""
+) -> Draft:
+    """What somebody wants.
+
+    Args:
+        reading: who asks; servers are theirs.
+        given: fields as people write them, in text or JSON's types; what is left out stays.
+        was: the trigger as it is, None for a new one.
+        preset: name of a ready-made one to start from, for a new one.
+
+    Raises:
+        BadInput: a field is not understood, or does not fit the others.
+        NotFound: no such server.
+    """
+    start = was or _start(find_preset(preset) if preset else None)
+    values = stored_rule(start.rule) | {"server": start.rule.server} if start else {}
+    read = {name: _read(reading, name, value) for name, value in given.items() if name in FIELDS}
+    mode = read.pop("mode", start.mode if start else Mode.OFF)
+    reason = read.pop("reason", start.reason if start else "")
+    note = read.pop("note", start.note if start else "")
+    values |= read
+    for name in ("metric", "threshold", "window"):
+        if name not in values:
+            raise BadInput(
+                f"the {name} is missing", fix="give it, or start from a preset", field=name
+            )
+    _forget_what_is_not_asked(values, read)
+    rule = to_rule(values)
+    _check_terms(reading.account, rule)
+    return Draft(rule, mode, reason, note)
+
+
+def _start(preset: Preset | None) -> Draft | None:
+    return Draft(preset.rule, Mode.OFF, preset.reason, "") if preset else None
+
+
+def _forget_what_is_not_asked(values: dict[str, Any], given: Mapping[str, Any]) -> None:
+    """Another metric than before has no use for what belonged to that one."""
+    metric = Metric(values["metric"])
+    values |= {
+        name: empty
+        for name, empty, metrics in _BELONG
+        if metric not in metrics and not given.get(name)
+    }
+
+
+def _read(reading: Reading, name: str, value: Any) -> Any:
+    if name == "server":
+        return _server(reading, value)
+    return _READERS[name](name, value)
+
+
+def _word(name: str, value: Any) -> StrEnum:
+    kind = _KINDS[name]
+    try:
+        return kind(str(value).strip())
+    except ValueError:
+        known = ", ".join(kind)
+        raise BadInput(
+            f"the {name} {shown(str(value))} is not known", fix=f"one of {known}", field=name
+        ) from None
+
+
+def _whole(name: str, value: Any) -> int:
+    text = str(value).strip().replace(",", "")
+    if isinstance(value, bool) or not (text.isascii() and text.isdigit()) or len(text) > 12:
+        raise BadInput(
+            f"{shown(str(value))} is not a whole number", fix="write for example 20", field=name
+        )
+    return int(text)
+
+
+def _score(_: str, value: Any) -> float | None:
+    if value is None or not str(value).strip():
+        return None
+    try:
+        score = float(str(value))
+    except ValueError:
+        score = math.nan
+    if not math.isfinite(score):
+        raise BadInput(
+            f"{shown(str(value))} is no score", fix="write for example 15", field="score"
+        )
+    return score
+
+
+def _server(reading: Reading, value: Any) -> int:
+    name = "" if value is None else str(value).strip()
+    return 0 if name in ("", ACCOUNT_SCOPE) else find_server(reading, name).pk
+
+
+def _names(field: str, value: Any) -> tuple[str, ...]:
+    given = value if isinstance(value, list | tuple) else str(value or "").replace(",", " ").split()
+    read = _list_name if field == "lists" else _trap
+    return tuple(dict.fromkeys(read(str(one).strip()) for one in given if str(one).strip()))
+
+
+def _reason(field: str, value: Any) -> str:
+    return clean_line(str(value), field=field, limit=REASON_LIMIT)
+
+
+def _note(field: str, value: Any) -> str:
+    return clean_text(str(value), field=field, limit=NOTE_LIMIT)
+
+
+def _lifetime(field: str, value: Any) -> int:
+    return parse_lifetime(str(value), field=field)
+
+
+def _list_name(text: str) -> str:
+    return parse_name(text, field="lists")
+
+
+def _trap(text: str) -> str:
+    local, at, domain = text.rpartition("@")
+    if not at or len(text) > _ADDRESS_LIMIT or not local.isprintable() or " " in local:
+        raise BadInput(
+            f"{shown(text)} is no mail address",
+            fix="write trap@example.net, or @example.net for all of a domain",
+            field="traps",
+        )
+    return f"{local}@{parse_name(domain, field='traps')}".lower()
+
+
+def _check_terms(account: Account, rule: Rule) -> None:
+    """What the account keeps must be enough to count by."""
+    if rule.window > account.recent_days * 86_400:
+        raise BadInput(
+            f"sightings are kept for {account.recent_days} days only, so no longer time is counted",
+            fix="make the window shorter, or keep them longer",
+            field="window",
+        )
+    hidden = [trap for trap in rule.traps if not trap.startswith("@")]
+    if hidden and account.privacy == NO_LOCAL_PARTS:
+        raise BadInput(
+            f"{hidden[0]} cannot be told from others: only the domains of addresses are kept",
+            fix="name a whole domain as @example.net, or keep hashes of addresses",
+            field="traps",
+        )
+
+
+_READERS: dict[str, Callable[[str, Any], Any]] = {
+    **dict.fromkeys(_KINDS, _word),
+    **dict.fromkeys(TIMES, _lifetime),
+    **dict.fromkeys(WHOLE, _whole),
+    "score": _score,
+    "lists": _names,
+    "traps": _names,
+    "reason": _reason,
+    "note": _note,
+}

@@ -1,0 +1,88 @@
+"""What a trigger has decided and why, as people read it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from mailmum.control.accounts.access import Reading
+from mailmum.control.journal.moments import instant, moment
+from mailmum.control.listings.values import scope_name
+from mailmum.control.servers.queries import names_of_servers
+from mailmum.control.triggers.models import Finding
+from mailmum.domain.lifetimes import lifetime_text
+from mailmum.triggers.rules import Metric
+
+
+def told(rule: Mapping[str, Any], evidence: Mapping[str, Any], times: int = 1) -> str:
+    """The evidence in one sentence.
+
+    >>> rule = {"metric": "auth", "threshold": 10, "window": 3600}
+    >>> told(rule, {"count": 12, "parts": [], "clients": [["203.0.113.7", 12]], "others": 0}, 2)
+    '12 failed logins within 1h (10 are enough), listed for the 2nd time'
+    """
+    if evidence["parts"]:
+        text = f"{evidence['count']} in it are listed: {', '.join(evidence['parts'][:5])}"
+        text += ", ..." if len(evidence["parts"]) > 5 else ""
+    else:
+        text = (
+            f"{evidence['count']:,} {Metric(rule['metric']).words} "
+            f"within {lifetime_text(rule['window'])} ({rule['threshold']:,} are enough)"
+        )
+        clients = len(evidence["clients"]) + evidence["others"]
+        text += f", from {clients:,} clients" if clients > 1 else ""
+    return f"{text}, listed for the {_ordinal(times)} time" if times > 1 else text
+
+
+def evidence_for(reading: Reading, listings: Iterable[int]) -> dict[int, Finding]:
+    """The latest finding behind each of these listings, by number; people's have none."""
+    rows = Finding.objects.filter(account=reading.account.pk, listing__in=list(listings))
+    # The last one of a listing stays in the dictionary.
+    return {row.listing: row for row in rows.order_by("id") if row.listing is not None}
+
+
+def show(reading: Reading, findings: Sequence[Finding]) -> list[dict[str, Any]]:
+    """Findings as API, command line and pages show them."""
+    servers = names_of_servers(reading)
+    return [_shown(one, servers) for one in findings]
+
+
+def _shown(one: Finding, servers: dict[int, str]) -> dict[str, Any]:
+    evidence = one.evidence
+    return {
+        "id": one.pk,
+        "kind": one.kind,
+        "when": instant(one.at),
+        "target": one.target,
+        "scope": scope_name(one.scope, servers),
+        "times": one.times,
+        "begin": moment(one.begin // 1000),
+        "until": moment(one.until // 1000) if one.kind in ("list", "would", "past") else None,
+        "listing": one.listing,
+        "reason": one.reason,
+        "says": told(one.rule, evidence, one.times),
+        "evidence": {
+            **one.rule,
+            "window": lifetime_text(one.rule["window"]),
+            "count": evidence["count"],
+            "first": _exact(evidence["first"]),
+            "last": _exact(evidence["last"]),
+            "sightings": evidence["numbers"],
+            "clients": [{"client": who, "count": many} for who, many in evidence["clients"]],
+            "other_clients": evidence["others"],
+            "servers": [
+                {"server": scope_name(number, servers), "count": many}
+                for number, many in evidence["servers"]
+            ],
+            "lists": [{"list": name, "count": many} for name, many in evidence["lists"]],
+            "parts": evidence["parts"],
+        },
+    }
+
+
+def _exact(millis: int) -> str:
+    return datetime.fromtimestamp(millis / 1000, UTC).isoformat(timespec="seconds")[:-6] + "Z"
+
+
+def _ordinal(number: int) -> str:
+    last = number % 10 if number // 10 % 10 != 1 else 0
+    return f"{number}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(last, 'th') }"

@@ -1,0 +1,179 @@
+"""Whom a trigger must not list, whatever it counts.
+
+    guarded           private space, own servers, very wide networks (`domain.guards`)
+    allowed           covered by an allow listing in force there
+    protected         a provider of the kind that many share (`provider_of`)
+    delivers mail     so many accepted messages in so many days
+
+Accepted is what was delivered: mail that was held, discarded or bounced says nothing for anybody.
+For a network all clients in it count together, for a domain all hosts under verified names.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from django.db.models import Q
+
+from mailmum.control.accounts.access import Reading
+from mailmum.control.listings.queries import current
+from mailmum.control.listings.search import wider
+from mailmum.control.servers.queries import own_servers
+from mailmum.control.traffic.models import ClientDay, ClientHour, NameDay, Seen
+from mailmum.control.traffic.reading import within
+from mailmum.control.traffic.terms import terms_of
+from mailmum.domain import guards
+from mailmum.domain.errors import BadInput
+from mailmum.domain.guards import OwnServer
+from mailmum.domain.listings import WHOLE_ACCOUNT, Action, Source
+from mailmum.domain.targets import NameTarget, NetworkTarget, Target
+from mailmum.traffic.codes import DELIVERIES, OUTCOMES, VERIFIED
+from mailmum.traffic.packing import reversed_name
+from mailmum.traffic.periods import DAY, HOUR, start_of
+from mailmum.traffic.sightings import Delivery, Outcome
+from mailmum.triggers.rules import Rule
+
+_ACCEPTED = OUTCOMES[Outcome.ACCEPTED]
+_UNDELIVERED = (
+    Q(delivery=DELIVERIES[Delivery.BOUNCED])
+    | Q(reason__startswith="hold:")
+    | Q(reason__startswith="discard:")
+)
+
+_AHEAD = 40 * DAY
+# As many parameters as any SQLite takes in one statement.
+_AT_ONCE, _HOURS = 800, 800
+
+
+def provider_of(account: int, target: Target) -> str:
+    """The name of the protected provider whose networks hold or touch a target; empty for none.
+
+    The one place where sets of protected networks come in.
+    """
+    return ""
+
+
+@dataclass(slots=True)
+class AccountGuard:
+    """The guard of one trigger.
+
+    Attributes:
+        reading: the account.
+        rule: of the trigger.
+    """
+
+    reading: Reading
+    rule: Rule
+    _own: list[OwnServer] | None = None
+    _mail: dict[Target, list[tuple[int, int]]] = field(default_factory=dict)
+
+    def forget(self) -> None:
+        """Look everything up anew from now on."""
+        self._own = None
+        self._mail.clear()
+
+    def spared(self, scope: int, target: Target, at: float) -> str:
+        """Why it must not be listed, empty when it may be."""
+        return (
+            self._guarded(target)
+            or self._allowed(scope, target, at)
+            or self._protected(target)
+            or self._delivers(target, at)
+        )
+
+    def _guarded(self, target: Target) -> str:
+        if self._own is None:
+            self._own = own_servers(self.reading)
+        try:
+            guards.check(target, Action.BLOCK, Source.TRIGGER, self._own)
+        except BadInput as refusal:
+            return guards.find_danger(target, self._own) or refusal.problem
+        return ""
+
+    def _allowed(self, scope: int, target: Target, at: float) -> str:
+        found = current(self.reading).filter(
+            Q(expires=None) | Q(expires__gt=int(at)),
+            target__in=wider(target),
+            scope__in={WHOLE_ACCOUNT, scope},
+            action=Action.ALLOW.value,
+            enabled=True,
+        )
+        # Without an order SQLite looks these few up; with one it would read all listings in it.
+        texts = sorted(found.order_by().values_list("target", flat=True))
+        return f"is allowed by {texts[0]}" if texts else ""
+
+    def _protected(self, target: Target) -> str:
+        name = provider_of(self.reading.account.pk, target)
+        return f"belongs to the protected provider {name}" if name else ""
+
+    def _delivers(self, target: Target, at: float) -> str:
+        wanted, days = self.rule.accepted, self.rule.days
+        if not wanted:
+            return ""
+        account, today = self.reading.account.pk, start_of(at, DAY)
+        since = start_of(at - days * DAY, DAY)
+        if target not in self._mail:
+            # A backtest asks again about later days.
+            self._mail[target] = accepted_by_day(account, target, since, today + _AHEAD)
+        count = sum(many for day, many in self._mail[target] if since <= day < today)
+        count += accepted_on(account, target, today, at)
+        if count >= wanted:
+            count -= undelivered(account, target, since, at)
+        if count < wanted:
+            return ""
+        return f"delivered {count:,} accepted messages in {days:,} days"
+
+
+def accepted_by_day(account: int, target: Target, since: int, until: int) -> list[tuple[int, int]]:
+    """How many messages of a target were accepted on each day from one to before another."""
+    starts = range(since, until, DAY)
+    if isinstance(target, NetworkTarget):
+        days = ClientDay.objects.filter(
+            within(target), account=account, outcome=_ACCEPTED, start__in=starts
+        )
+        return list(days.values_list("start", "count"))
+    packed = reversed_name(target.name).encode()
+    # No byte of UTF-8 is 0xff: all that begins with the name lies before this.
+    named = Q(name__gte=packed, name__lt=packed + b"\xff") if target.whole else Q(name=packed)
+    names = NameDay.objects.filter(
+        named, account=account, outcome=_ACCEPTED, kind=VERIFIED, start__in=starts
+    )
+    return list(names.values_list("start", "count"))
+
+
+def accepted_on(account: int, target: Target, day: int, until: float) -> int:
+    """How many were accepted on a day up to a moment; of names days are known as a whole only."""
+    if isinstance(target, NameTarget):
+        return sum(many for _, many in accepted_by_day(account, target, day, day + DAY))
+    starts = range(day, start_of(until, HOUR) + HOUR, HOUR)
+    return sum(many for _, many in _accepted_hours(account, target, starts))
+
+
+def undelivered(account: int, target: Target, since: float, until: float) -> int:
+    """How many of the accepted messages that are still kept one by one were never delivered."""
+    rows = Seen.objects.filter(account=account, outcome=_ACCEPTED)
+    kept = start_of(until - terms_of(account).recent_days * DAY, HOUR)
+    if isinstance(target, NetworkTarget):
+        first = max(kept, start_of(since, HOUR))
+        starts = range(first, start_of(until, HOUR) + HOUR, HOUR)
+        hours = {start for start, _ in _accepted_hours(account, target, starts)}
+        rows = rows.filter(within(target), hour__in=sorted(hours)[-_HOURS:])
+    else:
+        same = Q(client_name__iexact=target.name)
+        ending = Q(client_name__iendswith=f".{target.name}")
+        rows = rows.filter(same | ending, time__gte=max(kept, since) * 1000)
+    return rows.filter(_UNDELIVERED, time__lte=until * 1000).count()
+
+
+def _accepted_hours(
+    account: int, target: NetworkTarget, starts: Sequence[int]
+) -> list[tuple[int, int]]:
+    found: list[tuple[int, int]] = []
+    for at in range(0, len(starts), _AT_ONCE):
+        rows = ClientHour.objects.filter(
+            within(target),
+            account=account,
+            outcome=_ACCEPTED,
+            start__in=starts[at : at + _AT_ONCE],
+        )
+        found += rows.values_list("start", "count")
+    return found

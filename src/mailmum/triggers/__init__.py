@@ -1,0 +1,1 @@
+"""Triggers: parameters by which offenders list themselves. Pure: contacts in, decisions out."""

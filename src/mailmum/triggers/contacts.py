@@ -1,0 +1,186 @@
+"""Which contacts a rule counts, and for whom.
+
+A contact comes as it is kept (`mailmum.traffic.codes`), so nothing has to be turned into words for
+the many that do not count.
+
+    rbl, lists          a public list decided, also one that only warns (`warn_if_reject`)
+    connections         every contact, of each server by its best source only
+    all others          what the log says
+
+A name counts for a domain only when the mail server has verified it: what a client calls itself
+could be anybody's, and anybody would be listed then.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from mailmum.domain.errors import BadInput
+from mailmum.domain.names import parse_name
+from mailmum.domain.targets import NameTarget, NetworkTarget, Target
+from mailmum.traffic.codes import ASKED, OUTCOMES, SOURCES
+from mailmum.traffic.packing import MAPPED
+from mailmum.traffic.sightings import Outcome, Source
+from mailmum.triggers.rules import Group, Metric, Rule, Where
+
+_LOG = SOURCES[Source.LOG]
+_OF = {
+    Metric.UNKNOWN: OUTCOMES[Outcome.UNKNOWN_RECIPIENT],
+    Metric.RELAY: OUTCOMES[Outcome.RELAY_DENIED],
+    Metric.AUTH: OUTCOMES[Outcome.AUTH_FAILED],
+    Metric.PROTOCOL: OUTCOMES[Outcome.PROTOCOL],
+}
+BY_LIST = tuple(OUTCOMES[one] for one in (Outcome.REJECTED, Outcome.DEFERRED, Outcome.WARNED))
+PREFIXES = {
+    Group.ADDRESS: {4: 32, 6: 128},
+    Group.NETWORK: {4: 24, 6: 64},
+    Group.WIDE: {4: 24, 6: 48},
+}
+_ABOVE = {(4, 32): 24, (6, 128): 64, (6, 64): 48}
+# Below a top-level domain of a country names of so many letters stand for no owner: co.uk, com.br.
+_SHORT = 4
+_COUNTRY = 2
+
+
+class Contact(NamedTuple):
+    """One contact, or several that were counted together.
+
+    Attributes:
+        number: rises in the order in which contacts were kept.
+        at: Unix time in milliseconds.
+        server: number of the server.
+        source: who saw it, as a code.
+        outcome: what became of it, as a code.
+        client: its address as 16 bytes.
+        rbl: number of the list that decided, 0 for none.
+        many: how many there were.
+        name: its verified name.
+        score: of the spam filter.
+        recipient: of the message, as it is kept.
+    """
+
+    number: int
+    at: int
+    server: int
+    source: int
+    outcome: int
+    client: bytes | None
+    rbl: int = 0
+    many: int = 1
+    name: str | None = None
+    score: float | None = None
+    recipient: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What counting takes besides the rule.
+
+    Attributes:
+        public: numbers of the public lists that count, by name; one's own are not among them.
+        best: by which source each server is seen best, as a code.
+        traps: trap addresses in the form in which recipients are kept.
+    """
+
+    public: Mapping[int, str] = field(default_factory=dict)
+    best: Mapping[int, int] = field(default_factory=dict)
+    traps: frozenset[str] = frozenset()
+
+
+def counts(rule: Rule, contact: Contact, context: Context) -> bool:
+    """Whether a contact counts for a rule."""
+    if rule.server and contact.server != rule.server:
+        return False
+    if rule.metric is Metric.CONNECTIONS:
+        best = context.best.get(contact.server)
+        return contact.source == best and contact.outcome != ASKED
+    return contact.source == _LOG and _is_meant(rule, contact, context)
+
+
+def _is_meant(rule: Rule, contact: Contact, context: Context) -> bool:
+    """Whether what a log says is what is counted."""
+    metric = rule.metric
+    if (outcome := _OF.get(metric)) is not None:
+        return contact.outcome == outcome
+    if metric is Metric.SCORE:
+        assert rule.score is not None
+        return contact.score is not None and contact.score >= rule.score
+    if metric is Metric.TRAP:
+        return is_trap(contact.recipient, context.traps)
+    return contact.outcome in BY_LIST and contact.rbl in context.public
+
+
+def outcomes_of(rule: Rule) -> tuple[int, ...] | None:
+    """The outcomes that can count, None where it is not the outcome that decides."""
+    if (outcome := _OF.get(rule.metric)) is not None:
+        return (outcome,)
+    return BY_LIST if rule.metric in (Metric.RBL, Metric.LISTS) else None
+
+
+def is_trap(recipient: str | None, traps: frozenset[str]) -> bool:
+    """Whether a recipient is a trap, itself or by its domain."""
+    if not recipient:
+        return False
+    written = recipient.lower()
+    return written in traps or f"@{written.rpartition('@')[2]}" in traps
+
+
+def scope_of(rule: Rule, server: int) -> int:
+    """Where a listing for what happened at a server holds: 0 for everywhere."""
+    return server if rule.where is Where.SERVER else 0
+
+
+def unit_of(group: Group, client: bytes | None, name: str | None) -> Target | None:
+    """Whom a contact counts for, None for nobody."""
+    if group is Group.DOMAIN:
+        return domain_of(name)
+    if client is None:
+        return None
+    version, value = _address(client)
+    prefix = PREFIXES[group][version]
+    free = (32 if version == 4 else 128) - prefix
+    return NetworkTarget(version, value >> free << free, prefix)
+
+
+def above(target: Target) -> NetworkTarget | None:
+    """The network into which offenders like this are merged, None for none."""
+    if not isinstance(target, NetworkTarget):
+        return None
+    prefix = _ABOVE.get((target.version, target.prefix))
+    if prefix is None:
+        return None
+    free = target.bits - prefix
+    return NetworkTarget(target.version, target.first >> free << free, prefix)
+
+
+def domain_of(name: str | None) -> NameTarget | None:
+    """The domain of a host: what is left without its first label.
+
+    Never a top-level domain, nor what looks like a place where everybody can register a name; in
+    doubt the host's own name, which is narrower.
+
+    >>> [domain_of(one).text for one in ("a.pool.spam.example", "spam.example", "mx.shop.co.uk")]
+    ['.pool.spam.example', '.spam.example', '.shop.co.uk']
+    >>> domain_of("shop.co.uk").text, domain_of("localhost")
+    ('.shop.co.uk', None)
+    """
+    try:
+        host = parse_name(name or "")
+    except BadInput:
+        return None
+    labels = host.split(".")
+    if len(labels) < 2:
+        return None
+    return NameTarget(".".join(labels[1:] if _is_owned(labels[1:]) else labels), whole=True)
+
+
+def _is_owned(labels: list[str]) -> bool:
+    if len(labels) != 2:
+        return len(labels) > 2
+    return not (len(labels[1]) == _COUNTRY and len(labels[0]) <= _SHORT)
+
+
+def _address(client: bytes) -> tuple[int, int]:
+    if client[:12] == MAPPED:
+        return 4, int.from_bytes(client[12:], "big")
+    return 6, int.from_bytes(client, "big")

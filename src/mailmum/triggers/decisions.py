@@ -1,0 +1,120 @@
+"""What a trigger decides, with the evidence for it."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from mailmum.domain.targets import Target
+from mailmum.traffic.packing import client_text
+from mailmum.triggers.windows import Entry
+
+NUMBERS, CLIENTS = 50, 10
+"""So many contacts, and clients, are named as evidence; all are counted."""
+
+
+class Kind(StrEnum):
+    """What a decision comes to."""
+
+    LIST = "list"
+    SPARE = "spare"
+    STOP = "stop"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Why: what was counted.
+
+    Attributes:
+        count: how many contacts, lists, or listed parts of a network.
+        first, last: when the first and last of them were, Unix time in milliseconds.
+        numbers: of the latest contacts.
+        clients: how many contacts of each, those with the most.
+        others: how many clients there were besides.
+        servers: how many contacts at each, by number.
+        lists: how many by each public list, by number.
+        parts: what was merged, as targets.
+    """
+
+    count: int
+    first: int
+    last: int
+    numbers: tuple[int, ...] = ()
+    clients: tuple[tuple[str, int], ...] = ()
+    others: int = 0
+    servers: tuple[tuple[int, int], ...] = ()
+    lists: tuple[tuple[int, int], ...] = ()
+    parts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Offence:
+    """That somebody is or was listed: what decides about the next time.
+
+    Attributes:
+        times: how often, since the last time it was forgiven.
+        begin: when, Unix time in milliseconds.
+        until: until when.
+        number: of the contact that completed it; what was kept up to there counts no more.
+    """
+
+    times: int
+    begin: int
+    until: int
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One decision.
+
+    Attributes:
+        kind: list, spare (it would have been, but is protected) or stop (the brake).
+        scope: number of the server where it holds, 0 for everywhere.
+        target: who.
+        offence: how long and for the so-manieth time.
+        evidence: why.
+        reason: why it was spared, or the trigger stopped.
+        replaces: listings that this one stands for from now on.
+    """
+
+    kind: Kind
+    scope: int
+    target: Target
+    offence: Offence
+    evidence: Evidence
+    reason: str = ""
+    replaces: tuple[Target, ...] = field(default=())
+
+
+def evidence_of(entries: Sequence[Entry], *, different: bool = False) -> Evidence:
+    """The evidence that counted contacts are."""
+    clients: Counter[str] = Counter()
+    servers: Counter[int] = Counter()
+    lists: Counter[int] = Counter()
+    for entry in entries:
+        if entry.client is not None:
+            clients[client_text(entry.client)] += entry.many
+        servers[entry.server] += entry.many
+        if entry.tag:
+            lists[entry.tag] += entry.many
+    return Evidence(
+        count=len(lists) if different else sum(entry.many for entry in entries),
+        first=entries[0].at,
+        last=entries[-1].at,
+        numbers=tuple(entry.number for entry in entries[-NUMBERS:]),
+        clients=tuple(_most(clients)),
+        others=max(len(clients) - CLIENTS, 0),
+        servers=tuple(sorted(servers.items())),
+        lists=tuple(sorted(lists.items())),
+    )
+
+
+def evidence_of_parts(parts: Iterable[Target], first: int, last: int) -> Evidence:
+    """The evidence that listings within one network are."""
+    texts = tuple(sorted(part.text for part in parts))
+    return Evidence(count=len(texts), first=first, last=last, parts=texts)
+
+
+def _most(clients: Counter[str]) -> list[tuple[str, int]]:
+    return sorted(clients.items(), key=lambda one: (-one[1], one[0]))[:CLIENTS]

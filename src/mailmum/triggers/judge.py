@@ -1,0 +1,218 @@
+"""Decides, contact by contact: who has reached the threshold, for how long, and who is spared.
+
+Time is that of the contacts, never a clock: the same contacts in the same order give the same
+decisions, live, after a restart, and in a backtest.  What happened long ago and is told late is
+listed from when it happened, so it may have run out by now.
+
+1.  A contact counts for its group, and is spent when the group is acted upon.
+2.  Who is listed by this trigger, alone or with its network, is not listed again before that ends;
+    what it does meanwhile counts for the time after.
+3.  Who offends again is listed longer each time; who was not listed for the quiet time begins anew.
+4.  When enough are listed in one network, the network is listed instead of them.
+5.  Before anybody is listed `Guard` is asked.  Who is spared is told, and counts from nothing.
+6.  The brake: the listing that would be one too many is not made, and the trigger stops.
+"""
+
+from bisect import bisect_right, insort
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Protocol
+
+from mailmum.domain.lifetimes import lifetime_text
+from mailmum.domain.targets import Target
+from mailmum.triggers.contacts import Contact, Context, above, counts, scope_of, unit_of
+from mailmum.triggers.decisions import (
+    Decision,
+    Evidence,
+    Kind,
+    Offence,
+    evidence_of,
+    evidence_of_parts,
+)
+from mailmum.triggers.rules import Metric, Rule
+from mailmum.triggers.windows import LATE, Entry, Windows
+
+Place = tuple[int, Target]
+"""A scope and who is meant there."""
+
+
+class Guard(Protocol):
+    """Knows who must not be listed."""
+
+    def spared(self, scope: int, target: Target, at: float) -> str:
+        """Why somebody must not be listed at a time (Unix, seconds); empty when nothing is."""
+        ...
+
+
+class Judge:
+    """One trigger, counting.
+
+    Args:
+        rule: its parameters.
+        context: what counting takes besides.
+        guard: who must not be listed.
+        keeps_going: tell of the brake, and go on all the same: for backtests.
+    """
+
+    def __init__(
+        self, rule: Rule, context: Context, guard: Guard, *, keeps_going: bool = False
+    ) -> None:
+        self.context = context
+        self.stopped = False
+        self.offences: dict[Place, Offence] = {}
+        self._rule, self._guard, self._keeps_going = rule, guard, keeps_going
+        different = rule.metric is Metric.LISTS
+        self._windows = Windows(rule.threshold, rule.window * 1000, different=different)
+        self._parts: dict[Place, set[Target]] = {}
+        self._recent: list[int] = []
+
+    @property
+    def newest(self) -> int:
+        """When the newest contact was that counted, Unix time in milliseconds."""
+        return self._windows.newest
+
+    def take(self, contact: Contact) -> Iterator[Decision]:
+        """Count a contact; what it leads to."""
+        place = self._place(contact)
+        if place is None or self.stopped:
+            return
+        entry = _entry(contact, tagged=self._rule.metric in (Metric.RBL, Metric.LISTS))
+        stretch = self._windows.add(place, entry)
+        if stretch is None:
+            return
+        entries = self._windows.entries(place, stretch)
+        end = entries[-1].at
+        if self._is_held(place, end):
+            return
+        different = self._rule.metric is Metric.LISTS
+        evidence = evidence_of(entries, different=different)
+        self._windows.clear(place)
+        yield from self._act(place, end, contact.number, evidence)
+
+    def remember(
+        self, offences: Mapping[Place, Offence], begun: Iterable[int] = (), newest: int = 0
+    ) -> None:
+        """Take up what had been decided before.
+
+        Args:
+            offences: who is or was listed.
+            begun: when listings began that the brake still counts, in the order of time.
+            newest: when the newest contact was that had counted.
+        """
+        self.offences = dict(offences)
+        self._recent = sorted(begun)
+        self._windows.newest = newest
+        for place in offences:
+            self._join(place)
+
+    def recount(self, contacts: Iterable[Contact], newest: int) -> None:
+        """Count again what had been counted and not yet acted upon, in the order of numbers."""
+        self._windows.newest = 0
+        for contact in contacts:
+            place = self._place(contact)
+            if place is None:
+                continue
+            offence = self.offences.get(place)
+            entry = _entry(contact, tagged=self._rule.metric in (Metric.RBL, Metric.LISTS))
+            self._windows.add(place, entry)
+            if offence is not None and contact.number <= offence.number:
+                self._windows.clear(place)
+        self._windows.newest = max(self._windows.newest, newest)
+
+    def _place(self, contact: Contact) -> Place | None:
+        if not counts(self._rule, contact, self.context):
+            return None
+        unit = unit_of(self._rule.group, contact.client, contact.name)
+        return None if unit is None else (scope_of(self._rule, contact.server), unit)
+
+    def _is_held(self, place: Place, at: int) -> bool:
+        scope, target = place
+        wider: Target | None = target
+        while wider is not None:
+            offence = self.offences.get((scope, wider))
+            # Who was spared only has none to be held by.
+            if offence is not None and offence.times and offence.until > at:
+                return True
+            wider = above(wider)
+        return False
+
+    def _act(self, place: Place, end: int, number: int, evidence: Evidence) -> Iterator[Decision]:
+        scope, target = place
+        before = self.offences.get(place)
+        if reason := self._guard.spared(scope, target, end / 1000):
+            offence = self._spared(before, end, number)
+            self.offences[place] = offence
+            yield Decision(Kind.SPARE, scope, target, offence, evidence, reason)
+            return
+        offence = self._next(before, end, number)
+        if reason := self._braked(end):
+            yield Decision(Kind.STOP, scope, target, offence, evidence, reason)
+            if not self._keeps_going:
+                self.stopped = True
+                return
+        insort(self._recent, end)
+        self.offences[place] = offence
+        self._join(place)
+        yield Decision(Kind.LIST, scope, target, offence, evidence)
+        yield from self._merge(place, end, number)
+
+    def _next(self, before: Offence | None, end: int, number: int) -> Offence:
+        forgiven = before is None or end - before.until > self._rule.quiet * 1000
+        times = 1 if before is None or forgiven else before.times + 1
+        until = end + self._rule.lifetime_of(times) * 1000
+        return Offence(times, end, until, number)
+
+    @staticmethod
+    def _spared(before: Offence | None, end: int, number: int) -> Offence:
+        """Who is spared is not listed, and how often it was stays as it is."""
+        if before is None:
+            return Offence(0, end, end, number)
+        return replace(before, number=number)
+
+    def _braked(self, end: int) -> str:
+        rule, recent, length = self._rule, self._recent, self._rule.brake_window * 1000
+        if not rule.brake:
+            return ""
+        del recent[: bisect_right(recent, self.newest - LATE - length)]
+        within = bisect_right(recent, end) - bisect_right(recent, end - length)
+        if within < rule.brake:
+            return ""
+        return f"it would list more than {rule.brake:,} in {lifetime_text(rule.brake_window)}"
+
+    def _join(self, place: Place) -> None:
+        scope, target = place
+        if self._rule.merge and (network := above(target)) is not None:
+            self._parts.setdefault((scope, network), set()).add(target)
+
+    def _merge(self, place: Place, end: int, number: int) -> Iterator[Decision]:
+        """List the network instead when enough in it are listed, and so on upwards."""
+        scope, target = place
+        network = above(target)
+        if not self._rule.merge or network is None:
+            return
+        wider = (scope, network)
+        replaced = self._active(wider, end)
+        if len(replaced) < self._rule.merge or self._guard.spared(scope, network, end / 1000):
+            return
+        first = min(self.offences[scope, part].begin for part in replaced)
+        offence = self._next(self.offences.get(wider), end, number)
+        for part in replaced:
+            self.offences[scope, part] = replace(self.offences[scope, part], until=end)
+        self.offences[wider] = offence
+        self._join(wider)
+        evidence = evidence_of_parts(replaced, first, end)
+        yield Decision(Kind.LIST, scope, network, offence, evidence, replaces=replaced)
+        yield from self._merge(wider, end, number)
+
+    def _active(self, wider: Place, at: int) -> tuple[Target, ...]:
+        """What is listed in a network at a time; what can be so no more is forgotten."""
+        scope, parts = wider[0], self._parts[wider]
+        gone = self.newest - LATE
+        parts -= {part for part in parts if self.offences[scope, part].until <= gone}
+        active = (part for part in parts if self.offences[scope, part].until > at)
+        return tuple(sorted(active, key=lambda part: part.text))
+
+
+def _entry(contact: Contact, *, tagged: bool) -> Entry:
+    tag = contact.rbl if tagged else 0
+    return Entry(contact.at, contact.number, contact.many, tag, contact.client, contact.server)

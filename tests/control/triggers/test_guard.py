@@ -1,0 +1,149 @@
+"""Nobody is listed who must not be, and it is told why."""
+
+from typing import Any
+
+import pytest
+
+from mailmum.control.listings.draft import make_wish
+from mailmum.control.listings.services import list_targets
+from mailmum.control.servers.services import edit_server
+from mailmum.control.triggers import guard
+from mailmum.control.triggers.models import Finding
+from mailmum.domain.listings import Action
+from mailmum.traffic.sightings import Delivery, Outcome
+from tests.control.triggers.kit import CLIENT, Scene
+
+
+def _reason(scene: Scene) -> str:
+    """Why the one that would have been listed was spared."""
+    scene.follow()
+    assert scene.listed() == []
+    [finding] = Finding.objects.filter(kind="spare")
+    return finding.reason
+
+
+def _mail(scene: Scene, count: int, client: str = CLIENT, **more: Any) -> None:
+    scene.see(client, count, Outcome.ACCEPTED, ago=90_000, **more)
+
+
+def test_clients_that_deliver_mail(scene: Scene) -> None:
+    """Five accepted messages in sixty days keep from being listed, four do not."""
+    scene.trigger()
+    _mail(scene, 5)
+    _mail(scene, 4, "203.0.113.8")
+    scene.see()
+    assert _reason(scene) == "delivered 5 accepted messages in 60 days"
+    scene.see("203.0.113.8")
+    scene.follow()
+    assert scene.listed() == ["203.0.113.8"]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"reason": "hold: header Subject: odd"},
+        {"reason": "discard: header Subject: odd"},
+        {"delivery": Delivery.BOUNCED},
+    ],
+)
+def test_what_was_never_delivered_speaks_for_nobody(scene: Scene, more: dict[str, object]) -> None:
+    """The client was told that it is accepted, but nobody got it."""
+    scene.trigger()
+    _mail(scene, 5, **more)
+    scene.see()
+    scene.follow()
+    assert scene.listed() == [CLIENT]
+
+
+def test_mail_of_today_counts_up_to_the_moment(scene: Scene) -> None:
+    """By the hour, so that a sender of this morning is known."""
+    scene.trigger()
+    scene.see(CLIENT, 5, Outcome.ACCEPTED, ago=100)
+    scene.see()
+    assert "delivered 5" in _reason(scene)
+
+
+def test_mail_that_is_too_old_does_not(scene: Scene) -> None:
+    """Beyond the days that the trigger looks back."""
+    scene.trigger(days=2)
+    scene.see(CLIENT, 5, Outcome.ACCEPTED, ago=5 * 86_400)
+    scene.see()
+    scene.follow()
+    assert scene.listed() == [CLIENT]
+
+
+def test_the_exception_can_be_switched_off(scene: Scene) -> None:
+    """With 0 messages nobody is spared for the mail that it delivers."""
+    scene.trigger(accepted=0)
+    _mail(scene, 50)
+    scene.see()
+    scene.follow()
+    assert scene.listed() == [CLIENT]
+
+
+def test_networks_in_which_somebody_delivers_mail(scene: Scene) -> None:
+    """All clients in it count, also those that did nothing wrong."""
+    scene.trigger(group="network")
+    _mail(scene, 5, "203.0.113.99")
+    scene.see()
+    assert _reason(scene).startswith("delivered 5")
+
+
+def test_domains_under_which_mail_is_delivered(scene: Scene) -> None:
+    """By verified names; other domains that end alike are others."""
+    scene.trigger(group="domain")
+    _mail(scene, 5, "198.51.100.1", client_name="mx.pool.example")
+    _mail(scene, 5, "198.51.100.1", client_name="mx.whirlpool.example")
+    scene.see(client_name="dsl.pool.example")
+    assert _reason(scene).startswith("delivered 5")
+    scene.see(client_name="a.lpool.example")
+    scene.follow()
+    assert scene.listed() == [".lpool.example"]
+
+
+def test_clients_that_are_allowed(scene: Scene) -> None:
+    """By a network around them too; an allow on another server says nothing here."""
+    scene.trigger(where="server")
+    wish = make_wish(Action.ALLOW, now=scene.now)
+    list_targets(scene.world.owner, ["203.0.113.0/24"], wish, server="mx1")
+    scene.see()
+    assert _reason(scene) == "is allowed by 203.0.113.0/24"
+    scene.see(server="mx2")
+    scene.follow()
+    assert scene.listed() == [CLIENT]
+
+
+def test_another_accounts_allow_does_not_matter(scene: Scene) -> None:
+    """What the outsider allows is their own matter."""
+    scene.trigger()
+    list_targets(scene.world.outsider, [CLIENT], make_wish(Action.ALLOW, now=scene.now))
+    scene.see()
+    scene.follow()
+    assert scene.listed() == [CLIENT]
+
+
+def test_own_servers_and_private_space(scene: Scene) -> None:
+    """Always on."""
+    scene.trigger()
+    edit_server(scene.world.owner, "mx2", addresses=[CLIENT])
+    scene.see()
+    assert "own server mx2" in _reason(scene)
+    scene.see("192.168.1.9")
+    scene.follow()
+    assert Finding.objects.latest("id").reason == "is in private space"
+    assert scene.listed() == []
+
+
+def test_protected_providers(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever knows the networks of providers is asked with account and target."""
+    asked: list[tuple[int, str]] = []
+
+    def provider(account: int, target: object) -> str:
+        asked.append((account, getattr(target, "text", "")))
+        return "bigmail.example"
+
+    monkeypatch.setattr(guard, "provider_of", provider)
+    scene.trigger()
+    scene.see()
+    assert _reason(scene) == "belongs to the protected provider bigmail.example"
+    assert asked == [(scene.world.owner.account.pk, CLIENT)]

@@ -1,0 +1,174 @@
+"""Changing triggers: by whom, with what said, and what stands in the journal."""
+
+from typing import Any
+
+import pytest
+
+from mailmum.control.accounts.models import Account
+from mailmum.control.journal.models import Record
+from mailmum.control.servers.services import add_server
+from mailmum.control.triggers.models import Trigger
+from mailmum.control.triggers.queries import find_trigger, findings_of, show, triggers_of
+from mailmum.control.triggers.services import (
+    add_trigger,
+    clear_trigger,
+    edit_trigger,
+    remove_trigger,
+    resume_trigger,
+)
+from mailmum.control.triggers.values import rule_of
+from mailmum.domain.errors import BadInput, Conflict, NotFound
+from mailmum.triggers.presets import PRESETS
+from tests.control.triggers.kit import CLIENT, Scene
+from tests.support.world import World
+
+FIELDS = {"metric": "auth", "threshold": "10", "window": "1h"}
+
+
+def test_a_trigger_from_its_fields(world: World) -> None:
+    """As people write them; off unless it is said otherwise; one record in the journal."""
+    add_server(world.owner, "mx1")
+    made = add_trigger(world.admin, "Passwords", FIELDS | {"server": "mx1", "lifetime": "2d"})
+    rule = rule_of(made)
+    assert (made.mode, rule.threshold, rule.window, rule.lifetime) == ("off", 10, 3600, 172_800)
+    [shown] = show(world.viewer, made)
+    assert (shown["server"], shown["window"], shown["lifetime"]) == ("mx1", "1h", "2d")
+    record = Record.objects.latest("seq")
+    assert (record.what, record.summary) == ("trigger.add", "trigger Passwords")
+    assert record.actor == "admin@example.net"
+    assert record.after is not None
+    assert record.after["threshold"] == 10
+
+
+@pytest.mark.parametrize("name", [one.name for one in PRESETS])
+def test_every_preset_can_be_used(world: World, name: str) -> None:
+    """As it is, and off."""
+    made = add_trigger(world.owner, f"my-{name}", {}, preset=name)
+    assert made.mode == "off"
+    assert made.reason
+
+
+@pytest.mark.parametrize(
+    ("given", "field", "said"),
+    [
+        ({"metric": "rudeness"}, "metric", "the metric rudeness is not known; one of rbl, lists"),
+        ({"threshold": "many"}, "threshold", "many is not a whole number"),
+        ({"threshold": "٣"}, "threshold", "is not a whole number"),
+        ({"window": "soon"}, "window", "soon is not a lifetime"),
+        ({"window": ""}, "window", "is not a lifetime"),
+        ({"metric": "score", "score": "nan"}, "score", "nan is no score"),
+        ({"metric": "trap", "traps": "nobody"}, "traps", "nobody is no mail address"),
+        ({"metric": "rbl", "lists": "zen..example"}, "lists", "has an empty label"),
+        ({"mode": "on"}, "mode", "the mode on is not known; one of off, observe, enforce"),
+        ({"reason": "a\x07b"}, "reason", "control character"),
+        ({"group": "continent"}, "group", "one of address, network, wide, domain"),
+    ],
+)
+def test_refuses(world: World, given: dict[str, Any], field: str, said: str) -> None:
+    """The field at fault is named, and nothing is made."""
+    with pytest.raises(BadInput) as refused:
+        add_trigger(world.owner, "test", FIELDS | given)
+    assert refused.value.field == field
+    assert said in str(refused.value)
+    assert not triggers_of(world.owner).exists()
+
+
+def test_refuses_what_is_not_kept_long_enough(world: World) -> None:
+    """And trap addresses where only domains are kept."""
+    Account.objects.filter(pk=world.owner.account.pk).update(
+        recent_days=2, privacy="no-local-parts"
+    )
+    world.owner.account.refresh_from_db()
+    with pytest.raises(BadInput, match="kept for 2 days only"):
+        add_trigger(world.owner, "test", FIELDS | {"window": "3d"})
+    trap = {"metric": "trap", "threshold": 1, "window": "1h", "traps": "trap@example.net"}
+    with pytest.raises(BadInput, match="only the domains of addresses are kept"):
+        add_trigger(world.owner, "test", trap)
+    add_trigger(world.owner, "test", trap | {"traps": "@trap.example"})
+
+
+@pytest.mark.parametrize("name", ["", "a b", "-a", "a" * 81, "a/b", "a\0b", "ä"])
+def test_names_are_those_of_servers(world: World, name: str) -> None:
+    """They stand in addresses of pages, and in listings."""
+    with pytest.raises(BadInput, match="cannot be the name of a trigger"):
+        add_trigger(world.owner, name, FIELDS)
+    with pytest.raises(NotFound):
+        find_trigger(world.owner, name)
+
+
+def test_a_name_is_taken_once_in_an_account(world: World) -> None:
+    """And free again when that trigger has been removed."""
+    add_trigger(world.owner, "test", FIELDS)
+    with pytest.raises(Conflict, match="there is a trigger test already"):
+        add_trigger(world.owner, "test", FIELDS)
+    add_trigger(world.outsider, "test", FIELDS)
+    remove_trigger(world.owner, "test")
+    add_trigger(world.owner, "test", FIELDS)
+
+
+def test_edits_what_is_given_and_leaves_the_rest(world: World) -> None:
+    """Another metric forgets what belonged to the one before; nothing new leaves no record."""
+    add_trigger(world.owner, "test", {}, preset="spam-score")
+    edit_trigger(world.owner, "test", {"threshold": 7})
+    trigger = find_trigger(world.owner, "test")
+    assert (rule_of(trigger).threshold, rule_of(trigger).score) == (7, 15.0)
+    edit_trigger(world.owner, "test", {"metric": "auth"})
+    assert rule_of(find_trigger(world.owner, "test")).score is None
+    last = Record.objects.latest("seq")
+    assert last.before is not None
+    assert last.after is not None
+    assert (last.before["metric"], last.after["metric"]) == ("score", "auth")
+    edit_trigger(world.owner, "test", {"metric": "auth"})
+    assert Record.objects.latest("seq").seq == last.seq
+
+
+def test_outsiders_find_nothing(scene: Scene) -> None:
+    """Neither to read nor to change, and the answer is that of a name that there never was."""
+    outsider = scene.world.outsider
+    trigger = scene.trigger()
+    scene.see()
+    scene.follow()
+    assert not triggers_of(outsider).exists()
+    assert not findings_of(outsider, trigger).exists()
+    for act in (
+        lambda: edit_trigger(outsider, "test", {"threshold": 1}),
+        lambda: remove_trigger(outsider, "test"),
+        lambda: clear_trigger(outsider, "test"),
+        lambda: resume_trigger(outsider, "test"),
+    ):
+        with pytest.raises(NotFound, match="there is no trigger test"):
+            act()
+    assert scene.listed() == [CLIENT]
+
+
+def test_removing_leaves_listings_or_takes_them(scene: Scene) -> None:
+    """As one wishes."""
+    scene.trigger()
+    scene.see()
+    scene.follow()
+    remove_trigger(scene.world.owner, "test")
+    assert scene.listed() == [CLIENT]
+    scene.trigger("other")
+    scene.see("203.0.113.8")
+    scene.follow()
+    assert remove_trigger(scene.world.owner, "other", with_listings=True)[1] == 1
+    assert scene.listed() == [CLIENT]
+    scene.see("203.0.113.9")
+    scene.follow()
+    assert scene.listed() == [CLIENT]
+
+
+def test_goes_on_after_the_brake_from_nothing(scene: Scene) -> None:
+    """What had been counted before does not stop it at once again."""
+    scene.trigger(brake=1)
+    for last in (1, 2):
+        scene.see(f"203.0.113.{last}")
+    scene.follow()
+    assert Trigger.objects.get().stopped_at is not None
+    resume_trigger(scene.world.owner, "test")
+    scene.follow()
+    scene.see("203.0.113.3")
+    scene.follow()
+    assert scene.listed() == ["203.0.113.1", "203.0.113.3"]
+    with pytest.raises(Conflict, match="is not stopped"):
+        resume_trigger(scene.world.owner, "test")

@@ -1,0 +1,59 @@
+"""Sifting may keep too many, never too few."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailmum.traffic.periods import HOUR
+from mailmum.traffic.sightings import Outcome
+from mailmum.triggers.backtest import run, sift
+from mailmum.triggers.contacts import Context
+from mailmum.triggers.decisions import Kind
+from mailmum.triggers.judge import Judge
+from mailmum.triggers.rules import Metric, Rule
+from tests.triggers.naive import Spares, contact
+
+times = st.lists(st.tuples(st.integers(0, 6 * HOUR), st.sampled_from("abc")), max_size=40)
+
+
+@given(times, st.integers(1, 6), st.sampled_from([60, 600, HOUR, 2 * HOUR]))
+def test_keeps_everybody_who_could_have_reached_it(
+    seen: list[tuple[int, str]], threshold: int, window: int
+) -> None:
+    """By the hour nobody is missed who reached the threshold by the second."""
+    hours: dict[tuple[int, str], int] = {}
+    for at, key in seen:
+        place = (at - at % HOUR, key)
+        hours[place] = hours.get(place, 0) + 1
+    found = sift([(*place, count) for place, count in sorted(hours.items())], threshold, window)
+    for key in "abc":
+        mine = sorted(at for at, other in seen if other == key)
+        for end in mine:
+            if sum(end - window < at <= end for at in mine) >= threshold:
+                begun = [start for start, _ in found[key]]
+                assert all(at - at % HOUR in begun for at in mine if end - window < at or at >= end)
+
+
+@given(times)
+def test_leaves_out_who_never_could(seen: list[tuple[int, str]]) -> None:
+    """Whoever has fewer contacts than the threshold in all is not looked at."""
+    rows = sorted((at - at % HOUR, key, 1) for at, key in seen)
+    found = sift(rows, 5, HOUR)
+    for key in "abc":
+        if sum(other == key for _, other in seen) < 5:
+            assert key not in found
+
+
+def test_run_tells_of_the_brake_and_goes_on() -> None:
+    """Listings, who was spared, and when the brake would have stopped it first."""
+    rule = Rule(Metric.UNKNOWN, threshold=1, window=60, brake=1)
+    judge = Judge(rule, Context(), Spares("203.0.113.2"), keeps_going=True)
+    seen = [
+        contact(n, 1_790_000_000 + n, f"203.0.113.{n}", Outcome.UNKNOWN_RECIPIENT)
+        for n in (1, 2, 3, 4)
+    ]
+    *_, outcome = run(judge, seen)
+    assert [one.target.text for one in outcome.listed] == [f"203.0.113.{n}" for n in (1, 3, 4)]
+    assert [one.target.text for one in outcome.spared] == ["203.0.113.2"]
+    assert outcome.stopped is not None
+    assert outcome.stopped.kind is Kind.STOP
+    assert outcome.stopped.target.text == "203.0.113.3"
