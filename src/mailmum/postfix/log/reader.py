@@ -16,7 +16,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mailmum.postfix.log.book import Book, Host
 from mailmum.postfix.log.bounds import LINE
@@ -24,7 +24,7 @@ from mailmum.postfix.log.clock import Clock
 from mailmum.postfix.log.headers import Entry, entry, repeats
 from mailmum.postfix.log.messages import Messages
 from mailmum.postfix.log.programs import SPECIAL, program
-from mailmum.postfix.log.quick import Lane
+from mailmum.postfix.log.quick import NEVER, Lane, compiled_loop
 from mailmum.postfix.log.router import Router
 from mailmum.postfix.log.scores import FILTERS
 from mailmum.postfix.log.sessions import Sessions
@@ -81,9 +81,13 @@ class LogReader:
         self._router = Router(self._book, self._messages, self._sessions)
         self._rest = b""
         self._skipping = False
-        self._previous = ""
-        self._advanced = 0.0
         self._lane = Lane(self._book, self._messages, self._sessions)
+        self._loop = self._compiled_loop()
+        self._mark_advanced(0.0)
+
+    def _compiled_loop(self) -> Any:
+        holding = self.settings.hold is not None
+        return compiled_loop(self._book, self._messages, self._sessions, holding=holding)
 
     @property
     def samples(self) -> Sequence[str]:
@@ -130,8 +134,14 @@ class LogReader:
         if self._skipping:
             self._skipping = False
             piece = piece[piece.index(b"\n") + 1 :]
-        if piece:
+        if not piece:
+            return
+        if self._loop is None:
             self._lines(piece.decode("utf-8", "replace")[:-1])
+            return
+        lines, foreign = self._loop.read(piece, self._lane, self._line)
+        self.lines += lines
+        self.foreign += foreign
 
     def _lines(self, text: str) -> None:
         if "\r" in text:
@@ -141,10 +151,10 @@ class LogReader:
         if self.settings.hold is not None or "message repeated " in text:
             for line in lines:
                 self._line(line)
-                self._previous = line
+                self._lane.previous = line
         else:
             self._quick(lines)
-            self._previous = lines[-1]
+            self._lane.previous = lines[-1]
 
     def tick(self, now: float) -> Found:
         """It is `now`: hand out what has waited long enough."""
@@ -156,7 +166,11 @@ class LogReader:
     def _advance(self, now: float) -> None:
         self._sessions.advance(now)
         self._messages.advance(now)
+        self._mark_advanced(now)
+
+    def _mark_advanced(self, now: float) -> None:
         self._advanced = now
+        self._lane.until = NEVER if self.settings.hold is None else now + 1
 
     def finish(self) -> Found:
         """The end of the input: everything still open."""
@@ -176,8 +190,7 @@ class LogReader:
         return found
 
     def _quick(self, lines: list[str]) -> None:
-        for text in self._lane.read(lines, self._line):
-            self._unknown(text)
+        self._lane.read(lines, self._line)
 
     # --- every line ------------------------------------------------------------------------
 
@@ -205,7 +218,7 @@ class LogReader:
             self.foreign += 1
             return
         if self.settings.hold is not None:
-            now = self._book.moment(stamp)
+            now = self._book.time = self._book.moment(stamp)
             if now >= self._advanced + 1:
                 self._advance(now)
         self._spoken(host, name, key, stamp, text)
@@ -216,8 +229,8 @@ class LogReader:
         if not times:
             self.foreign += 1
             return
-        again = self._previous
-        self._previous = ""
+        again = self._lane.previous
+        self._lane.previous = ""
         for _ in range(times if again else 0):
             self._line(again)
 
@@ -251,7 +264,7 @@ class LogReader:
                 "samples": self._samples,
                 "rest": self._rest.decode("latin-1"),
                 "skipping": self._skipping,
-                "previous": self._previous,
+                "previous": self._lane.previous,
                 "at": self._lane.at,
                 "advanced": self._advanced,
                 "prefix": self._lane.prefix,
@@ -275,9 +288,9 @@ class LogReader:
         reader._samples = state["samples"]
         reader._rest = state["rest"].encode("latin-1")
         reader._skipping = state["skipping"]
-        reader._previous = state["previous"]
+        reader._lane.previous = state["previous"]
         reader._lane.at = state["at"]
-        reader._advanced = state["advanced"]
+        reader._mark_advanced(state["advanced"])
         reader._lane.prefix = state["prefix"]
         unpack_book(reader._book, state["book"])
         reader._lane.host = reader._book.host(state["host"])
