@@ -16,8 +16,8 @@ import sys
 import time
 
 from tests.postfix.log.corpus import log
-from tests.postfix.log.reading import cut
-from tests.postfix.log.test_compiled import FOLLOWED, WHOLE, WORDS
+from tests.postfix.log.reading import WHOLE, cut
+from tests.postfix.log.test_compiled import FOLLOWED, WORDS
 from tests.postfix.log.test_splits import Interpreted, Plain, mangled, result
 
 

@@ -72,7 +72,8 @@ def test_a_followed_log_gives_the_same(seed: int, changes: int, stamp: str, host
 def test_both_hand_out_the_same_piece_by_piece(seed: int, stamp: str) -> None:
     """A dump of one goes on in the other: what is kept between two pieces is the same, too."""
     data = log(seed, stamp=stamp)
-    one, two = LogReader(FOLLOWED), Plain(FOLLOWED)
+    one: LogReader = LogReader(FOLLOWED)
+    two: LogReader = Plain(FOLLOWED)
     for piece in cut(data, seed, 6):
         first, second = one.feed(piece), two.feed(piece)
         assert ordered(first.sightings) == ordered(second.sightings)

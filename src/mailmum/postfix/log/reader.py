@@ -50,6 +50,18 @@ class Found(NamedTuple):
     updates: list[Update]
 
 
+class Skips(NamedTuple):
+    """Lines that were passed over since they made the reader itself fail.
+
+    Attributes:
+        count: how many since the log began.
+        last: Unix time of the latest.
+    """
+
+    count: int
+    last: float
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What a log does not tell.
@@ -74,6 +86,7 @@ class LogReader:
         self.lines = 0
         self.foreign = 0
         self.unrecognised = 0
+        self.skipped = Skips(0, 0.0)
         self._samples: list[str] = []
         self._book = Book(Clock(settings.now, settings.zone))
         self._messages = Messages(self._book, settings.hold)
@@ -192,6 +205,19 @@ class LogReader:
     def _quick(self, lines: list[str]) -> None:
         self._lane.read(lines, self._line)
 
+    def skip(self, line: bytes, now: float) -> None:
+        """Pass over the next line, which cannot be read; it counts as not understood.
+
+        What came before of it is thrown away, and when it does not end here, what follows will be.
+        """
+        if not self._skipping:
+            self.lines += 1
+            self._unknown((self._rest + line).decode("utf-8", "replace").rstrip("\n"))
+        self._rest = b""
+        self._skipping = not line.endswith(b"\n")
+        self._lane.previous = ""
+        self.skipped = Skips(self.skipped.count + 1, now)
+
     # --- every line ------------------------------------------------------------------------
 
     def _line(self, line: str) -> None:
@@ -262,6 +288,7 @@ class LogReader:
                 "foreign": self.foreign,
                 "unrecognised": self.unrecognised,
                 "samples": self._samples,
+                "skipped": self.skipped,
                 "rest": self._rest.decode("latin-1"),
                 "skipping": self._skipping,
                 "previous": self._lane.previous,
@@ -278,16 +305,23 @@ class LogReader:
         )
 
     @classmethod
-    def load(cls, data: bytes, settings: Settings) -> "LogReader":
-        """Go on from a dump. Raises ValueError when it is damaged or of another version."""
+    def load(cls, data: bytes, settings: Settings, *, empty: bool = False) -> "LogReader":
+        """Go on from a dump; `empty`: with what it had counted, and nothing that was open.
+
+        Raises:
+            ValueError: it is damaged or of another version.
+        """
         state = unseal(data)
         reader = cls(settings)
         reader.lines = state["lines"]
         reader.foreign = state["foreign"]
         reader.unrecognised = state["unrecognised"]
         reader._samples = state["samples"]
+        reader.skipped = Skips(*state.get("skipped", (0, 0.0)))
         reader._rest = state["rest"].encode("latin-1")
         reader._skipping = state["skipping"]
+        if empty:
+            return reader
         reader._lane.previous = state["previous"]
         reader._lane.at = state["at"]
         reader._mark_advanced(state["advanced"])
@@ -299,3 +333,8 @@ class LogReader:
         reader._sessions.unpack(state["unsure"])
         reader._messages.unpack(state["messages"])
         return reader
+
+
+def skips_of(data: bytes) -> Skips:
+    """The lines skipped, as a dump tells them; ValueError where it is none."""
+    return Skips(*unseal(data).get("skipped", (0, 0.0)))
