@@ -1,9 +1,9 @@
-"""Builds the compiled part, `mailmum.compiled.hot`; without it everything works too, only slower.
+"""Builds the compiled parts of `mailmum.compiled`; without them everything works too, only slower.
 
     python hatch_build.py                beside its sources, or one line that says why not
     python hatch_build.py --into DIR     elsewhere; more compiler flags in CFLAGS
 
-hatchling calls the hook for wheels: one that has the extension is for CPython 3.11 and later (the
+hatchling calls the hook for wheels: one that has the extensions is for CPython 3.11 and later (the
 stable interface, abi3), one without is for any Python.  MAILMUM_COMPILE=no leaves it out,
 MAILMUM_COMPILE=yes makes it a fault when it cannot be built.
 """
@@ -24,7 +24,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 ROOT = Path(__file__).parent
 PACKAGE = ROOT / "src" / "mailmum" / "compiled"
-NAME = "hot.abi3.so"
+MODULES = ("hot", "lines")
 LIMITED_API = "0x030B0000"
 FLAGS = (
     "-O2 -fPIC -shared -pthread -fvisibility=hidden -fno-strict-aliasing -fwrapv "
@@ -37,7 +37,7 @@ class NotBuilt(Exception):
 
 
 class CustomBuildHook(BuildHookInterface[Any]):
-    """Adds the extension to wheels."""
+    """Adds the extensions to wheels."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Build, and note what was built."""
@@ -49,18 +49,18 @@ class CustomBuildHook(BuildHookInterface[Any]):
         except NotBuilt as reason:
             if wanted == "yes":
                 raise
-            self.app.display_warning(f"without the compiled DNS engine: {reason}")
+            self.app.display_warning(f"without the compiled parts: {reason}")
             return
         if version == "editable":
             return
-        build_data["artifacts"].append(f"/{built.relative_to(ROOT)}")
+        build_data["artifacts"] += [f"/{path.relative_to(ROOT)}" for path in built]
         build_data["pure_python"] = False
         platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")
         build_data["tag"] = f"cp311-abi3-{platform}"
 
 
-def build(folder: Path) -> Path:
-    """Make the extension in a folder, in one step: there is the old one or the new one.
+def build(folder: Path) -> list[Path]:
+    """Make the extensions in a folder, each in one step: there is the old one or the new one.
 
     Raises:
         NotBuilt: something that it takes is missing, or the compiler does not like it.
@@ -69,16 +69,26 @@ def build(folder: Path) -> Path:
     compiler = shlex.split(os.environ.get("CC", "cc"))
     check(headers, compiler)
     with tempfile.TemporaryDirectory() as name:
-        source, made = Path(name) / "hot.c", Path(name) / NAME
-        cython = [sys.executable, "-m", "cython", "-3", "--module-name", "mailmum.compiled.hot"]
-        run([*cython, str(PACKAGE / "hot.pyx"), "-o", str(source)])
-        flags = shlex.split(FLAGS) + shlex.split(os.environ.get("CFLAGS", ""))
-        defines = [f"-DPy_LIMITED_API={LIMITED_API}", f"-I{headers}"]
-        run([*compiler, *defines, str(source), "-o", str(made), *flags])
-        waiting = folder / f".{NAME}.new"
-        shutil.copyfile(made, waiting)
-    # Over a file that a process has mapped its pages would change under it.
-    return waiting.replace(folder / NAME)
+        made = [compile_one(module, Path(name), headers, compiler) for module in MODULES]
+        return [put(one, folder) for one in made]
+
+
+def compile_one(module: str, work: Path, headers: Path, compiler: list[str]) -> Path:
+    """Make one extension."""
+    source, made = work / f"{module}.c", work / f"{module}.abi3.so"
+    cython = [sys.executable, "-m", "cython", "-3", "--module-name", f"mailmum.compiled.{module}"]
+    run([*cython, str(PACKAGE / f"{module}.pyx"), "-o", str(source)])
+    flags = shlex.split(FLAGS) + shlex.split(os.environ.get("CFLAGS", ""))
+    defines = [f"-DPy_LIMITED_API={LIMITED_API}", f"-I{headers}"]
+    run([*compiler, *defines, str(source), "-o", str(made), *flags])
+    return made
+
+
+def put(made: Path, folder: Path) -> Path:
+    """Put it where it is used; over a file that a process has mapped its pages would change."""
+    waiting = folder / f".{made.name}.new"
+    shutil.copyfile(made, waiting)
+    return waiting.replace(folder / made.name)
 
 
 def check(headers: Path, compiler: list[str]) -> None:

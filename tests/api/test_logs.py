@@ -9,6 +9,7 @@ import pytest
 from django.db import OperationalError
 from django.test import Client
 
+from mailmum.control import doctor
 from mailmum.control.accounts.models import Role
 from mailmum.control.accounts.services import set_role
 from mailmum.control.servers.services import add_server, add_shipping_token, edit_server
@@ -17,6 +18,7 @@ from mailmum.control.traffic.models import Seen
 from mailmum.control.traffic.values import to_kept
 from mailmum.index.records import SourceUnavailable
 from tests.api.conftest import Caller, Callers
+from tests.postfix.log.faulty import POISON, faulty
 from tests.support.world import World
 
 
@@ -117,6 +119,19 @@ def test_a_bad_line_costs_no_other(shipper: Caller) -> None:
     status, answer = hand_in(shipper, body)
     assert (status, answer["lines"]) == (200, 3)
     assert clients() == ["203.0.113.1", "203.0.113.2"]
+
+
+def test_a_line_that_cannot_be_read_costs_no_other(shipper: Caller, world: World) -> None:
+    """It is passed over by a fault of ours, and the doctor tells it to whose server it is."""
+    with faulty():
+        body = line(1).encode() + POISON + line(2).encode()
+        status, answer = hand_in(shipper, body, stream="a", position="p1")
+    assert (status, answer["kept"], answer["lines"], answer["unrecognised"]) == (200, True, 3, 1)
+    assert clients() == ["203.0.113.1", "203.0.113.2"]
+    [told] = [one for one in doctor.checks(world.viewer) if "passed over" in str(one["message"])]
+    assert (told["name"], told["state"]) == ("server mx1", "warn")
+    assert "by a fault of ours: 1, the last at 20" in str(told["message"])
+    assert not any("passed over" in str(one["message"]) for one in doctor.checks(world.outsider))
 
 
 def test_classic_headers_are_of_the_senders_zone(shipper: Caller) -> None:

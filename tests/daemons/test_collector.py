@@ -20,7 +20,8 @@ from mailmum.daemons.positions import Position
 from mailmum.daemons.tailing_sources import WantedLog, parse_log, parse_logs, stream_name
 from mailmum.domain.errors import NotFound
 from mailmum.index.records import SourceUnavailable
-from mailmum.postfix.log.reader import Found
+from mailmum.postfix.log.reader import Found, skips_of
+from tests.postfix.log.faulty import POISON, faulty
 
 PACE = StreamPace(poll=0.01, tick=0.02, recheck=0.02, retry=0.02)
 MX1 = Destination(1, 2)
@@ -161,6 +162,22 @@ def test_a_fault_of_ours_is_told(followed: Followed) -> None:
     with pytest.raises(RuntimeError):
         followed.stream.run()
     assert "a fault of ours" in str(followed.stream.state.trouble)
+
+
+def test_a_line_that_cannot_be_read_is_skipped(followed: Followed) -> None:
+    """Those around it are kept, and how many were skipped is kept with where the log stands."""
+    with faulty():
+        followed.write(2)
+        with followed.path.open("ab") as file:
+            file.write(POISON)
+        followed.write(2)
+        followed.start()
+        eventually(lambda: followed.all_kept)
+    [stood] = followed.store.stood.values()
+    assert skips_of(stood.state).count == 1
+    assert (followed.stream.state.lines, followed.stream.state.unrecognised) == (5, 1)
+    followed.write()
+    eventually(lambda: followed.all_kept)
 
 
 def test_another_reads_the_same_log(followed: Followed, monkeypatch: pytest.MonkeyPatch) -> None:

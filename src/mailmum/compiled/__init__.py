@@ -1,19 +1,29 @@
-"""The compiled part: the hot path of DNS in one small extension, where it could be built.
+"""The compiled parts: the hot path of DNS, and the loop of the log reader.
 
-It stands at the bottom of the layers and knows nothing of the others: columns, packed entries and
-descriptors come in, answers and counts go out (`hot.pyx` tells its rules).  Whoever uses it has
-another way: without a compiler at installation there is no `hot`, and everything works, slower.
+They stand at the bottom of the layers and know nothing of the others: columns, packed entries and
+descriptors come in, answers and counts go out (`hot.pyx`); bytes and tables come in, and are filled
+(`lines.pyx`).  Whoever uses one has another way: without a compiler at installation there is none
+of them, and everything works, slower.
 
-`hatch_build.py` in the source tree builds it.
+`hatch_build.py` in the source tree builds them.
 """
 
 from types import ModuleType
 
 
 def load() -> tuple[ModuleType | None, str]:
-    """The extension, or None and why not."""
+    """The hot path of DNS, or None and why not."""
     try:
         from mailmum.compiled import hot
     except ImportError as error:
         return None, str(error)
     return hot, ""
+
+
+def load_lines() -> ModuleType | None:
+    """The loop of the log reader, where it is there."""
+    try:
+        from mailmum.compiled import lines
+    except ImportError:
+        return None
+    return lines

@@ -20,9 +20,11 @@ from mailmum.control.traffic.queries import last_logged
 from mailmum.daemons import collector_status
 from mailmum.daemons.collector_status import Fared, Status
 from mailmum.daemons.positions import Position
+from mailmum.postfix.log.reader import skips_of
 
 STALE_AFTER = 60.0
 SILENT_AFTER = 86_400
+SKIPPED_FOR = 7 * 86_400
 
 
 class LogFinding(NamedTuple):
@@ -52,6 +54,7 @@ def log_findings(
             yield _followed("logs", fared)
     for server in servers:
         yield from _handed_in(server)
+        yield from _skipped(server, now)
         yield from _silence(server, now)
 
 
@@ -91,6 +94,24 @@ def _handed_in(server: Server) -> Iterator[LogFinding]:
                 f"{lost} lines were dropped before they were handed in "
                 f"({name.removeprefix(SHIPPED)})",
                 "give mailmum ship more room there: --spool-size",
+            )
+
+
+def _skipped(server: Server, now: float) -> Iterator[LogFinding]:
+    """Lines of any of its logs that made the reader fail."""
+    streams = Stream.objects.filter(server=server.pk).order_by("name")
+    for name, state in streams.values_list("name", "state")[:20]:
+        try:
+            skipped = skips_of(bytes(state))
+        except ValueError:
+            continue
+        if skipped.count and now - skipped.last < SKIPPED_FOR:
+            yield LogFinding(
+                f"server {server.name}",
+                "warn",
+                f"lines of its log that were passed over by a fault of ours: {skipped.count}, the "
+                f"last at {moment(int(skipped.last))} ({name})",
+                "the log of collect, or of web for what is handed in, has the line: tell us",
             )
 
 

@@ -16,10 +16,12 @@ import structlog
 
 from mailmum.daemons.collector_store import Destination, OutOfStep, Stood, Store
 from mailmum.daemons.positions import Position
+from mailmum.daemons.skip_log import SkipLog
 from mailmum.daemons.tailing import FollowedLog, Trouble
 from mailmum.daemons.tailing_sources import WantedLog, open_source
 from mailmum.domain.errors import Refusal
 from mailmum.index.records import SourceUnavailable
+from mailmum.postfix.log.careful import read_carefully
 from mailmum.postfix.log.reader import Found, LogReader, Settings
 
 log = structlog.get_logger()
@@ -74,6 +76,7 @@ class _Run:
     log: FollowedLog
     position: Position
     after: str | None
+    state: bytes | None
     ticked: float = field(default_factory=time.monotonic)
     checked: float = field(default_factory=time.monotonic)
 
@@ -103,6 +106,7 @@ class Stream:
         self._stopping = stopping
         self._zone = zone
         self._pace = pace or StreamPace()
+        self._skips = SkipLog("collect.line_skipped")
 
     def run(self) -> None:
         """Follow it until all shall end."""
@@ -146,11 +150,11 @@ class Stream:
 
     def _begin(self, to: Destination, stood: Stood | None) -> _Run:
         settings = Settings(now=time.time(), zone=self._zone, hold=HOLD)
-        position, reader = Position.start(), LogReader(settings)
+        position, reader, state = Position.start(), LogReader(settings), None
         if stood is not None:
             try:
                 position = Position.parse(stood.position)
-                reader = LogReader.load(stood.state, settings)
+                reader, state = LogReader.load(stood.state, settings), stood.state
             except ValueError as error:
                 # Of another version, or damaged: at most what was just being read is unknown.
                 log.warning("collect.state_unusable", log=str(self.wanted), reason=str(error))
@@ -159,7 +163,7 @@ class Stream:
         except ValueError as error:
             log.warning("collect.position_unusable", log=str(self.wanted), reason=str(error))
             opened = open_source(self.wanted.source, None)
-        return _Run(to, reader, opened, position, stood.position if stood else None)
+        return _Run(to, reader, opened, position, stood.position if stood else None, state)
 
     def _read(self, run: _Run) -> bool:
         """Read a piece and keep what is in it; whether there was one."""
@@ -172,7 +176,10 @@ class Stream:
             self._tick(run)
             return False
         lines, unrecognised = run.reader.lines, run.reader.unrecognised
-        self._keep(run, run.reader.feed(piece.data), piece.at)
+        read = read_carefully(run.reader, run.state, piece.data, time.time())
+        run.reader = read.reader
+        self._skips.tell(read, log=str(self.wanted))
+        self._keep(run, read.found, piece.at)
         self.state.read = time.time()
         self.state.lines += run.reader.lines - lines
         self.state.unrecognised += run.reader.unrecognised - unrecognised
@@ -192,7 +199,7 @@ class Stream:
         position = run.position.then(at)
         stood = Stood(position.text(), run.reader.dump())
         self._store.keep(run.to, self.wanted.stream, found, stood, run.after)
-        run.position, run.after = position, stood.position
+        run.position, run.after, run.state = position, stood.position, stood.state
 
     def _due(self, run: _Run) -> bool:
         now = time.monotonic()

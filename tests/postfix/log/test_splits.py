@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mailmum.postfix.log.reader import LogReader
+from mailmum.postfix.log.reader import LogReader, Settings
 from mailmum.traffic.sightings import Sighting, Update
 from tests.postfix.log.corpus import log
 from tests.postfix.log.reading import WHOLE, cut, feed, ordered
@@ -15,18 +15,27 @@ from tests.postfix.log.reading import WHOLE, cut, feed, ordered
 Result = tuple[list[Sighting], list[Update], tuple[int, int, int], list[str]]
 
 
-class Plain(LogReader):
-    """A reader without the quick lane."""
+class Interpreted(LogReader):
+    """A reader without the compiled loop."""
+
+    def _compiled_loop(self) -> None:
+        return None
+
+
+class Plain(Interpreted):
+    """A reader without the quick lane, too."""
 
     def _quick(self, lines: list[str]) -> None:
         for line in lines:
             self._line(line)
-            self._previous = line
+            self._lane.previous = line
 
 
-def result(pieces: Iterable[bytes], kind: type[LogReader] = LogReader) -> Result:
+def result(
+    pieces: Iterable[bytes], kind: type[LogReader] = LogReader, how: Settings = WHOLE
+) -> Result:
     """All that a reader says of a log."""
-    reader = kind(WHOLE)
+    reader = kind(how)
     sightings, updates = feed(reader, pieces)
     counts = (reader.lines, reader.foreign, reader.unrecognised)
     return ordered(sightings), sorted(updates, key=repr), counts, sorted(reader.samples)
@@ -98,6 +107,7 @@ def test_any_split_and_either_way_give_the_same(
     data = mangled(log(seed, stamp=stamp, hosts=hosts), seed, changes)
     whole = result([data])
     assert result(cut(data, seed, pieces)) == whole
+    assert result([data], Interpreted) == whole
     assert result([data], Plain) == whole
 
 
@@ -130,6 +140,7 @@ def test_any_bytes_are_read(data: bytes, pieces: int) -> None:
     """Nothing raises, and no line is lost."""
     read = result([data])
     assert result(cut(data, 1, pieces)) == read
+    assert result([data], Interpreted) == read
     assert result([data], Plain) == read
     assert read[2][0] == data.count(b"\n") + (not data.endswith(b"\n") and data != b"")
 

@@ -16,8 +16,10 @@ from mailmum.control.traffic import intake
 from mailmum.control.traffic.intake import Mark, OutOfStep
 from mailmum.daemons.collector_stream import HOLD
 from mailmum.daemons.positions import Position
+from mailmum.daemons.skip_log import SkipLog
 from mailmum.daemons.tailing import PIECE
 from mailmum.index.records import SourceUnavailable
+from mailmum.postfix.log.careful import FAULTS, read_carefully
 from mailmum.postfix.log.reader import Found, LogReader, Settings
 from mailmum.traffic.sightings import Source
 
@@ -25,6 +27,7 @@ log = structlog.get_logger()
 
 SHIPPED, POSTED = "ship:", "post:"
 _TRIES = 5
+_SKIPS = SkipLog("logs.line_skipped")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +115,9 @@ def _post(server: Server, batch: Batch) -> Handed:
 
 
 def _keep(server: Server, batch: Batch, name: str, mark: Mark | None, position: str) -> Handed:
-    reader = _reader(batch, mark)
+    reader, state = _reader(batch, mark)
     lines, unrecognised = reader.lines, reader.unrecognised
-    found = _read(reader, batch)
+    reader, found = _read(reader, state, batch, server)
     intake.keep(
         server.account_id,
         server.pk,
@@ -132,28 +135,48 @@ def _keep(server: Server, batch: Batch, name: str, mark: Mark | None, position: 
     )
 
 
-def _reader(batch: Batch, mark: Mark | None) -> LogReader:
+def _reader(batch: Batch, mark: Mark | None) -> tuple[LogReader, bytes | None]:
+    """The reader, and the state it begins with."""
     settings = Settings(now=time.time(), zone=batch.zone, hold=HOLD)
     if mark is None:
-        return LogReader(settings)
+        return LogReader(settings), None
     try:
-        return LogReader.load(mark.state, settings)
+        return LogReader.load(mark.state, settings), mark.state
     except ValueError as error:
         log.warning("logs.state_unusable", stream=mark.stream, reason=str(error))
-        return LogReader(settings)
+        return LogReader(settings), None
 
 
-def _read(reader: LogReader, batch: Batch) -> Found:
+def _read(
+    reader: LogReader, state: bytes | None, batch: Batch, server: Server
+) -> tuple[LogReader, Found]:
     found = Found([], [])
     for begin in range(0, len(batch.lines), PIECE):
-        some = reader.feed(batch.lines[begin : begin + PIECE])
-        found.sightings.extend(some.sightings)
-        found.updates.extend(some.updates)
+        piece = batch.lines[begin : begin + PIECE]
+        try:
+            some = reader.feed(piece)
+        except FAULTS:
+            # What a fault leaves is of no use: all of the batch once more, with care.
+            return _read_carefully(reader, state, batch, server)
+        _add(found, some)
     if batch.read > 0:
-        some = reader.tick(batch.read)
-        found.sightings.extend(some.sightings)
-        found.updates.extend(some.updates)
-    return found
+        _add(found, reader.tick(batch.read))
+    return reader, found
+
+
+def _read_carefully(
+    reader: LogReader, state: bytes | None, batch: Batch, server: Server
+) -> tuple[LogReader, Found]:
+    read = read_carefully(reader, state, batch.lines, time.time())
+    _SKIPS.tell(read, server=server.pk, stream=batch.stream)
+    if batch.read > 0:
+        _add(read.found, read.reader.tick(batch.read))
+    return read.reader, read.found
+
+
+def _add(found: Found, some: Found) -> None:
+    found.sightings.extend(some.sightings)
+    found.updates.extend(some.updates)
 
 
 def _position(text: str) -> Position:

@@ -173,6 +173,7 @@ class Book:
         updates: the same.
         sessions: by process.
         hosts: by name.
+        time: that of the line just read, where messages wait for what becomes of them.
         dropped: how often a table was full.
         scoring: whether a spam filter was seen to log.
         room: for how many messages each host has room, so that all have for no more than are kept.
@@ -206,7 +207,6 @@ class Book:
             if len(self.times) >= _KEPT:
                 self.times.clear()
             self.times[stamp] = time
-            self.time = time
         return time
 
     def place(self, key: str) -> tuple[str, str]:

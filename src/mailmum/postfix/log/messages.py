@@ -70,7 +70,7 @@ class Messages:
         if ", orig_" in client:
             self._forwarded(host, message)
         if self._hold is not None:
-            self._wait(host, queue_id, self._book.time + self._hold)
+            self.wait(host, queue_id)
         if len(host.fresh) > self._book.room:
             self.make_room(host)
         return message
@@ -129,6 +129,10 @@ class Messages:
         self._settled(host, parent)
 
     # --- waiting ---------------------------------------------------------------------------
+
+    def wait(self, host: Host, queue_id: str) -> None:
+        """It was begun just now, and is to be looked after when it has waited long enough."""
+        self._wait(host, queue_id, self._book.time + (self._hold or 0))
 
     def _wait(self, host: Host, queue_id: str, until: float) -> None:
         heapq.heappush(self._due, (until, host.name, queue_id))

@@ -7,10 +7,16 @@ its lines, and refusals, ended sessions and messages that are through are read m
 The lane knows lines by what stands before the program, ` mx1 postfix/` behind a stamp of so many
 characters: of one host, syslog name and format.  A line that begins otherwise goes the long way,
 and after it the lane looks for lines like that one.
+
+Where it could be built, `compiled.lines` does the same much quicker, and this is what it is held
+against.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
+from mailmum import compiled
 from mailmum.postfix.log.book import (
     MAX_SESSIONS,
     NOTES,
@@ -18,24 +24,63 @@ from mailmum.postfix.log.book import (
     Book,
     Host,
     Message,
-    Session,
     sighting,
 )
 from mailmum.postfix.log.bounds import ADDRESS, NOTE, client_parts
 from mailmum.postfix.log.messages import Messages
-from mailmum.postfix.log.refusals import judge, refusal, usual
+from mailmum.postfix.log.programs import program
+from mailmum.postfix.log.refusals import Usual, judge, usual
 from mailmum.postfix.log.sessions import Sessions
 from mailmum.traffic.sightings import Delivery, Outcome
 
+NEVER = float("inf")
 _NOTE_KINDS = frozenset({"to=", "fro", "mes"})
 _NAMED_KINDS = frozenset({"to=", "fro"})
+_QUEUED = ("from=<", "to=<")
+_TLS = tuple(
+    f"{trust} TLS connection established from "
+    for trust in ("Anonymous", "Untrusted", "Trusted", "Verified")
+)
 _PLAIN_FATES = {
-    "sent ": Delivery.SENT,
-    "defer": Delivery.DEFERRED,
-    "bounc": Delivery.BOUNCED,
+    "sent": Delivery.SENT,
+    "deferred": Delivery.DEFERRED,
+    "bounced": Delivery.BOUNCED,
 }
 _ACCEPTED = Outcome.ACCEPTED
 _MAX_NOTES = NOTES + 12
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What the compiled loop works with.
+
+    Attributes:
+        holding: whether messages wait for what becomes of them.
+        most_sessions: how many may be open.
+    """
+
+    book: Book
+    messages: Messages
+    sessions: Sessions
+    holding: bool
+    most_sessions: int
+    sighting: Any = sighting
+    judge: Any = judge
+    client_parts: Any = client_parts
+    program: Any = program
+    message_type: type = Message
+    accepted: Outcome = Outcome.ACCEPTED
+    connected: Outcome = Outcome.CONNECTED
+    deliveries: tuple[Delivery, ...] = (Delivery.SENT, Delivery.DEFERRED, Delivery.BOUNCED)
+    most_notes: int = _MAX_NOTES
+
+
+def compiled_loop(book: Book, messages: Messages, sessions: Sessions, *, holding: bool) -> Any:
+    """The compiled loop, or None where there is none."""
+    lines = compiled.load_lines()
+    if lines is None:
+        return None
+    return lines.Loop(Tools(book, messages, sessions, holding, MAX_SESSIONS))
 
 
 class Lane:
@@ -45,6 +90,8 @@ class Lane:
         at: how long the stamp is.
         prefix: what stands between it and the program; nothing does in the beginning.
         host: whose lines they are.
+        until: time in the log up to which nothing has waited long enough to be handed out.
+        previous: the line before, which syslog may say was repeated.
     """
 
     def __init__(self, book: Book, messages: Messages, sessions: Sessions) -> None:
@@ -54,6 +101,8 @@ class Lane:
         self.at = 0
         self.prefix = "\n"
         self.host = Host("")
+        self.until = NEVER
+        self.previous = ""
 
     def turn_to(self, stamp: str, host: Host, key: str) -> None:
         """Lines like this one are expected from here on."""
@@ -67,22 +116,22 @@ class Lane:
     # Every tenth of a microsecond in this loop is a tenth of all time: so it is one function.
     def read(  # noqa: C901, PLR0912, PLR0915
         self, lines: list[str], long_way: Callable[[str], None]
-    ) -> list[str]:
-        """Read lines; those that could not be understood, `long_way` takes what has no shape."""
+    ) -> None:
+        """Read lines; `long_way` takes those that have no shape."""
         book, host = self._book, self.host
         fresh, sessions = host.fresh, book.sessions
         at, prefix = self.at, self.prefix
         first, end = at + 1, at + len(prefix)
         kinds = _NAMED_KINDS if book.scoring else _NOTE_KINDS
-        refused: list[tuple[str, str]] = []
-        texts: list[str] = []
+        refused: list[tuple[str, str, Usual]] = []
         ended: list[tuple[str, str, str]] = []
         gone: list[list[str]] = []
-        unread: list[str] = []
         for line in lines:
             if line[at:end] == prefix:
                 parts = line.split(": ", 2)
-                if len(parts) == PARTS:
+                if len(parts[0]) < end:
+                    pass  # what looks like a stamp is none
+                elif len(parts) == PARTS:
                     head, word, rest = parts
                     if word in fresh:
                         if rest[:3] in kinds:
@@ -100,10 +149,16 @@ class Lane:
                     elif word == "NOQUEUE":
                         if rest[:8] == "reject: " and "/postscreen[" not in head:
                             key = head[first:]
-                            if type(sessions.get(key)) is not Session:
+                            opened = sessions.get(key)
+                            read = usual(rest)
+                            # Of a session with a message, more is known than that.
+                            if read is not None and (
+                                opened is None
+                                or type(opened) is str
+                                or (type(opened) is list and len(opened) == PARTS)
+                            ):
                                 sessions[key] = parts
-                                refused.append((key, head[:at]))
-                                texts.append(rest)
+                                refused.append((key, head[:at], read))
                                 continue
                     elif rest[:7] == "client=":
                         key = head[first:]
@@ -125,7 +180,7 @@ class Lane:
                             begun = self._messages.opened(host, word, key, head[:at], rest)
                             self._sessions.opened(key, head[:at], word, begun)
                         continue
-                    elif word[-1:] == "]" and " TLS connection established from " in word:
+                    elif word[-1:] == "]" and word.startswith(_TLS) and "/smtpd[" in head:
                         continue
                 else:
                     word = parts[-1]
@@ -147,7 +202,9 @@ class Lane:
                             opened = sessions.pop(key)
                             if type(opened) is str:
                                 ended.append((key, opened, word[16:].partition(" ")[0]))
-                            elif type(opened) is not list or NOTES <= len(opened) < NOTES + 2:
+                            elif type(opened) is not list or (
+                                len(opened) > PARTS and not opened[-1].startswith(_QUEUED)
+                            ):
                                 self._sessions.end(key, opened, word[16:].partition(" ")[0])
                         continue
                     if word[:22] == "lost connection after ":
@@ -155,33 +212,22 @@ class Lane:
                         continue
             long_way(line)
             if self.host is not host or self.prefix != prefix or self.at != at:
-                unread += self._say_usual(refused, texts)
+                self._say_usual(refused)
                 self._give_plain(host.name, gone)
-                refused, texts, gone = [], [], []
+                refused, gone = [], []
                 host, at, prefix = self.host, self.at, self.prefix
                 fresh, first, end = host.fresh, at + 1, at + len(prefix)
             kinds = _NAMED_KINDS if book.scoring else _NOTE_KINDS
-        unread += self._say_usual(refused, texts)
+        self._say_usual(refused)
         self._give_plain(host.name, gone)
         self._sessions.end_plain(ended)
-        return unread
 
-    def _say_usual(self, refused: list[tuple[str, str]], texts: list[str]) -> list[str]:
-        """Many refusals at once, whose sessions are seen to; those that cannot be read."""
+    def _say_usual(self, refused: list[tuple[str, str, Usual]]) -> None:
+        """Many refusals at once, whose sessions are seen to."""
         book = self._book
         times, out = book.times, book.sightings
         start, length, place = book.smtpd, len(book.smtpd), book.smtpd_place
-        unread = []
-        for (key, stamp), text in zip(refused, texts, strict=True):
-            read = usual(text)
-            if read is None:
-                long = refusal(text[8:])
-                if long is None:
-                    unread.append(f"NOQUEUE: {text}")
-                else:
-                    self._sessions.say_refused(key, stamp, None, long)
-                continue
-            code, reply, who, sender, recipient, helo = read
+        for key, stamp, (code, reply, who, sender, recipient, helo) in refused:
             outcome, rbl = judge("RCPT", code, reply, (recipient, sender, helo))
             address, name = client_parts(who)
             host, service = place if key[:length] == start else book.place(key)
@@ -206,20 +252,20 @@ class Lane:
                     )
                 )
             )
-        return unread
 
     def _is_plain(self, lines: list[str]) -> bool:
         """Whether the usual was said about a message that is removed, and only that."""
         if len(lines) != NOTES + 3 or type(lines) is not list:
             return False
-        _, _, client, _, _, sender, to = lines
+        _, _, client, _, told, sender, to = lines
+        end = to.find(">, ", 4)
         return (
             to[:4] == "to=<"
+            and to[end : end + 9] == ">, relay="
             and " as " not in to
-            and ">, relay=" in to
-            and ">, orig_to=<" not in to
             and ">, size=" in sender
             and ", " not in client
+            and told[:3] == "mes"
             and client_parts(client[7:])[0] not in self._messages.filters
         )
 
@@ -230,8 +276,9 @@ class Lane:
         start, length, place = book.smtpd, len(book.smtpd), book.smtpd_place
         for lines in messages:
             key, stamp, client, queue_id, _, sender, to = lines
-            at = to.find(", status=", 4)
-            delivery = _PLAIN_FATES.get(to[at + 9 : at + 14])
+            end = to.find(">, ", 4)
+            at = to.find(" status=", end)
+            delivery = _PLAIN_FATES.get(to[at + 8 :].partition(" ")[0]) if at > 0 else None
             if delivery is None or sender[:6] != "from=<":
                 self._messages.removed(book.host(host), Message(lines))
                 continue
@@ -246,7 +293,7 @@ class Lane:
                         name,
                         None,
                         sender[6 : sender.rfind(">, ")][:ADDRESS],
-                        to[4 : to.find(">, relay=")][:ADDRESS],
+                        to[4:end][:ADDRESS],
                         _ACCEPTED,
                         250,
                         None,

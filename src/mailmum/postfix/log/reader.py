@@ -16,7 +16,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mailmum.postfix.log.book import Book, Host
 from mailmum.postfix.log.bounds import LINE
@@ -24,7 +24,7 @@ from mailmum.postfix.log.clock import Clock
 from mailmum.postfix.log.headers import Entry, entry, repeats
 from mailmum.postfix.log.messages import Messages
 from mailmum.postfix.log.programs import SPECIAL, program
-from mailmum.postfix.log.quick import Lane
+from mailmum.postfix.log.quick import NEVER, Lane, compiled_loop
 from mailmum.postfix.log.router import Router
 from mailmum.postfix.log.scores import FILTERS
 from mailmum.postfix.log.sessions import Sessions
@@ -48,6 +48,18 @@ class Found(NamedTuple):
 
     sightings: list[Sighting]
     updates: list[Update]
+
+
+class Skips(NamedTuple):
+    """Lines that were passed over since they made the reader itself fail.
+
+    Attributes:
+        count: how many since the log began.
+        last: Unix time of the latest.
+    """
+
+    count: int
+    last: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +86,7 @@ class LogReader:
         self.lines = 0
         self.foreign = 0
         self.unrecognised = 0
+        self.skipped = Skips(0, 0.0)
         self._samples: list[str] = []
         self._book = Book(Clock(settings.now, settings.zone))
         self._messages = Messages(self._book, settings.hold)
@@ -81,9 +94,13 @@ class LogReader:
         self._router = Router(self._book, self._messages, self._sessions)
         self._rest = b""
         self._skipping = False
-        self._previous = ""
-        self._advanced = 0.0
         self._lane = Lane(self._book, self._messages, self._sessions)
+        self._loop = self._compiled_loop()
+        self._mark_advanced(0.0)
+
+    def _compiled_loop(self) -> Any:
+        holding = self.settings.hold is not None
+        return compiled_loop(self._book, self._messages, self._sessions, holding=holding)
 
     @property
     def samples(self) -> Sequence[str]:
@@ -130,8 +147,14 @@ class LogReader:
         if self._skipping:
             self._skipping = False
             piece = piece[piece.index(b"\n") + 1 :]
-        if piece:
+        if not piece:
+            return
+        if self._loop is None:
             self._lines(piece.decode("utf-8", "replace")[:-1])
+            return
+        lines, foreign = self._loop.read(piece, self._lane, self._line)
+        self.lines += lines
+        self.foreign += foreign
 
     def _lines(self, text: str) -> None:
         if "\r" in text:
@@ -141,10 +164,10 @@ class LogReader:
         if self.settings.hold is not None or "message repeated " in text:
             for line in lines:
                 self._line(line)
-                self._previous = line
+                self._lane.previous = line
         else:
             self._quick(lines)
-            self._previous = lines[-1]
+            self._lane.previous = lines[-1]
 
     def tick(self, now: float) -> Found:
         """It is `now`: hand out what has waited long enough."""
@@ -156,7 +179,11 @@ class LogReader:
     def _advance(self, now: float) -> None:
         self._sessions.advance(now)
         self._messages.advance(now)
+        self._mark_advanced(now)
+
+    def _mark_advanced(self, now: float) -> None:
         self._advanced = now
+        self._lane.until = NEVER if self.settings.hold is None else now + 1
 
     def finish(self) -> Found:
         """The end of the input: everything still open."""
@@ -176,8 +203,20 @@ class LogReader:
         return found
 
     def _quick(self, lines: list[str]) -> None:
-        for text in self._lane.read(lines, self._line):
-            self._unknown(text)
+        self._lane.read(lines, self._line)
+
+    def skip(self, line: bytes, now: float) -> None:
+        """Pass over the next line, which cannot be read; it counts as not understood.
+
+        What came before of it is thrown away, and when it does not end here, what follows will be.
+        """
+        if not self._skipping:
+            self.lines += 1
+            self._unknown((self._rest + line).decode("utf-8", "replace").rstrip("\n"))
+        self._rest = b""
+        self._skipping = not line.endswith(b"\n")
+        self._lane.previous = ""
+        self.skipped = Skips(self.skipped.count + 1, now)
 
     # --- every line ------------------------------------------------------------------------
 
@@ -205,7 +244,7 @@ class LogReader:
             self.foreign += 1
             return
         if self.settings.hold is not None:
-            now = self._book.moment(stamp)
+            now = self._book.time = self._book.moment(stamp)
             if now >= self._advanced + 1:
                 self._advance(now)
         self._spoken(host, name, key, stamp, text)
@@ -216,8 +255,8 @@ class LogReader:
         if not times:
             self.foreign += 1
             return
-        again = self._previous
-        self._previous = ""
+        again = self._lane.previous
+        self._lane.previous = ""
         for _ in range(times if again else 0):
             self._line(again)
 
@@ -249,9 +288,10 @@ class LogReader:
                 "foreign": self.foreign,
                 "unrecognised": self.unrecognised,
                 "samples": self._samples,
+                "skipped": self.skipped,
                 "rest": self._rest.decode("latin-1"),
                 "skipping": self._skipping,
-                "previous": self._previous,
+                "previous": self._lane.previous,
                 "at": self._lane.at,
                 "advanced": self._advanced,
                 "prefix": self._lane.prefix,
@@ -265,19 +305,26 @@ class LogReader:
         )
 
     @classmethod
-    def load(cls, data: bytes, settings: Settings) -> "LogReader":
-        """Go on from a dump. Raises ValueError when it is damaged or of another version."""
+    def load(cls, data: bytes, settings: Settings, *, empty: bool = False) -> "LogReader":
+        """Go on from a dump; `empty`: with what it had counted, and nothing that was open.
+
+        Raises:
+            ValueError: it is damaged or of another version.
+        """
         state = unseal(data)
         reader = cls(settings)
         reader.lines = state["lines"]
         reader.foreign = state["foreign"]
         reader.unrecognised = state["unrecognised"]
         reader._samples = state["samples"]
+        reader.skipped = Skips(*state.get("skipped", (0, 0.0)))
         reader._rest = state["rest"].encode("latin-1")
         reader._skipping = state["skipping"]
-        reader._previous = state["previous"]
+        if empty:
+            return reader
+        reader._lane.previous = state["previous"]
         reader._lane.at = state["at"]
-        reader._advanced = state["advanced"]
+        reader._mark_advanced(state["advanced"])
         reader._lane.prefix = state["prefix"]
         unpack_book(reader._book, state["book"])
         reader._lane.host = reader._book.host(state["host"])
@@ -286,3 +333,8 @@ class LogReader:
         reader._sessions.unpack(state["unsure"])
         reader._messages.unpack(state["messages"])
         return reader
+
+
+def skips_of(data: bytes) -> Skips:
+    """The lines skipped, as a dump tells them; ValueError where it is none."""
+    return Skips(*unseal(data).get("skipped", (0, 0.0)))
