@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from mailmum.traffic.periods import HOUR
 from mailmum.traffic.sightings import Outcome
-from mailmum.triggers.backtest import run, sift
+from mailmum.triggers.backtest import Sieve, run
 from mailmum.triggers.contacts import Context
 from mailmum.triggers.decisions import Kind
 from mailmum.triggers.judge import Judge
@@ -24,12 +24,13 @@ def test_keeps_everybody_who_could_have_reached_it(
     for at, key in seen:
         place = (at - at % HOUR, key)
         hours[place] = hours.get(place, 0) + 1
-    found = sift([(*place, count) for place, count in sorted(hours.items())], threshold, window)
+    sieve = Sieve(threshold, window)
+    sieve.take((*place, count) for place, count in sorted(hours.items()))
     for key in "abc":
         mine = sorted(at for at, other in seen if other == key)
         for end in mine:
             if sum(end - window < at <= end for at in mine) >= threshold:
-                begun = [start for start, _ in found[key]]
+                begun = [row[0] for row in sieve.found[key]]
                 assert all(at - at % HOUR in begun for at in mine if end - window < at or at >= end)
 
 
@@ -37,10 +38,11 @@ def test_keeps_everybody_who_could_have_reached_it(
 def test_leaves_out_who_never_could(seen: list[tuple[int, str]]) -> None:
     """Whoever has fewer contacts than the threshold in all is not looked at."""
     rows = sorted((at - at % HOUR, key, 1) for at, key in seen)
-    found = sift(rows, 5, HOUR)
+    sieve = Sieve(5, HOUR)
+    sieve.take(rows)
     for key in "abc":
         if sum(other == key for _, other in seen) < 5:
-            assert key not in found
+            assert key not in sieve.found
 
 
 def test_run_tells_of_the_brake_and_goes_on() -> None:

@@ -5,21 +5,22 @@ threshold.  So they are sifted first: in one pass in the order of time those are
 reach it at all, whatever the minutes were.  Only for them the single contacts are looked at, where
 these are still kept.
 
-    >>> rows = [(0, "a", 3), (0, "b", 1), (3600, "a", 2), (9000, "b", 1)]
-    >>> sift(rows, threshold=4, window=600)
-    {'a': [(0, 3), (3600, 2)]}
+    >>> sieve = Sieve(threshold=4, window=600)
+    >>> sieve.take([(0, "a", 3), (0, "b", 1), (3600, "a", 2), (9000, "b", 1)])
+    >>> sieve.found
+    {'a': [(0, 'a', 3), (3600, 'a', 2)]}
 """
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any
 
 from mailmum.traffic.periods import HOUR
 from mailmum.triggers.contacts import Contact
 from mailmum.triggers.decisions import Decision, Kind
 from mailmum.triggers.judge import Judge
 
-Key = TypeVar("Key", bound=Hashable)
+Row = tuple[Any, ...]
 
 
 @dataclass(slots=True)
@@ -37,34 +38,60 @@ class Outcome:
     stopped: Decision | None = None
 
 
-def sift(
-    rows: Iterable[tuple[int, Key, int]], threshold: int, window: int
-) -> dict[Key, list[tuple[int, int]]]:
-    """Who can have reached a threshold, with the hours and counts that matter.
+class Sieve:
+    """Finds who can have reached a threshold, with the rows that matter.
 
     Args:
-        rows: beginning of an hour, group and count, in the order of time.
         threshold: how many are enough.
         window: within which time, in seconds.
     """
-    # Two contacts within the window are in hours that begin less than this apart.
-    apart = window + HOUR
-    found: dict[Key, list[tuple[int, int]]] = {}
-    waiting: dict[Key, list[tuple[int, int]]] = {}
-    for start, key, count in rows:
-        if (taken := found.get(key)) is not None:
-            taken.append((start, count))
-        elif count >= threshold and key not in waiting:
-            found[key] = [(start, count)]
-        elif (hours := waiting.get(key)) is None:
-            waiting[key] = [(start, count)]
-        else:
-            while hours and hours[0][0] <= start - apart:
-                del hours[0]
-            hours.append((start, count))
-            if sum(one for _, one in hours) >= threshold:
-                found[key] = waiting.pop(key)
-    return found
+
+    def __init__(self, threshold: int, window: int) -> None:
+        self.found: dict[Any, list[Row]] = {}
+        self._waiting: dict[Any, list[Row]] = {}
+        self._threshold = threshold
+        # Two contacts within the window are in hours that begin less than this apart.
+        self._apart = window + HOUR
+
+    def take(self, rows: Iterable[Row]) -> None:
+        """Sift rows: beginning of an hour, group, count, and whatever else; in order of time."""
+        found, waiting = self.found, self._waiting
+        self._tidy()
+        threshold, apart = self._threshold, self._apart
+        for row in rows:
+            start, key, count = row[0], row[1], row[2]
+            if key in found:
+                found[key].append(row)
+            elif (hours := waiting.get(key)) is None:
+                if count >= threshold:
+                    found[key] = [row]
+                else:
+                    waiting[key] = [row]
+            elif hours[-1][0] <= start - apart:
+                # Most come back much later, if at all: nothing before can matter any more.
+                if count >= threshold:
+                    del waiting[key]
+                    found[key] = [row]
+                else:
+                    hours[:] = [row]
+            else:
+                hours.append(row)
+                if _reaches(hours, start - apart, threshold):
+                    found[key] = waiting.pop(key)
+
+    def _tidy(self) -> None:
+        """Forget who has not come for so long that it matters no more."""
+        newest = max((rows[-1][0] for rows in self._waiting.values()), default=0)
+        until = newest - self._apart
+        old = [key for key, rows in self._waiting.items() if rows[-1][0] <= until]
+        for key in old:
+            del self._waiting[key]
+
+
+def _reaches(hours: list[Row], until: int, threshold: int) -> bool:
+    while hours[0][0] <= until:
+        del hours[0]
+    return sum(row[2] for row in hours) >= threshold
 
 
 def run(judge: Judge, contacts: Iterable[Contact]) -> Iterator[Outcome]:

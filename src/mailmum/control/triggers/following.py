@@ -51,7 +51,7 @@ class _Followed:
     at: int
     kept: float = 0.0
     looked: float = 0.0
-    unknown: set[int] = field(default_factory=set)
+    unknown: set[tuple[str, int]] = field(default_factory=set)
 
     def lists(self) -> dict[int, str]:
         return dict(self.judge.context.public)
@@ -170,19 +170,20 @@ def _decisions(one: _Followed, contacts: Iterable[Contact], now: float) -> Itera
     for contact in contacts:
         if contact.number <= one.at:
             continue
-        if contact.rbl and contact.rbl not in one.judge.context.public:
-            _look_for_list(one, contact.rbl, now)
+        if (news := _news(one, contact)) is not None and news not in one.unknown:
+            one.unknown.add(news)
+            _look(one, now)
         yield from one.judge.take(contact)
         if one.judge.stopped:
             return
 
 
-def _look_for_list(one: _Followed, number: int, now: float) -> None:
-    """A list that was never seen before counts from its first hit; but each is looked up once."""
-    if number in one.unknown:
-        return
-    one.unknown.add(number)
-    _look(one, now)
+def _news(one: _Followed, contact: Contact) -> tuple[str, int] | None:
+    """A list or server of which nothing is known yet: it counts from the first time it is seen."""
+    context = one.judge.context
+    if contact.rbl and contact.rbl not in context.public:
+        return "list", contact.rbl
+    return None if contact.server in context.best else ("server", contact.server)
 
 
 def _look(one: _Followed, now: float) -> None:

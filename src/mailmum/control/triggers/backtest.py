@@ -1,0 +1,301 @@
+"""What a rule would have done over the stored history: the judge that runs live, on the past.
+
+Nothing is changed by it.  What listings would have stopped is counted by whole hours, and by whole
+days where hours have run out.
+"""
+
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from statistics import median
+from typing import Any
+
+from django.db.models import Q
+
+from mailmum.control.accounts.access import Reading
+from mailmum.control.journal.moments import moment
+from mailmum.control.listings.values import scope_name
+from mailmum.control.servers.queries import names_of_servers
+from mailmum.control.traffic.clients import target_of
+from mailmum.control.traffic.models import ClientDay, ClientHour, NameDay
+from mailmum.control.traffic.reading import Wanted, total, within
+from mailmum.control.traffic.terms import terms_of
+from mailmum.control.traffic.totals import best_pairs
+from mailmum.control.triggers.contexts import context_of
+from mailmum.control.triggers.evidence import told
+from mailmum.control.triggers.guard import AccountGuard, accepted_by_day
+from mailmum.control.triggers.history import Past, by_sighting, read
+from mailmum.domain.targets import NameTarget, NetworkTarget, Target
+from mailmum.traffic.codes import ASKED, OUTCOMES, STOPPED, VERIFIED
+from mailmum.traffic.packing import reversed_name
+from mailmum.traffic.periods import DAY, cover, start_of
+from mailmum.traffic.sightings import Outcome
+from mailmum.triggers.backtest import Outcome as Judged
+from mailmum.triggers.backtest import run
+from mailmum.triggers.decisions import Decision
+from mailmum.triggers.judge import Judge
+from mailmum.triggers.rules import Rule
+
+LONGEST = 90
+"""Days that can be looked at."""
+WEIGHED = 2000
+"""Listings of which it is counted what they would have stopped; beyond, nobody needs to know."""
+SHOWN, HITS, SPARED = 200, 100, 50
+_ACCEPTED = OUTCOMES[Outcome.ACCEPTED]
+_STEP = 20_000
+_READING, _JUDGING, _WEIGHING = "reading", "judging", "weighing"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far it is: a word for what it does, and how much of that is done, from 0 to 1."""
+
+    phase: str
+    done: float
+
+
+@dataclass(slots=True)
+class Report:
+    """What a rule would have done.
+
+    Attributes:
+        since, until: the time that was looked at.
+        exact_since: from when on single sightings were looked at; before, counts by the hour.
+        rows: counts and sightings that were looked at.
+        seconds: how long it took.
+        listings: how many listings it would have made.
+        targets: of how many different targets.
+        spared: how many it would have made but for a protection.
+        contacts: what came from those listed while they would have been.
+        turned_away: how many of these were turned away all the same.
+        accepted: how many of them were accepted messages.
+        weighed: of how many listings these are.
+        hits: clients with accepted mail in this time that it would have listed.
+        hit: how many.
+        median_seconds: from the first contact that counted to the listing; None without listings.
+        brake: when the brake would have stopped it first.
+        by_day: listings that begin on each day.
+        listed: the first of the listings.
+        spared_targets: the first of those spared, and why.
+    """
+
+    since: str
+    until: str
+    exact_since: str | None = None
+    rows: int = 0
+    seconds: float = 0.0
+    listings: int = 0
+    targets: int = 0
+    spared: int = 0
+    contacts: int = 0
+    turned_away: int = 0
+    accepted: int = 0
+    weighed: int = 0
+    hit: int = 0
+    median_seconds: int | None = None
+    brake: str | None = None
+    hits: list[dict[str, Any]] = field(default_factory=list)
+    by_day: list[dict[str, Any]] = field(default_factory=list)
+    listed: list[dict[str, Any]] = field(default_factory=list)
+    spared_targets: list[dict[str, Any]] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        """As API and command line show it."""
+        return asdict(self)
+
+
+def backtest(
+    reading: Reading, rule: Rule, *, days: int = 30, now: float | None = None
+) -> Iterator[Progress | Report]:
+    """Try a rule on the past; yields progress, and the report last.
+
+    Args:
+        reading: proof that the account may be read.
+        rule: what to try.
+        days: how far to look back, up to `LONGEST`.
+        now: our own clock.
+    """
+    clock, began = time.time() if now is None else now, time.monotonic()
+    account = reading.account.pk
+    back = min(max(days, 1), LONGEST, terms_of(account).hour_days)
+    past = Past(clock - back * DAY, clock)
+    context = context_of(account, rule, clock)
+    for done in read(account, rule, context, past):
+        yield Progress(_READING, done)
+    judge = Judge(rule, context, AccountGuard(reading, rule), keeps_going=True)
+    judged = Judged()
+    for count, so_far in enumerate(run(judge, past.contacts)):
+        judged = so_far
+        if count % _STEP == 0 and past.contacts:
+            yield Progress(_JUDGING, min(count / len(past.contacts), 1.0))
+    weights = _Weights(reading, past, clock, judged)
+    for done in weights.weigh():
+        yield Progress(_WEIGHING, done)
+    report = _report(reading, rule, past, judged, weights)
+    report.seconds = round(time.monotonic() - began, 3)
+    yield report
+
+
+def last_of(steps: Iterator[Progress | Report]) -> Report:
+    """The report, for whoever does not watch."""
+    *_, report = steps
+    assert isinstance(report, Report)
+    return report
+
+
+def _report(
+    reading: Reading, rule: Rule, past: Past, judged: Judged, weights: "_Weights"
+) -> Report:
+    servers = names_of_servers(reading)
+    waits = [(one.offence.begin - one.evidence.first) / 1000 for one in judged.listed]
+    made = Report(
+        since=moment(int(past.since)) or "",
+        until=moment(int(past.until)) or "",
+        exact_since=None if past.exact is None else moment(int(past.exact)),
+        rows=past.rows,
+        listings=len(judged.listed),
+        targets=len({(one.scope, one.target) for one in judged.listed}),
+        spared=len(judged.spared),
+        contacts=sum(one.contacts for one in weights.of),
+        turned_away=sum(one.turned_away for one in weights.of),
+        accepted=sum(one.accepted for one in weights.of),
+        weighed=len(weights.of),
+        hit=len(weights.hits),
+        hits=weights.hits[:HITS],
+        median_seconds=round(median(waits)) if waits else None,
+        brake=moment(judged.stopped.offence.begin // 1000) if judged.stopped else None,
+        by_day=_by_day(past, judged),
+    )
+    said = {"metric": rule.metric.value, "threshold": rule.threshold, "window": rule.window}
+    for one, weight in zip(judged.listed[:SHOWN], weights.of, strict=False):
+        made.listed.append(
+            {
+                "target": one.target.text,
+                "scope": scope_name(one.scope, servers),
+                "begin": moment(one.offence.begin // 1000),
+                "until": moment(weight.until // 1000),
+                "times": one.offence.times,
+                "says": told(said, asdict(one.evidence), one.offence.times),
+                "contacts": weight.contacts,
+                "accepted": weight.accepted,
+            }
+        )
+    made.spared_targets = [
+        {
+            "target": one.target.text,
+            "when": moment(one.evidence.last // 1000),
+            "reason": one.reason,
+        }
+        for one in judged.spared[:SPARED]
+    ]
+    return made
+
+
+def _by_day(past: Past, judged: Judged) -> list[dict[str, Any]]:
+    first = start_of(past.since, DAY)
+    counts = dict.fromkeys(range(first, start_of(past.until, DAY) + 1, DAY), 0)
+    for one in judged.listed:
+        counts[start_of(one.offence.begin / 1000, DAY)] += 1
+    return [{"day": moment(day), "listings": count} for day, count in counts.items()]
+
+
+@dataclass(slots=True)
+class _Weight:
+    """What one listing would have stopped."""
+
+    until: int
+    contacts: int = 0
+    turned_away: int = 0
+    accepted: int = 0
+
+
+class _Weights:
+    """What listings would have stopped, and whose mail."""
+
+    def __init__(self, reading: Reading, past: Past, now: float, judged: Judged) -> None:
+        self.of: list[_Weight] = []
+        self.hits: list[dict[str, Any]] = []
+        self._account, self._past, self._listed = reading.account.pk, past, judged.listed
+        self._best = {*best_pairs(self._account, Wanted(since=past.since), now).items()}
+        self._ends: dict[tuple[int, Target], list[int]] = {}
+        for wide in judged.listed:
+            for part in wide.replaces:
+                self._ends.setdefault((wide.scope, part), []).append(wide.offence.begin)
+
+    def weigh(self) -> Iterator[float]:
+        """Count, listing by listing; how much is done."""
+        chosen = self._listed[:WEIGHED]
+        asked: set[tuple[int, Target]] = set()
+        for place, one in enumerate(chosen):
+            weight = _Weight(self._until(one))
+            self._count(one, weight)
+            self.of.append(weight)
+            if (one.scope, one.target) not in asked:
+                asked.add((one.scope, one.target))
+                self._look_for_mail(one.target)
+            if place % 50 == 0:
+                yield place / len(chosen)
+        seen: dict[str, dict[str, Any]] = {one["client"]: one for one in self.hits}
+        self.hits = sorted(seen.values(), key=lambda one: (-one["accepted"], one["client"]))
+
+    def _until(self, one: Decision) -> int:
+        """When it ends, which is earlier where a network took its place."""
+        replaced = self._ends.get((one.scope, one.target), ())
+        later = [at for at in replaced if at >= one.offence.begin]
+        return min(one.offence.until, round(self._past.until * 1000), *later)
+
+    def _count(self, one: Decision, weight: _Weight) -> None:
+        since, until = one.offence.begin / 1000, weight.until / 1000
+        if until <= since:
+            return
+        for server, source, outcome, many in _rows(self._account, one.target, since, until):
+            if (server, source) not in self._best or outcome == ASKED:
+                continue
+            if one.scope and server != one.scope:
+                continue
+            weight.contacts += many
+            weight.turned_away += many if outcome in STOPPED else 0
+            weight.accepted += many if outcome == _ACCEPTED else 0
+
+    def _look_for_mail(self, target: Target) -> None:
+        since, until = start_of(self._past.since, DAY), start_of(self._past.until, DAY) + DAY
+        found = accepted_by_day(self._account, target, since, until)
+        if not found:
+            return
+        if isinstance(target, NameTarget):
+            count = sum(many for _, many in found)
+            self.hits.append({"client": target.text, "accepted": count, "target": target.text})
+            return
+        rows = ClientDay.objects.filter(
+            within(target),
+            account=self._account,
+            outcome=_ACCEPTED,
+            start__in=range(since, until, DAY),
+        )
+        for client, count in rows.values_list("client").annotate(sum=total()).order_by():
+            text = target_of(bytes(client)).text
+            self.hits.append({"client": text, "accepted": count, "target": target.text})
+
+
+def _rows(
+    account: int, target: Target, since: float, until: float
+) -> Iterator[tuple[int, int, int, int]]:
+    """Server, source, outcome and count of what came from a target in a time."""
+    keys = ("server", "source", "outcome")
+    if isinstance(target, NetworkTarget):
+        for span in cover(since, until, 0):
+            model: Any = ClientDay if span.step == DAY else ClientHour
+            rows = model.objects.filter(within(target), account=account, start__in=span.starts)
+            yield from rows.values_list(*keys).annotate(sum=total()).order_by()
+        return
+    packed = reversed_name(target.name).encode()
+    named = Q(name__gte=packed, name__lt=packed + b"\xff") if target.whole else Q(name=packed)
+    days = range(start_of(since, DAY), start_of(until, DAY) + DAY, DAY)
+    names = NameDay.objects.filter(named, account=account, kind=VERIFIED, start__in=days)
+    yield from names.values_list(*keys).annotate(sum=total()).order_by()
+
+
+def looks_back(rule: Rule, account: int) -> int:
+    """For how many days at most a rule can be tried."""
+    terms = terms_of(account)
+    return terms.recent_days if by_sighting(rule) else terms.hour_days

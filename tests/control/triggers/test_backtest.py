@@ -1,0 +1,143 @@
+"""A backtest says what would have been: held against following the same sightings live."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from mailmum.control.traffic.models import Seen
+from mailmum.control.triggers.backtest import Progress, Report, backtest, last_of
+from mailmum.control.triggers.models import Finding
+from mailmum.control.triggers.values import rule_of
+from mailmum.traffic.sightings import Outcome
+from mailmum.triggers.rules import Metric, Rule
+from tests.control.triggers.kit import CLIENT, Scene
+
+RULE = Rule(Metric.UNKNOWN, threshold=3, window=600, lifetime=3600)
+
+
+def _tried(scene: Scene, rule: Rule = RULE, days: int = 30) -> Report:
+    return last_of(backtest(scene.world.viewer, rule, days=days))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"group": "network", "threshold": 4},
+        {"merge": 2, "lifetime": "12h"},
+        {"where": "server"},
+        {"metric": "lists", "threshold": 2},
+        {"metric": "score", "score": 10, "threshold": 1},
+        {"group": "domain"},
+        {"metric": "connections", "threshold": 5},
+    ],
+)
+def test_it_lists_whom_the_live_trigger_lists(scene: Scene, fields: dict[str, object]) -> None:
+    """The same clients, at the same moments, for as long: by the second, not by the hour."""
+    trigger = scene.trigger(mode="observe", **fields)
+    for ago in (300_000, 200_000, 90_000, 90_300, 4000, 3500):
+        for last in (7, 8, 99):
+            name = f"h{last}.pool.example"
+            scene.see(f"203.0.113.{last}", 2, ago=ago, client_name=name)
+            scene.see(
+                f"203.0.113.{last}",
+                1 + ago % 3,
+                ago=ago - 100,
+                server="mx2" if last == 8 else "mx1",
+                client_name=name,
+            )
+            for rbl in ("a.rbl.example", "b.rbl.example"):
+                scene.see(f"203.0.113.{last}", 1, Outcome.REJECTED, ago=ago, rbl=rbl, score=12.5)
+    # Live they come in the order of time.
+    _renumber()
+    scene.follow()
+    live = [
+        (one.target, one.scope, one.begin, one.times)
+        for one in Finding.objects.exclude(kind="spare").order_by("id")
+    ]
+    report = _tried(scene, rule_of(trigger))
+    tried = [(one["target"], one["scope"], one["begin"], one["times"]) for one in report.listed]
+    names = {0: "account"} | {number: name for name, number in scene.servers.items()}
+    assert live
+    assert [(t, names[s], _moment(b), n) for t, s, b, n in live] == tried
+
+
+def _renumber() -> None:
+    """Number sightings anew in the order of time, as they would have come."""
+    rows = list(Seen.objects.order_by("time", "pk"))
+    base = rows[-1].pk + max(row.pk for row in rows)
+    Seen.objects.all().delete()
+    for number, row in enumerate(rows, start=base):
+        row.pk = number
+    Seen.objects.bulk_create(rows)
+
+
+def _moment(millis: int) -> str:
+    return f"{datetime.fromtimestamp(millis // 1000, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def test_without_sightings_hours_stand_for_them(scene: Scene) -> None:
+    """What is too old to be kept one by one is known by the hour."""
+    scene.see(ago=20 * 86_400)
+    Seen.objects.all().delete()
+    report = _tried(scene)
+    assert (report.listings, report.exact_since) == (1, None)
+    assert report.listed[0]["target"] == CLIENT
+
+
+def test_what_it_would_have_stopped_and_whose_mail(scene: Scene) -> None:
+    """All that came while it would have been listed; what was refused all the same apart."""
+    scene.see(ago=7200)
+    scene.see(count=2, ago=7000)
+    scene.see(count=4, outcome=Outcome.ACCEPTED, ago=6900)
+    scene.see(count=9, outcome=Outcome.CONNECTED, ago=86_400)
+    report = _tried(scene, Rule(Metric.UNKNOWN, 3, 600, lifetime=7200, accepted=0))
+    assert (report.listings, report.hit) == (1, 1)
+    assert report.hits == [{"client": CLIENT, "accepted": 4, "target": CLIENT}]
+    assert report.accepted == 4
+    assert report.contacts - report.turned_away == 4
+    assert report.median_seconds == 2
+
+
+def test_who_would_have_been_spared(scene: Scene) -> None:
+    """With the reason; and more to be accepted spares fewer."""
+    scene.see(count=6, outcome=Outcome.ACCEPTED, ago=90_000)
+    scene.see(ago=7200)
+    report = _tried(scene)
+    assert (report.listings, report.spared) == (0, 1)
+    assert report.spared_targets[0]["reason"] == "delivered 6 accepted messages in 60 days"
+    assert _tried(scene, Rule(Metric.UNKNOWN, 3, 600, accepted=7)).listings == 1
+
+
+def test_the_brake_is_told(scene: Scene) -> None:
+    """When it would have stopped the trigger, and what it would have listed without."""
+    for last in (1, 2, 3):
+        scene.see(f"203.0.113.{last}", ago=7200)
+    report = _tried(scene, Rule(Metric.UNKNOWN, 3, 600, brake=1))
+    assert report.listings == 3
+    assert report.brake is not None
+    assert sum(one["listings"] for one in report.by_day) == 3
+
+
+def test_another_accounts_past_is_not_looked_at(scene: Scene) -> None:
+    """Neither its counts nor its sightings."""
+    scene.see_foreign(count=50)
+    report = _tried(scene)
+    assert (report.listings, report.rows) == (0, 0)
+
+
+def test_progress_comes_first_and_the_report_last(scene: Scene) -> None:
+    """From nothing to all of it, phase by phase; nothing is changed."""
+    scene.see(ago=7200)
+    *steps, report = backtest(scene.world.viewer, RULE, days=3)
+    assert isinstance(report, Report)
+    assert next(one.phase for one in steps if isinstance(one, Progress)) == "reading"
+    assert all(0 <= one.done <= 1 for one in steps if isinstance(one, Progress))
+    assert not Finding.objects.exists()
+
+
+def test_only_so_many_days(scene: Scene) -> None:
+    """What lies before is not looked at."""
+    scene.see(ago=5 * 86_400)
+    assert _tried(scene, days=3).listings == 0
+    assert _tried(scene, days=6).listings == 1
