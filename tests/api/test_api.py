@@ -12,6 +12,7 @@ from django.utils import timezone
 from mailmum.api import servers as server_operations
 from mailmum.api.urls import api as description
 from mailmum.control.accounts.services import add_token
+from mailmum.control.config import current
 from mailmum.control.servers.services import add_shipping_token
 from tests.api.conftest import Caller, Callers
 from tests.support.world import World
@@ -51,6 +52,17 @@ OPERATIONS: dict[tuple[str, str], tuple[str, Any]] = {
     ("POST", "/tokens"): ("write", {"name": "t", "scopes": ["read"]}),
     ("DELETE", "/tokens/{number}"): ("write", None),
     ("POST", "/import"): ("write", None),
+    ("GET", "/feeds"): ("read", None),
+    ("POST", "/feeds"): ("write", {"name": "new", "source": "https://lists.example/"}),
+    ("POST", "/feeds/preview"): ("write", {"name": "x", "kind": "file", "source": "api.txt"}),
+    ("GET", "/feeds/{feed}"): ("read", None),
+    ("DELETE", "/feeds/{feed}"): ("write", None),
+    ("POST", "/feeds/{feed}/refresh"): ("write", {}),
+    ("POST", "/feeds/{feed}/upload"): ("write", [{"target": "192.0.2.1", "action": "block"}]),
+    ("POST", "/feeds/{feed}/release"): ("write", {}),
+    ("POST", "/feeds/{feed}/pause"): ("write", {}),
+    ("POST", "/feeds/{feed}/resume"): ("write", {}),
+    ("GET", "/providers"): ("read", None),
     ("GET", "/export"): ("read", None),
 }
 QUERY = {
@@ -70,13 +82,29 @@ def things(api: Callers) -> dict[str, str]:
         {"targets": ["203.0.113.7"], "action": "block", "note": "private note"},
     )
     assert status == 200
+    _feeds(api)
     token = api.owner("GET", "/tokens")[1]["tokens"][-1]["id"]
     return {
         "{name}": "mx1",
         "{number}": str(listed["listings"][0]["listing"]["id"]),
         "{seq}": str(listed["change"]),
         "{token}": str(token),
+        "{feed}": "drop",
     }
+
+
+def _feeds(api: Callers) -> None:
+    """One from a file, of which an update is held back, and one of uploads."""
+    folder = current().data / "feeds"
+    folder.mkdir(exist_ok=True)
+    for name, source in (("drop", "api.txt"), ("mine", "")):
+        wanted = {"name": name, "source": source, "reason": "private note"}
+        assert api.admin("POST", "/feeds", wanted)[0] == 201
+    for count, outcome in ((50, "current"), (2, "held")):
+        lines = [f"198.51.100.{number}" for number in range(count)]
+        (folder / "api.txt").write_text("\n".join(lines))
+        status, body = api.admin("POST", "/feeds/drop/refresh", {})
+        assert (status, body["outcome"]) == (200, outcome)
 
 
 def call(caller: Caller, operation: tuple[str, str], things: dict[str, str]) -> tuple[int, Any]:
@@ -164,6 +192,8 @@ def test_an_admin_may(api: Callers, things: dict[str, str], operation: tuple[str
     if operation == ("DELETE", "/tokens/{number}"):
         made = api.admin("POST", "/tokens", {"name": "own", "scopes": ["read"]})[1]
         things["{token}"] = str(made["id"])
+    if operation == ("POST", "/feeds/{feed}/upload"):
+        things["{feed}"] = "mine"
     status, _ = call(api.admin, operation, things)
     assert status in (200, 201, 204)
 

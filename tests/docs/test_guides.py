@@ -16,8 +16,10 @@ import pytest
 from mailmum.postfix.log.reader import LogReader, Settings
 from tests.docs.guide import language, needs, reader
 from tests.docs.markdown import ROOT, matches
+from tests.support.https import Answer, Asked, Write, https_site, text
 from tests.support.mail_sink import mail_sink
 from tests.support.maillog import week
+from tests.support.nameserver import name_server as spf_names
 from tests.support.ports import free_port
 from tests.support.postfix import postfix
 from tests.support.postfix_dns import Zone, name_server
@@ -301,3 +303,32 @@ def listens(port: int) -> bool:
     """Whether somebody accepts connections there."""
     with closing(sockets.socket()) as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_feeds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lists from a real HTTPS server, and a provider's record from a real name server."""
+    with https_site(tmp_path) as site, spf_names() as names, ExitStack() as stack:
+        monkeypatch.setenv("SSL_CERT_FILE", str(site.authority))
+        running = stack.enter_context(service(tmp_path, reach="localhost", resolver=names.endpoint))
+        guide = stack.enter_context(reader(GUIDES / "feeds.md", running, scratch(tmp_path)))
+        guide.places["lists.example/"] = f"localhost:{site.port}/"
+        large = [f"203.0.113.{number}" for number in range(100)]
+        site.answers["/drop.txt"] = text(
+            b"198.51.100.0/24\n10.1.0.0/16\n.spam.example\n2001:db8:bad::/48\n"
+        )
+        site.answers["/large.txt"] = in_turn(large, large[:10])
+        names.spf(webmail="v=spf1 include:_nets.example ip4:192.0.2.7 ~all")
+        names.spf(_nets="v=spf1 ip4:192.0.2.64/26 -all")
+        partner = [f"203.0.113.{number}\n" for number in range(100, 160)]
+        (tmp_path / "reader" / "partner.txt").write_text("".join(partner))
+        assert guide.follow() > 15
+
+
+def in_turn(*lists: list[str]) -> Answer:
+    """One list after the other, then the last again."""
+    left = [text("\n".join(lines).encode()) for lines in lists]
+
+    def answer(asked: Asked, write: Write) -> None:
+        (left.pop(0) if len(left) > 1 else left[0])(asked, write)
+
+    return answer

@@ -57,7 +57,8 @@ class ErrorBody(Schema):
 
     code: str = Field(
         description="bad-input, needs-confirmation, conflict, not-found, forbidden, "
-        "unauthenticated, method-not-allowed, too-large, failed or unavailable"
+        "unauthenticated, method-not-allowed, too-large, unsafe-address, unreached, failed or "
+        "unavailable"
     )
     message: str
     problem: str

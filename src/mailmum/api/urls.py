@@ -12,6 +12,7 @@ from mailmum.api import (
     checks,
     errors,
     exports,
+    feeds,
     imports,
     journal,
     listings,
@@ -51,6 +52,8 @@ api.add_router("/tokens", tokens.router)
 api.add_router("/import", imports.router)
 api.add_router("/export", exports.router)
 api.add_router("/alerts", alerts.router)
+api.add_router("/feeds", feeds.router)
+api.add_router("/providers", feeds.providers_router)
 
 
 @api.get("/me", response={200: schemas.Me, **READ_ERRORS}, tags=["service"])

@@ -55,13 +55,16 @@ class Client:
         """
         return self._whole("GET", path, query)
 
-    def send(self, method: str, path: str, body: Json | None = None) -> Json:
-        """Change a resource.
+    def send(
+        self, method: str, path: str, body: Json | None = None, *, patient: bool = False
+    ) -> Json:
+        """Change a resource; patiently where the service itself waits for others.
 
         Raises:
             Failure: the service cannot be reached or refuses.
         """
-        return self._whole(method, path, {}, body if body is not None else {})
+        timeout = _PATIENT if patient else _ORDINARY
+        return self._whole(method, path, {}, body if body is not None else {}, timeout)
 
     def pages(self, path: str, member: str, **query: Any) -> Iterator[Json]:
         """All items of a list that comes in pages.
@@ -139,10 +142,17 @@ class Client:
             answer = self._pool.request("GET", f"{self.service.url}/healthz", timeout=_ORDINARY)
         return answer.status == 200 and answer.data.strip() == b"ok"
 
-    def _whole(self, method: str, path: str, query: Json, body: Json | None = None) -> Json:
+    def _whole(
+        self,
+        method: str,
+        path: str,
+        query: Json,
+        body: Json | None = None,
+        timeout: urllib3.Timeout = _ORDINARY,
+    ) -> Json:
         headers = {} if body is None else {"Content-Type": "application/json"}
         data = None if body is None else _encoded(body)
-        with self._request(method, path, query, data, headers, _ORDINARY) as response:
+        with self._request(method, path, query, data, headers, timeout) as response:
             content = response.read()
         return _parsed(content, self.service, response.status) if content else {}
 

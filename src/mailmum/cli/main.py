@@ -37,6 +37,8 @@ SECTIONS: dict[str, dict[str, Verb]] = {
         "resume": Verb("pauses", "resume", "End the pause of the account."),
         "explain": Verb("explain", "explain", "Show the verdict on a client, and why."),
         "import": Verb("imports", "import_", "List what a file holds, as one change."),
+        "feed": Verb("feeds", "feed", "Subscribe to lists of others."),
+        "provider": Verb("feeds", "provider", "Know the networks of mail providers."),
         "export": Verb("exports", "export", "Write listings in a format of other programs."),
     },
     "Traffic": {

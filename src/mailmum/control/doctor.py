@@ -11,6 +11,7 @@ from mailmum import compiled
 from mailmum.control import config
 from mailmum.control.accounts.access import Reading
 from mailmum.control.doctor_logs import log_findings
+from mailmum.control.feeds.queries import list_feeds
 from mailmum.control.journal.moments import moment
 from mailmum.control.listings.queries import explain
 from mailmum.control.servers.models import Server
@@ -44,7 +45,7 @@ def checks(reading: Reading, server: str = "") -> list[dict[str, str]]:
         NotFound: no such server.
     """
     servers = [find_server(reading, server)] if server else list(servers_of(reading))
-    found = [_engine(), *_account(reading, servers)]
+    found = [_engine(), *_account(reading, servers), *_feeds(reading)]
     found += tolerant(lambda: list(_counts()), [])
     for one in servers:
         found += _server(reading, one)
@@ -120,6 +121,27 @@ def _paused(pause: Pause) -> Finding:
         f"blocking is paused until {until}: nothing is blocked",
         f"when it may block again: {command}",
     )
+
+
+def _feeds(reading: Reading) -> Iterator[Finding]:
+    """Feeds that cannot be refreshed, and those of which an update waits for a person."""
+    for one in list_feeds(reading):
+        name, verb = f"feed {one['name']}", "provider" if one["kind"] == "spf" else "feed"
+        if one["failing"] is not None and one["state"] != "paused":
+            yield Finding(
+                name,
+                "fail" if one["entries"] == 0 else "warn",
+                f"cannot be refreshed since {one['failing']}: {one['problem']}",
+                f"then: mailmum {verb} refresh {one['name']}",
+            )
+        if one["state"] == "held":
+            yield Finding(
+                name,
+                "warn",
+                "an update is held back, since it looks wrong",
+                f"look at it: mailmum {verb} show {one['name']}; then: mailmum {verb} release "
+                f"{one['name']}",
+            )
 
 
 def _own_addresses(reading: Reading, server: Server) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""A bound on request bodies, as ASGI middleware: 4 MiB, and 512 MiB for an import with a token.
+"""A bound on request bodies, as ASGI middleware: 4 MiB; 512 MiB for imports with a token.
 
 A body announced or found to be larger is answered 413 in the API's form of errors, and only a
 little of the rest is read.
@@ -6,6 +6,7 @@ little of the rest is read.
 
 import asyncio
 import json
+import re
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
@@ -16,6 +17,7 @@ DRAINED, DRAIN_SECONDS = 16 * 1024 * 1024, 5.0
 """How much of what is refused is read on, and for how long."""
 
 IMPORT_PATH = "/api/v1/import"
+_UPLOAD = re.compile(r"/api/v1/feeds/[^/]+/upload")
 
 Message = dict[str, Any]
 Receive = Callable[[], Awaitable[Any]]
@@ -67,7 +69,8 @@ class BodyLimit:
             await _refuse(receive, send, limit)
 
     async def _limit(self, path: str, headers: dict[bytes, bytes]) -> int:
-        if path.rstrip("/") != IMPORT_PATH:
+        path = path.rstrip("/")
+        if path != IMPORT_PATH and not _UPLOAD.fullmatch(path):
             return SMALL
         scheme, _, secret = headers.get(b"authorization", b"").partition(b" ")
         known = scheme.lower() == b"bearer" and await self._known_token(

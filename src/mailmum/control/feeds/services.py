@@ -22,6 +22,7 @@ from mailmum.control.listings.services import scope_of
 from mailmum.domain.errors import BadInput, Conflict
 
 FEEDS_LIMIT = 50
+FIRST_REFRESH = 30.0
 _SAMPLE = 20
 
 
@@ -66,7 +67,8 @@ def add_feed(access: Writing, wish: FeedWish) -> Feed:
             scope=made.server,
             created=made.at,
             created_by=access.actor.name,
-            due=time.time(),
+            # Whoever subscribes refreshes it at once; else the worker does a little later.
+            due=time.time() + FIRST_REFRESH,
             **{
                 name: getattr(wish, name)
                 for name in (

@@ -1,0 +1,292 @@
+"""Feeds over the API, and sets of mail providers, which are feeds of the kind `spf`."""
+
+from typing import Annotated, Any, Literal
+
+from django.http import HttpRequest
+from ninja import Router, Schema, Status
+from pydantic import Field
+
+from mailmum.api import schemas
+from mailmum.api.auth import reader, writer
+from mailmum.api.errors import READ_ERRORS, WRITE_ERRORS
+from mailmum.api.query import Query
+from mailmum.control.accounts.access import Reading
+from mailmum.control.feeds import queries, services
+from mailmum.control.feeds.models import Kind
+from mailmum.control.feeds.providers import PROPOSALS
+from mailmum.control.feeds.reading import BYTES_LIMIT
+from mailmum.control.feeds.refreshing import Outcome
+from mailmum.control.feeds.wishes import FeedWish, make_wish
+from mailmum.domain.errors import BadInput
+from mailmum.domain.listings import Action
+
+router = Router(tags=["feeds"])
+providers_router = Router(tags=["feeds"])
+_CHUNK = 256 * 1024
+_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/octet-stream": {"schema": {"type": "string"}}},
+    }
+}
+
+
+class FeedOut(Schema):
+    """A feed."""
+
+    id: int
+    name: str
+    kind: Literal["url", "file", "upload", "spf"]
+    source: str = Field(description="URL, path below the folder of feeds, or domain")
+    format: str = Field(description="empty: found out at each refresh")
+    action: Action
+    use: Literal["list", "except", "warn"]
+    scope: str
+    reason: str
+    code: str | None
+    every: str
+    shrink: int
+    grow: int
+    state: Literal["ok", "waiting", "failing", "held", "paused"]
+    entries: int
+    addresses: int = Field(description="IPv4 addresses covered")
+    changed: str | None
+    checked: str | None
+    next: str | None
+    failing: str | None = Field(description="since when")
+    problem: str
+
+
+class BadLineOut(Schema):
+    """A line that could not be read."""
+
+    line: int
+    text: str
+    problem: str
+
+
+class FeedVersionOut(Schema):
+    """A version of a feed."""
+
+    id: int
+    state: Literal["current", "past", "held", "dropped"]
+    at: str
+    change: int | None
+    entries: int
+    added: int
+    removed: int
+    held: str = Field(description="why it is held back, or was")
+    format: str
+    lines: int
+    exceptions: int
+    left_out: dict[str, int] = Field(description="entries that no feed may list, by reason")
+    own_servers: list[str] = Field(description="entries that cover the account's own servers")
+    missing: list[str]
+    bad: int
+    bad_lines: list[BadLineOut]
+    sample_added: list[str]
+    sample_removed: list[str]
+
+
+class FeedWithVersions(FeedOut):
+    """A feed with its versions, newest first."""
+
+    versions: list[FeedVersionOut]
+
+
+class Refreshed(FeedWithVersions):
+    """A feed after a refresh, and what that came to."""
+
+    outcome: Literal["current", "unchanged", "held", "failed"]
+    told: str
+
+
+class Feeds(Schema):
+    """Feeds by name."""
+
+    feeds: list[FeedOut]
+
+
+class FeedIn(schemas.Input):
+    """A new feed."""
+
+    name: schemas.Short
+    source: Annotated[str, Field(max_length=2000)] = ""
+    kind: Annotated[str, Field(max_length=10)] = ""
+    format: schemas.Short = ""
+    action: Action = Action.BLOCK
+    use: Annotated[str, Field(max_length=10)] = ""
+    server: schemas.Short | None = None
+    reason: schemas.Text = ""
+    code: schemas.Short | None = None
+    every: schemas.Short = ""
+    shrink: Annotated[int, Field(ge=0, le=100)] | None = None
+    grow: Annotated[int, Field(ge=0, le=100_000)] | None = None
+
+    def wish(self) -> FeedWish:
+        """The wish that it states."""
+        return make_wish(
+            self.name,
+            self.source,
+            kind=self.kind,
+            format_=self.format,
+            action=self.action.value,
+            use=self.use,
+            server=self.server,
+            reason=self.reason,
+            code=self.code,
+            every=self.every,
+            shrink=self.shrink,
+            grow=self.grow,
+        )
+
+
+class Preview(Schema):
+    """What a feed would bring."""
+
+    entries: int
+    sample: list[str]
+    format: str
+    lines: int
+    exceptions: int
+    left_out: dict[str, int]
+    bad: int
+    bad_lines: list[BadLineOut]
+
+
+class ReleaseIn(schemas.Input):
+    """Whether to put in force what is held back, or to drop it."""
+
+    drop: bool = False
+
+
+class Wanted(schemas.Input):
+    """Which feeds."""
+
+    kind: schemas.Short = ""
+
+
+class UploadOf(schemas.Input):
+    """What an upload was called, for finding out its format."""
+
+    filename: schemas.Short = ""
+
+
+class Removed(Schema):
+    """A feed that is no more."""
+
+    removed: str
+
+
+class Proposal(Schema):
+    """A well-known provider."""
+
+    name: str
+    domain: str
+
+
+class Proposals(Schema):
+    """Well-known providers."""
+
+    providers: list[Proposal]
+
+
+@router.get("", response={200: Feeds, **READ_ERRORS})
+def list_feeds(request: HttpRequest, wanted: Query[Wanted]) -> dict[str, Any]:
+    """All feeds of the account, or those of one kind."""
+    found = queries.list_feeds(reader(request))
+    return {"feeds": [one for one in found if wanted.kind in ("", one["kind"])]}
+
+
+@router.post("", response={201: FeedWithVersions, **WRITE_ERRORS})
+def add_feed(request: HttpRequest, wanted: FeedIn) -> Any:
+    """Subscribe; the first version comes within seconds, or with the first upload."""
+    access = writer(request)
+    made = services.add_feed(access, wanted.wish())
+    return Status(201, queries.show_feed(access, made.name))
+
+
+@router.post("/preview", response={200: Preview, **WRITE_ERRORS})
+def preview(request: HttpRequest, wanted: FeedIn) -> dict[str, Any]:
+    """Fetch a feed now and tell what it would bring; nothing is kept."""
+    access = writer(request)
+    wish = wanted.wish()
+    if wish.kind == Kind.UPLOAD:
+        raise BadInput(
+            "there is nothing to fetch for an upload", fix="give a source", field="source"
+        )
+    return services.preview(access, wish)
+
+
+@router.get("/{feed}", response={200: FeedWithVersions, **READ_ERRORS})
+def show_feed(request: HttpRequest, feed: str) -> dict[str, Any]:
+    """One feed with its versions."""
+    return queries.show_feed(reader(request), feed)
+
+
+@router.delete("/{feed}", response={200: Removed, **WRITE_ERRORS})
+def remove_feed(request: HttpRequest, feed: str) -> dict[str, Any]:
+    """Unsubscribe; its entries are gone at once."""
+    services.remove_feed(writer(request), feed)
+    return {"removed": feed}
+
+
+@router.post("/{feed}/refresh", response={200: Refreshed, **WRITE_ERRORS})
+def refresh_feed(request: HttpRequest, feed: str) -> dict[str, Any]:
+    """Refresh a feed now."""
+    access = writer(request)
+    return _refreshed(access, feed, services.refresh_feed(access, feed))
+
+
+@router.post("/{feed}/upload", response={200: Refreshed, **WRITE_ERRORS}, openapi_extra=_BODY)
+def upload_feed(request: HttpRequest, feed: str, wanted: Query[UploadOf]) -> dict[str, Any]:
+    """Renew a feed of uploads; the body is the list."""
+    access = writer(request)
+    outcome = services.upload_feed(access, feed, _body(request), wanted.filename)
+    return _refreshed(access, feed, outcome)
+
+
+@router.post("/{feed}/release", response={200: FeedWithVersions, **WRITE_ERRORS})
+def release(request: HttpRequest, feed: str, wanted: ReleaseIn) -> dict[str, Any]:
+    """Put in force the update that is held back, or drop it."""
+    access = writer(request)
+    services.release(access, feed, drop=wanted.drop)
+    return queries.show_feed(access, feed)
+
+
+@router.post("/{feed}/pause", response={200: FeedWithVersions, **WRITE_ERRORS})
+def pause(request: HttpRequest, feed: str) -> dict[str, Any]:
+    """Let a feed rest: its entries hold no more, and it is not refreshed."""
+    access = writer(request)
+    services.pause(access, feed, paused=True)
+    return queries.show_feed(access, feed)
+
+
+@router.post("/{feed}/resume", response={200: FeedWithVersions, **WRITE_ERRORS})
+def resume(request: HttpRequest, feed: str) -> dict[str, Any]:
+    """Let a feed go on."""
+    access = writer(request)
+    services.pause(access, feed, paused=False)
+    return queries.show_feed(access, feed)
+
+
+@providers_router.get("", response={200: Proposals, **READ_ERRORS})
+def list_proposals(request: HttpRequest) -> dict[str, Any]:
+    """Well-known mail providers, with the domain whose SPF record names their networks."""
+    reader(request)
+    return {"providers": [{"name": name, "domain": domain} for name, domain in PROPOSALS]}
+
+
+def _refreshed(access: Reading, feed: str, outcome: Outcome) -> dict[str, Any]:
+    found = queries.show_feed(access, feed)
+    return found | {"outcome": outcome.word, "told": outcome.told}
+
+
+def _body(request: HttpRequest) -> bytes:
+    pieces, size = [], 0
+    while piece := request.read(_CHUNK):
+        pieces.append(piece)
+        size += len(piece)
+        if size > BYTES_LIMIT:
+            raise BadInput(f"a list has at most {BYTES_LIMIT // 1024**2} MB")
+    return b"".join(pieces)

@@ -1,0 +1,97 @@
+"""Feeds over the API: what comes back, and what is refused."""
+
+from typing import Any
+
+import pytest
+
+from mailmum.control.config import current
+from tests.api.conftest import Callers
+
+
+def put(name: str, *lines: str) -> None:
+    """Put a file into the folder of feeds."""
+    folder = current().data / "feeds"
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_text("\n".join(lines) + "\n")
+
+
+def test_the_life_of_a_feed(api: Callers) -> None:
+    """Added, refreshed, held back, dropped, paused, removed; explained on the way."""
+    put("life.txt", *(f"203.0.113.{number}" for number in range(100)), "10.0.0.1")
+    wanted = {"name": "life", "source": "life.txt", "reason": "In a list", "code": "127.0.0.9"}
+    status, made = api.admin("POST", "/feeds", wanted)
+    assert (status, made["kind"], made["state"], made["versions"]) == (201, "file", "waiting", [])
+    status, body = api.admin("POST", "/feeds/life/refresh", {})
+    assert (body["outcome"], body["entries"], body["state"]) == ("current", 100, "ok")
+    assert body["versions"][0]["left_out"] == {"is in private space": 1}
+    told = api.viewer("GET", "/explain", client="203.0.113.7")[1]
+    assert (told["verdict"], told["because"]["origin"]) == ("block", "life")
+    assert told["because"]["id"] == -made["id"]
+    put("life.txt", "203.0.113.1")
+    assert api.admin("POST", "/feeds/life/refresh", {})[1]["outcome"] == "held"
+    assert api.admin("POST", "/feeds/life/release", {"drop": True})[1]["state"] == "ok"
+    assert api.admin("POST", "/feeds/life/pause", {})[1]["state"] == "paused"
+    assert api.viewer("GET", "/explain", client="203.0.113.7")[1]["verdict"] == "none"
+    assert api.admin("POST", "/feeds/life/resume", {})[1]["state"] == "ok"
+    assert api.admin("DELETE", "/feeds/life") == (200, {"removed": "life"})
+    assert api.viewer("GET", "/feeds")[1] == {"feeds": []}
+    what = [record["what"] for record in api.viewer("GET", "/journal")[1]["records"]]
+    assert what[:6] == [
+        "feed.remove",
+        "feed.resume",
+        "feed.pause",
+        "feed.drop",
+        "feed.version",
+        "feed.add",
+    ]
+
+
+def test_an_upload_is_read_by_its_name(api: Callers) -> None:
+    """The body is the list."""
+    api.admin("POST", "/feeds", {"name": "mine"})
+    body: Any = "target,action\n192.0.2.1,block\n192.0.2.2,block\n"
+    response = api.admin.raw("POST", "/feeds/mine/upload", body, filename="list.csv")
+    assert response.status_code == 200
+    shown = api.viewer("GET", "/feeds/mine")[1]
+    assert (shown["entries"], shown["versions"][0]["format"]) == (2, "csv")
+
+
+def test_a_feed_that_cannot_be_had_says_why(api: Callers) -> None:
+    """Loopback is not reached; the feed stays, failing."""
+    api.admin("POST", "/feeds", {"name": "inside", "source": "https://127.0.0.1/list"})
+    status, body = api.admin("POST", "/feeds/inside/refresh", {})
+    assert (status, body["outcome"], body["state"]) == (200, "failed", "failing")
+    assert "is in loopback space" in body["told"]
+    status, body = api.admin(
+        "POST", "/feeds/preview", {"name": "x", "source": "https://127.0.0.1/list"}
+    )
+    assert (status, body["error"]["code"]) == (422, "unsafe-address")
+
+
+def test_providers_are_feeds_of_their_kind(api: Callers) -> None:
+    """They are listed apart, and well-known ones are proposed."""
+    wanted = {"name": "Google", "kind": "spf", "source": "_spf.google.com", "use": "except"}
+    status, made = api.admin("POST", "/feeds", wanted)
+    assert (status, made["action"], made["use"]) == (201, "allow", "except")
+    api.admin("POST", "/feeds", {"name": "mine"})
+    found = api.viewer("GET", "/feeds", kind="spf")[1]["feeds"]
+    assert [one["name"] for one in found] == ["Google"]
+    proposed = api.viewer("GET", "/providers")[1]["providers"]
+    assert {"name": "Google", "domain": "_spf.google.com"} in proposed
+
+
+@pytest.mark.parametrize(
+    ("wanted", "field"),
+    [
+        ({"name": "x", "source": "http://lists.example/"}, "url"),
+        ({"name": "x", "source": "../mailmum.toml"}, "source"),
+        ({"name": "x", "kind": "spf", "source": "not a name"}, "source"),
+        ({"name": "x", "server": "mx9"}, "server"),
+        ({"name": "x", "shrink": 101}, "shrink"),
+    ],
+)
+def test_wishes_that_are_refused(api: Callers, wanted: dict[str, Any], field: str) -> None:
+    """With the field at fault."""
+    status, body = api.admin("POST", "/feeds", wanted)
+    assert status in (404, 422)
+    assert body["error"]["field"] == field
