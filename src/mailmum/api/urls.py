@@ -16,6 +16,7 @@ from mailmum.api import (
     journal,
     listings,
     logs,
+    rbls,
     schemas,
     servers,
     sightings,
@@ -48,6 +49,7 @@ api.add_router("/tokens", tokens.router)
 api.add_router("/import", imports.router)
 api.add_router("/export", exports.router)
 api.add_router("/alerts", alerts.router)
+api.add_router("/rbls", rbls.router)
 
 
 @api.get("/me", response={200: schemas.Me, **READ_ERRORS}, tags=["service"])

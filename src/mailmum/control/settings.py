@@ -30,6 +30,7 @@ INSTALLED_APPS = [
     "mailmum.control.servers",
     "mailmum.control.listings",
     "mailmum.control.traffic",
+    "mailmum.control.witnesses",
     "mailmum.control.alerts",
     "mailmum.web",
     "django.contrib.auth",

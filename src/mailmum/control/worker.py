@@ -20,6 +20,7 @@ from mailmum.control.alerts import work as alerting
 from mailmum.control.traffic import retention
 from mailmum.control.traffic.terms import set_terms
 from mailmum.control.traffic.working_up import Lister
+from mailmum.control.witnesses import work as witnessing
 from mailmum.daemons.seldom import Seldom
 from mailmum.daemons.supervisor_ready import tell_ready
 
@@ -66,6 +67,7 @@ def tasks() -> list[Task]:
         Task("retention", 600.0, _expire),
         Task("alerts", 60.0, alerting.looking),
         Task("notices", 5.0, alerting.sending),
+        Task("witnesses", witnessing.EVERY, witnessing.caring),
         Task("reports", 300.0, alerting.tidying),
     ]
 
