@@ -253,6 +253,19 @@ def test_alerts(tmp_path: Path) -> None:
     assert got["To"] == "oncall@example.net"
 
 
+def test_rbls(tmp_path: Path) -> None:
+    """A list that works, through a resolver of the test's own."""
+    third = Zone(THIRD)
+    for listed in (CUSTOMER, "127.0.0.2"):
+        third.list_address(listed)
+    with (
+        name_server(third) as dns,
+        service(tmp_path, rbl_resolver=f"{dns.address}:53") as running,
+        reader(GUIDES / "rbls.md", running, scratch(tmp_path)) as guide,
+    ):
+        assert guide.follow() > 6
+
+
 def test_every_kind_of_alert_is_told() -> None:
     """The table in the guide has the words that channels are chosen by."""
     from mailmum.control.alerts.watches import KINDS

@@ -18,6 +18,7 @@ from mailmum.api import (
     listings,
     logs,
     pauses,
+    rbls,
     schemas,
     servers,
     sightings,
@@ -54,6 +55,7 @@ api.add_router("/export", exports.router)
 api.add_router("/alerts", alerts.router)
 api.add_router("/feeds", feeds.router)
 api.add_router("/providers", feeds.providers_router)
+api.add_router("/rbls", rbls.router)
 
 
 @api.get("/me", response={200: schemas.Me, **READ_ERRORS}, tags=["service"])

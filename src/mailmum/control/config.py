@@ -115,6 +115,9 @@ class Config(BaseSettings):
     smtp_user: str = Field(default="", description="name to sign in with there; empty: not at all")
     smtp_password: str = Field(default="", repr=False, description="the password of that name")
     mail_from: str = Field(default="", description="sender of alerts; empty: mailmum@ and our host")
+    rbl_resolver: str = Field(
+        default="", description="host:port that public RBLs are asked through; empty: the system's"
+    )
     metrics: str = Field(default="", description="who reads /metrics; empty: this machine")
     secure_cookies: bool | None = Field(default=None, description="empty: when public_url is https")
 
@@ -131,9 +134,9 @@ class Config(BaseSettings):
     def _one_endpoint(cls, value: str) -> str:
         return str(parse_endpoint(value))
 
-    @field_validator("resolver")
+    @field_validator("resolver", "rbl_resolver")
     @classmethod
-    def _one_resolver(cls, value: str) -> str:
+    def _maybe_endpoint(cls, value: str) -> str:
         return str(parse_endpoint(value)) if value else value
 
     @field_validator("dns")

@@ -32,6 +32,7 @@ INSTALLED_APPS = [
     "mailmum.control.feeds",
     "mailmum.control.traffic",
     "mailmum.control.triggers",
+    "mailmum.control.witnesses",
     "mailmum.control.alerts",
     "mailmum.web",
     "django.contrib.auth",

@@ -24,6 +24,7 @@ from mailmum.control.traffic import retention
 from mailmum.control.traffic.terms import set_terms
 from mailmum.control.traffic.working_up import Lister
 from mailmum.control.triggers import listening
+from mailmum.control.witnesses import work as witnessing
 from mailmum.daemons.seldom import Seldom
 from mailmum.daemons.supervisor_ready import tell_ready
 
@@ -69,7 +70,11 @@ def run() -> None:
 
 def slow_tasks() -> list[Task]:
     """What waits for others, each in a thread of its own."""
-    return [Task("feeds", 5.0, refresh_due), Task("notices", 5.0, alerting.sending)]
+    return [
+        Task("feeds", 5.0, refresh_due),
+        Task("notices", 5.0, alerting.sending),
+        Task("witnesses", witnessing.EVERY, witnessing.caring),
+    ]
 
 
 def tasks() -> list[Task]:

@@ -27,6 +27,8 @@ _KINDS = {
     "people.remove": ("user", "", "changed people:"),
     "token.add": ("auth", "", "made the"),
     "token.remove": ("auth", "", "changed tokens:"),
+    "rbl.add": ("rbl", "", "asks the"),
+    "rbl.remove": ("rbl", "", "no longer asks the"),
     "alerts.add": ("bell", "", "added the"),
     "alerts.remove": ("bell", "", "removed the"),
     "alerts.stop": ("bell", "", "ended the"),

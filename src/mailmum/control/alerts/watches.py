@@ -23,6 +23,8 @@ from mailmum.control.traffic import tallies
 from mailmum.control.traffic.clients import counts_of
 from mailmum.control.traffic.models import RevokedUse
 from mailmum.control.traffic.reading import Wanted
+from mailmum.control.witnesses.asking import health_of, witnesses_of
+from mailmum.dns.witness import SAYS, State
 from mailmum.domain.listings import WHOLE_ACCOUNT, Action, Source
 from mailmum.domain.targets import NetworkTarget
 from mailmum.domain.texts import shown
@@ -185,11 +187,27 @@ def _lagging(reading: Reading, _manner: Manner, now: float) -> Iterator[Conditio
         )
 
 
+def _rbl_dead(reading: Reading, _manner: Manner, _now: float) -> Iterator[Condition]:
+    """Public lists that are asked and not believed."""
+    found = health_of(one.zone for one in witnesses_of(reading))
+    for zone, health in sorted(found.items()):
+        state = State(health.state)
+        if not state.believed:
+            yield Condition(
+                zone,
+                f"the public RBL {zone} is not believed any more: {SAYS[state]}",
+                Severity.WARNING,
+                health.since,
+                "rbls/",
+            )
+
+
 WATCHES: tuple[Watch, ...] = (
     Watch("server-silent", "A mail server is silent", _silent),
     Watch("spike", "Far more of something than usual", _spikes),
     Watch("revoked-key", "A revoked key is in use", _revoked),
     Watch("listed-sender", "An address that had delivered is listed", _listed_senders),
+    Watch("rbl-dead", "A public RBL is not to be believed", _rbl_dead),
     Watch("counts-lost", "Observations were lost", _lost),
     Watch("part-silent", "A part no longer stores what it counts", _lagging),
 )

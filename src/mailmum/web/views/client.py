@@ -19,6 +19,7 @@ from mailmum.control.monitor.client import seen_of
 from mailmum.control.monitor.search import about_subject
 from mailmum.control.servers.models import Server
 from mailmum.control.servers.queries import names_of_servers, servers_of
+from mailmum.control.witnesses.asking import witnesses_of
 from mailmum.domain.clients import AddressSubject, NameSubject, Subject, parse_subject
 from mailmum.domain.errors import BadInput
 from mailmum.domain.targets import NetworkTarget, Target, parse_target
@@ -68,6 +69,8 @@ def client(request: PageRequest, access: Reading) -> HttpResponse:
     shown: dict[str, Any] = {"form": form, "subject": asked.subject, "asked": asked}
     shown |= {"text": asked.target.text, "what": describe(asked.target)}
     shown |= {"rows": _verdicts(access, asked), "wider": _wider(asked.target)}
+    if not asked.whole and isinstance(asked.target, NetworkTarget):
+        shown["rbls"] = len(witnesses_of(access))
     shown |= {"seen": seen, "reference": reference, **_listed(access, asked.target)}
     return show(request, "client.html", SECTION, **shown)
 

@@ -1,0 +1,19 @@
+"""What the worker does of it: see how the lists fare, and forget what no longer holds."""
+
+from collections.abc import Iterator
+
+from mailmum.control.witnesses.asking import check_health
+from mailmum.control.witnesses.models import Health, Said, Witness
+
+EVERY = 1800.0
+"""Seconds between two looks; within the hour for which a look counts."""
+_SOME = 8
+
+
+def caring(now: float) -> Iterator[object]:
+    """Look at each list that somebody asks."""
+    zones = sorted(set(Witness.objects.values_list("zone", flat=True)))
+    for at in range(0, len(zones), _SOME):
+        yield check_health(zones[at : at + _SOME], now=now)
+    yield Said.objects.filter(until__lt=int(now)).delete()
+    yield Health.objects.exclude(zone__in=zones).delete()
