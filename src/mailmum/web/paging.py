@@ -52,7 +52,7 @@ def page_of(
     return Page(rows, first, skipped + len(rows) if rows else 0, total, following)
 
 
-def before_of(request: HttpRequest) -> int | None:
+def before_of(request: HttpRequest, name: str = "before") -> int | None:
     """The number that the address asks to begin below; None for the first page."""
-    text = request.GET.get("before", "")
+    text = request.GET.get(name, "")
     return int(text) if _NUMBER.fullmatch(text) else None

@@ -6,9 +6,10 @@ and origins, so that half an address finds something too.
 """
 
 import time
+from collections import Counter
 from dataclasses import dataclass, replace
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Case, Count, Q, QuerySet, Value, When
 
 from mailmum.control.accounts.access import Reading
 from mailmum.control.listings.models import Version
@@ -21,7 +22,6 @@ from mailmum.control.listings.queries import (
     target_of,
 )
 from mailmum.domain.errors import BadInput
-from mailmum.domain.listings import Action
 from mailmum.domain.names import parents
 from mailmum.domain.targets import NameTarget, NetworkTarget, Target, parse_target
 from mailmum.domain.texts import clean_line
@@ -31,11 +31,15 @@ TEXT_LIMIT = 300
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many listings an account has: in force by action, and those that have run out."""
+    """How many listings an account has: in force by action and by source, switched off, ended."""
 
-    block: int
-    allow: int
-    expired: int
+    block: int = 0
+    allow: int = 0
+    person: int = 0
+    trigger: int = 0
+    feed: int = 0
+    off: int = 0
+    expired: int = 0
 
     @property
     def in_force(self) -> int:
@@ -100,16 +104,18 @@ def meets(reading: Reading, target: Target) -> QuerySet[Version]:
 
 
 def count(reading: Reading) -> Counts:
-    """How many listings the account has."""
-    ended = Q(expires__lte=int(time.time()))
-    alive = ~ended | Q(expires=None)
-    return Counts(
-        **current(reading).aggregate(
-            block=Count("pk", filter=alive & Q(action=Action.BLOCK.value)),
-            allow=Count("pk", filter=alive & Q(action=Action.ALLOW.value)),
-            expired=Count("pk", filter=ended),
-        )
-    )
+    """How many listings the account has, in one pass over an index."""
+    ended = Case(When(expires__lte=int(time.time()), then=Value(1)), default=Value(0))
+    groups = current(reading).annotate(ended=ended).values("action", "source", "enabled", "ended")
+    sums: Counter[str] = Counter()
+    for group in groups.annotate(count=Count("pk")).order_by():
+        if group["ended"]:
+            sums["expired"] += group["count"]
+            continue
+        sums[group["action"]] += group["count"]
+        sums[group["source"]] += group["count"]
+        sums["off"] += 0 if group["enabled"] else group["count"]
+    return Counts(**sums)
 
 
 def wider(target: Target) -> list[str]:

@@ -88,6 +88,21 @@ def hits_of(
     return _Counting(scope_of(reading), list(last_days(clock, days))).of(mine)
 
 
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """Listings without a hit, oldest first.
+
+    Attributes:
+        rows: these.
+        looked: how many were looked at.
+        next: the number after which the following ones begin, None when all were looked at.
+    """
+
+    rows: tuple[Version, ...]
+    looked: int
+    next: int | None
+
+
 def stale(
     reading: Reading, *, days: int = DAYS, limit: int = 50, now: float | None = None
 ) -> tuple[Version, ...]:
@@ -95,12 +110,41 @@ def stale(
 
     Of accounts with very many listings the oldest are looked at.
     """
+    wanted = Filter(source=Source.PERSON.value)
+    return stale_among(reading, wanted, days=days, limit=limit, now=now).rows
+
+
+def stale_among(
+    reading: Reading,
+    wanted: Filter,
+    *,
+    days: int = DAYS,
+    after: int = 0,
+    limit: int = 50,
+    now: float | None = None,
+) -> Stale:
+    """Listings of a filter that are older than so many days and had no hit in them.
+
+    Args:
+        reading: proof that the asker may read.
+        wanted: among which.
+        days: how far to look back.
+        after: begin behind this number, from an earlier `next`.
+        limit: how many to find.
+        now: our own clock.
+    """
     clock = time.time() if now is None else now
     before = datetime.fromtimestamp(clock, UTC) - timedelta(days=days)
-    found = find_listings(reading, Filter(source=Source.PERSON.value))
-    old = list(found.filter(enabled=True, changed__lt=before).order_by("number")[:CANDIDATES])
-    hits = hits_of(reading, old, days=days, now=clock)
-    return tuple(one for one in old if not hits[one.number].count)[:limit]
+    found = find_listings(reading, wanted).filter(enabled=True, changed__lt=before)
+    most = max(CANDIDATES * DAYS // max(days, DAYS), limit)
+    old = list(found.filter(number__gt=after).order_by("number")[: most + 1])
+    looked, more = old[:most], len(old) > most
+    hits = hits_of(reading, looked, days=days, now=clock)
+    idle = [one for one in looked if not hits[one.number].count]
+    if len(idle) > limit:
+        last = idle[limit - 1].number
+        return Stale(tuple(idle[:limit]), sum(1 for one in looked if one.number <= last), last)
+    return Stale(tuple(idle), len(looked), looked[-1].number if more else None)
 
 
 class _Counting:
