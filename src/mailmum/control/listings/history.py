@@ -83,10 +83,19 @@ def records_of(
         found = found.filter(server=server)
     meant = [*targets, *([target.strip().lower()] if target else [])]
     if meant:
-        versions = Version.objects.filter(account=reading.account, target__in=meant)
-        began, ended = versions.values("since"), versions.values("until")
-        found = found.filter(Q(seq__in=began) | Q(seq__in=ended.exclude(until=None)))
+        found = found.filter(seq__in=_changes_of(reading, meant))
     return found.order_by("-seq")
+
+
+def _changes_of(reading: Reading, targets: Collection[str]) -> set[int]:
+    """Numbers of the changes that touched listings of these targets.
+
+    What is in force and what was are asked apart, since each has an index of its own.
+    """
+    versions = Version.objects.filter(account=reading.account, target__in=targets)
+    present = versions.filter(until=None).values_list("since", flat=True)
+    past = versions.filter(until__isnull=False).order_by("-until").values_list("since", "until")
+    return {*present[:_LATEST], *(seq for pair in past[:_LATEST] for seq in pair)}
 
 
 def actors_of(reading: Reading, limit: int = 50) -> list[str]:

@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, replace
 
-from django.db.models import Case, Count, Q, QuerySet, Value, When
+from django.db.models import Count, Q, QuerySet
 
 from mailmum.control.accounts.access import Reading
 from mailmum.control.listings.models import Version
@@ -27,6 +27,7 @@ from mailmum.domain.targets import NameTarget, NetworkTarget, Target, parse_targ
 from mailmum.domain.texts import clean_line
 
 TEXT_LIMIT = 300
+_FEW = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +62,9 @@ def search(reading: Reading, text: str, wanted: Filter) -> QuerySet[Version]:
         return find_listings(reading, replace(wanted, text=line))
     found = find_listings(reading, wanted)
     if isinstance(target, NetworkTarget):
-        return found.filter(about(target))
-    return found.filter(about(replace(target, whole=True)) | contains(target.name))
+        return found.filter(about(reading, target))
+    domain = replace(target, whole=True)
+    return found.filter(_about(domain) | contains(target.name))
 
 
 def meant(text: str) -> Target | None:
@@ -73,8 +75,19 @@ def meant(text: str) -> Target | None:
         return None
 
 
-def about(target: Target) -> Q:
-    """The condition that a listing covers the target or lies inside it."""
+def about(reading: Reading, target: Target) -> Q:
+    """The condition that a listing covers the target or lies inside it.
+
+    The few that most targets meet are looked up first, each half on its index: for one query with
+    OR and an order, SQLite reads all listings of the account in that order.
+    """
+    rows = current(reading).order_by().values_list("pk", flat=True)
+    covering = rows.filter(target__in=wider(target))
+    found = list(covering.union(rows.filter(lies_inside(target)))[: _FEW + 1])
+    return Q(pk__in=found) if len(found) <= _FEW else _about(target)
+
+
+def _about(target: Target) -> Q:
     return Q(target__in=wider(target)) | lies_inside(target)
 
 
@@ -100,21 +113,20 @@ def within(reading: Reading, target: Target, server: int | None = None) -> Query
 
 def meets(reading: Reading, target: Target) -> QuerySet[Version]:
     """Listings in force that cover a target or lie inside it, the latest first."""
-    return find_listings(reading, Filter()).filter(about(target))
+    return find_listings(reading, Filter()).filter(about(reading, target))
 
 
 def count(reading: Reading) -> Counts:
-    """How many listings the account has, in one pass over an index."""
-    ended = Case(When(expires__lte=int(time.time()), then=Value(1)), default=Value(0))
-    groups = current(reading).annotate(ended=ended).values("action", "source", "enabled", "ended")
+    """How many listings the account has, in one pass over an index and in its order."""
+    groups = current(reading).order_by().values("source", "action", "enabled")
+    ended = Count("pk", filter=Q(expires__lte=int(time.time())))
     sums: Counter[str] = Counter()
-    for group in groups.annotate(count=Count("pk")).order_by():
-        if group["ended"]:
-            sums["expired"] += group["count"]
-            continue
-        sums[group["action"]] += group["count"]
-        sums[group["source"]] += group["count"]
-        sums["off"] += 0 if group["enabled"] else group["count"]
+    for group in groups.annotate(count=Count("pk"), ended=ended):
+        alive = group["count"] - group["ended"]
+        sums["expired"] += group["ended"]
+        sums[group["action"]] += alive
+        sums[group["source"]] += alive
+        sums["off"] += 0 if group["enabled"] else alive
     return Counts(**sums)
 
 

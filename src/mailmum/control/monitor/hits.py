@@ -38,6 +38,7 @@ EACH = 2_000
 CANDIDATES = 500
 """Listings that are looked at in search of stale ones."""
 _CHUNK = 200
+_NEAR = {4: 24, 6: 64}
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,15 +190,34 @@ class _Counting:
 
     def _wider(self, version: Version, target: Target, found: _Count) -> None:
         rows = self._rows(version, target)
+        if self._narrow(rows, target, found):
+            return
         for day in reversed(self._days):
             most = min(EACH, self._left)
             read = list(rows.filter(start=day)[: most + 1])
             self._left -= min(len(read), most)
-            for server, source, count in read[:most]:
+            for server, source, count, _ in read[:most]:
                 found.add(server, source, day, count)
             if len(read) > most:
                 found.at_least = True
                 return
+
+    def _narrow(self, rows: Any, target: Target, found: _Count) -> bool:
+        """Count all days at once, of what has few clients; False when there were too many."""
+        if isinstance(target, NetworkTarget):
+            few = target.prefix >= _NEAR[target.version]
+        else:
+            few = not target.whole
+        if not few:
+            return False
+        most = min(EACH, self._left)
+        read = list(rows.filter(start__in=self._days)[: most + 1])
+        if len(read) > most:
+            return False
+        self._left -= len(read)
+        for server, source, count, day in read:
+            found.add(server, source, day, count)
+        return True
 
     def _rows(self, version: Version, target: Target) -> Any:
         meant = self._scope.condition
@@ -206,11 +226,11 @@ class _Counting:
         if isinstance(target, NetworkTarget):
             decided = self._blocked if version.action == Action.BLOCK else self._allowed
             rows = ClientDay.objects.filter(meant & within(target) & decided)
-            return rows.values_list("server", "source", "count")
+            return rows.values_list("server", "source", "count", "start")
         # Names are kept without the list that decided: of them only lookups tell.
         answer = Outcome.LISTED if version.action == Action.BLOCK else Outcome.ALLOWED
         names = NameDay.objects.filter(meant & named(target), outcome=OUTCOMES[answer])
-        return names.values_list("server", "source", "count")
+        return names.values_list("server", "source", "count", "start")
 
 
 def _holds(version: Version, server: int) -> bool:
