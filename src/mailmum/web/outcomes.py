@@ -2,7 +2,9 @@
 
 import time
 from collections import Counter
+from collections.abc import Sequence
 
+from mailmum.control.listings.bulk import Done
 from mailmum.control.listings.models import Version
 from mailmum.control.listings.services import Outcome, Result
 from mailmum.domain.listings import Action
@@ -42,6 +44,27 @@ def of_removal(result: Result) -> str:
     if len(targets) == 1:
         return f"Removed {targets[0]}."
     return f"Removed {plural(len(targets), 'listing')}."
+
+
+def of_many(done: Done) -> str:
+    """What changing many listings came to."""
+    said = [
+        f"Changed {plural(done.changed, 'listing')}" if done.changed else "Nothing was changed",
+        f"{done.same:,} said so already" if done.same else "",
+        f"{done.triggers:,} of triggers stay as they are" if done.triggers else "",
+        f"{_some(done.taken)} stay, since they are listed there already" if done.taken else "",
+    ]
+    return "; ".join(part for part in said if part) + "."
+
+
+def of_many_removed(done: Done) -> str:
+    """What removing many listings came to."""
+    return f"Removed {plural(done.changed, 'listing')}."
+
+
+def _some(targets: Sequence[str]) -> str:
+    rest = len(targets) - 3
+    return ", ".join(targets[:3]) + (f" and {rest:,} more" if rest > 0 else "")
 
 
 def _one(outcome: Outcome, server: str | None) -> str:

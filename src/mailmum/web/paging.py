@@ -39,20 +39,18 @@ def page_of(
     found: "QuerySet[Row, Row]", key: str, before: int | None, size: int = SIZE
 ) -> Page[Row]:
     """The rows below a number; `found` is ordered by `key`, the highest first."""
-    total = found.count()
-    if before is None:
-        skipped, below = 0, found
-    else:
-        below = found.filter(**{f"{key}__lt": before})
-        skipped = total - below.count()
+    below = found if before is None else found.filter(**{f"{key}__lt": before})
     rows = list(below[: size + 1])
     more, rows = len(rows) > size, rows[:size]
+    # What is all on one page need not be counted: that would look through everything again.
+    total = found.count() if more or before is not None else len(rows)
+    skipped = 0 if before is None else total - (below.count() if more else len(rows))
     following: Any = getattr(rows[-1], key) if more else None
     first = skipped + 1 if rows else 0
     return Page(rows, first, skipped + len(rows) if rows else 0, total, following)
 
 
-def before_of(request: HttpRequest) -> int | None:
+def before_of(request: HttpRequest, name: str = "before") -> int | None:
     """The number that the address asks to begin below; None for the first page."""
-    text = request.GET.get("before", "")
+    text = request.GET.get(name, "")
     return int(text) if _NUMBER.fullmatch(text) else None

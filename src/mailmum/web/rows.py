@@ -9,6 +9,7 @@ from typing import Any
 
 from mailmum.control.listings.models import Version
 from mailmum.control.listings.queries import Explained, target_of
+from mailmum.control.monitor.hits import Hits
 from mailmum.control.servers.models import Server
 from mailmum.control.servers.pauses import Pause
 from mailmum.control.traffic.models import ServerUse
@@ -20,7 +21,7 @@ from mailmum.web.words import ago, describe
 SILENT_AFTER = 86_400
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ListingRow:
     """A listing.
 
@@ -28,11 +29,13 @@ class ListingRow:
         version: the listing itself.
         server: name of the server it holds for, empty for all.
         expired: whether it has run out.
+        hits: how often it decided; None where nobody looked, or traffic cannot be read.
     """
 
     version: Version
     server: str
     expired: bool
+    hits: Hits | None = None
 
     @property
     def blocks(self) -> bool:

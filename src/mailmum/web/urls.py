@@ -9,10 +9,13 @@ from allauth.account import views as allauth_views
 from django.urls import URLPattern, URLResolver, include, path, register_converter
 
 from mailmum.web.views import (
+    act,
     alert_channels,
     alerts,
+    bulk,
     client,
     entry,
+    files,
     health,
     journal,
     listing_forms,
@@ -110,6 +113,11 @@ account: Addresses = [
     path("listings/", listings.index, name="listings"),
     path("listings/add/", listing_forms.add, name="listing-add"),
     path("listings/check/", listing_forms.check, name="listing-check"),
+    path("listings/act/", act.act, name="listing-act"),
+    path("listings/bulk/", bulk.bulk, name="listings-bulk"),
+    path("listings/import/", files.take_in, name="listings-import"),
+    path("listings/export/", files.give_out, name="listings-export"),
+    path("listings/export/file/", files.download, name="listings-file"),
     path("listings/remove/", listings.remove, name="listings-remove"),
     path("listings/<num:number>/", listings.detail, name="listing"),
     path("listings/<num:number>/edit/", listing_forms.edit, name="listing-edit"),

@@ -15,7 +15,7 @@ from mailmum.control.listings.services import scope_of
 from mailmum.control.listings.values import target_columns
 from mailmum.control.servers.queries import names_of_servers, own_servers, servers_of
 from mailmum.domain import guards
-from mailmum.domain.errors import Refusal
+from mailmum.domain.errors import NeedsConfirmation, Refusal
 from mailmum.domain.listings import WHOLE_ACCOUNT, Source
 from mailmum.domain.targets import Target
 from mailmum.domain.texts import LABEL_LIMIT, NOTE_LIMIT, REASON_LIMIT, clean_line, clean_text
@@ -54,12 +54,20 @@ class Findings:
     bad: int = 0
     bad_lines: list[BadLine] = field(default_factory=list)
     remarks: list[Remark] = field(default_factory=list)
+    guarded: int = 0
+    guarded_lines: list[BadLine] = field(default_factory=list)
 
     def note_bad(self, line: BadLine) -> None:
         """Count a bad line, and keep it while there is room."""
         self.bad += 1
         if len(self.bad_lines) < TOLD_LIMIT:
             self.bad_lines.append(line)
+
+    def note_guarded(self, line: BadLine) -> None:
+        """Count a line that a confirmation would let pass, and keep it while there is room."""
+        self.guarded += 1
+        if len(self.guarded_lines) < TOLD_LIMIT:
+            self.guarded_lines.append(line)
 
     def note_remark(self, remark: Remark) -> None:
         """Keep a remark while there is room."""
@@ -103,7 +111,10 @@ class Checker:
         try:
             row = self._row(entry)
         except Refusal as refusal:
-            self.findings.note_bad(BadLine(entry.line, entry.target.text, str(refusal)))
+            line = BadLine(entry.line, entry.target.text, str(refusal))
+            self.findings.note_bad(line)
+            if isinstance(refusal, NeedsConfirmation):
+                self.findings.note_guarded(BadLine(line.line, line.text, refusal.problem))
             return
         self._aside.write(json.dumps(row) + "\n")
         self.findings.entries += 1

@@ -20,7 +20,12 @@ _BY_TARGET = ("first", "-last", "pk")
 
 
 def export(
-    reading: Reading, name: str, *, server: str | None = None, action: Action = Action.BLOCK
+    reading: Reading,
+    name: str,
+    *,
+    server: str | None = None,
+    action: Action = Action.BLOCK,
+    among: QuerySet[Version] | None = None,
 ) -> Iterator[str]:
     """The listings of an account, or those that hold for one server.
 
@@ -29,6 +34,7 @@ def export(
         name: the format.
         server: a server's name; None: all scopes, where the format can tell them apart.
         action: which list to write in a format that holds only one.
+        among: listings of the account to keep to; all when None.
 
     Raises:
         BadInput: unknown format, or one that needs a server to be named.
@@ -36,7 +42,7 @@ def export(
     """
     chosen = find_format(name)
     parameters = config.current()
-    found = current(reading)
+    found = current(reading) if among is None else among.filter(account=reading.account, until=None)
     if server:
         found = found.filter(scope__in=[WHOLE_ACCOUNT, find_server(reading, server).pk])
     elif chosen.of_one_server:

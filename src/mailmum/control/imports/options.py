@@ -7,6 +7,8 @@ from mailmum.domain.errors import BadInput
 from mailmum.domain.listings import Action
 from mailmum.domain.texts import LABEL_LIMIT, clean_line
 
+DETAILS_LIMIT = 50
+
 
 @dataclass(frozen=True, slots=True)
 class ImportOptions:
@@ -24,6 +26,7 @@ class ImportOptions:
             is imported into; in all scopes for a format that tells scopes apart.
         expires: Unix time at which what is imported ends, None: never, or as the file says.
         reason: public text for entries that have none.
+        leave_out: import what can be listed although lines are refused.
     """
 
     format: str = ""
@@ -36,6 +39,7 @@ class ImportOptions:
     remove_missing: bool = False
     expires: int | None = None
     reason: str = ""
+    leave_out: bool = False
 
     def __post_init__(self) -> None:
         if self.mine and self.remove_missing:
@@ -45,6 +49,40 @@ class ImportOptions:
                 field="remove_missing",
             )
         clean_line(self.label, field="label", limit=LABEL_LIMIT)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A listing that an import adds, changes, removes or finds there: `word` says which."""
+
+    word: str
+    action: str
+    target: str
+    scope: int
+
+
+@dataclass(slots=True)
+class Details:
+    """What a preview shows besides the counts; each list holds the first of its kind.
+
+    `guarded` are lines that a person must confirm; they count as bad lines until then.
+    """
+
+    told: list[Told] = field(default_factory=list)
+    guarded: list[dict[str, Any]] = field(default_factory=list)
+    guarded_count: int = 0
+    _counts: dict[str, int] = field(default_factory=dict)
+
+    def tell(self, word: str, action: str, target: str, scope: int) -> None:
+        """Keep it while there is room for its kind."""
+        seen = self._counts.get(word, 0)
+        self._counts[word] = seen + 1
+        if seen < DETAILS_LIMIT:
+            self.told.append(Told(word, action, target, scope))
+
+    def of(self, word: str) -> list[Told]:
+        """Those of one kind."""
+        return [one for one in self.told if one.word == word]
 
 
 @dataclass(slots=True)

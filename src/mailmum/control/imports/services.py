@@ -18,7 +18,7 @@ from django.db import IntegrityError, transaction
 
 from mailmum.control.accounts.access import Writing
 from mailmum.control.imports.checking import Checker, Findings, Row, read_back
-from mailmum.control.imports.options import ImportOptions, Report
+from mailmum.control.imports.options import Details, ImportOptions, Report
 from mailmum.control.journal.services import Change, change
 from mailmum.control.listings import store
 from mailmum.control.listings.models import CONTENT, Version
@@ -64,7 +64,10 @@ class Progress:
 
 
 def run_import(
-    access: Writing, chunks: Iterable[bytes], options: ImportOptions
+    access: Writing,
+    chunks: Iterable[bytes],
+    options: ImportOptions,
+    details: Details | None = None,
 ) -> Iterator[Progress | Report]:
     """Import a file; yields progress, and the report last.
 
@@ -72,6 +75,7 @@ def run_import(
         access: proof that the asker may write.
         chunks: the file, in pieces of any size.
         options: how.
+        details: takes what a preview shows.
 
     Raises:
         BadInput: the format is unknown or cannot be found out.
@@ -86,8 +90,11 @@ def run_import(
             yield Progress("checking", lines)
         _tell_findings(report, checker)
         _refuse_to_empty(options, checker.findings)
-        if not report.bad:
-            yield from _apply(access, aside, options, report, checker.findings.entries)
+        if details is not None:
+            _tell_guarded(details, checker.findings)
+        if not report.bad or options.leave_out:
+            total = checker.findings.entries
+            yield from _apply(access, aside, options, report, total, details)
     yield report
 
 
@@ -123,13 +130,25 @@ def _tell_findings(report: Report, checker: Checker) -> None:
     ]
 
 
+def _tell_guarded(details: Details, found: Findings) -> None:
+    details.guarded_count = found.guarded
+    details.guarded = [
+        {"line": one.line, "text": one.text, "problem": one.problem} for one in found.guarded_lines
+    ]
+
+
 def _apply(
-    access: Writing, aside: IO[str], options: ImportOptions, report: Report, total: int
+    access: Writing,
+    aside: IO[str],
+    options: ImportOptions,
+    report: Report,
+    total: int,
+    details: Details | None,
 ) -> Iterator[Progress]:
     try:
         with change(access.account.pk, access.actor, "listing.import") as made:
             made.server = scope_of(access, options.server)
-            merger = _Merger(access, made, options, report)
+            merger = _Merger(access, made, options, report, details)
             for batch in read_back(aside, BATCH):
                 merger.merge(batch)
                 yield Progress("writing", merger.done, total)
@@ -157,8 +176,14 @@ class _Merger:
     """Compares batches of rows with the current listings and writes the difference."""
 
     def __init__(
-        self, access: Writing, made: Change, options: ImportOptions, report: Report
+        self,
+        access: Writing,
+        made: Change,
+        options: ImportOptions,
+        report: Report,
+        details: Details | None,
     ) -> None:
+        self._details = details
         self._access, self._made = access, made
         self._options, self._report = options, report
         self._seen: array[int] = array("q")
@@ -188,6 +213,7 @@ class _Merger:
                 self._report.repeated += 1
             elif was is not None and self._same(was, row):
                 self._report.unchanged += 1
+                self._tell("unchanged", row)
             else:
                 ended += [] if was is None else [was.pk]
                 fresh.append(self._values(row, was))
@@ -206,9 +232,13 @@ class _Merger:
         )
         if self._options.server or find_format(self._report.format).of_one_server:
             old = old.filter(scope=self._made.server)
-        missing = [
-            pk for pk, number in old.values_list("pk", "number").iterator() if number not in seen
-        ]
+        missing = []
+        columns = old.values_list("pk", "number", "action", "target", "scope")
+        for pk, number, action, target, scope in columns.iterator():
+            if number not in seen:
+                missing.append(pk)
+                if self._details is not None:
+                    self._details.tell("removed", action, target, scope)
         self._report.removed = len(missing)
         store.end(self._made, missing)
 
@@ -225,12 +255,18 @@ class _Merger:
         """The next version: of a listing that is there, or of a new one (number 0 for now)."""
         if was is not None and not self._has_expired(was):
             self._report.changed += 1
+            self._tell("changed", row)
             since = {"created": store.stored_time(was.created), "created_by": was.created_by}
         else:
             self._report.added += 1
+            self._tell("added", row)
             since = {"created": self._common["changed"], "created_by": self._access.actor.name}
         number = was.number if was else 0
         return {**self._common, **since, **_columns(row), "number": number}
+
+    def _tell(self, word: str, row: Row) -> None:
+        if self._details is not None:
+            self._details.tell(word, row.action, row.target, row.scope)
 
     def _write(self, fresh: list[dict[str, Any]], ended: list[int]) -> None:
         store.end(self._made, ended)

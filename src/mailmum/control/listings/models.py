@@ -84,6 +84,15 @@ class Version(models.Model):
                 name="version_name",
                 condition=CURRENT & models.Q(reversed_name__isnull=False),
             ),
+            # Holds all that counts and most filters ask, so that rows need not be read for them;
+            # `until`, too, or SQLite would look into each row whether it is current.
+            models.Index(
+                fields=["account", "source", "action", "enabled", "scope", "expires", "until"],
+                name="version_counts",
+                condition=CURRENT,
+            ),
+            # What was: of what is in force the constraint above knows the target.
+            models.Index(fields=["account", "target"], name="version_was", condition=ENDED),
         )
 
     def __str__(self) -> str:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from django.db.models import Q, QuerySet
 
@@ -19,6 +20,7 @@ from mailmum.domain.names import parents
 from mailmum.domain.targets import NetworkTarget, Target, mapped, parse_target
 from mailmum.domain.verdicts import Verdict, Word, decide, gather, paused
 
+_PLAIN = ("action", "source", "origin")
 _ALONE = -1
 """A server number that no listing has: the account as a whole, without any server's exceptions."""
 
@@ -34,6 +36,10 @@ class Filter:
         text: part of target, reason, note or origin.
         action, source, origin: exactly these; empty: any.
         expired: show those that have run out instead of those that have not.
+        sources: from any of these sources; empty: from all.
+        off: only those that are switched off.
+        before: only those made before this Unix time.
+        upto: only those up to this number: what was made after somebody looked is left out.
     """
 
     server: int | None = None
@@ -44,6 +50,10 @@ class Filter:
     source: str = ""
     origin: str = ""
     expired: bool = False
+    sources: tuple[str, ...] = ()
+    off: bool = False
+    before: int | None = None
+    upto: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +90,21 @@ def find_listings(reading: Reading, wanted: Filter) -> QuerySet[Version]:
         found = found.filter(pk__in=_covering(reading, wanted.covering))
     if wanted.text:
         found = found.filter(contains(wanted.text))
-    for name in ("action", "source", "origin"):
-        if value := getattr(wanted, name):
-            found = found.filter(**{name: value})
-    return found.order_by("-number")
+    return found.filter(_exactly(wanted)).order_by("-number")
+
+
+def _exactly(wanted: Filter) -> Q:
+    """The conditions of a filter on single columns."""
+    found = Q(**{name: value for name in _PLAIN if (value := getattr(wanted, name))})
+    if wanted.sources:
+        found &= Q(source__in=wanted.sources)
+    if wanted.off:
+        found &= Q(enabled=False)
+    if wanted.before is not None:
+        found &= Q(created__lt=datetime.fromtimestamp(wanted.before, UTC))
+    if wanted.upto is not None:
+        found &= Q(number__lte=wanted.upto)
+    return found
 
 
 def find_listing(reading: Reading, number: int) -> Version:

@@ -6,6 +6,7 @@ and origins, so that half an address finds something too.
 """
 
 import time
+from collections import Counter
 from dataclasses import dataclass, replace
 
 from django.db.models import Count, Q, QuerySet
@@ -21,21 +22,25 @@ from mailmum.control.listings.queries import (
     target_of,
 )
 from mailmum.domain.errors import BadInput
-from mailmum.domain.listings import Action
 from mailmum.domain.names import parents
 from mailmum.domain.targets import NameTarget, NetworkTarget, Target, parse_target
 from mailmum.domain.texts import clean_line
 
 TEXT_LIMIT = 300
+_FEW = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many listings an account has: in force by action, and those that have run out."""
+    """How many listings an account has: in force by action and by source, switched off, ended."""
 
-    block: int
-    allow: int
-    expired: int
+    block: int = 0
+    allow: int = 0
+    person: int = 0
+    trigger: int = 0
+    feed: int = 0
+    off: int = 0
+    expired: int = 0
 
     @property
     def in_force(self) -> int:
@@ -57,8 +62,9 @@ def search(reading: Reading, text: str, wanted: Filter) -> QuerySet[Version]:
         return find_listings(reading, replace(wanted, text=line))
     found = find_listings(reading, wanted)
     if isinstance(target, NetworkTarget):
-        return found.filter(about(target))
-    return found.filter(about(replace(target, whole=True)) | contains(target.name))
+        return found.filter(about(reading, target))
+    domain = replace(target, whole=True)
+    return found.filter(_about(domain) | contains(target.name))
 
 
 def meant(text: str) -> Target | None:
@@ -69,8 +75,19 @@ def meant(text: str) -> Target | None:
         return None
 
 
-def about(target: Target) -> Q:
-    """The condition that a listing covers the target or lies inside it."""
+def about(reading: Reading, target: Target) -> Q:
+    """The condition that a listing covers the target or lies inside it.
+
+    The few that most targets meet are looked up first, each half on its index: for one query with
+    OR and an order, SQLite reads all listings of the account in that order.
+    """
+    rows = current(reading).order_by().values_list("pk", flat=True)
+    covering = rows.filter(target__in=wider(target))
+    found = list(covering.union(rows.filter(lies_inside(target)))[: _FEW + 1])
+    return Q(pk__in=found) if len(found) <= _FEW else _about(target)
+
+
+def _about(target: Target) -> Q:
     return Q(target__in=wider(target)) | lies_inside(target)
 
 
@@ -96,20 +113,21 @@ def within(reading: Reading, target: Target, server: int | None = None) -> Query
 
 def meets(reading: Reading, target: Target) -> QuerySet[Version]:
     """Listings in force that cover a target or lie inside it, the latest first."""
-    return find_listings(reading, Filter()).filter(about(target))
+    return find_listings(reading, Filter()).filter(about(reading, target))
 
 
 def count(reading: Reading) -> Counts:
-    """How many listings the account has."""
-    ended = Q(expires__lte=int(time.time()))
-    alive = ~ended | Q(expires=None)
-    return Counts(
-        **current(reading).aggregate(
-            block=Count("pk", filter=alive & Q(action=Action.BLOCK.value)),
-            allow=Count("pk", filter=alive & Q(action=Action.ALLOW.value)),
-            expired=Count("pk", filter=ended),
-        )
-    )
+    """How many listings the account has, in one pass over an index and in its order."""
+    groups = current(reading).order_by().values("source", "action", "enabled")
+    ended = Count("pk", filter=Q(expires__lte=int(time.time())))
+    sums: Counter[str] = Counter()
+    for group in groups.annotate(count=Count("pk"), ended=ended):
+        alive = group["count"] - group["ended"]
+        sums["expired"] += group["ended"]
+        sums[group["action"]] += alive
+        sums[group["source"]] += alive
+        sums["off"] += 0 if group["enabled"] else alive
+    return Counts(**sums)
 
 
 def wider(target: Target) -> list[str]:

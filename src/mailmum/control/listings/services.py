@@ -262,23 +262,24 @@ def _outcome(
         **target_columns(target),
     )
     # One that had run out is replaced, but what it said holds for nothing now.
-    return Outcome(_filled(access, made, blank, wish), "added", was)
+    return Outcome(filled(access, made, blank, wish), "added", was)
 
 
 def _edited(access: Writing, made: Change, was: Version, wish: Wish, *, keep: bool) -> Outcome:
     source = was if keep else Version(created=was.created, created_by=was.created_by)
-    draft = _copy(was)
+    draft = copied(was)
     for name in CONTENT:
         setattr(draft, name, getattr(source, name))
     if source is not was:
         draft.action = was.action
-    version = _filled(access, made, draft, wish)
+    version = filled(access, made, draft, wish)
     if all(getattr(version, name) == getattr(was, name) for name in CONTENT):
         return Outcome(was, "unchanged", was)
     return Outcome(version, "changed", was)
 
 
-def _filled(access: Writing, made: Change, draft: Version, wish: Wish) -> Version:
+def filled(access: Writing, made: Change, draft: Version, wish: Wish) -> Version:
+    """A version in the making with what is wished, marked as this change's."""
     for name in CONTENT:
         value = getattr(wish, name)
         if value is not KEEP:
@@ -288,7 +289,8 @@ def _filled(access: Writing, made: Change, draft: Version, wish: Wish) -> Versio
     return draft
 
 
-def _copy(version: Version) -> Version:
+def copied(version: Version) -> Version:
+    """The beginning of the next version of a listing."""
     names = [field.attname for field in Version._meta.concrete_fields if not field.primary_key]
     return Version(**{name: getattr(version, name) for name in names})
 
@@ -309,7 +311,7 @@ def _finish(access: Writing, made: Change, result: Result, *, dry_run: bool = Fa
     for number, version in enumerate(fresh, store.take_numbers(len(fresh)) if fresh else 0):
         version.number = number
     store.add([outcome.version for outcome in moved])
-    _tell(access, made, ended, [outcome.version for outcome in moved])
+    tell_journal(access, made, ended, [outcome.version for outcome in moved])
     result.change = made.seq
 
 
@@ -318,11 +320,14 @@ def _remove(access: Writing, made: Change, result: Result, found: list[Version])
         made.discard()
         return
     store.end(made, [version.pk for version in found])
-    _tell(access, made, found, [])
+    tell_journal(access, made, found, [])
     result.removed, result.change = found, made.seq
 
 
-def _tell(access: Writing, made: Change, before: list[Version], after: list[Version]) -> None:
+def tell_journal(
+    access: Writing, made: Change, before: Sequence[Version], after: Sequence[Version]
+) -> None:
+    """What a change of listings leaves in its journal record."""
     servers = names_of_servers(access)
     made.before = [as_dict(version, servers) for version in before[:TOLD_LIMIT]] or None
     made.after = [as_dict(version, servers) for version in after[:TOLD_LIMIT]] or None

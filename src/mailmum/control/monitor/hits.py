@@ -38,6 +38,7 @@ EACH = 2_000
 CANDIDATES = 500
 """Listings that are looked at in search of stale ones."""
 _CHUNK = 200
+_NEAR = {4: 24, 6: 64}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,21 @@ def hits_of(
     return _Counting(scope_of(reading), list(last_days(clock, days))).of(mine)
 
 
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """Listings without a hit, oldest first.
+
+    Attributes:
+        rows: these.
+        looked: how many were looked at.
+        next: the number after which the following ones begin, None when all were looked at.
+    """
+
+    rows: tuple[Version, ...]
+    looked: int
+    next: int | None
+
+
 def stale(
     reading: Reading, *, days: int = DAYS, limit: int = 50, now: float | None = None
 ) -> tuple[Version, ...]:
@@ -95,12 +111,41 @@ def stale(
 
     Of accounts with very many listings the oldest are looked at.
     """
+    wanted = Filter(source=Source.PERSON.value)
+    return stale_among(reading, wanted, days=days, limit=limit, now=now).rows
+
+
+def stale_among(
+    reading: Reading,
+    wanted: Filter,
+    *,
+    days: int = DAYS,
+    after: int = 0,
+    limit: int = 50,
+    now: float | None = None,
+) -> Stale:
+    """Listings of a filter that are older than so many days and had no hit in them.
+
+    Args:
+        reading: proof that the asker may read.
+        wanted: among which.
+        days: how far to look back.
+        after: begin behind this number, from an earlier `next`.
+        limit: how many to find.
+        now: our own clock.
+    """
     clock = time.time() if now is None else now
     before = datetime.fromtimestamp(clock, UTC) - timedelta(days=days)
-    found = find_listings(reading, Filter(source=Source.PERSON.value))
-    old = list(found.filter(enabled=True, changed__lt=before).order_by("number")[:CANDIDATES])
-    hits = hits_of(reading, old, days=days, now=clock)
-    return tuple(one for one in old if not hits[one.number].count)[:limit]
+    found = find_listings(reading, wanted).filter(enabled=True, changed__lt=before)
+    most = max(CANDIDATES * DAYS // max(days, DAYS), limit)
+    old = list(found.filter(number__gt=after).order_by("number")[: most + 1])
+    looked, more = old[:most], len(old) > most
+    hits = hits_of(reading, looked, days=days, now=clock)
+    idle = [one for one in looked if not hits[one.number].count]
+    if len(idle) > limit:
+        last = idle[limit - 1].number
+        return Stale(tuple(idle[:limit]), sum(1 for one in looked if one.number <= last), last)
+    return Stale(tuple(idle), len(looked), looked[-1].number if more else None)
 
 
 class _Counting:
@@ -145,15 +190,34 @@ class _Counting:
 
     def _wider(self, version: Version, target: Target, found: _Count) -> None:
         rows = self._rows(version, target)
+        if self._narrow(rows, target, found):
+            return
         for day in reversed(self._days):
             most = min(EACH, self._left)
             read = list(rows.filter(start=day)[: most + 1])
             self._left -= min(len(read), most)
-            for server, source, count in read[:most]:
+            for server, source, count, _ in read[:most]:
                 found.add(server, source, day, count)
             if len(read) > most:
                 found.at_least = True
                 return
+
+    def _narrow(self, rows: Any, target: Target, found: _Count) -> bool:
+        """Count all days at once, of what has few clients; False when there were too many."""
+        if isinstance(target, NetworkTarget):
+            few = target.prefix >= _NEAR[target.version]
+        else:
+            few = not target.whole
+        if not few:
+            return False
+        most = min(EACH, self._left)
+        read = list(rows.filter(start__in=self._days)[: most + 1])
+        if len(read) > most:
+            return False
+        self._left -= len(read)
+        for server, source, count, day in read:
+            found.add(server, source, day, count)
+        return True
 
     def _rows(self, version: Version, target: Target) -> Any:
         meant = self._scope.condition
@@ -162,11 +226,11 @@ class _Counting:
         if isinstance(target, NetworkTarget):
             decided = self._blocked if version.action == Action.BLOCK else self._allowed
             rows = ClientDay.objects.filter(meant & within(target) & decided)
-            return rows.values_list("server", "source", "count")
+            return rows.values_list("server", "source", "count", "start")
         # Names are kept without the list that decided: of them only lookups tell.
         answer = Outcome.LISTED if version.action == Action.BLOCK else Outcome.ALLOWED
         names = NameDay.objects.filter(meant & named(target), outcome=OUTCOMES[answer])
-        return names.values_list("server", "source", "count")
+        return names.values_list("server", "source", "count", "start")
 
 
 def _holds(version: Version, server: int) -> bool:

@@ -16,6 +16,7 @@ from mailmum.web import words
 register = template.Library()
 
 _MID_SLACK = 6
+_DAYS_AGO = 30
 
 
 @register.simple_tag
@@ -57,6 +58,19 @@ def moment(at: datetime | float | None) -> SafeString:
     else:
         text = words.ago(seconds) if seconds >= 0 else words.in_future(-seconds)
     return _time(instant, text)
+
+
+@register.simple_tag
+def day_ago(start: int) -> SafeString:
+    """A day (UTC) that begins at a moment, as people say it; roll-ups know no more of it."""
+    began = datetime.fromtimestamp(start, UTC)
+    days = (timezone.now().date() - began.date()).days
+    text = {0: "today", 1: "yesterday"}.get(days) or (
+        f"{days} days ago" if days < _DAYS_AGO else words.date(began, timezone.now())
+    )
+    return format_html(
+        '<time datetime="{}" title="{} UTC">{}</time>', f"{began:%F}", f"{began:%F}", text
+    )
 
 
 @register.simple_tag

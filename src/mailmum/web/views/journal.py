@@ -1,42 +1,59 @@
 """The journal: who changed what and when, and undoing it."""
 
+import time
 from urllib.parse import urlencode
 
 from django.http import HttpResponse
 from django.urls import Resolver404, resolve
 
 from mailmum.control.accounts.access import Reading, Writing
-from mailmum.control.listings.history import records_of
+from mailmum.control.listings.history import ANY, KINDS, Sought, actors_of, records_of
 from mailmum.control.listings.history import show as show_records
 from mailmum.control.listings.queries import find_listing
 from mailmum.control.listings.undo import undo
 from mailmum.control.servers.queries import find_server, servers_of
 from mailmum.domain.errors import BadInput, NotFound, Refusal
+from mailmum.domain.targets import parse_target
 from mailmum.domain.texts import clean_line
 from mailmum.web.form import Form
 from mailmum.web.gate import PageRequest, account_view
 from mailmum.web.history import record_rows
 from mailmum.web.paging import before_of, page_of
 from mailmum.web.reply import back, path, show, tell, to, warn
+from mailmum.web.stretches import read_moment
 
 SECTION = "journal"
+FIELDS = ("target", "who", "kind", "server", "since", "until")
+KIND_WORDS = (
+    ("listings", "Listings"),
+    ("imports", "Imports"),
+    ("servers", "Servers"),
+    ("account", "Parameters"),
+    ("people", "People"),
+    ("tokens", "Tokens"),
+    ("undone", "Undone changes"),
+)
 
 
 @account_view(Reading)
 def index(request: PageRequest, access: Reading) -> HttpResponse:
-    """Changes, newest first; of one server or of one target when the address says so."""
+    """Changes, newest first: all, or those that the address asks for."""
     names = [server.name for server in servers_of(access)]
-    server = request.GET.get("server", "")
-    form = Form({"target": request.GET.get("target", "").strip()})
+    form = Form({name: request.GET.get(name, "").strip() for name in FIELDS})
+    if form.values["kind"] not in KINDS:
+        form.values["kind"] = ""
+    if form.values["server"] not in names:
+        form.values["server"] = ""
     try:
-        target = clean_line(form.values["target"], field="target", limit=300)
+        sought, target = _sought(form), _target(form.values["target"])
     except BadInput as refusal:
         form.refuse(refusal)
-        target = ""
-    number = find_server(access, server).pk if server in names else None
-    page = page_of(records_of(access, server=number, target=target), "seq", before_of(request))
-    asked = {"target": target, "server": server if number else ""}
-    query = urlencode({name: value for name, value in asked.items() if value})
+        sought, target = ANY, ""
+    server = form.values["server"]
+    number = find_server(access, server).pk if server else None
+    found = records_of(access, server=number, target=target, sought=sought)
+    page = page_of(found, "seq", before_of(request))
+    query = urlencode([(name, value) for name, value in form.values.items() if value])
     return show(
         request,
         "journal.html",
@@ -45,11 +62,31 @@ def index(request: PageRequest, access: Reading) -> HttpResponse:
         page=page,
         rows=record_rows(show_records(access, page.rows)),
         servers=names,
-        server=asked["server"],
+        kinds=KIND_WORDS,
+        actors=actors_of(access),
         target=target,
         first_query=query,
         next_query="&".join(part for part in (query, f"before={page.next}") if part),
     )
+
+
+def _sought(form: Form) -> Sought:
+    now = time.time()
+    times = {
+        name: read_moment(form.values[name], now, name) if form.values[name] else None
+        for name in ("since", "until")
+    }
+    who = clean_line(form.values["who"], field="who", limit=320)
+    return Sought(who, form.values["kind"], times["since"], times["until"])
+
+
+def _target(text: str) -> str:
+    """The target as listings have it, when it is one."""
+    line = clean_line(text, field="target", limit=300)
+    try:
+        return parse_target(line).text if line else ""
+    except BadInput:
+        return line
 
 
 @account_view(Writing, "POST")
@@ -58,15 +95,25 @@ def undo_change(request: PageRequest, access: Writing, seq: int) -> HttpResponse
     try:
         made = undo(access, seq)
     except Refusal as refusal:
+        if request.htmx:
+            return _in_place(request, f"Not undone: {refusal}.")
         warn(request, str(refusal))
         return back(request, path(access, "journal"))
-    tell(request, f"{made.summary[0].upper()}{made.summary[1:]}.", access=access, change=made.seq)
+    text = f"{made.summary[0].upper()}{made.summary[1:]}."
+    if request.htmx:
+        return _in_place(request, text)
+    tell(request, text, access=access, change=made.seq)
     if made.what.removeprefix("undo.").startswith("server."):
         # The page of a server may have gone with its name.
         return to(access, "servers")
     if _is_gone(access, request.POST.get("next", "")):
         return to(access, "listings")
     return back(request, path(access, "listings"))
+
+
+def _in_place(request: PageRequest, text: str) -> HttpResponse:
+    """The same in the popover from which it was asked."""
+    return show(request, "listings/acted.html", SECTION, text=text, done="")
 
 
 def _is_gone(access: Reading, address: str) -> bool:

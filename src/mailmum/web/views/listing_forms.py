@@ -17,14 +17,13 @@ from mailmum.domain.listings import Action, Source
 from mailmum.web import outcomes
 from mailmum.web.form import Form, posted
 from mailmum.web.gate import PageRequest, account_view
+from mailmum.web.lives import AS_IT_IS, LIFETIMES, field_names, lifetime_of
 from mailmum.web.preview import preview
 from mailmum.web.reply import path, show, tell, to
 from mailmum.web.rows import listing_rows
 from mailmum.web.words import plural
 
 SECTION = "listings"
-LIFETIMES = (("1h", "1 h"), ("1d", "1 day"), ("7d", "7 days"), ("30d", "30 days"), ("", "Open"))
-OTHER, AS_IT_IS = "other", "keep"
 FIELDS = (
     "action",
     "targets",
@@ -38,7 +37,6 @@ FIELDS = (
     "sure",
     "then",
 )
-NAMES = {"target": "targets", "expires": "for"}
 
 
 @account_view(Writing, "GET", "POST")
@@ -65,7 +63,7 @@ def add(request: PageRequest, access: Writing) -> HttpResponse:
         form.refuse(refusal, otherwise="server")
         return _add_page(request, access, form)
     except Refusal as refusal:
-        form.refuse(refusal, names=_names(form), otherwise="targets")
+        form.refuse(refusal, names=field_names(form), otherwise="targets")
         return _add_page(request, access, form)
     text = outcomes.of_listing(result, action, form.filled("server"))
     tell(request, text, access=access, change=result.change)
@@ -110,7 +108,7 @@ def edit(request: PageRequest, access: Writing, number: int) -> HttpResponse:
     except NotFound:
         raise
     except Refusal as refusal:
-        form.refuse(refusal, names=_names(form), otherwise="")
+        form.refuse(refusal, names=field_names(form), otherwise="")
         asks = isinstance(refusal, NeedsConfirmation) or refusal.code == NeedsConfirmation.code
         return _edit_page(request, access, version, form, asks=asks)
     tell(request, outcomes.of_edit(result), access=access, change=result.change)
@@ -223,7 +221,7 @@ def _wish(form: Form, action: Action) -> Wish:
         reason=form.filled("reason"),
         note=form.filled("note"),
         code=form.filled("code") or KEEP,
-        lifetime=_lifetime(form),
+        lifetime=lifetime_of(form),
     )
 
 
@@ -235,24 +233,9 @@ def _edit_wish(form: Form) -> Wish:
         reason=form.values["reason"],
         note=form.values["note"],
         code=form.values["code"],
-        lifetime=KEEP if form.values["for"] == AS_IT_IS else _lifetime(form),
+        lifetime=KEEP if form.values["for"] == AS_IT_IS else lifetime_of(form),
         enabled=bool(form.values["enabled"]),
     )
-
-
-def _lifetime(form: Form) -> str:
-    if form.values["for"] != OTHER:
-        return form.values["for"]
-    if not form.values["other"].strip():
-        raise BadInput(
-            "the lifetime is empty", fix="write for example 12h, or choose Open", field="for"
-        )
-    return form.values["other"]
-
-
-def _names(form: Form) -> dict[str, str]:
-    """A refused lifetime stands beside the field it was written in."""
-    return NAMES | ({"for": "other"} if form.values["for"] == OTHER else {})
 
 
 def _action(text: str) -> Action:

@@ -1,7 +1,8 @@
 """Listings: the table with its search, one listing, removing some."""
 
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -11,95 +12,84 @@ from mailmum.control.accounts.access import Reading, Writing
 from mailmum.control.listings.history import records_of
 from mailmum.control.listings.history import show as show_records
 from mailmum.control.listings.models import Version
-from mailmum.control.listings.queries import Filter, find_listing, target_of
+from mailmum.control.listings.queries import find_listing, target_of
 from mailmum.control.listings.search import count, meets, search
 from mailmum.control.listings.services import remove_listings
-from mailmum.control.servers.queries import find_server, names_of_servers, servers_of
+from mailmum.control.monitor.hits import Hits, Stale, hits_of, stale_among
+from mailmum.control.servers.queries import names_of_servers, servers_of
+from mailmum.control.traffic.reading import tolerant
 from mailmum.domain.clients import parse_subject
 from mailmum.domain.errors import BadInput
+from mailmum.domain.listings import Source
 from mailmum.web import outcomes
 from mailmum.web.form import Form
 from mailmum.web.gate import PageRequest, account_view
 from mailmum.web.history import record_rows
 from mailmum.web.paging import Page, before_of, page_of
 from mailmum.web.reply import back, path, show, tell, to
-from mailmum.web.rows import listing_rows
+from mailmum.web.rows import ListingRow, listing_rows
+from mailmum.web.views.bulk import ask, numbers_of
+from mailmum.web.wanted import OLDER_DAYS, SOURCES, Wanted, wanted_of
 
 SECTION = "listings"
-ACTIONS = ("block", "allow")
-SOURCES = (("person", "People"), ("trigger", "Triggers"), ("feed", "Feeds"))
-ACCOUNT_ONLY = "account"
 MET_SHOWN = 20
 HISTORY_SHOWN = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What the address asks for; unknown values are as if they were not there."""
-
-    q: str
-    action: str
-    source: str
-    server: str
-    state: str
-
-    @property
-    def any(self) -> bool:
-        """Whether anything is filtered at all."""
-        return any((self.q, self.action, self.source, self.server, self.state))
-
-    @property
-    def query(self) -> str:
-        """The address's part behind the question mark."""
-        pairs = [(name, getattr(self, name)) for name in self.__slots__]
-        return urlencode([(name, value) for name, value in pairs if value])
-
-
-def wanted_of(request: PageRequest, servers: list[str]) -> Wanted:
-    """The filter that the address asks for."""
-    data = request.GET
-
-    def one_of(name: str, allowed: list[str]) -> str:
-        value = data.get(name, "")
-        return value if value in allowed else ""
-
-    return Wanted(
-        q=data.get("q", "").strip(),
-        action=one_of("action", list(ACTIONS)),
-        source=one_of("source", [name for name, _ in SOURCES]),
-        server=one_of("server", [ACCOUNT_ONLY, *servers]),
-        state=one_of("state", ["ended"]),
-    )
 
 
 @account_view(Reading)
 def index(request: PageRequest, access: Reading) -> HttpResponse:
     """The table; a fragment of it when only that is asked for."""
     servers = [server.name for server in servers_of(access)]
-    wanted = wanted_of(request, servers)
+    wanted = wanted_of(request.GET, servers)
     form = Form({"q": wanted.q})
     page: Page[Version] | None = None
+    stale: Stale | None = None
     try:
-        found = search(access, wanted.q, _filter(access, wanted))
-        page = page_of(found, "number", before_of(request))
+        if wanted.idle:
+            stale = _stale(request, access, wanted)
+        else:
+            found = search(access, wanted.q, wanted.filter(access))
+            page = page_of(found, "number", before_of(request))
     except BadInput as refusal:
         form.refuse(refusal, otherwise="q")
+    versions = page.rows if page else stale.rows if stale else ()
     shown: dict[str, Any] = {
         "wanted": wanted,
         "form": form,
         "page": page,
-        "rows": listing_rows(page.rows, names_of_servers(access), time.time()) if page else [],
+        "stale": stale,
+        "rows": listing_rows(versions, names_of_servers(access), time.time()),
         "next_query": _next_query(wanted, page),
         "here": request.get_full_path(),
     }
+    _add_hits(access, shown["rows"], versions)
     if request.htmx and not request.htmx.history_restore_request:
         response = show(request, "listings/results.html", SECTION, **shown)
         response["HX-Push-Url"] = f"{request.path}?{wanted.query}" if wanted.any else request.path
     else:
-        shown |= {"servers": servers, "sources": SOURCES, "counts": count(access)}
+        counts = count(access)
+        shown |= {"servers": servers, "counts": counts, "older_days": OLDER_DAYS}
+        shown["sources"] = [(value, words, getattr(counts, value)) for value, words in SOURCES]
         response = show(request, "listings/list.html", SECTION, **shown)
     response["Vary"] = "HX-Request"
     return response
+
+
+def _stale(request: PageRequest, access: Reading, wanted: Wanted) -> Stale:
+    """People's listings unless others are asked for: what a feed lists is the feed's to clear."""
+    filtered = wanted.filter(access)
+    if not filtered.sources:
+        filtered = replace(filtered, sources=(Source.PERSON.value,))
+    after = before_of(request, "after") or 0
+    return stale_among(access, filtered, days=wanted.idle, after=after)
+
+
+def _add_hits(access: Reading, rows: list[ListingRow], versions: Sequence[Version]) -> None:
+    """How often each decided; nothing while traffic cannot be read."""
+    nothing: dict[int, Hits] = {}
+    found = tolerant(lambda: hits_of(access, versions), nothing)
+    for row in rows:
+        row.hits = found.get(row.version.number)
 
 
 @account_view(Reading)
@@ -122,9 +112,14 @@ def detail(request: PageRequest, access: Reading, number: int) -> HttpResponse:
 
 @account_view(Writing, "POST")
 def remove(request: PageRequest, access: Writing) -> HttpResponse:
-    """Remove the listings that were ticked, or the one whose button was pressed."""
-    given = request.POST.getlist("only") or request.POST.getlist("number")
-    numbers = [int(text) for text in given if text.isascii() and text.isdigit() and len(text) < 19]
+    """Remove the listings that were ticked, or the one whose button was pressed.
+
+    All that fit a filter are shown first.
+    """
+    only = request.POST.getlist("only")
+    if request.POST.get("all") and not only:
+        return ask(request, access)
+    numbers = numbers_of(only or request.POST.getlist("number"))
     if not numbers:
         tell(request, "Nothing was chosen, so nothing was removed.")
     else:
@@ -156,18 +151,6 @@ def _with_query(response: HttpResponse, **query: str) -> HttpResponse:
     if given:
         response["Location"] += f"?{urlencode(given)}"
     return response
-
-
-def _filter(access: Reading, wanted: Wanted) -> Filter:
-    account_only = wanted.server == ACCOUNT_ONLY
-    server = find_server(access, wanted.server).pk if wanted.server and not account_only else None
-    return Filter(
-        server=0 if account_only else server,
-        own_only=account_only,
-        action=wanted.action,
-        source=wanted.source,
-        expired=wanted.state == "ended",
-    )
 
 
 def _next_query(wanted: Wanted, page: Page[Version] | None) -> str:

@@ -41,12 +41,23 @@ function take({ count, html }) {
   made.innerHTML = html;
   const rows = [...made.content.children];
   came.push([Date.now(), count]);
-  if (pause.ariaPressed !== "true") return put(rows);
+  if (pause.ariaPressed !== "true" && !acting()) return put(rows);
   missed += count;
   waiting = [...rows, ...waiting].slice(0, body.dataset.kept);
   $("[data-count]").textContent = missed > waiting.length
     ? `${missed.toLocaleString("en")} new ones wait; resuming shows the latest ${waiting.length}, Search has all.`
     : `${missed} new ${missed === 1 ? "one waits" : "ones wait"}; resuming shows them all.`;
+}
+
+// While somebody decides about a row it stays where it is.
+const act = $("#act"), acting = () => act?.matches(":popover-open");
+act?.addEventListener("toggle", e => { if (e.newState === "closed" && pause.ariaPressed !== "true") release(); });
+
+function release() {
+  put(waiting);
+  waiting = [];
+  missed = 0;
+  $("[data-count]").textContent = "Nothing new yet.";
 }
 
 function put(rows) {
@@ -63,11 +74,7 @@ function turn() {
   $("span", pause).textContent = stop ? "Resume" : "Pause";
   const icon = $("use", pause), [file] = icon.getAttribute("href").split("#");
   icon.setAttribute("href", `${file}#${stop ? "play" : "pause"}`);
-  if (stop) return;
-  put(waiting);
-  waiting = [];
-  missed = 0;
-  $("[data-count]").textContent = "Nothing new yet.";
+  if (!stop) release();
 }
 
 function rate() {

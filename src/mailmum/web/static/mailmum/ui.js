@@ -67,12 +67,14 @@ on("click", "[data-copy]", async (e, b) => {
 // --- chosen rows
 function count(form) {
   const boxes = $$("[name=number]", form), chosen = boxes.filter(b => b.checked).length, all = $("[data-all]", form);
-  $("[data-chosen]", form).textContent = `${chosen} chosen`;
+  const whole = $("[data-whole]", form);                            // all that fit, on this page or not
+  if (whole && !chosen) whole.checked = false;
+  $("[data-chosen]", form).textContent = whole?.checked ? "All chosen" : `${chosen} chosen`;
   all.checked = chosen === boxes.length;
   all.indeterminate = chosen > 0 && chosen < boxes.length;
 }
 on("change", "[data-all]", (e, b) => { for (const box of $$("[name=number]", b.form)) box.checked = b.checked; count(b.form); });
-on("change", "[name=number]", (e, b) => count(b.form));
+on("change", "[name=number], [data-whole]", (e, b) => count(b.form));
 on("reset", "form:has([data-chosen])", (e, form) => setTimeout(() => count(form)));
 
 // --- keys
