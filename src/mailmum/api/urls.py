@@ -16,6 +16,7 @@ from mailmum.api import (
     listings,
     logs,
     pauses,
+    requests,
     schemas,
     servers,
     sightings,
@@ -46,6 +47,7 @@ api.add_router("/explain", listings.explain_router)
 api.add_router("/check", checks.router)
 api.add_router("/sightings", sightings.router)
 api.add_router("/journal", journal.router)
+api.add_router("/requests", requests.router)
 api.add_router("/tokens", tokens.router)
 api.add_router("/import", imports.router)
 api.add_router("/export", exports.router)

@@ -29,6 +29,7 @@ INSTALLED_APPS = [
     "mailmum.control.accounts",
     "mailmum.control.servers",
     "mailmum.control.listings",
+    "mailmum.control.requests",
     "mailmum.control.traffic",
     "mailmum.web",
     "django.contrib.auth",

@@ -19,6 +19,7 @@ _KINDS = {
     "server.resume": ("play", "", "resumed"),
     "account.pause": ("pause", "", "paused"),
     "account.resume": ("play", "", "resumed"),
+    "request.decline": ("inbox", "", "declined"),
     "server.rotate-key": ("servers", "", "made a"),
     "server.remove": ("reject", "", "removed"),
     "account.set": ("settings", "", "changed the"),
@@ -45,6 +46,8 @@ _LABELS = {
     "hour_days": "days of hours",
     "day_days": "days of days",
     "privacy": "mail addresses",
+    "takes_requests": "removal requests",
+    "answer": "answer",
     "role": "role",
 }
 
