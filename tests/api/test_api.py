@@ -13,6 +13,7 @@ from mailmum.api import servers as server_operations
 from mailmum.api.urls import api as description
 from mailmum.control.accounts.services import add_token
 from mailmum.control.config import current
+from mailmum.control.requests.asking import ask
 from mailmum.control.servers.services import add_shipping_token
 from tests.api.conftest import Caller, Callers
 from tests.support.world import World
@@ -48,6 +49,10 @@ OPERATIONS: dict[tuple[str, str], tuple[str, Any]] = {
     ("GET", "/sightings/live"): ("read", None),
     ("GET", "/journal"): ("read", None),
     ("POST", "/journal/{seq}/undo"): ("write", {}),
+    ("GET", "/requests"): ("read", None),
+    ("GET", "/requests/{number}"): ("read", None),
+    ("POST", "/requests/{number}/accept"): ("write", {}),
+    ("POST", "/requests/{number}/decline"): ("write", {}),
     ("GET", "/tokens"): ("read", None),
     ("POST", "/tokens"): ("write", {"name": "t", "scopes": ["read"]}),
     ("DELETE", "/tokens/{number}"): ("write", None),
@@ -90,6 +95,7 @@ def things(api: Callers) -> dict[str, str]:
         "{seq}": str(listed["change"]),
         "{token}": str(token),
         "{feed}": "drop",
+        "{request}": str(_request(api)),
     }
 
 
@@ -107,12 +113,21 @@ def _feeds(api: Callers) -> None:
         assert (status, body["outcome"]) == (200, outcome)
 
 
+def _request(api: Callers) -> int:
+    ref = api.owner("GET", "/servers/mx1")[1]["ref"]
+    asked = {"text": "private note of a sender", "reply_to": "", "address": "192.0.2.1"}
+    ask(ref, "203.0.113.7", **asked)
+    number: int = api.owner("GET", "/requests")[1]["requests"][0]["id"]
+    return number
+
+
 def call(caller: Caller, operation: tuple[str, str], things: dict[str, str]) -> tuple[int, Any]:
     """Make a request that would do for somebody who may."""
     method, template = operation
     path = template
-    if template.startswith("/tokens/"):
-        path = path.replace("{number}", things["{token}"])
+    for kind in ("token", "request"):
+        if template.startswith(f"/{kind}s/"):
+            path = path.replace("{number}", things[f"{{{kind}}}"])
     for name, value in things.items():
         path = path.replace(name, value)
     return caller(method, path, OPERATIONS[operation][1], **QUERY.get(operation, {}))

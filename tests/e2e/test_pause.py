@@ -44,7 +44,12 @@ def test_a_pause_is_obeyed_everywhere_and_kept(tmp_path: Path, engine: str) -> N
             return made.lookup(blocked), made.lookup(name), made.lookup(allowed), asked
 
         usual = (["127.0.0.3"], ["127.0.1.3"], ["127.0.0.2"], "action=REJECT")
-        paused = ([], [], ["127.0.0.2"], "action=DUNNO")
+        paused: tuple[list[str], list[str], list[str], str] = (
+            [],
+            [],
+            ["127.0.0.2"],
+            "action=DUNNO",
+        )
         made.eventually(lambda: verdicts() == usual)
         made.run("server", "pause", "mx1")
         made.eventually(lambda: verdicts() == paused)

@@ -13,6 +13,9 @@ from mailmum.control.accounts.services import add_token
 from mailmum.control.journal.models import Record
 from mailmum.control.listings.draft import make_wish
 from mailmum.control.listings.services import list_targets
+from mailmum.control.requests.asking import ask
+from mailmum.control.requests.queries import requests_of
+from mailmum.control.servers.queries import find_server
 from mailmum.control.servers.services import add_server
 from mailmum.domain.listings import Action
 from tests.control.alerts.kit import compared, holds
@@ -51,8 +54,17 @@ def things(world: World) -> dict[str, Any]:
         "number": listed.outcomes[0].version.number,
         "seq": listed.change,
         "alert-acknowledge": {"number": compared(world.owner, holds()).opened[0].pk},
+        "request": {"number": _request(world)},
+        "request-answer": {"number": _request(world)},
         "token-revoke": {"number": add_token(world.owner, "ci", writes=False).token.pk},
     }
+
+
+def _request(world: World) -> int:
+    ref = find_server(world.admin, "mx1").ref
+    if not requests_of(world.admin).exists():
+        ask(ref, "203.0.113.7", text="private note of a sender", reply_to="", address="192.0.2.1")
+    return requests_of(world.admin)[0].pk
 
 
 def _arguments(page: str, things: dict[str, Any]) -> dict[str, Any]:

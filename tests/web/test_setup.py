@@ -23,7 +23,7 @@ def mx1(world: World) -> Server:
 
 def block(response: Response, ident: str) -> str:
     """The lines to copy under this id, without marks."""
-    page = response.content.decode()
+    page: str = response.content.decode()
     part = page.partition(f'id="{ident}">')[2].partition("</pre>")[0]
     return part.replace("<mark>", "").replace("</mark>", "")
 

@@ -19,6 +19,7 @@ from mailmum.api import (
     logs,
     pauses,
     rbls,
+    requests,
     schemas,
     servers,
     sightings,
@@ -49,6 +50,7 @@ api.add_router("/explain", listings.explain_router)
 api.add_router("/check", checks.router)
 api.add_router("/sightings", sightings.router)
 api.add_router("/journal", journal.router)
+api.add_router("/requests", requests.router)
 api.add_router("/tokens", tokens.router)
 api.add_router("/import", imports.router)
 api.add_router("/export", exports.router)

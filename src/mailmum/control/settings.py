@@ -30,6 +30,7 @@ INSTALLED_APPS = [
     "mailmum.control.servers",
     "mailmum.control.listings",
     "mailmum.control.feeds",
+    "mailmum.control.requests",
     "mailmum.control.traffic",
     "mailmum.control.triggers",
     "mailmum.control.witnesses",

@@ -15,6 +15,7 @@ from mailmum.control.accounts.access import Owning, Reading, Writing
 from mailmum.control.accounts.models import Account, User
 from mailmum.control.accounts.queries import accounts_of
 from mailmum.control.alerts.queries import unseen
+from mailmum.control.requests.queries import count_open
 from mailmum.control.servers.pauses import Pause, pauses_of
 from mailmum.control.servers.queries import servers_of
 from mailmum.control.traffic.queries import uses_of
@@ -74,6 +75,11 @@ class Place:
     def pauses(self) -> list[Pause]:
         """Pauses in force, which every page tells."""
         return pauses_of(self._reading, time.time())
+
+    @cached_property
+    def open_requests(self) -> int:
+        """How many removal requests wait for an answer."""
+        return count_open(self._reading)
 
     @cached_property
     def accounts(self) -> list[Account]:

@@ -10,6 +10,7 @@ from typing import Any
 from mailmum.control.listings.models import Version
 from mailmum.control.listings.queries import Explained, target_of
 from mailmum.control.monitor.hits import Hits
+from mailmum.control.requests.models import RemovalRequest, State
 from mailmum.control.servers.models import Server
 from mailmum.control.servers.pauses import Pause
 from mailmum.control.traffic.models import ServerUse
@@ -79,6 +80,37 @@ def _listing_row(version: Version, servers: dict[int, str], now: float) -> Listi
     whole = version.scope == WHOLE_ACCOUNT
     server = "" if whole else servers.get(version.scope, f"server {version.scope}")
     return ListingRow(version, server, version.expires is not None and version.expires <= now)
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRow:
+    """A removal request, with the name of the server that refused (empty: removed)."""
+
+    request: RemovalRequest
+    server: str
+
+    @property
+    def open(self) -> bool:
+        """Whether it waits for an answer."""
+        return self.request.state == State.OPEN
+
+    @property
+    def words(self) -> str:
+        """What became of it."""
+        return _ANSWERED[State(self.request.state)]
+
+
+_ANSWERED = {
+    State.OPEN: "waits for an answer",
+    State.ALLOWED: "allowed",
+    State.UNLISTED: "block removed",
+    State.DECLINED: "declined",
+}
+
+
+def request_rows(requests: Iterable[RemovalRequest], servers: dict[int, str]) -> list[RequestRow]:
+    """Requests as rows, with the names of servers by number."""
+    return [RequestRow(one, servers.get(one.server, "")) for one in requests]
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,6 +65,9 @@ class Account(models.Model):
     code = models.BigIntegerField(null=True, blank=True)
     key_keep = models.PositiveIntegerField(default=7 * 86400)
     contact = models.CharField(max_length=200, blank=True)
+    takes_requests = models.BooleanField(
+        default=True, help_text="whether rejected senders may ask for removal"
+    )
     recent_days = models.PositiveIntegerField(default=_TERMS.recent_days)
     minute_days = models.PositiveIntegerField(default=_TERMS.minute_days)
     hour_days = models.PositiveIntegerField(default=_TERMS.hour_days)

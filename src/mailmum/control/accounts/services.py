@@ -159,6 +159,7 @@ def set_parameters(
     key_keep: int,
     contact: str,
     terms: Terms | None = None,
+    takes_requests: bool | None = None,
 ) -> Account:
     """Change the account's parameters.
 
@@ -169,6 +170,7 @@ def set_parameters(
         key_keep: how long a rotated key lives on, in seconds.
         contact: how a rejected sender reaches the administrator; public.
         terms: how long traffic is kept, and what of mail addresses; None leaves that as it is.
+        takes_requests: whether rejected senders may ask for removal; None leaves that as it is.
 
     Raises:
         BadInput: a value is out of range.
@@ -183,6 +185,8 @@ def set_parameters(
         made.before = _parameters(account)
         account.ttl, account.code, account.key_keep = ttl, code, key_keep
         account.contact = clean_line(contact, field="contact", limit=200)
+        if takes_requests is not None:
+            account.takes_requests = takes_requests
         if terms is not None:
             for name, value in asdict(terms).items():
                 setattr(account, name, value)
@@ -311,5 +315,6 @@ def _parameters(account: Account) -> dict[str, object]:
         "code": None if account.code is None else code_text(account.code),
         "key_keep": account.key_keep,
         "contact": account.contact,
+        "takes_requests": account.takes_requests,
         **asdict(account.terms),
     }

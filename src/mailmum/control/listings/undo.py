@@ -24,6 +24,7 @@ from mailmum.domain.errors import BadInput, Conflict, NotFound
 _BATCH = 5000
 _REASONS = {
     "server.rotate-key": "a revoked key stays revoked; rotate again for another",
+    "request.decline": "answer the request anew instead",
     "token.add": "revoke the token instead",
     "token.remove": "a revoked token stays revoked; make a new one",
     "account.add": "an account is not undone",

@@ -16,7 +16,7 @@ from mailmum.web.reply import show, tell, to
 
 SECTION = "settings"
 DAYS = ("recent_days", "minute_days", "hour_days", "day_days")
-PARAMETERS = ("ttl", "code", "key_keep", "contact", *DAYS, "privacy")
+PARAMETERS = ("ttl", "code", "key_keep", "contact", "takes_requests", *DAYS, "privacy")
 PRIVACY = (
     (FULL, "in full"),
     (NO_LOCAL_PARTS, "without local parts"),
@@ -34,6 +34,7 @@ def parameters(request: PageRequest, access: Reading) -> HttpResponse:
             "code": "" if account.code is None else code_text(account.code),
             "key_keep": lifetime_text(account.key_keep),
             "contact": account.contact,
+            "takes_requests": "1" if account.takes_requests else "",
             **{name: str(getattr(account, name)) for name in DAYS},
             "privacy": account.privacy,
         }
@@ -52,6 +53,7 @@ def set_parameters(request: PageRequest, access: Owning) -> HttpResponse:
             code=parse_code(form.values["code"]) if form.filled("code") else None,
             key_keep=parse_keep(form.values["key_keep"], field="key_keep"),
             contact=form.values["contact"],
+            takes_requests=bool(form.values["takes_requests"]),
             terms=Terms(
                 **{name: _whole(form.values[name], name, "days") for name in DAYS},
                 privacy=form.values["privacy"],

@@ -1,0 +1,1 @@
+"""Removal requests: what a rejected sender asks, and what the administrator answers."""
