@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from django.db import DatabaseError
 
-from mailmum.control.traffic.models import LastSeen, RevokedUse, ServerUse, TokenUse
+from mailmum.control.traffic.models import BarredUse, LastSeen, RevokedUse, ServerUse, TokenUse
 from mailmum.traffic.codes import SOURCES
 from mailmum.traffic.sightings import Source
 
@@ -57,6 +57,15 @@ def revoked_uses(server: int) -> list[RevokedUse]:
     except DatabaseError as error:
         log.warning("traffic cannot be read: %s", error)
         return []
+
+
+def barred_use(server: int) -> BarredUse | None:
+    """Lookups about a server from where it may not be asked, None when there were none."""
+    try:
+        return BarredUse.objects.filter(server=server).first()
+    except DatabaseError as error:
+        log.warning("traffic cannot be read: %s", error)
+        return None
 
 
 def token_last_used(token: int) -> datetime | None:
