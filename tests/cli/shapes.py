@@ -41,6 +41,8 @@ def server(name: str = "mx1", **more: Any) -> dict[str, Any]:
         "zones": zones(key),
         "ref": "r0000000000",
         "addresses": ["192.0.2.25"],
+        "askers": [],
+        "barred": None,
         "ttl": 60,
         "paused": None,
         "created": "2026-11-22T10:00:00Z",

@@ -129,3 +129,22 @@ def test_remove_says_what_went_with_it(service: Service) -> None:
     result = service.run("server", "remove", "mx1")
     assert result.stdout == "removed: server mx1 with 3 listings of its own\n"
     assert json.loads(service.run("server", "remove", "mx1", "--json").stdout) == removed
+
+
+def test_who_may_ask(service: Service) -> None:
+    """Given, taken back, and shown with who was refused."""
+    barred = {"queries": 7, "sender": "203.0.113.9", "last": "2026-11-22T15:00:00Z"}
+    one = server(askers=["192.0.2.0/24"], barred=barred)
+    service.on("PATCH", "/api/v1/servers/mx1", answer(one), answer(server()))
+    service.on("POST", "/api/v1/servers", answer(one, 201))
+    shown = service.run("server", "edit", "mx1", "--asked-from", "192.0.2.0/24").stdout
+    assert service.asked[-1].json == {"askers": ["192.0.2.0/24"]}
+    assert "asked from: 192.0.2.0/24\n" in shown
+    assert "refused: 7 lookups from elsewhere, the last by 203.0.113.9, 2026-11-22 15:00" in shown
+    shown = service.run("server", "edit", "mx1", "--asked-from-anywhere").stdout
+    assert service.asked[-1].json == {"askers": []}
+    assert "asked from" not in shown
+    service.run("server", "add", "mx1", "--asked-from", "192.0.2.0/24")
+    assert service.asked[-1].json["askers"] == ["192.0.2.0/24"]
+    both = ("--asked-from", "192.0.2.1", "--asked-from-anywhere")
+    assert service.run("server", "edit", "mx1", *both).exit_code == 2

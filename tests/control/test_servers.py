@@ -14,6 +14,7 @@ from mailmum.control.listings.undo import undo
 from mailmum.control.servers.models import Key
 from mailmum.control.servers.queries import current_key, find_server, servers_of
 from mailmum.control.servers.services import add_server, edit_server, rotate_key
+from mailmum.control.traffic.models import BarredUse
 from mailmum.domain.clients import parse_subject
 from mailmum.domain.errors import BadInput, Conflict, NotFound
 from mailmum.domain.keys import is_key
@@ -131,3 +132,46 @@ def test_of_an_account_that_ended_nothing_is_said_to_hold(
     found = explain(world.viewer, parse_subject("192.0.2.7"), None)
     assert (found.verdict.word, found.because) == (Word.NONE, None)
     assert [version.target for version in found.overruled] == ["192.0.2.7", "192.0.2.0/24"]
+
+
+def test_who_may_ask_is_kept_and_can_be_undone(world: World) -> None:
+    """In canonical form, as a change in the journal; nobody told means anyone."""
+    add_server(world.admin, "mx1", askers=["192.0.2.53", "2001:DB8:0::/32", "192.0.2.53/32"])
+    assert find_server(world.viewer, "mx1").askers == ["192.0.2.53", "2001:db8::/32"]
+    edit_server(world.admin, "mx1", askers=["192.0.2.0/24"])
+    record = Record.objects.latest("seq")
+    assert record.what == "server.set"
+    assert record.before == {
+        "name": "mx1",
+        "addresses": [],
+        "askers": ["192.0.2.53", "2001:db8::/32"],
+    }
+    undo(world.admin, record.seq)
+    assert find_server(world.viewer, "mx1").askers == ["192.0.2.53", "2001:db8::/32"]
+    edit_server(world.admin, "mx1", askers=[])
+    undo(world.admin, Record.objects.latest("seq").seq)
+    assert find_server(world.viewer, "mx1").askers == ["192.0.2.53", "2001:db8::/32"]
+    with pytest.raises(NotFound):
+        edit_server(world.outsider, "mx1", askers=[])
+
+
+@pytest.mark.parametrize("text", ["mail.example", ".example", "192.0.2.0/33", "", "a\0b"])
+def test_only_networks_may_ask(world: World, text: str) -> None:
+    """The field is named."""
+    with pytest.raises(BadInput) as refusal:
+        add_server(world.admin, "mx1", askers=[text])
+    assert refusal.value.field == "askers"
+    with pytest.raises(BadInput, match="more than 100"):
+        add_server(world.admin, "mx1", askers=[f"192.0.2.{at}" for at in range(101)])
+
+
+def test_the_doctor_tells_of_who_may_not_ask(world: World) -> None:
+    """While it goes on."""
+    server = add_server(world.admin, "mx1", askers=["192.0.2.0/24"])
+    BarredUse.objects.create(
+        server=server.pk, queries=3, sender="203.0.113.9", last=int(time.time())
+    )
+    (found,) = [one for one in checks(world.viewer) if "it may not" in str(one)]
+    assert "203.0.113.9" in str(found)
+    BarredUse.objects.update(last=1)
+    assert not [one for one in checks(world.viewer) if "it may not" in str(one)]

@@ -15,10 +15,18 @@ from mailmum.control.servers.models import Server
 from mailmum.control.servers.services import add_server
 from mailmum.control.traffic import tallies
 from mailmum.control.traffic.find import find
-from mailmum.control.traffic.models import Hit, Process, RevokedUse, ServerUse, Tally, Total
+from mailmum.control.traffic.models import (
+    BarredUse,
+    Hit,
+    Process,
+    RevokedUse,
+    ServerUse,
+    Tally,
+    Total,
+)
 from mailmum.control.traffic.reading import Wanted
 from mailmum.daemons.counts import Parcel, Report, Seen, Taken
-from mailmum.dns.counters import ClientCount, CountBatch, RevokedCount, Subject
+from mailmum.dns.counters import BarredCount, ClientCount, CountBatch, RevokedCount, Subject
 from mailmum.index.records import SourceUnavailable
 from mailmum.traffic.sightings import Outcome, Sighting, Source
 from tests.support.world import World
@@ -123,6 +131,10 @@ def test_uses_hits_and_tallies(mx1: Server, other: Server) -> None:
     revoked = (RevokedCount(mx1.pk, "k0000000", 6),)
     for number in (1, 2):
         keep(parcel(clients, number, revoked=revoked, faults=(("formerr", 2),), lost=7))
+    for number, sender in ((3, "203.0.113.1"), (4, "2001:db8::1")):
+        keep(parcel([], number, barred=(BarredCount(mx1.pk, sender, 5),)))
+    barred = BarredUse.objects.get(server=mx1.pk)
+    assert (barred.queries, barred.sender, barred.last) == (10, "2001:db8::1", int(NOW))
     use = ServerUse.objects.get(server=mx1.pk)
     assert (use.queries, use.blocked, use.allowed, use.last) == (38, 28, 2, int(NOW))
     assert ServerUse.objects.get(server=other.pk).queries == 2

@@ -19,7 +19,7 @@ from mailmum.control.listings.services import (
 from mailmum.control.listings.undo import undo, why_not
 from mailmum.control.servers.pauses import pause, resume
 from mailmum.control.servers.queries import current_key, find_server
-from mailmum.control.servers.services import add_server, rotate_key
+from mailmum.control.servers.services import add_server, edit_server, rotate_key
 from mailmum.domain.errors import Refusal
 from mailmum.domain.listings import Listing
 from mailmum.index.records import ServerRecord, SourceRewound
@@ -157,3 +157,15 @@ def test_a_batch_that_breaks_off_leaves_nothing(world: World) -> None:
     unlist_targets(world.admin, targets)
     follower.follow()
     assert not follower.listings
+
+
+def test_servers_tell_who_may_ask(world: World) -> None:
+    """As ranges of addresses, at the start and when that changes."""
+    add_server(world.admin, "mx1", askers=["192.0.2.0/24"])
+    source = DatabaseSource()
+    (server,) = source.load().servers
+    assert server.askers == ((4, 0xC0000200, 0xC00002FF),)
+    position = Record.objects.latest("seq").seq
+    edit_server(world.admin, "mx1", askers=["2001:db8::/127"])
+    (changes,) = source.changes(position)
+    assert changes.servers[0].askers == ((6, 0x20010DB8 << 96, (0x20010DB8 << 96) + 1),)

@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 
 from mailmum.compiled import load
+from mailmum.daemons.crew import Crew
 from mailmum.daemons.dnsd_options import DnsdOptions
 from mailmum.daemons.dnsd_sockets import bind_sets
-from mailmum.daemons.dnsd_worker import Crew, Worker
+from mailmum.daemons.dnsd_worker import Worker
 from tests.daemons.dnsd_kit import (
     QUICK,
     ZONE,

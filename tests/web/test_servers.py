@@ -10,7 +10,7 @@ from mailmum.control.listings.services import list_targets
 from mailmum.control.servers.models import Server
 from mailmum.control.servers.queries import current_key, find_server, servers_of
 from mailmum.control.servers.services import add_server, rotate_key
-from mailmum.control.traffic.models import RevokedUse, ServerUse
+from mailmum.control.traffic.models import BarredUse, RevokedUse, ServerUse
 from mailmum.domain.listings import Action
 from tests.support.world import World
 from tests.web.conftest import Visitors, text_of, undo_address
@@ -189,3 +189,19 @@ def test_removing_a_server(site: Visitors, world: World, mx1: Server) -> None:
     site.admin.client.post(undo_address(response), {})
     assert current(world.admin).count() == 3
     assert current_key(find_server(world.admin, "mx1")) == key
+
+
+def test_who_may_ask(site: Visitors, world: World, mx1: Server) -> None:
+    """A field of the form, shown on the page, with those who were refused."""
+    faulty = site.admin.post("server-edit", {"name": "mx1", "askers": "mail.example"}, name="mx1")
+    assert "neither an address nor a network" in text_of(faulty)
+    fields = {"name": "mx1", "addresses": "", "askers": "192.0.2.53\n192.0.2.128/25"}
+    site.admin.post("server-edit", fields, name="mx1")
+    assert find_server(world.viewer, "mx1").askers == ["192.0.2.53", "192.0.2.128/25"]
+    assert "192.0.2.128/25" in text_of(site.admin.get("server-edit", name="mx1"))
+    text = text_of(site.viewer.get("server", name="mx1"))
+    assert "Asked from" in text
+    assert "who may not" not in text
+    BarredUse.objects.create(server=mx1.pk, queries=7, sender="203.0.113.9", last=int(time.time()))
+    text = text_of(site.viewer.get("server", name="mx1"))
+    assert "Somebody asks who may not. 7 lookups refused, the last from 203.0.113.9" in text

@@ -76,6 +76,14 @@ class OldKey(Schema):
     revoked: bool
 
 
+class Barred(Schema):
+    """Lookups about a server from where it may not be asked."""
+
+    queries: int
+    sender: str = Field(description="who sent the last of them")
+    last: str
+
+
 class ServerOut(Schema):
     """A mail server."""
 
@@ -84,6 +92,8 @@ class ServerOut(Schema):
     zones: Zones
     ref: str
     addresses: list[str]
+    askers: list[str] = Field(description="networks that may ask over DNS; none: anyone")
+    barred: Barred | None = Field(description="lookups refused because of where they came from")
     ttl: int
     paused: PauseOut | None = Field(description="the pause it is under, its own or the account's")
     created: str
@@ -103,6 +113,7 @@ class ServerIn(Input):
 
     name: Short
     addresses: Annotated[list[Short], Field(max_length=200, default_factory=list)]
+    askers: Annotated[list[Short], Field(max_length=200, default_factory=list)]
 
 
 class ServerEdit(Input):
@@ -110,6 +121,7 @@ class ServerEdit(Input):
 
     name: Short | None = None
     addresses: Annotated[list[Short], Field(max_length=200)] | None = None
+    askers: Annotated[list[Short], Field(max_length=200)] | None = None
 
 
 class RotateIn(Input):

@@ -27,7 +27,7 @@ def list_servers(request: HttpRequest) -> dict[str, Any]:
 def add_server(request: HttpRequest, wanted: schemas.ServerIn) -> Any:
     """Add a server; it gets its own zones at once."""
     access = writer(request)
-    made = services.add_server(access, wanted.name, wanted.addresses)
+    made = services.add_server(access, wanted.name, wanted.addresses, wanted.askers)
     return Status(201, as_dict(find_server(access, made.name)))
 
 
@@ -39,9 +39,11 @@ def show_server(request: HttpRequest, name: str) -> dict[str, Any]:
 
 @router.patch("/{name}", response={200: schemas.ServerOut, **WRITE_ERRORS})
 def edit_server(request: HttpRequest, name: str, wanted: schemas.ServerEdit) -> dict[str, Any]:
-    """Rename a server or change its own addresses."""
+    """Rename a server, change its own addresses or who may ask."""
     access = writer(request)
-    edited = services.edit_server(access, name, new_name=wanted.name, addresses=wanted.addresses)
+    edited = services.edit_server(
+        access, name, new_name=wanted.name, addresses=wanted.addresses, askers=wanted.askers
+    )
     return as_dict(find_server(access, edited.name))
 
 

@@ -25,6 +25,15 @@ _addresses = click.option(
 )
 
 
+_askers = click.option(
+    "--asked-from",
+    "askers",
+    metavar="NETWORK",
+    multiple=True,
+    help="An address or network that may ask its zones; all others are refused.",
+)
+
+
 @click.group(short_help="Add, show and remove mail servers.")
 @common
 def server() -> None:
@@ -37,11 +46,15 @@ def server() -> None:
 @server.command()
 @_name
 @_addresses
+@_askers
 @common
 @pass_session
-def add(session: Session, name: str, addresses: tuple[str, ...]) -> None:
+def add(session: Session, name: str, addresses: tuple[str, ...], askers: tuple[str, ...]) -> None:
     """Add a mail server; it gets its zones at once."""
-    made = session.client().send("POST", "/servers", {"name": name, "addresses": list(addresses)})
+    body: dict[str, Any] = {"name": name, "addresses": list(addresses)}
+    if askers:
+        body["askers"] = list(askers)
+    made = session.client().send("POST", "/servers", body)
     _show(session, made)
     if not session.as_json:
         say(f"next: mailmum postfix setup --server {made['name']}")
@@ -83,6 +96,8 @@ def show(session: Session, name: str) -> None:
 @click.option("--name", "new_name", metavar="NEW", help="Call it by another name.")
 @_addresses
 @click.option("--no-addresses", is_flag=True, help="Forget its own addresses.")
+@_askers
+@click.option("--asked-from-anywhere", is_flag=True, help="Let anyone ask its zones again.")
 @common
 @pass_session
 def edit(
@@ -90,17 +105,23 @@ def edit(
     name: str,
     new_name: str | None,
     addresses: tuple[str, ...],
+    askers: tuple[str, ...],
     *,
     no_addresses: bool,
+    asked_from_anywhere: bool,
 ) -> None:
-    """Rename a mail server, or replace its own addresses."""
+    """Rename a mail server, or replace its own addresses or who may ask."""
     if addresses and no_addresses:
         raise click.UsageError("--address and --no-addresses exclude each other.")
+    if askers and asked_from_anywhere:
+        raise click.UsageError("--asked-from and --asked-from-anywhere exclude each other.")
     body: dict[str, Any] = {} if new_name is None else {"name": new_name}
     if addresses or no_addresses:
         body["addresses"] = list(addresses)
+    if askers or asked_from_anywhere:
+        body["askers"] = list(askers)
     if not body:
-        raise click.UsageError("Say what to change: --name, --address or --no-addresses.")
+        raise click.UsageError("Say what to change, for example with --name or --address.")
     _show(session, session.client().send("PATCH", server_path(name), body))
 
 
@@ -145,6 +166,14 @@ def _show(session: Session, one: dict[str, Any]) -> None:
         say(f"  {pauses.pause_text(pause)}: nothing is blocked")
     if one["addresses"]:
         say(f"  own addresses: {', '.join(one['addresses'])}")
+    if one["askers"]:
+        say(f"  asked from: {', '.join(one['askers'])}")
+    if one["barred"]:
+        barred = one["barred"]
+        say(
+            f"  refused: {barred['queries']} lookups from elsewhere, the last by "
+            f"{barred['sender']}, {moment_text(barred['last'])}"
+        )
     say(f"  last asked: {moment_text(one['last_query']) or 'never'}")
     if one["last_logged"]:
         say(f"  last logged: {moment_text(one['last_logged'])}")

@@ -18,7 +18,7 @@ from mailmum.control.servers.models import Server
 from mailmum.control.servers.pauses import Pause, pauses_of
 from mailmum.control.servers.queries import find_server, servers_of
 from mailmum.control.traffic import tallies
-from mailmum.control.traffic.queries import last_query, revoked_uses
+from mailmum.control.traffic.queries import barred_use, last_query, revoked_uses
 from mailmum.control.traffic.reading import tolerant
 from mailmum.daemons.dnsd_trace import recent_crash
 from mailmum.domain.clients import parse_subject
@@ -205,6 +205,15 @@ def _server(reading: Reading, server: Server) -> Iterator[Finding]:
             "fail" if now - use.last < SILENT_AFTER else "warn",
             f"a revoked key (…{use.key[-4:]}) was still used at {moment(use.last)}",
             f"put the new zones into Postfix: mailmum postfix setup --server {server.name}",
+        )
+    barred = barred_use(server.pk)
+    if barred is not None and now - barred.last < SILENT_AFTER:
+        yield Finding(
+            name,
+            "warn",
+            f"{barred.sender} asked at {moment(barred.last)} and was refused: it may not",
+            "if that is its resolver, let it: mailmum server edit "
+            f"{server.name} --asked-from ...; else the key has got about: rotate it",
         )
     yield from _own_addresses(reading, server)
     if not server.addresses:

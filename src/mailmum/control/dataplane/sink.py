@@ -23,7 +23,13 @@ from django.db import (
 from mailmum.control.servers.models import Server
 from mailmum.control.traffic import tallies
 from mailmum.control.traffic.intake import Lookup, keep, keep_lookups
-from mailmum.control.traffic.models import ListUse, Process, RevokedUse, ServerUse
+from mailmum.control.traffic.models import (
+    BarredUse,
+    ListUse,
+    Process,
+    RevokedUse,
+    ServerUse,
+)
 from mailmum.control.traffic.router import traffic_database
 from mailmum.control.traffic.tallies import Hits
 from mailmum.control.traffic.writing import upsert
@@ -160,6 +166,9 @@ def _add_uses(verdicts: Iterable[VerdictCount], batch: CountBatch, now: int) -> 
     upsert(ListUse, asked, {"queries": added["queries"]} | last)
     revoked = sorted((use.key, use.server, use.count, now) for use in batch.revoked)
     upsert(RevokedUse, revoked, {"queries": added["queries"]} | last)
+    barred = sorted((one.server, one.count, one.sender[:45], now) for one in batch.barred)
+    sender = {"sender": "excluded.sender"}
+    upsert(BarredUse, barred, {"queries": added["queries"]} | sender | last)
 
 
 def _tallies(

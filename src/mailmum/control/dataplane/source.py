@@ -30,7 +30,7 @@ from mailmum.control.listings.values import stored_network
 from mailmum.control.servers.models import Server
 from mailmum.domain.listings import Action, Listing, Source
 from mailmum.domain.pauses import later
-from mailmum.domain.targets import Kind, NameTarget, Target
+from mailmum.domain.targets import Kind, NameTarget, NetworkTarget, Target, parse_target
 from mailmum.index.coding import SnapshotDamaged
 from mailmum.index.records import (
     Changes,
@@ -239,7 +239,17 @@ def _servers(found: Any) -> Iterator[ServerRecord]:
             active=server.removed is None and not account.suspended,
             ends=account.expires,
             blocks_from=later(account.blocks_from, server.blocks_from),
+            askers=_askers(server.askers),
         )
+
+
+def _askers(texts: list[str]) -> tuple[tuple[int, int, int], ...]:
+    targets = (parse_target(text) for text in texts)
+    return tuple(
+        (target.version, target.first, target.last)
+        for target in targets
+        if isinstance(target, NetworkTarget)
+    )
 
 
 def _newest() -> int:

@@ -13,6 +13,7 @@ class Server(models.Model):
     name = models.CharField(max_length=80)
     ref = models.CharField(max_length=16, unique=True)
     addresses = models.JSONField(default=list, help_text="its own addresses and host names")
+    askers = models.JSONField(default=list, help_text="networks that may ask; empty: anyone")
     created = models.DateTimeField(auto_now_add=True)
     removed = models.BigIntegerField(null=True, help_text="journal sequence of the removal")
     blocks_from = models.BigIntegerField(

@@ -12,32 +12,37 @@ from mailmum.control.servers.queries import find_server
 from mailmum.domain.clients import AddressSubject, NameSubject, parse_subject
 from mailmum.domain.errors import BadInput, Conflict
 from mailmum.domain.keys import new_key, new_ref
+from mailmum.domain.targets import NetworkTarget, parse_target
 from mailmum.domain.texts import shown
 
 NAME_LIMIT = 80
 ADDRESS_LIMIT = 100
+ASKER_LIMIT = 100
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?", re.ASCII)
 _RESERVED = {"account"}
 
 
-def add_server(access: Writing, name: str, addresses: Iterable[str] = ()) -> Server:
+def add_server(
+    access: Writing, name: str, addresses: Iterable[str] = (), askers: Iterable[str] = ()
+) -> Server:
     """A new server with its first key.
 
     Args:
         access: proof that the asker may write.
         name: how people call it: letters, digits, dots, hyphens and underscores.
         addresses: its own addresses and host names, which guards keep from being listed.
+        askers: networks from which its zones may be asked for; none for anywhere.
 
     Raises:
-        BadInput: the name or an address cannot be used.
+        BadInput: the name, an address or a network cannot be used.
         Conflict: the account has a server of this name.
     """
     label = clean_name(name)
-    own = clean_addresses(addresses)
+    own, may_ask = clean_addresses(addresses), clean_askers(askers)
     with change(access.account.pk, access.actor, "server.add") as made:
         _refuse_taken(access, label)
         server = Server.objects.create(
-            account=access.account, name=label, ref=new_ref(), addresses=own
+            account=access.account, name=label, ref=new_ref(), addresses=own, askers=may_ask
         )
         Key.objects.create(server=server, label=new_key())
         made.server = server.pk
@@ -52,16 +57,18 @@ def edit_server(
     *,
     new_name: str | None = None,
     addresses: Iterable[str] | None = None,
+    askers: Iterable[str] | None = None,
 ) -> Server:
-    """Rename a server or change its own addresses; None leaves a value as it is.
+    """Rename a server, change its own addresses or who may ask; None leaves a value as it is.
 
     Raises:
         NotFound: no such server.
-        BadInput: the name or an address cannot be used.
+        BadInput: the name, an address or a network cannot be used.
         Conflict: the account has a server of the new name.
     """
     label = None if new_name is None else clean_name(new_name)
     own = None if addresses is None else clean_addresses(addresses)
+    may_ask = None if askers is None else clean_askers(askers)
     with change(access.account.pk, access.actor, "server.set") as made:
         server = find_server(access, name)
         made.server, made.before = server.pk, state(server)
@@ -70,6 +77,8 @@ def edit_server(
             server.name = label
         if own is not None:
             server.addresses = own
+        if may_ask is not None:
+            server.askers = may_ask
         server.save()
         made.after = state(server)
         made.summary = f"server {name}" + (f" is now {label}" if label not in (None, name) else "")
@@ -132,7 +141,7 @@ def reinstate(access: Writing, server: Server, was: dict[str, Any]) -> None:
 
 
 def restore_state(access: Writing, server: Server, was: dict[str, Any]) -> None:
-    """Undo `edit_server`: name and addresses as they were.
+    """Undo `edit_server`: name, addresses and who may ask as they were.
 
     Raises:
         Conflict: the former name has been given to another server.
@@ -142,12 +151,14 @@ def restore_state(access: Writing, server: Server, was: dict[str, Any]) -> None:
         _refuse_taken(access, name)
     server.name = name
     server.addresses = list(was["addresses"])
+    server.askers = list(was.get("askers", ()))
     server.save()
 
 
 def state(server: Server) -> dict[str, object]:
     """What the journal keeps of a server; never its key."""
-    return {"name": server.name, "addresses": list(server.addresses)}
+    kept = {"name": server.name, "addresses": list(server.addresses)}
+    return kept | ({"askers": list(server.askers)} if server.askers else {})
 
 
 def clean_name(text: str) -> str:
@@ -181,6 +192,30 @@ def clean_addresses(texts: Iterable[str]) -> list[str]:
         except BadInput as refusal:
             raise BadInput(refusal.problem, fix=refusal.fix, field="addresses") from None
     return list(dict.fromkeys(subject.text for subject in subjects))
+
+
+def clean_askers(texts: Iterable[str]) -> list[str]:
+    """Networks that may ask, in canonical form, each once.
+
+    Raises:
+        BadInput: one is no network, or there are too many.
+    """
+    found: dict[str, None] = {}
+    for text in texts:
+        try:
+            target = parse_target(text)
+        except BadInput as refusal:
+            raise BadInput(refusal.problem, fix=refusal.fix, field="askers") from None
+        if not isinstance(target, NetworkTarget):
+            raise BadInput(
+                f"{shown(text)} is neither an address nor a network",
+                fix="write for example 192.0.2.53 or 192.0.2.0/24",
+                field="askers",
+            )
+        found[target.text] = None
+        if len(found) > ASKER_LIMIT:
+            raise BadInput(f"more than {ASKER_LIMIT} networks that may ask", field="askers")
+    return list(found)
 
 
 def add_shipping_token(

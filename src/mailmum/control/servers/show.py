@@ -9,7 +9,7 @@ from mailmum.control.journal.moments import instant, moment
 from mailmum.control.servers.models import Server
 from mailmum.control.servers.pauses import pause_at
 from mailmum.control.servers.queries import current_key
-from mailmum.control.traffic.queries import last_logged, last_query
+from mailmum.control.traffic.queries import barred_use, last_logged, last_query
 
 LISTS = ("bl", "wl", "dbl", "dwl")
 
@@ -30,6 +30,14 @@ def zones_of(server: Server) -> Zones:
     return Zones(*(f"{key}.{name}.{base}" for name in LISTS))
 
 
+def _barred(server: Server) -> dict[str, Any] | None:
+    """Lookups that were refused because of where they came from."""
+    use = barred_use(server.pk)
+    if use is None:
+        return None
+    return {"queries": use.queries, "sender": use.sender, "last": moment(use.last)}
+
+
 def as_dict(server: Server) -> dict[str, Any]:
     """Everything the account's people may see of a server."""
     zones, now = zones_of(server), time.time()
@@ -40,6 +48,8 @@ def as_dict(server: Server) -> dict[str, Any]:
         "zones": {name: getattr(zones, name) for name in LISTS},
         "ref": server.ref,
         "addresses": list(server.addresses),
+        "askers": list(server.askers),
+        "barred": _barred(server),
         "ttl": server.account.ttl,
         "paused": None if pause is None else pause.as_dict(),
         "created": instant(server.created),

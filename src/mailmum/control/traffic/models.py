@@ -44,6 +44,18 @@ class RevokedUse(models.Model):
         return f"{self.queries} lookups with a revoked key"
 
 
+class BarredUse(models.Model):
+    """Lookups about a server from where it may not be asked; the last sender stands for all."""
+
+    server = models.BigIntegerField(primary_key=True)
+    queries = models.BigIntegerField(default=0)
+    sender = models.CharField(max_length=45)
+    last = models.BigIntegerField(help_text="Unix time of the last lookup")
+
+    def __str__(self) -> str:
+        return f"{self.queries} lookups from outside"
+
+
 class TokenUse(models.Model):
     """When a token was used last.  Kept here so that no read waits for a writer of rules."""
 

@@ -10,7 +10,14 @@ from datetime import datetime, timedelta
 
 from django.db import DatabaseError
 
-from mailmum.control.traffic.models import LastSeen, ListUse, RevokedUse, ServerUse, TokenUse
+from mailmum.control.traffic.models import (
+    BarredUse,
+    LastSeen,
+    ListUse,
+    RevokedUse,
+    ServerUse,
+    TokenUse,
+)
 from mailmum.traffic.codes import SOURCES
 from mailmum.traffic.sightings import Source
 
@@ -96,6 +103,15 @@ def logged_of(servers: Iterable[int]) -> dict[int, Logged]:
         log.warning("traffic cannot be read: %s", error)
         return {}
     return {server: Logged(time / 1000, max(kept - time, 0) / 1000) for server, time, kept in rows}
+
+
+def barred_use(server: int) -> BarredUse | None:
+    """Lookups about a server from where it may not be asked, None when there were none."""
+    try:
+        return BarredUse.objects.filter(server=server).first()
+    except DatabaseError as error:
+        log.warning("traffic cannot be read: %s", error)
+        return None
 
 
 def token_last_used(token: int) -> datetime | None:

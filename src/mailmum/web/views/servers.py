@@ -15,6 +15,7 @@ from mailmum.control.servers.models import Server
 from mailmum.control.servers.pauses import pause_at
 from mailmum.control.servers.queries import current_key, find_server, servers_of
 from mailmum.control.traffic.queries import (
+    barred_use,
     lists_of,
     logged_of,
     revoked_uses,
@@ -66,10 +67,12 @@ def index(request: PageRequest, access: Reading) -> HttpResponse:
 @account_view(Writing, "GET", "POST")
 def add(request: PageRequest, access: Writing) -> HttpResponse:
     """Add a server."""
-    form = posted(request.POST, "name", "addresses")
+    form = posted(request.POST, "name", "addresses", "askers")
     if request.method == "POST":
         try:
-            made = services.add_server(access, form.values["name"], form.lines("addresses"))
+            made = services.add_server(
+                access, form.values["name"], form.lines("addresses"), form.lines("askers")
+            )
         except Refusal as refusal:
             form.refuse(refusal, otherwise="name")
             return show(request, "servers/add.html", SECTION, form=form)
@@ -103,6 +106,7 @@ def detail(request: PageRequest, access: Reading, name: str) -> HttpResponse:
         state=state_of(use, now),
         old_keys=[(key, key.until <= now) for key in server.keys.all() if key.until is not None],
         revoked=revoked_uses(server.pk),
+        barred=barred_use(server.pk),
         own=_own_count(access, server),
         pause=pause_at(access.account, server, now),
     )
@@ -112,12 +116,23 @@ def detail(request: PageRequest, access: Reading, name: str) -> HttpResponse:
 def edit(request: PageRequest, access: Writing, name: str) -> HttpResponse:
     """Rename a server, or change what it is known by."""
     server = find_server(access, name)
-    form = Form({"name": server.name, "addresses": "\n".join(server.addresses)})
+    form = Form(
+        {
+            "name": server.name,
+            "addresses": "\n".join(server.addresses),
+            "askers": "\n".join(server.askers),
+        }
+    )
     if request.method == "POST":
-        form, before = posted(request.POST, "name", "addresses"), _latest_change(access, server)
+        before = _latest_change(access, server)
+        form = posted(request.POST, "name", "addresses", "askers")
         try:
             edited = services.edit_server(
-                access, name, new_name=form.values["name"], addresses=form.lines("addresses")
+                access,
+                name,
+                new_name=form.values["name"],
+                addresses=form.lines("addresses"),
+                askers=form.lines("askers"),
             )
         except NotFound:
             raise

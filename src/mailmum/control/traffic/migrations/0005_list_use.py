@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("traffic", "0003_tallies"),
+        ("traffic", "0004_barred"),
     ]
 
     operations = [
