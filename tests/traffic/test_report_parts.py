@@ -162,6 +162,24 @@ def test_overlap(named: list[tuple[set[int], bool, int, int]]) -> None:
     assert together == everybody
 
 
+@given(st.lists(LISTED, max_size=20))
+def test_what_each_list_alone_caught(contacts: list[set[int]]) -> None:
+    """Contacts at which all lists are known, against plain sets."""
+    register = Register()
+    zones = [f"list{at}.example" for at in range(6)]
+    for lists in contacts:
+        named = [zones[at] for at in sorted(lists)]
+        bits = register.name(named, register.bit(named[0]))
+        assert bits == sum(register.bit(zone) for zone in named)
+    overlap = register.overlap([])
+    assert overlap.known == len(contacts)
+    assert {one.zone: (one.named, one.sole) for one in overlap.lists} == {
+        zone: (sum(at in one for one in contacts), contacts.count({at}))
+        for at, zone in enumerate(zones)
+        if any(at in one for one in contacts)
+    }
+
+
 def test_lists_are_bounded() -> None:
     """Beyond so many they share a name, and no hit is lost."""
     register = Register(own=["mailmum.internal"])

@@ -130,6 +130,8 @@ def _lists(overlap: Overlap) -> dict[str, Any]:
                 "clients": one.clients,
                 "alone": one.alone,
                 "alone_hits": one.alone_hits,
+                "named": one.named,
+                "sole": one.sole,
                 "also_delivered": one.good,
             }
             for one in overlap.lists

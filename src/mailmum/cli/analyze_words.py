@@ -10,6 +10,7 @@ from mailmum.domain.listings import Action
 from mailmum.traffic.report import Report
 from mailmum.traffic.report_advice import Candidate
 from mailmum.traffic.report_figures import Figures
+from mailmum.traffic.report_lists import Overlap
 from mailmum.traffic.sightings import Outcome
 
 OUTCOMES = {
@@ -191,7 +192,19 @@ def listed(report: Report) -> list[str]:
             f"listed clients ({share(first.together, overlap.listed)})" + _next_covers(report)
         )
         told.append(_limits(report))
+    if overlap.known:
+        told.append(_soles(overlap))
     return told
+
+
+def _soles(overlap: Overlap) -> str:
+    """What each list alone caught, where postscreen asked them all."""
+    alone = sorted((one for one in overlap.lists if one.named), key=lambda one: -one.sole)
+    each = [f"{one.zone} {one.sole:,}" for one in alone[:_FEW] if one.sole]
+    several = overlap.known - sum(one.sole for one in alone)
+    told = f"Of {overlap.known:,} contacts postscreen logged every list that named the client: "
+    told += f"{several:,} were named by several"
+    return told + (f", by one alone {', '.join(each)}." if each else ".")
 
 
 def _next_covers(report: Report) -> str:

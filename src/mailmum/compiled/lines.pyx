@@ -488,7 +488,7 @@ cdef class Loop:
         moment = self.time(span(line.at, blank))
         self.give((
             moment, host, service, address, name, None, None, None, self.connected,
-            None, None, None, None, None, None,
+            None, None, None, None, None, None, (),
         ))
         return 0
 
@@ -586,7 +586,7 @@ cdef class Loop:
         host, service = self.where(key, head)
         self.give((
             self.now(), host, service, address, verified, name, by, to, outcome, number,
-            rbl, None, None, None, said,
+            rbl, None, None, None, said, (),
         ))
         return 0
 
@@ -721,7 +721,7 @@ cdef class Loop:
             moment, self.host_name, service, address, name, None,
             string(span(sender.at + 6, min(close - 6, <Py_ssize_t>ADDRESS))),
             string(span(to.at + 4, min(end - 4, <Py_ssize_t>ADDRESS))),
-            self.accepted, self.usual_code, None, lines[3], delivery, None, None,
+            self.accepted, self.usual_code, None, lines[3], delivery, None, None, (),
         ))
         return True
 

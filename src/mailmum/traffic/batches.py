@@ -125,7 +125,7 @@ class Maker:
         times, hosts, services, clients, names, helos, senders, recipients, *rest = zip(
             *sightings, strict=True
         )
-        outcomes, codes, zones, queue_ids, deliveries, scores, reasons = rest
+        outcomes, codes, zones, queue_ids, deliveries, scores, reasons, named = rest
         if self.privacy.changes:
             reasons = tuple(map(self.privacy.text, reasons, senders, recipients))
             senders = tuple(map(self.privacy.address, senders))

@@ -115,17 +115,24 @@ def without_keys(sightings: Sequence[Sighting]) -> Sequence[Sighting]:
     >>> without_keys([seen])[0].rbl
     'bl.example.net'
     """
-    if not any(seen.rbl is not None and _ZONE_KEY.match(seen.rbl) for seen in sightings):
+    if not any(map(_has_key, sightings)):
         return sightings
     return [
         seen._replace(
-            rbl=_ZONE_KEY.sub("", seen.rbl),
+            rbl=None if seen.rbl is None else _ZONE_KEY.sub("", seen.rbl),
             reason=None if seen.reason is None else _ZONE_KEY.sub("", seen.reason),
+            named=tuple(dict.fromkeys(_ZONE_KEY.sub("", zone) for zone in seen.named)),
         )
-        if seen.rbl is not None and _ZONE_KEY.match(seen.rbl)
+        if _has_key(seen)
         else seen
         for seen in sightings
     ]
+
+
+def _has_key(seen: Sighting) -> bool:
+    return (seen.rbl is not None and _ZONE_KEY.match(seen.rbl) is not None) or (
+        bool(seen.named) and any(map(_ZONE_KEY.match, seen.named))
+    )
 
 
 def _start(before: str) -> int:

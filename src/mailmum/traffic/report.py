@@ -27,6 +27,7 @@ LOG_OUTCOMES = tuple(
     outcome for outcome in Outcome if outcome.value not in {"listed", "allowed", "unlisted"}
 )
 _HOSTS = 100
+_ACCEPTED = INDEX[Outcome.ACCEPTED]
 _KIND = {kind: at for at, kind in enumerate(KINDS)}
 
 
@@ -109,34 +110,49 @@ class Tally:
 
     def take(self, sightings: Iterable[Sighting]) -> None:
         """Count sightings."""
+        # Millions go through here: one loop, and nothing looked up twice.
+        register, parties = self.register, self.parties
+        totals, kinds, hosts, deliveries = self._totals, self._kinds, self._hosts, self._deliveries
+        add_time, bit_of, clients = self.times.add, self.register.bit, parties.clients
         for seen in sightings:
-            self._add(seen)
+            time, host, _, client, name, helo, sender, _, outcome, _, rbl, *rest = seen
+            _, delivery, score, _, named = rest
+            at = INDEX[outcome]
+            bits = where = 0
+            if rbl is not None:
+                bits = bit_of(rbl)
+                where = 2 if bits & register.own else 1
+                register.hit(bits, warned=not outcome.stopped)
+            if named:
+                bits = register.name(named, bits)
+            kind = self._where[where][at]
+            totals[at] += 1
+            kinds[kind] += 1
+            add_time(time, kind)
+            if delivery is not None:
+                deliveries[delivery] += 1
+            if host in hosts:
+                hosts[host] += 1
+            else:
+                self._count_host(host)
+            if client is None:
+                continue
+            count = clients.get(client)
+            if count is None:
+                count = parties.begin(client, time)
+                clients = parties.clients
+            if at == _ACCEPTED:
+                parties.remember_names(count, name, helo)
+                count.accept(time, name, helo, sender, score)
+            elif helo and not count.accepted_last:
+                count.helo = helo
+            count.add(time, name, at, bits)
 
     def update(self, updates: Iterable[Update]) -> None:
         """Count what became of mail whose sightings were counted before."""
         for news in updates:
             if news.delivery is not None:
                 self._deliveries[news.delivery] += 1
-
-    def _add(self, seen: Sighting) -> None:
-        outcome = INDEX[seen.outcome]
-        bit = where = 0
-        if seen.rbl is not None:
-            bit = self.register.bit(seen.rbl)
-            where = 2 if self.register.is_own(bit) else 1
-            self.register.hit(bit, warned=not seen.outcome.stopped)
-        kind = self._where[where][outcome]
-        self._totals[outcome] += 1
-        self._kinds[kind] += 1
-        self.times.add(seen.time, kind)
-        if seen.delivery is not None:
-            self._deliveries[seen.delivery] += 1
-        if seen.host in self._hosts:
-            self._hosts[seen.host] += 1
-        else:
-            self._count_host(seen.host)
-        if seen.client is not None:
-            self.parties.add(seen, outcome, bit)
 
     def _count_host(self, host: str) -> None:
         if len(self._hosts) >= _HOSTS:

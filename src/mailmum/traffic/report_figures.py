@@ -9,7 +9,7 @@ from operator import add, itemgetter
 from typing import Any
 
 from mailmum.traffic.kinds import KINDS, Kind, kind_of
-from mailmum.traffic.sightings import Outcome, Sighting
+from mailmum.traffic.sightings import Outcome
 
 OUTCOMES = tuple(Outcome)
 INDEX = {outcome: at for at, outcome in enumerate(OUTCOMES)}
@@ -83,45 +83,48 @@ class Count:
         self.accepted_as: str | None = None
         self.senders: tuple[str, ...] = ()
 
-    def add(self, seen: Sighting, outcome: int, bit: int) -> None:
+    def add(self, time: float, name: str | None, outcome: int, bits: int) -> None:
         """Count a contact.
 
         Args:
-            seen: the contact.
+            time: Unix time.
+            name: verified name.
             outcome: place of its outcome in `OUTCOMES`.
-            bit: that of the list it names, or 0.
+            bits: those of the lists that name it, or 0.
         """
         self.outcomes[outcome] += 1
-        time = seen.time
         if time > self.last:
             self.last = time
         elif time < self.first:
             self.first = time
-        if seen.client_name is not None:
-            self.name = seen.client_name
-        if bit:
-            self._list(time, outcome, bit)
-        if outcome == _AT_ACCEPTED:
-            self._accept(seen)
-        elif not self.accepted_last:
-            self.helo = seen.helo or self.helo
+        if name is not None:
+            self.name = name
+        if bits:
+            self.lists |= bits
+            self.listed += 1
+            if outcome in _AT_STOPPED:
+                self.caught += 1
+                self.caught_first = min(self.caught_first or time, time)
 
-    def _list(self, time: float, outcome: int, bit: int) -> None:
-        self.lists |= bit
-        self.listed += 1
-        if outcome in _AT_STOPPED:
-            self.caught += 1
-            self.caught_first = min(self.caught_first or time, time)
-
-    def _accept(self, seen: Sighting) -> None:
-        self.accepted_last = max(self.accepted_last, seen.time)
-        self.helo = seen.helo or self.helo
-        self.accepted_as = seen.client_name or self.accepted_as
-        if seen.score is not None:
-            self.score += seen.score
+    def accept(
+        self,
+        time: float,
+        name: str | None,
+        helo: str | None,
+        sender: str | None,
+        score: float | None,
+    ) -> None:
+        """Mail was accepted; it is counted beside this."""
+        self.accepted_last = max(self.accepted_last, time)
+        if helo:
+            self.helo = helo
+        if name:
+            self.accepted_as = name
+        if score is not None:
+            self.score += score
             self.scored += 1
-        if seen.sender and len(self.senders) < _SENDERS:
-            domain = seen.sender.rpartition("@")[2].lower()
+        if sender and len(self.senders) < _SENDERS:
+            domain = sender.rpartition("@")[2].lower()
             if domain and domain not in self.senders:
                 self.senders += (domain,)
 

@@ -4,7 +4,8 @@ What a log can tell: Postfix's smtpd asks its lists in the order of the configur
 the first that rejects, so of one contact only one list is known.  Of a client more becomes known
 when it comes again, when another server asks other lists, and where lists only warn.  Overlap is
 therefore counted by client, is a lower bound, and a list further down in the order looks weaker
-than it is.
+than it is.  postscreen asks all lists at once and logs each that names a client: of its contacts it
+is known which list alone would have caught them.
 
     >>> register = Register(own=("mailmum.internal",))
     >>> register.bit("zen.dnsbl.example"), register.bit("bl.mailmum.internal")
@@ -33,6 +34,8 @@ class ListUse:
         alone: those of them that no other list was seen to name.
         alone_hits: the contacts of these.
         good: those of them that also delivered accepted mail.
+        named: contacts, of those at which all lists are known, at which it named the client.
+        sole: those of them at which no other list did.
     """
 
     zone: str
@@ -43,6 +46,8 @@ class ListUse:
     alone: int
     alone_hits: int
     good: int
+    named: int = 0
+    sole: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +69,7 @@ class Overlap:
         several: those of them that more than one list named.
         covers: the smallest choice found that names them all, the list that names most first.
         both: clients that two lists named, by their zones in the order of `lists`.
+        known: contacts at which all lists that name the client are known.
     """
 
     lists: tuple[ListUse, ...] = ()
@@ -71,6 +77,7 @@ class Overlap:
     several: int = 0
     covers: tuple[Cover, ...] = ()
     both: tuple[tuple[str, str, int], ...] = ()
+    known: int = 0
 
 
 class Register:
@@ -83,6 +90,9 @@ class Register:
         self._bits: dict[str, int] = {}
         self._hits: list[int] = []
         self._warned: list[int] = []
+        self._named: list[int] = []
+        self._sole: list[int] = []
+        self._known = 0
 
     def bit(self, zone: str) -> int:
         """The bit of a list."""
@@ -94,6 +104,20 @@ class Register:
         at = bit.bit_length() - 1
         self._hits[at] += 1
         self._warned[at] += warned
+
+    def name(self, zones: Iterable[str], bits: int) -> int:
+        """Count a contact at which all lists that name the client are known; their bits.
+
+        `bits` is that of the one that decided.
+        """
+        self._known += 1
+        for zone in zones:
+            bits |= self.bit(zone)
+        for at in range(len(self.zones)):
+            if bits >> at & 1:
+                self._named[at] += 1
+                self._sole[at] += bits == 1 << at
+        return bits
 
     def is_own(self, bit: int) -> bool:
         """Whether it is one of one's own."""
@@ -109,6 +133,7 @@ class Register:
             sum(clients for lists, _, clients, _ in sets if lists.bit_count() > 1),
             tuple(self._covers(sets)),
             tuple(self._both(order, sets)),
+            self._known,
         )
 
     def _met(self, zone: str) -> int:
@@ -120,6 +145,8 @@ class Register:
             self.zones.append(zone)
             self._hits.append(0)
             self._warned.append(0)
+            self._named.append(0)
+            self._sole.append(0)
             if is_own(zone, self._bases):
                 self.own |= found
         return found
@@ -137,6 +164,8 @@ class Register:
             sum(clients for _, _, clients, _ in alone),
             sum(listed for _, _, _, listed in alone),
             sum(clients for _, good, clients, _ in named if good),
+            self._named[at],
+            self._sole[at],
         )
 
     def _covers(self, sets: list[tuple[int, bool, int, int]]) -> list[Cover]:

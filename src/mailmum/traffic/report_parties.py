@@ -8,16 +8,14 @@ have done more than is said, but no contact is lost from any sum.
 
 from collections.abc import Callable, Iterator
 
-from mailmum.traffic.report_figures import INDEX, Count
+from mailmum.traffic.report_figures import Count
 from mailmum.traffic.report_memory import Memory
 from mailmum.traffic.report_names import domain_of, network_of
-from mailmum.traffic.sightings import Outcome, Sighting
 
 CLIENTS = 50_000
 GROUPS = 25_000
 # Sets of lists that are told apart; beyond them only the first list of a set is kept.
 _MASKS = 4096
-_ACCEPTED = INDEX[Outcome.ACCEPTED]
 
 
 class Groups:
@@ -83,18 +81,12 @@ class Parties:
         self._masks: dict[tuple[int, bool], list[int]] = {}
         self.forgotten = 0
 
-    def add(self, seen: Sighting, outcome: int, bit: int) -> None:
-        """Count a contact of a client that is known; see `Count.add`."""
-        client = seen.client
-        assert client is not None
-        count = self.clients.get(client)
-        if count is None:
-            if len(self.clients) >= self._most:
-                self._forget()
-            count = self.clients[client] = Count(seen.time)
-        if outcome == _ACCEPTED:
-            self._remember_names(seen, count)
-        count.add(seen, outcome, bit)
+    def begin(self, client: str, time: float) -> Count:
+        """The count of a client of which nothing is known."""
+        if len(self.clients) >= self._most:
+            self._forget()
+        count = self.clients[client] = Count(time)
+        return count
 
     def never_delivered(self, name: str) -> bool:
         """Whether nobody who is forgotten delivered anything under that address or network.
@@ -125,11 +117,12 @@ class Parties:
                 self.memory.add(client)
         self.forgotten += len(forgotten)
 
-    def _remember_names(self, seen: Sighting, count: Count) -> None:
-        # Only what is new since this client's last mail: most have one name for ever.
+    def remember_names(self, count: Count, name: str | None, helo: str | None) -> None:
+        """A client delivers mail under these names."""
+        # Only what is new since its last mail: most have one name for ever.
         known = (count.accepted_as, count.helo) if count.accepted_last else ()
-        for name in (seen.client_name, seen.helo):
-            domain = None if name in known else domain_of(name)
+        for one in (name, helo):
+            domain = None if one is None or one in known else domain_of(one)
             if domain is not None:
                 self.memory.add(domain)
 

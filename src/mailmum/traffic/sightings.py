@@ -94,6 +94,8 @@ class Sighting(NamedTuple):
         delivery: of accepted mail, once known.
         score: of the spam filter.
         reason: what the reply said.
+        named: where a list decided, the zones of all that named the client, if the server asked
+            several at once and told of each; empty where only the one that decided is known.
     """
 
     time: float
@@ -111,6 +113,7 @@ class Sighting(NamedTuple):
     delivery: Delivery | None = None
     score: float | None = None
     reason: str | None = None
+    named: tuple[str, ...] = ()
 
 
 class Update(NamedTuple):

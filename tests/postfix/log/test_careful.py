@@ -42,12 +42,11 @@ def read(pieces: list[bytes], how: Settings) -> tuple[LogReader, list[object], l
 def test_every_other_line_is_read(seed: int, at: list[int], pieces: int, hold: bool) -> None:
     """Sightings are those of the log without the lines; the lines count as not understood."""
     how = FOLLOWED if hold else WHOLE
-    good = log(seed, sessions=15).splitlines(keepends=True)
-    bad = list(good)
+    lines = log(seed, sessions=15).splitlines(keepends=True)
+    # What syslog says of the line before would be said of another one.
+    bad = [line for line in lines if b"message repeated" not in line]
     for place in at:
         bad.insert(place % len(bad), POISON)
-        bad.insert(place % len(bad), good[0])  # no two in a row
-        good.insert(place % len(good), good[0])
     good = [one for one in bad if one != POISON]
     with faulty():
         reader, sightings, skipped = read(cut(b"".join(bad), seed, pieces), how)

@@ -54,7 +54,7 @@ _SETTINGS = {
     "smtpd_sasl_type": "dovecot",
     "smtpd_error_sleep_time": "0",
     "disable_vrfy_command": "no",
-    "postscreen_dnsbl_sites": "block.example",
+    "postscreen_dnsbl_sites": "block.example, warn.example",
     "postscreen_dnsbl_action": "enforce",
     "postscreen_greet_action": "enforce",
 }
@@ -117,6 +117,7 @@ class World:
     def __init__(self, server: Postfix) -> None:
         self.server = server
         self.expected: dict[str, list[Expected]] = defaultdict(list)
+        self.named: dict[str, set[str]] = {}
         self.count = 0
 
     def visitor(self, address: str = "", **about: str) -> Visitor:
@@ -181,12 +182,13 @@ def world() -> Iterator[World]:
         refused(made, block, warn)
         checked(made)
         sessions(made)
-        screened(made, block)
+        screened(made, block, warn)
         server.await_log(lambda log: log.count(": removed") >= 8)
         time.sleep(1.0)
         yield made
 
 
+_BOTH = ("block.example", "warn.example")
 _SENT: Expected = ("accepted", RECIPIENT, 250, None, "sent")
 
 
@@ -322,7 +324,7 @@ def sessions(world: World) -> None:
     world.expect(pushy, ("protocol", RECIPIENT, 503, None, None))
 
 
-def screened(world: World, block: Zone) -> None:
+def screened(world: World, block: Zone, warn: Zone) -> None:
     """What postscreen sees."""
     good = world.visitor()
     assert world.server.deliver_screened(good)[-1].code == 250
@@ -332,6 +334,12 @@ def screened(world: World, block: Zone) -> None:
     block.list_address(listed.address)
     assert world.server.deliver_screened(listed)[-1].code == 550
     world.expect(listed, ("rejected", RECIPIENT, 550, "block.example", None))
+
+    twice = world.visitor()
+    block.list_address(twice.address)
+    warn.list_address(twice.address)
+    assert world.server.deliver_screened(twice)[-1].code == 550
+    world.named |= {listed.address: {"block.example"}, twice.address: {*_BOTH}}
 
     early = world.visitor()
     with session(HOST, world.server.screen_port, early.proxy_line) as smtp:
@@ -371,11 +379,24 @@ def test_each_client_was_seen_as_it_was_served(world: World) -> None:
             (one.outcome.value, one.recipient, one.code, one.rbl, one.delivery)
         )
     own = seen.pop(HOST)
+    # Which of the two lists comes first is up to postscreen.
+    for who in [who for who, lists in world.named.items() if len(lists) > 1]:
+        (refusal,) = seen.pop(who)
+        assert refusal[:3] == ("rejected", RECIPIENT, 550)
+        assert refusal[3] in _BOTH
     assert {who: sorted(what, key=repr) for who, what in seen.items()} == {
         who: sorted(what, key=repr) for who, what in world.expected.items()
     }, world.server.log
     # The server is its own client where mail is sent on, and refused.
     assert {one[:3] for one in own} == {("rejected", "a@bounce.example", 554)}
+
+
+def test_postscreen_tells_of_every_list(world: World) -> None:
+    """Once for each recipient that it refused, with all lists that named the client."""
+    sightings, _ = everything(world)
+    told = [one for one in sightings if one.client in world.named]
+    assert {str(one.client): set(one.named) for one in told} == world.named
+    assert len(told) == len(world.named)
 
 
 def test_everything_was_understood(world: World) -> None:

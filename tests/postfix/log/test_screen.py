@@ -100,3 +100,38 @@ def test_too_many_at_once() -> None:
         )
     )
     assert (seen.outcome, seen.recipient) == ("deferred", None)
+
+
+def test_every_list_that_names_a_client_is_told() -> None:
+    """By the refusal and by the session, in the order in which dnsblog told them."""
+    second = "dnsblog[7]: addr 203.0.113.7 listed by domain bl.copper.example as 127.0.0.3"
+    refusal = (
+        f"NOQUEUE: reject: RCPT from {_PORT}: 550 5.7.1 Service unavailable; client [203.0.113.7] "
+        "blocked using bl.copper.example; from=<a@sender.example>, to=<b@here.example>, "
+        "proto=ESMTP, helo=<mail.sender.example>"
+    )
+    both = ("rbl.example", "bl.copper.example")
+    for rest, rbl in (([refusal], both[1]), ([], both[0])):
+        (seen,) = read(screened(_LISTED, second, _RANK, *rest, _END))
+        assert (seen.rbl, seen.named) == (rbl, both)
+    (seen,) = read(screened(_LISTED, _RANK, _END))
+    assert seen.named == ("rbl.example",)
+
+
+def test_what_was_named_long_ago_is_not_told() -> None:
+    """Of a list that named the client in a session before, and does no more."""
+    first, second = screened(_LISTED, _RANK, _END), screened(_LISTED, _RANK, _END)
+    later = second.replace("rbl.example", "bl.other.example").replace("Nov 25 08:", "Nov 25 09:")
+    assert [seen.named for seen in read(first + later)] == [("rbl.example",), ("bl.other.example",)]
+
+
+def test_a_refusal_for_something_else_names_no_list() -> None:
+    """Nor does a client that went away."""
+    refusal = (
+        f"NOQUEUE: reject: RCPT from {_PORT}: 450 4.3.2 Service currently unavailable; "
+        "from=<a@sender.example>, to=<b@here.example>, proto=ESMTP, helo=<x.example>"
+    )
+    hangup = f"HANGUP after 1 from {_PORT} in tests before SMTP handshake"
+    for said in (refusal, hangup):
+        (seen,) = read(screened(_LISTED, _RANK, said, _END))
+        assert (seen.rbl, seen.named) == (None, ())

@@ -53,6 +53,7 @@ class Session:
         rbl: zone of the list that decided.
         helo: what the client called itself, where a line told it.
         said: whether a sighting stands for it already.
+        named: zones of the lists that name the client, where all are known.
         queue_ids: of messages that were begun in it.
         held: recipient and reason, where the next message is to be held.
     """
@@ -64,6 +65,7 @@ class Session:
     rbl: str | None = None
     helo: str | None = None
     said: bool = False
+    named: tuple[str, ...] = ()
     queue_ids: tuple[str, ...] = ()
 
     def __init__(self, stamp: str, who: str) -> None:

@@ -332,7 +332,7 @@ class Messages:
         time = self._book.moment(message[1])
         where = (time, host.name, service, address, name, message.helo)
         what = (message.sender, recipient, _ACCEPTED, 250, None, message.queue_id)
-        fate = (delivery, message.score, message.reason)
+        fate = (delivery, message.score, message.reason, ())
         self._book.sightings.append(sighting(where + what + fate))
 
     def _give_early(self, host: Host, message: Message) -> None:

@@ -249,6 +249,7 @@ class Lane:
                         None,
                         None,
                         reply,
+                        (),
                     )
                 )
             )
@@ -301,6 +302,7 @@ class Lane:
                         delivery,
                         None,
                         None,
+                        (),
                     )
                 )
             )

@@ -328,7 +328,7 @@ class LogReader:
         reader._lane.prefix = state["prefix"]
         unpack_book(reader._book, state["book"])
         reader._lane.host = reader._book.host(state["host"])
-        reader._router.screen.listed.update(state["listed"])
+        reader._router.screen.unpack(state["listed"])
         reader._router.scores.exact.update(state["exact"])
         reader._sessions.unpack(state["unsure"])
         reader._messages.unpack(state["messages"])

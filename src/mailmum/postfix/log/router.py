@@ -45,7 +45,7 @@ class Router:
             return self._scored(host, key, stamp, text)
         if program == "postscreen" and self.screen.said(key, stamp, text):
             return True
-        if program == "dnsblog" and self.screen.listed_by(host.name, text):
+        if program == "dnsblog" and self.screen.listed_by(host.name, stamp, text):
             return True
         word, found, rest = text.partition(": ")
         if found:

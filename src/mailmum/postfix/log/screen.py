@@ -9,7 +9,8 @@ one that would have been turned away had a test been enforced (`postscreen_dnsbl
     DNSBL rank N, DENYLISTED                           a list decided; refused unless it passes
     NOQUEUE: reject: ...                               refused, as in smtpd
 
-dnsblog, which asks the lists for it, names those that an address is on.
+dnsblog, which asks the lists for it, names those that an address is on: all of them, while smtpd
+asks one after the other and stops at the first that rejects.
 """
 
 import re
@@ -26,6 +27,7 @@ _LISTED = re.compile(
 )
 _MAX_LISTED = 1 << 12
 _MAX_LISTS = 16
+_SHARED = 60.0
 _BREACHES = (
     "PREGREET ",
     "COMMAND PIPELINING ",
@@ -46,21 +48,25 @@ class Screen:
     def __init__(self, book: Book, sessions: Sessions) -> None:
         self._book = book
         self._sessions = sessions
-        self.listed: dict[str, list[str]] = {}
+        self.listed: dict[str, dict[str, float]] = {}
 
-    def listed_by(self, host: str, text: str) -> bool:
+    def listed_by(self, host: str, stamp: str, text: str) -> bool:
         """`addr 192.0.2.1 listed by domain rbl.example as 127.0.0.2`, of dnsblog."""
         found = _LISTED.match(text)
         if found is None:
             return False
         key = f"{host} {client_address(found[1])}"
-        zones = self.listed.setdefault(key, [])
+        zones = self.listed.setdefault(key, {})
         zone = found[2].rstrip(".").lower()
-        if zone not in zones and len(zones) < _MAX_LISTS:
-            zones.append(zone)
+        if zone in zones or len(zones) < _MAX_LISTS:
+            zones[zone] = self._book.moment(stamp)
         if len(self.listed) > _MAX_LISTED:
             del self.listed[next(iter(self.listed))]
         return True
+
+    def unpack(self, listed: dict[str, dict[str, float]]) -> None:
+        """Back from a dump; those of before had no times."""
+        self.listed.update((key, one) for key, one in listed.items() if isinstance(one, dict))
 
     def said(self, key: str, stamp: str, text: str) -> bool:
         """A line of postscreen; whether it was understood."""
@@ -84,13 +90,14 @@ class Screen:
     def _happened(self, session: Session, key: str, stamp: str, text: str) -> bool:
         if text.startswith("HANGUP "):
             if session.outcome is Outcome.WARNED:
-                session.outcome, session.rbl = Outcome.CONNECTED, None
+                session.outcome, session.rbl, session.named = Outcome.CONNECTED, None, ()
             session.take(Outcome.LOST, stamp, text[:REASON])
         elif text.startswith(_BREACHES):
             session.take(Outcome.PROTOCOL, stamp, text[:REASON])
         elif text.startswith(_LISTS):
             session.take(Outcome.WARNED, stamp, text[:REASON])
-            session.rbl = self._zone(key, session.who[1:].partition("]")[0])
+            session.named = self._named(key, session)
+            session.rbl = session.named[0] if session.named else None
         else:
             return False
         return True
@@ -100,9 +107,13 @@ class Screen:
         host, _, tag = key.partition(" ")
         return f"{host} {tag.partition('[')[0]}{client}"
 
-    def _zone(self, key: str, address: str) -> str | None:
-        zones = self.listed.get(f"{key.partition(' ')[0]} {client_address(address)}")
-        return zones[0] if zones else None
+    def _named(self, key: str, session: Session) -> tuple[str, ...]:
+        """The lists that name a client as of this session."""
+        address = client_address(session.who[1:].partition("]")[0])
+        zones = self.listed.get(f"{key.partition(' ')[0]} {address}", {})
+        # A session that is begun while another waits for the lists shares what they say.
+        since = self._book.moment(session.stamp) - _SHARED
+        return tuple(zone for zone, time in zones.items() if time >= since)
 
     def _passed(self, mine: str) -> None:
         session = self._book.sessions.pop(mine, None)
@@ -126,5 +137,5 @@ class Screen:
         mine = self._key(key, read[1])
         session = self._sessions.at(mine, stamp, read[1])
         session.said = True
-        self._sessions.say_refused(mine, stamp, None, read, listed=session.rbl)
+        self._sessions.say_refused(mine, stamp, None, read, named=session.named)
         return True

@@ -162,6 +162,7 @@ class Sessions:
                         None,
                         None,
                         None,
+                        (),
                     )
                 )
             )
@@ -201,7 +202,8 @@ class Sessions:
         host, service = self._book.place(key)
         where = (self._book.moment(ended.stamp), host, service, address, name, ended.helo)
         what = (None, None, ended.outcome, ended.code, ended.rbl, None)
-        self._book.sightings.append(sighting((*where, *what, None, None, ended.reason)))
+        more = (None, None, ended.reason, ended.named)
+        self._book.sightings.append(sighting(where + what + more))
 
     def finish(self) -> None:
         """The log ends: so does every session."""
@@ -271,18 +273,20 @@ class Sessions:
         read: Refusal,
         *,
         warned: bool = False,
-        listed: str | None = None,
+        named: tuple[str, ...] = (),
     ) -> None:
-        """One refusal, whose session is seen to; `listed`: the list, where the reply hides it."""
+        """One refusal, whose session is seen to; `named`: lists, where it is known which."""
         stage, who, code, reply, sender, recipient, helo = read
         outcome, rbl = judge(stage, code, reply, (recipient, sender, helo))
-        if rbl is not None and listed is not None and "." not in rbl:
-            rbl = listed
+        if rbl is None:
+            named = ()  # it was turned away for something else
+        elif named and "." not in rbl:
+            rbl = named[0]  # the reply hides which it was
         address, name = client_parts(who)
         host, service = self._book.place(key)
         where = (self._book.moment(stamp), host, service, address, name, helo)
         what = (sender, recipient, _WARNED if warned else outcome, code, rbl, queue_id)
-        self._book.sightings.append(sighting((*where, *what, None, None, reply)))
+        self._book.sightings.append(sighting((*where, *what, None, None, reply, named)))
 
     def accepted(self, key: str, stamp: str, verb: str, queue_id: str | None, text: str) -> bool:
         """`discard` and `hold`: the client is told that its mail is accepted."""
@@ -301,7 +305,7 @@ class Sessions:
         host, service = self._book.place(key)
         where = (self._book.moment(stamp), host, service, address, name, read[6])
         what = (read[4], read[5], Outcome.ACCEPTED, 250, None, queue_id)
-        self._book.sightings.append(sighting((*where, *what, None, None, reason)))
+        self._book.sightings.append(sighting((*where, *what, None, None, reason, ())))
         return True
 
     def learned(self, key: str, stamp: str, text: str) -> None:

@@ -16,7 +16,7 @@ from mailmum.traffic.sightings import Delivery, Outcome
 _NAME = b"mailmum-log"
 _VERSION = b"1"
 _PLAIN = ("score", "helo", "sender", "reason", "queued", "removed", "message_id", "blank")
-_SESSION = ("outcome", "code", "reason", "rbl", "helo", "said", "queue_ids", "held")
+_SESSION = ("outcome", "code", "reason", "rbl", "helo", "said", "named", "queue_ids", "held")
 _TABLES = ("fresh", "known", "orphans")
 
 
@@ -125,6 +125,7 @@ def unpack_session(state: dict[str, Any]) -> Session:
         if name in state:
             setattr(session, name, state[name])
     session.queue_ids = tuple(session.queue_ids)
+    session.named = tuple(session.named)
     session.outcome = Outcome(session.outcome)
     if session.held is not None:
         recipient, reason = session.held
