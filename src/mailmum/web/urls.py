@@ -11,6 +11,7 @@ from django.urls import URLPattern, URLResolver, include, path, register_convert
 from mailmum.web.views import (
     client,
     entry,
+    feeds,
     health,
     journal,
     listing_forms,
@@ -61,6 +62,12 @@ server: Addresses = [
     path("remove/", servers.remove, name="server-remove"),
 ]
 
+feed: Addresses = [
+    path("", feeds.detail, name="feed"),
+    path("act/", feeds.act, name="feed-act"),
+    path("remove/", feeds.remove, name="feed-remove"),
+]
+
 settings: Addresses = [
     path("", parameters.parameters, name="settings"),
     path("set/", parameters.set_parameters, name="settings-set"),
@@ -92,6 +99,9 @@ account: Addresses = [
     path("listings/remove/", listings.remove, name="listings-remove"),
     path("listings/<num:number>/", listings.detail, name="listing"),
     path("listings/<num:number>/edit/", listing_forms.edit, name="listing-edit"),
+    path("feeds/", feeds.index, name="feeds"),
+    path("feeds/add/", feeds.add, name="feed-add"),
+    path("feed/<str:name>/", include(feed)),
     path("journal/", journal.index, name="journal"),
     path("journal/<num:seq>/undo/", journal.undo_change, name="undo"),
     path("settings/", include(settings)),
