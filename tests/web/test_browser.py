@@ -33,6 +33,13 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         made.run("allow", "192.0.2.66", "--server", LONG_NAME, "--for", "7d")
         made.run("block", *(f"198.51.100.{i}" for i in range(60)), "--reason", "x" * 300)
         feed_service(made)
+        folder = made.data / "feeds"
+        folder.mkdir()
+        for lines in (60, 2):
+            (folder / "web.txt").write_text("".join(f"203.0.113.{n + 128}\n" for n in range(lines)))
+            words = ("add", "drop", "file:web.txt") if lines == 60 else ("refresh", "drop")
+            made.run("feed", *words)
+        made.run("feed", "add", LONG_NAME, "file:missing.txt", "--reason", EVIL, status=1)
         yield made
 
 
@@ -328,6 +335,14 @@ PAGES = (
     f"server/{LONG_NAME}/",
     f"server/{LONG_NAME}/rotate/",
     f"server/{LONG_NAME}/remove/",
+    "feeds/",
+    "feeds/add/",
+    "feeds/add/?kind=upload",
+    "feeds/add/?kind=spf",
+    "feed/drop/",
+    f"feed/{LONG_NAME}/",
+    "feed/drop/remove/",
+    "client/?q=203.0.113.130",
     "journal/",
     "settings/",
     "settings/people/",

@@ -10,6 +10,8 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from mailmum.control.accounts.access import Reading
 from mailmum.control.accounts.services import add_token
+from mailmum.control.feeds.services import add_feed
+from mailmum.control.feeds.wishes import make_wish as feed_wish
 from mailmum.control.journal.models import Record
 from mailmum.control.listings.draft import make_wish
 from mailmum.control.listings.services import list_targets
@@ -43,8 +45,9 @@ PAGES = {
 
 @pytest.fixture
 def things(world: World) -> dict[str, Any]:
-    """What addresses name: a server, a listing and its change, a token."""
+    """What addresses name: a server and a feed, a listing and its change, a token."""
     add_server(world.admin, "mx1")
+    add_feed(world.admin, feed_wish("mx1", ""))
     wish = make_wish(Action.BLOCK, now=0, reason="spam", note="private note")
     listed = list_targets(world.admin, ["203.0.113.7"], wish)
     assert listed.change is not None

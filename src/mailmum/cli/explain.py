@@ -55,4 +55,6 @@ def _tell(subject: str, told: dict[str, Any]) -> None:
 
 
 def _numbered(listing: dict[str, Any]) -> str:
-    return f"listing {listing['id']}: {listing_text(listing)}"
+    # An entry of a feed has no number of its own.
+    name = f"listing {listing['id']}" if listing["id"] > 0 else "an entry"
+    return f"{name}: {listing_text(listing)}"

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.urls import reverse
+
 from mailmum.control.listings.models import Version
 from mailmum.control.listings.queries import Explained, target_of
 from mailmum.control.monitor.hits import Hits
@@ -62,6 +64,14 @@ class ListingRow:
     def code(self) -> str:
         """Its own return code, empty for the default."""
         return "" if self.version.code is None else code_text(self.version.code)
+
+    @property
+    def page(self) -> str:
+        """The address of its page; for an entry of a feed that is the feed's."""
+        account, number = self.version.account_id, self.version.number
+        if number < 0:
+            return reverse("feed", kwargs={"account": account, "name": self.version.origin})
+        return reverse("listing", kwargs={"account": account, "number": number})
 
     @property
     def what(self) -> str:

@@ -15,6 +15,7 @@ from mailmum.web.views import (
     bulk,
     client,
     entry,
+    feeds,
     files,
     health,
     journal,
@@ -72,6 +73,12 @@ server: Addresses = [
     path("resume/", pauses.resume_server, name="server-resume"),
 ]
 
+feed: Addresses = [
+    path("", feeds.detail, name="feed"),
+    path("act/", feeds.act, name="feed-act"),
+    path("remove/", feeds.remove, name="feed-remove"),
+]
+
 settings: Addresses = [
     path("", parameters.parameters, name="settings"),
     path("set/", parameters.set_parameters, name="settings-set"),
@@ -125,6 +132,9 @@ account: Addresses = [
     path("listings/remove/", listings.remove, name="listings-remove"),
     path("listings/<num:number>/", listings.detail, name="listing"),
     path("listings/<num:number>/edit/", listing_forms.edit, name="listing-edit"),
+    path("feeds/", feeds.index, name="feeds"),
+    path("feeds/add/", feeds.add, name="feed-add"),
+    path("feed/<str:name>/", include(feed)),
     path("client/rbls/", rbls.said, name="client-rbls"),
     path("rbls/", rbls.index, name="rbls"),
     path("rbls/add/", rbls.add, name="rbl-add"),

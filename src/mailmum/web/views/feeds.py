@@ -1,0 +1,206 @@
+"""Feeds and mail providers: list, add with a look at what would come, one with its versions."""
+
+from typing import Any
+
+from django.http import HttpResponse
+
+from mailmum.control.accounts.access import Reading, Writing
+from mailmum.control.feeds import queries, services
+from mailmum.control.feeds.models import Feed, Kind, Use
+from mailmum.control.feeds.providers import PROPOSALS
+from mailmum.control.feeds.reading import BYTES_LIMIT
+from mailmum.control.feeds.refreshing import Outcome
+from mailmum.control.feeds.wishes import FeedWish, make_wish
+from mailmum.control.servers.queries import servers_of
+from mailmum.domain.errors import BadInput, NotFound, Refusal
+from mailmum.formats.feeds import FEED_FORMATS
+from mailmum.web.feeds import feed_rows, version_rows
+from mailmum.web.form import Form, posted
+from mailmum.web.gate import PageRequest, account_view
+from mailmum.web.reply import show, tell, to, warn
+from mailmum.web.words import plural
+
+SECTION = "feeds"
+KINDS = (
+    (Kind.URL.value, "From the web"),
+    (Kind.UPLOAD.value, "Upload"),
+    (Kind.FILE.value, "File on the server"),
+    (Kind.SPF.value, "Mail provider"),
+)
+USES = (
+    (Use.EXCEPT.value, "Triggers never list what is in it"),
+    (Use.LIST.value, "Allow it"),
+    (Use.WARN.value, "Only warn before somebody lists what is in it"),
+)
+EVERY = (("1h", "every hour"), ("6h", "every 6 hours"), ("1d", "every day"), ("7d", "every week"))
+FIELDS = ("name", "source", "format", "action", "use", "server", "reason", "every")
+
+
+@account_view(Reading)
+def index(request: PageRequest, access: Reading) -> HttpResponse:
+    """All feeds, and all providers, with how they stand."""
+    rows = feed_rows(queries.list_feeds(access))
+    return show(
+        request,
+        "feeds/list.html",
+        SECTION,
+        feeds=[row for row in rows if not row.provider],
+        providers=[row for row in rows if row.provider],
+    )
+
+
+@account_view(Writing, "GET", "POST")
+def add(request: PageRequest, access: Writing) -> HttpResponse:
+    """Subscribe: first a look at what would come, then for good."""
+    kind = request.POST.get("kind") or request.GET.get("kind", "")
+    kind = kind if kind in Kind.values else Kind.URL.value
+    form = posted(request.POST, *FIELDS)
+    if request.method != "POST":
+        form.values |= {"every": "6h", "name": request.GET.get("name", "")[:80]}
+        form.values["source"] = request.GET.get("source", "")[:300]
+        return _form(request, access, kind, form)
+    preview = None
+    try:
+        wish = _wish(form, kind)
+        body, filename = _upload(request, kind)
+        if "look" in request.POST:
+            preview = services.preview(access, wish, body)
+            return _form(request, access, kind, form, preview=preview)
+        feed = services.add_feed(access, wish)
+    except Refusal as refusal:
+        form.refuse(refusal, names={"url": "source"}, otherwise="")
+        return _form(request, access, kind, form)
+    return _first(request, access, feed, body, filename)
+
+
+def _first(
+    request: PageRequest, access: Writing, feed: Feed, body: bytes | None, filename: str
+) -> HttpResponse:
+    """Get the first version, and go to the page of the feed whatever comes of it."""
+    try:
+        outcome = (
+            services.refresh_feed(access, feed.name)
+            if body is None
+            else services.upload_feed(access, feed.name, body, filename)
+        )
+        _tell(request, access, feed.name, outcome, f"Subscribed to {feed.name}.")
+    except Refusal as refusal:
+        warn(request, f"Subscribed to {feed.name}, but nothing has come yet: {refusal}")
+    return to(access, "feed", name=feed.name)
+
+
+@account_view(Reading)
+def detail(request: PageRequest, access: Reading, name: str) -> HttpResponse:
+    """One feed: how it stands, and its versions."""
+    found = queries.show_feed(access, name)
+    (row,) = feed_rows([found])
+    return show(request, "feeds/show.html", SECTION, row=row, versions=version_rows(found))
+
+
+@account_view(Writing, "POST")
+def act(request: PageRequest, access: Writing, name: str) -> HttpResponse:
+    """Refresh, renew, release, drop, pause, resume: by the button that was pressed."""
+    try:
+        _act(request, access, name, request.POST.get("do", ""))
+    except NotFound:
+        raise
+    except Refusal as refusal:
+        warn(request, f"Nothing was changed: {refusal}.")
+    return to(access, "feed", name=name)
+
+
+def _act(request: PageRequest, access: Writing, name: str, what: str) -> None:
+    if what == "refresh":
+        _tell(request, access, name, services.refresh_feed(access, name))
+    elif what == "upload":
+        body, filename = _upload(request, Kind.UPLOAD)
+        _tell(request, access, name, services.upload_feed(access, name, body or b"", filename))
+    elif what in ("release", "drop"):
+        services.release(access, name, drop=what == "drop")
+        words = "The update was not taken." if what == "drop" else "The update is in force."
+        tell(request, words)
+    elif what in ("pause", "resume"):
+        services.pause(access, name, paused=what == "pause")
+        tell(request, f"{name} {'rests' if what == 'pause' else 'goes on'}.")
+    else:
+        raise BadInput("that button is not known", fix="load the page again")
+
+
+@account_view(Writing, "GET", "POST")
+def remove(request: PageRequest, access: Writing, name: str) -> HttpResponse:
+    """Unsubscribe, after saying what goes with it."""
+    if request.method == "POST":
+        services.remove_feed(access, name)
+        tell(request, f"Removed {name}.")
+        return to(access, "feeds")
+    (row,) = feed_rows([queries.show_feed(access, name)])
+    return show(request, "feeds/remove.html", SECTION, row=row)
+
+
+def _form(
+    request: PageRequest,
+    access: Writing,
+    kind: str,
+    form: Form,
+    *,
+    preview: dict[str, Any] | None = None,
+) -> HttpResponse:
+    taken = {(one["kind"], one["source"]) for one in queries.list_feeds(access)}
+    return show(
+        request,
+        "feeds/add.html",
+        SECTION,
+        form=form,
+        kind=kind,
+        kinds=KINDS,
+        uses=USES,
+        every=EVERY,
+        formats=[name for name in FEED_FORMATS if name != "rbldnsd"],
+        servers=[server.name for server in servers_of(access)],
+        preview=preview,
+        proposals=[one for one in PROPOSALS if (Kind.SPF.value, one[1]) not in taken],
+    )
+
+
+def _wish(form: Form, kind: str) -> FeedWish:
+    values = form.values
+    return make_wish(
+        values["name"],
+        "" if kind == Kind.UPLOAD else values["source"],
+        kind=kind,
+        format_=values["format"],
+        action=values["action"] or "block",
+        use=values["use"] if kind == Kind.SPF else "",
+        server=form.filled("server"),
+        reason=values["reason"],
+        every=values["every"],
+    )
+
+
+def _upload(request: PageRequest, kind: str) -> tuple[bytes | None, str]:
+    """What was uploaded, None where nothing is to be.
+
+    Raises:
+        BadInput: no file was chosen, or it is too long.
+    """
+    if kind != Kind.UPLOAD:
+        return None, ""
+    given = request.FILES.get("file")
+    if given is None:
+        raise BadInput("no file was chosen", fix="choose one", field="file")
+    if (given.size or 0) > BYTES_LIMIT:
+        raise BadInput("the file is too long", field="file")
+    return given.read(), given.name or ""
+
+
+def _tell(
+    request: PageRequest, access: Reading, name: str, outcome: Outcome, before: str = ""
+) -> None:
+    entries = queries.show_feed(access, name)["entries"]
+    words = {
+        "current": f"{before or 'Refreshed.'} {plural(entries, 'entry', 'entries')}.",
+        "unchanged": f"{before or 'Nothing has changed.'}",
+        "held": f"The update is held back: {outcome.told or 'look at it below'}.",
+        "failed": f"{before} Nothing came: {outcome.told}.".strip(),
+    }[outcome.word]
+    (warn if outcome.word in ("held", "failed") else tell)(request, words)

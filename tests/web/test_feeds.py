@@ -1,0 +1,148 @@
+"""Feeds in the browser."""
+
+from pathlib import Path
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+
+from mailmum.control.config import current
+from mailmum.control.feeds.models import Feed
+from mailmum.control.feeds.queries import list_feeds, show_feed
+from mailmum.control.feeds.services import add_feed, refresh_feed
+from mailmum.control.feeds.wishes import make_wish
+from tests.support.world import World
+from tests.web.conftest import Visitors, text_of
+
+
+def put(name: str, *lines: str) -> None:
+    """Put a file into the folder of feeds."""
+    folder: Path = current().data / "feeds"
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_text("\n".join(lines) + "\n")
+
+
+@pytest.fixture
+def held(world: World) -> None:
+    """A feed of which an update is held back."""
+    put("web.txt", *(f"203.0.113.{number}" for number in range(60)), "10.0.0.1")
+    add_feed(world.admin, make_wish("own list", "web.txt", reason="<i>Listed</i>"))
+    put("web.txt", *(f"203.0.113.{number}" for number in range(100)), "10.0.0.1")
+    refresh_feed(world.admin, "own list")
+    put("web.txt", "203.0.113.1")
+    refresh_feed(world.admin, "own list")
+
+
+def test_without_feeds_the_list_says_what_to_do(site: Visitors) -> None:
+    """Who may add one gets a button for it, a viewer the reason why there is none."""
+    assert "Subscribe to a list" in text_of(site.admin.get("feeds"))
+    page = site.viewer.get("feeds")
+    assert "owners and admins can add feeds" in text_of(page)
+    assert site.viewer.path("feed-add") not in page.content.decode()
+
+
+def test_a_look_keeps_nothing_and_subscribing_does(site: Visitors, world: World) -> None:
+    """First what would come, with what is left out; then for good."""
+    put("look.txt", "203.0.113.7", ".spam.example", "192.168.1.1")
+    wanted = {"kind": "file", "name": "own", "source": "look.txt", "every": "6h", "action": "block"}
+    page = text_of(site.admin.post("feed-add", {**wanted, "look": "1"}))
+    for words in ("2 entries, read as plain", "1 left out: is in private space", ".spam.example"):
+        assert words in page
+    assert not Feed.objects.exists()
+    response = site.admin.post("feed-add", wanted)
+    assert response.redirect_chain[-1][0] == site.admin.path("feed", name="own")
+    page = text_of(response)
+    assert "Subscribed to own. 2 entries." in page
+    assert "Works , 2 entries" in page
+    assert show_feed(world.viewer, "own")["entries"] == 2
+    told = text_of(site.viewer.get("client", query={"q": "203.0.113.7"}))
+    assert "203.0.113.7 blocked for the account by own feed" in told
+    assert site.viewer.path("feed", name="own") in (
+        site.viewer.get("client", query={"q": "203.0.113.7"}).content.decode()
+    )
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"name": "", "source": "https://lists.example/"}, "a feed needs a name"),
+        ({"name": "x", "source": "http://lists.example/"}, "does not begin with https://"),
+        ({"name": "x", "source": "https://127.0.0.1/", "look": "1"}, "is in loopback space"),
+        ({"name": "x", "kind": "file", "source": "../secret.key"}, "not below the folder"),
+        ({"name": "x", "kind": "upload"}, "no file was chosen"),
+        ({"name": "x", "kind": "spf", "source": "a b"}, "may only have letters"),
+        ({"name": "x", "source": "https://lists.example/", "format": "xml"}, "is no format"),
+    ],
+)
+def test_a_feed_that_cannot_be_added(site: Visitors, fields: dict[str, str], says: str) -> None:
+    """The domain's words, and nothing is added."""
+    assert says in text_of(site.admin.post("feed-add", {"every": "6h", **fields}))
+    assert not Feed.objects.exists()
+
+
+def test_a_feed_that_cannot_be_had_stays_and_says_why(site: Visitors) -> None:
+    """It may be the list's server that is away."""
+    wanted = {"name": "inside", "source": "https://127.0.0.1/", "every": "6h"}
+    page = text_of(site.admin.post("feed-add", wanted))
+    assert "Nothing came: 127.0.0.1 is in loopback space" in page
+    assert "It cannot be refreshed" in page
+    assert "Fails" in text_of(site.viewer.get("feeds"))
+
+
+def test_an_upload(site: Visitors, world: World) -> None:
+    """Added, and renewed on its page."""
+    first = SimpleUploadedFile("list.txt", b"203.0.113.7\n203.0.113.8\n")
+    page = site.admin.post("feed-add", {"kind": "upload", "name": "mine", "file": first})
+    assert "2 entries" in text_of(page)
+    second = SimpleUploadedFile("list.txt", b"203.0.113.7\n")
+    page = site.admin.post("feed-act", {"do": "upload", "file": second}, name="mine")
+    assert "Refreshed. 1 entry." in text_of(page)
+    assert "Left: 203.0.113.8" in text_of(page)
+    page = site.admin.post("feed-act", {"do": "upload"}, name="mine")
+    assert "no file was chosen" in text_of(page)
+    assert show_feed(world.viewer, "mine")["entries"] == 1
+
+
+def test_what_is_held_back_is_decided_on_its_page(site: Visitors, world: World, held: None) -> None:
+    """A viewer sees why; who may write decides."""
+    page = site.viewer.get("feed", name="own list")
+    assert "it shrank from 100 entries to 1, by more than 50 %" in text_of(page)
+    assert "Put it in force" not in text_of(page)
+    assert "<i>Listed" not in page.content.decode()
+    assert "An update is held back" in text_of(site.viewer.get("feeds"))
+    page = text_of(site.admin.post("feed-act", {"do": "release"}, name="own list"))
+    assert "The update is in force." in page
+    assert show_feed(world.viewer, "own list")["entries"] == 1
+    page = text_of(site.admin.post("feed-act", {"do": "drop"}, name="own list"))
+    assert "nothing of the feed own list is held back" in page
+
+
+def test_pausing_and_removing(site: Visitors, world: World, held: None) -> None:
+    """Both say what they did; the journal too."""
+    assert "own list rests." in text_of(
+        site.admin.post("feed-act", {"do": "pause"}, name="own list")
+    )
+    assert "own list goes on." in text_of(
+        site.admin.post("feed-act", {"do": "resume"}, name="own list")
+    )
+    assert "that button is not known" in text_of(
+        site.admin.post("feed-act", {"do": "burn"}, name="own list")
+    )
+    assert "100 entries go with it" in text_of(site.admin.get("feed-remove", name="own list"))
+    response = site.admin.post("feed-remove", {}, name="own list")
+    assert response.redirect_chain[-1][0] == site.admin.path("feeds")
+    assert list_feeds(world.viewer) == []
+    journal = text_of(site.viewer.get("journal"))
+    for words in ("removed feed own list", "paused feed own list", "subscribed to feed own list"):
+        assert words in journal
+
+
+def test_providers_are_proposed_until_they_are_there(site: Visitors, world: World) -> None:
+    """They are listed apart."""
+    page = text_of(site.admin.get("feed-add", query={"kind": "spf"}))
+    assert "Microsoft 365" in page
+    wish = make_wish("Microsoft", "spf.protection.outlook.com", kind="spf", use="warn")
+    add_feed(world.admin, wish)
+    assert "Microsoft 365" not in text_of(site.admin.get("feed-add", query={"kind": "spf"}))
+    page = text_of(site.viewer.get("feeds"))
+    assert "Mail providers" in page
+    assert "Warns" in page
