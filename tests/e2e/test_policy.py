@@ -373,3 +373,28 @@ def fails(made: Service, verb: str, *options: str) -> str:
     assert done.returncode == 1, done.stderr
     assert "Traceback" not in done.stderr
     return done.stderr.strip().splitlines()[-1]
+
+
+def test_socketmap_lookups_of_a_real_smtpd(world: World) -> None:
+    """As `check_client_access`: address, network and verified name; a change counts at once."""
+    key = world.service.json("server", "show", "mx1")["key"]
+    lookup = f"check_client_access socketmap:inet:{world.service.policy}:{key}"
+    with postfix("127.0.0.1", settings(lookup)) as server:
+
+        def code(visitor: Visitor) -> int:
+            return server.deliver(visitor, RECIPIENT).code
+
+        client, name = Visitor("203.0.113.91"), Visitor(STRANGER, name="mail.mapped.example")
+        assert code(client) == code(name) == 250
+        world.service.run("block", client.address, "mail.mapped.example", "--reason", "By map")
+        world.service.eventually(lambda: code(client) == 554, 5)
+        reply = server.deliver(name, RECIPIENT)
+        assert reply.code == 554
+        assert "By map. See" in reply.text
+        assert key not in reply.text
+        # The host above a client is not the client.
+        assert code(Visitor(STRANGER, name="other.mail.mapped.example")) == 250
+        world.service.run("allow", client.address)
+        world.service.eventually(lambda: code(client) == 250, 5)
+        # An allow never relays.
+        assert server.deliver(client, "someone@elsewhere.example").code in (454, 554)

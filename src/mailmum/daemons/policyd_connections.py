@@ -1,5 +1,8 @@
 """The connections of the policy daemon: bounded in number, in memory and in time.
 
+Two protocols are spoken here, and the first byte tells which: lookups of `socketmap` begin with a
+digit, requests of `check_policy_service` with a letter.
+
 Replies are written as requests come.  A client that does not read its replies is not read from
 until it does; one that does not finish a request, or does not read, is closed after a while.
 """
@@ -10,8 +13,10 @@ from collections.abc import Callable
 
 from mailmum.daemons.policyd_desk import Desk
 from mailmum.daemons.policyd_options import Limits
-from mailmum.policy.actions import reply
+from mailmum.domain.listings import Action
+from mailmum.policy.actions import DUNNO, reply
 from mailmum.policy.requests import Parser, Request
+from mailmum.policy.socketmap import NOT_FOUND, Lookup, Lookups, found, request_of
 
 # A request has about 700 bytes.  It also bounds the replies that are made before the next look at
 # whether the client reads them.
@@ -86,7 +91,8 @@ class Connection(asyncio.BufferedProtocol):
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
         self._desk = connections.desk
-        self._parser = Parser()
+        self._parser: Parser | Lookups | None = None
+        self._looked_up: Lookup | None = None
         self._room = bytearray(_ROOM)
         self._transport: asyncio.Transport | None = None
         self._unread = False
@@ -114,12 +120,18 @@ class Connection(asyncio.BufferedProtocol):
 
     def buffer_updated(self, size: int) -> None:
         """Answer the requests that have come."""
-        requests = self._parser.feed(bytes(memoryview(self._room)[:size]))
-        if requests:
+        data = bytes(memoryview(self._room)[:size])
+        if self._parser is None:
+            self._parser = Lookups() if data[:1].isdigit() else Parser()
+        now, replies = time.time(), b""
+        if isinstance(self._parser, Lookups):
+            replies = b"".join(self._look_up(one, now) for one in self._parser.feed(data))
+        else:
+            replies = b"".join(self._answer(one, now) for one in self._parser.feed(data))
+        if replies:
             self.last = self._connections.clock()
-            now = time.time()
-            self._write(b"".join(self._answer(request, now) for request in requests))
-        self._time(progress=bool(requests))
+            self._write(replies)
+        self._time(progress=bool(replies))
         if self._parser.fault is not None:
             self._desk.broken(self._parser.fault, self.client)
             if self._transport is not None:
@@ -152,6 +164,18 @@ class Connection(asyncio.BufferedProtocol):
             self._desk.count(request, answer, now)
         return reply(answer.action)
 
+    def _look_up(self, lookup: Lookup, now: float) -> bytes:
+        request = request_of(lookup, self._looked_up)
+        self._looked_up = lookup
+        if request is None:
+            return NOT_FOUND
+        answer = self._desk.answer(request, now)
+        if not request.address and answer.verdict is not Action.BLOCK:
+            # Not by a name: the address is looked up next, and counts.
+            return NOT_FOUND
+        self._desk.count(request, answer, now)
+        return NOT_FOUND if answer.action == DUNNO else found(answer.action)
+
     def _is_new(self, request: Request) -> bool:
         """Whether it is about another recipient than the one before.
 
@@ -167,7 +191,8 @@ class Connection(asyncio.BufferedProtocol):
             self._transport.write(replies)
 
     def _time(self, *, progress: bool) -> None:
-        if not (self._unread or self._parser.unfinished):
+        unfinished = self._parser is not None and self._parser.unfinished
+        if not (self._unread or unfinished):
             self.begun = None
         elif progress or self.begun is None:
             self.begun = self._connections.clock()

@@ -281,9 +281,9 @@ class Counters:
                 self.fault(kind, count)
             counts = _sum(more, counts)
         revoked = tuple(RevokedCount(*use, count) for use, count in self._revoked.items())
-        barred = tuple(BarredCount(server, *told) for server, told in self._barred.items())
-        faults = tuple(self._faults.items())
-        batch = CountBatch(counts, revoked, faults, self._lost, nameless, barred)
+        barred = tuple(BarredCount(server, *use) for server, use in self._barred.items())
+        told = tuple(self._faults.items())
+        batch = CountBatch(counts, revoked, told, self._lost, nameless, barred)
         self._counts, self._nameless = Counter(), Counter()
         self._revoked, self._barred, self._faults, self._lost = {}, {}, {}, 0
         return batch
