@@ -63,7 +63,7 @@ class Client:
         Raises:
             Failure: the service cannot be reached or refuses.
         """
-        timeout = _PATIENT if patient else _ORDINARY
+        timeout = _PATIENT if patient else None
         return self._whole(method, path, {}, body if body is not None else {}, timeout)
 
     def pages(self, path: str, member: str, **query: Any) -> Iterator[Json]:
@@ -148,11 +148,11 @@ class Client:
         path: str,
         query: Json,
         body: Json | None = None,
-        timeout: urllib3.Timeout = _ORDINARY,
+        timeout: urllib3.Timeout | None = None,
     ) -> Json:
         headers = {} if body is None else {"Content-Type": "application/json"}
         data = None if body is None else _encoded(body)
-        with self._request(method, path, query, data, headers, timeout) as response:
+        with self._request(method, path, query, data, headers, timeout or _ORDINARY) as response:
             content = response.read()
         return _parsed(content, self.service, response.status) if content else {}
 
