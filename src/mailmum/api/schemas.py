@@ -236,6 +236,9 @@ class ExplainOut(Schema):
     overruled: list[ListingOut]
     servers: list[VerdictOut]
     sightings: list[SightingOut]
+    evidence: list[dict[str, Any]] = Field(
+        description="why triggers made those of these listings that are theirs"
+    )
 
 
 class RecordOut(Schema):

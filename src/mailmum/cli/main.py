@@ -34,6 +34,7 @@ SECTIONS: dict[str, dict[str, Verb]] = {
         "unlist": Verb("listings", "unlist", "Remove listings of exactly these targets."),
         "listings": Verb("listings", "listings", "Show listings."),
         "explain": Verb("explain", "explain", "Show the verdict on a client, and why."),
+        "trigger": Verb("triggers", "trigger", "Have offenders listed by parameters."),
         "import": Verb("imports", "import_", "List what a file holds, as one change."),
         "export": Verb("exports", "export", "Write listings in a format of other programs."),
     },
