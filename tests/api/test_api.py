@@ -47,6 +47,16 @@ OPERATIONS: dict[tuple[str, str], tuple[str, Any]] = {
     ("GET", "/sightings"): ("read", None),
     ("GET", "/sightings/export"): ("read", None),
     ("GET", "/sightings/live"): ("read", None),
+    ("GET", "/triggers"): ("read", None),
+    ("POST", "/triggers"): ("write", {"name": "new", "preset": "two-lists"}),
+    ("GET", "/triggers/presets"): ("read", None),
+    ("POST", "/triggers/backtest"): ("read", {"preset": "two-lists"}),
+    ("GET", "/triggers/{name}"): ("read", None),
+    ("PATCH", "/triggers/{name}"): ("write", {"threshold": 3}),
+    ("DELETE", "/triggers/{name}"): ("write", None),
+    ("POST", "/triggers/{name}/clear"): ("write", None),
+    ("POST", "/triggers/{name}/resume"): ("write", None),
+    ("GET", "/triggers/{name}/findings"): ("read", None),
     ("GET", "/journal"): ("read", None),
     ("POST", "/journal/{seq}/undo"): ("write", {}),
     ("GET", "/requests"): ("read", None),
@@ -88,6 +98,8 @@ def things(api: Callers) -> dict[str, str]:
     )
     assert status == 200
     _feeds(api)
+    trigger = {"name": "mx1", "preset": "two-lists"}
+    assert api.admin("POST", "/triggers", trigger)[0] == 201
     token = api.owner("GET", "/tokens")[1]["tokens"][-1]["id"]
     return {
         "{name}": "mx1",
@@ -164,7 +176,7 @@ def test_an_outsider_meets_nothing(
     if "{" in operation[1]:
         assert (status, body["error"]["code"]) == (404, "not-found")
     assert "private note" not in str(body)
-    assert "mx1" not in str(body).replace("no server mx1", "")
+    assert "mx1" not in str(body).replace("no server mx1", "").replace("no trigger mx1", "")
     after = api.owner("GET", f"/listings/{things['{number}']}")
     assert after[0] == 200
     assert after[1]["reason"] == ""

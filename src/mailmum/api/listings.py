@@ -22,8 +22,11 @@ from mailmum.control.monitor.scope import scope_of
 from mailmum.control.servers.queries import find_server, names_of_servers, servers_of
 from mailmum.control.traffic.reading import tolerant
 from mailmum.control.traffic.values import Kept
+from mailmum.control.triggers.evidence import evidence_for
+from mailmum.control.triggers.evidence import show as show_findings
 from mailmum.domain.clients import Subject, parse_subject
 from mailmum.domain.errors import BadInput
+from mailmum.domain.listings import Source
 
 router = Router(tags=["listings"])
 explain_router = Router(tags=["listings"])
@@ -138,16 +141,30 @@ def explain(request: HttpRequest, wanted: Query[Asked]) -> dict[str, Any]:
     chosen = find_server(access, wanted.server) if wanted.server else None
     told = _verdict(access, queries.explain(access, subject, chosen))
     each = [] if chosen else list(servers_of(access))
+    verdicts = [
+        {"server": one.name, **_verdict(access, queries.explain(access, subject, one))}
+        for one in each
+    ]
     return {
         "client": subject.text,
         "server": chosen.name if chosen else None,
         **told,
-        "servers": [
-            {"server": one.name, **_verdict(access, queries.explain(access, subject, one))}
-            for one in each
-        ],
+        "servers": verdicts,
         "sightings": _sightings(access, subject, wanted.server),
+        "evidence": _evidence(access, [told, *verdicts]),
     }
+
+
+def _evidence(access: Reading, verdicts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Why triggers made those of these listings that are theirs."""
+    numbers = {
+        one["id"]
+        for told in verdicts
+        for one in (told["because"], *told["overruled"])
+        if one is not None and one["source"] == Source.TRIGGER
+    }
+    found = evidence_for(access, numbers)
+    return show_findings(access, [found[number] for number in sorted(found)])
 
 
 def _sightings(access: Reading, subject: Subject, server: str) -> list[dict[str, Any]]:

@@ -277,6 +277,9 @@ class ExplainOut(Schema):
     paused: PauseOut | None = Field(description="without it the first overruled would block")
     servers: list[VerdictOut]
     sightings: list[SightingOut]
+    evidence: list[dict[str, Any]] = Field(
+        description="why triggers made those of these listings that are theirs"
+    )
 
 
 class RecordOut(Schema):

@@ -24,6 +24,7 @@ from mailmum.api import (
     servers,
     sightings,
     tokens,
+    triggers,
 )
 from mailmum.api.auth import TokenAuth, TokenRequest, reader
 from mailmum.api.errors import READ_ERRORS
@@ -49,6 +50,7 @@ api.add_router("/listings", listings.router)
 api.add_router("/explain", listings.explain_router)
 api.add_router("/check", checks.router)
 api.add_router("/sightings", sightings.router)
+api.add_router("/triggers", triggers.router)
 api.add_router("/journal", journal.router)
 api.add_router("/requests", requests.router)
 api.add_router("/tokens", tokens.router)

@@ -104,6 +104,20 @@ class Client:
                     raise _refusal(answer["error"], self.service)
                 yield answer
 
+    def watch(self, path: str, body: Json) -> Iterator[Json]:
+        """Ask for something that takes a while; the objects, one a line, of the answer.
+
+        Raises:
+            Failure: the service cannot be reached, refuses, or breaks off.
+        """
+        headers = {"Content-Type": "application/json"}
+        with self._request("POST", path, {}, _encoded(body), headers, _PATIENT) as response:
+            for line in _lines(response):
+                answer = _parsed(line, self.service, response.status)
+                if "error" in answer:
+                    raise _refusal(answer["error"], self.service)
+                yield answer
+
     def hand_in(self, path: str, body: bytes, **query: Any) -> Json:
         """Send a piece of a log, compressed with gzip.
 
@@ -208,6 +222,19 @@ def server_path(name: str) -> str:
             f"there is no server {visible(name)!r}", "see: mailmum server list", code="not-found"
         )
     return f"/servers/{segment(name)}"
+
+
+def trigger_path(name: str) -> str:
+    """The path of a trigger.
+
+    Raises:
+        Failure: no trigger has such a name; it would name another resource.
+    """
+    if not name or name.strip(".") == "" or "/" in name or name in {"presets", "backtest"}:
+        raise Failure(
+            f"there is no trigger {visible(name)!r}", "see: mailmum trigger list", code="not-found"
+        )
+    return f"/triggers/{segment(name)}"
 
 
 def _query(query: Json) -> str:

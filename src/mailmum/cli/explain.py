@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from mailmum.cli.output import listing_text, print_json, say
+from mailmum.cli.output import listing_text, moment_text, print_json, say
 from mailmum.cli.pauses import pause_text
 from mailmum.cli.session import Session, common, pass_session
 from mailmum.cli.sightings import sighting_text
@@ -28,14 +28,15 @@ def explain(session: Session, client: str, server: str | None) -> None:
     if session.as_json:
         print_json(answer)
         return
+    why = {one["listing"]: one for one in answer.get("evidence", [])}
     name = answer["client"]
     if answer["server"]:
-        _tell(f"{name} at server {answer['server']}", answer)
+        _tell(f"{name} at server {answer['server']}", answer, why)
     else:
-        _tell(f"{name} at all servers", answer)
+        _tell(f"{name} at all servers", answer, why)
     for one in answer["servers"]:
         if _differs(one, answer):
-            _tell(f"{name} at server {one['server']}", one)
+            _tell(f"{name} at server {one['server']}", one, why)
     for one in answer["sightings"][:_SHOWN]:
         say(f"  seen {sighting_text(one)}")
 
@@ -44,14 +45,31 @@ def _differs(one: dict[str, Any], whole: dict[str, Any]) -> bool:
     return any(one.get(word) != whole.get(word) for word in _TOLD)
 
 
-def _tell(subject: str, told: dict[str, Any]) -> None:
+def _tell(subject: str, told: dict[str, Any], why: dict[int, dict[str, Any]]) -> None:
     say(f"{subject}: {told['verdict']}")
     if told["because"]:
         say(f"  because of {_numbered(told['because'])}")
+        _tell_evidence(why.get(told["because"]["id"]))
     if pause := told.get("paused"):
         say(f"  {pause_text(pause)}")
     for listing in told["overruled"]:
         say(f"  overruled: {_numbered(listing)}")
+        _tell_evidence(why.get(listing["id"]))
+
+
+def _tell_evidence(finding: dict[str, Any] | None) -> None:
+    """What the trigger had counted when it made a listing."""
+    if finding is None:
+        return
+    evidence = finding["evidence"]
+    first, last = moment_text(evidence["first"]), moment_text(evidence["last"])
+    say(f"    {finding['says']}: {first} to {last}")
+    parts = [f"{one['server']} {one['count']:,}" for one in evidence["servers"]]
+    parts += [f"{one['list']} {one['count']:,}" for one in evidence["lists"]]
+    if numbers := evidence["sightings"]:
+        parts.append(f"sightings {numbers[0]} to {numbers[-1]}")
+    if parts:
+        say(f"    {', '.join(parts)}")
 
 
 def _numbered(listing: dict[str, Any]) -> str:

@@ -37,6 +37,7 @@ SECTIONS: dict[str, dict[str, Verb]] = {
         "resume": Verb("pauses", "resume", "End the pause of the account."),
         "explain": Verb("explain", "explain", "Show the verdict on a client, and why."),
         "requests": Verb("requests", "requests", "Answer rejected senders who ask for removal."),
+        "trigger": Verb("triggers", "trigger", "Have offenders listed by parameters."),
         "import": Verb("imports", "import_", "List what a file holds, as one change."),
         "feed": Verb("feeds", "feed", "Subscribe to lists of others."),
         "provider": Verb("feeds", "provider", "Know the networks of mail providers."),

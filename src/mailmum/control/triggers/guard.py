@@ -22,7 +22,6 @@ from mailmum.control.servers.queries import own_servers
 from mailmum.control.traffic.models import ClientCount, ClientDay, ClientHour, NameDay, Seen
 from mailmum.control.traffic.reading import within
 from mailmum.control.traffic.router import traffic_database
-from mailmum.control.traffic.terms import terms_of
 from mailmum.domain import guards
 from mailmum.domain.errors import BadInput
 from mailmum.domain.guards import OwnServer
@@ -66,12 +65,16 @@ class AccountGuard:
     reading: Reading
     rule: Rule
     _own: list[OwnServer] | None = None
+    _allows: bool | None = None
     _mail: dict[Target, list[tuple[int, int]]] = field(default_factory=dict)
+    _today: dict[tuple[Target, int], list[tuple[int, int]]] = field(default_factory=dict)
+    _lost: dict[Target, list[float]] = field(default_factory=dict)
 
     def forget(self) -> None:
         """Look everything up anew from now on."""
-        self._own = None
-        self._mail.clear()
+        self._own = self._allows = None
+        for known in (self._mail, self._today, self._lost):
+            known.clear()
 
     def spared(self, scope: int, target: Target, at: float) -> str:
         """Why it must not be listed, empty when it may be."""
@@ -92,12 +95,15 @@ class AccountGuard:
         return ""
 
     def _allowed(self, scope: int, target: Target, at: float) -> str:
-        found = current(self.reading).filter(
+        allows = current(self.reading).filter(action=Action.ALLOW.value, enabled=True)
+        if self._allows is None:
+            self._allows = allows.exists()
+        if not self._allows:
+            return ""
+        found = allows.filter(
             Q(expires=None) | Q(expires__gt=int(at)),
             target__in=wider(target),
             scope__in={WHOLE_ACCOUNT, scope},
-            action=Action.ALLOW.value,
-            enabled=True,
         )
         # Without an order SQLite looks these few up; with one it would read all listings in it.
         texts = sorted(found.order_by().values_list("target", flat=True))
@@ -117,12 +123,29 @@ class AccountGuard:
             # A backtest asks again about later days.
             self._mail[target] = accepted_by_day(account, target, since, today + _AHEAD)
         count = sum(many for day, many in self._mail[target] if since <= day < today)
-        count += accepted_on(account, target, today, at)
+        if count < wanted:
+            count += self._so_far(target, today, at)
         if count >= wanted:
-            count -= undelivered(account, target, since, at)
+            count -= sum(since <= one <= at for one in self._undelivered(target, since))
         if count < wanted:
             return ""
         return f"delivered {count:,} accepted messages in {days:,} days"
+
+    def _so_far(self, target: Target, today: int, at: float) -> int:
+        """What was accepted today; of names days are known as a whole only."""
+        if isinstance(target, NameTarget):
+            return sum(many for day, many in self._mail[target] if day == today)
+        if (target, today) not in self._today:
+            hours = range(today, today + DAY, HOUR)
+            account = self.reading.account.pk
+            self._today[target, today] = _accepted(ClientHour, account, target, hours)
+        return sum(many for hour, many in self._today[target, today] if hour <= at)
+
+    def _undelivered(self, target: Target, since: float) -> list[float]:
+        if target not in self._lost:
+            days = [day for day, _ in self._mail[target]]
+            self._lost[target] = undelivered(self.reading.account.pk, target, since, days)
+        return self._lost[target]
 
 
 def accepted_by_day(account: int, target: Target, since: int, until: int) -> list[tuple[int, int]]:
@@ -139,28 +162,27 @@ def accepted_by_day(account: int, target: Target, since: int, until: int) -> lis
     return list(names.values_list("start", "count"))
 
 
-def accepted_on(account: int, target: Target, day: int, until: float) -> int:
-    """How many were accepted on a day up to a moment; of names days are known as a whole only."""
-    if isinstance(target, NameTarget):
-        return sum(many for _, many in accepted_by_day(account, target, day, day + DAY))
-    starts = range(day, start_of(until, HOUR) + HOUR, HOUR)
-    return sum(many for _, many in _accepted(ClientHour, account, target, starts))
+def undelivered(account: int, target: Target, since: float, days: Sequence[int]) -> list[float]:
+    """When messages were accepted that were never delivered, of those kept one by one.
 
-
-def undelivered(account: int, target: Target, since: float, until: float) -> int:
-    """How many of the accepted messages that are still kept one by one were never delivered."""
-    rows = Seen.objects.filter(account=account, outcome=_ACCEPTED)
-    kept = start_of(until - terms_of(account).recent_days * DAY, HOUR)
+    Args:
+        account: number of the account.
+        target: whose.
+        since: Unix time.
+        days: those on which anything of it was accepted.
+    """
+    rows = Seen.objects.filter(_UNDELIVERED, account=account, outcome=_ACCEPTED)
     if isinstance(target, NetworkTarget):
-        days = accepted_by_day(account, target, start_of(kept, DAY), start_of(until, DAY) + DAY)
+        first = Seen.objects.filter(account=account).order_by("time").values_list("hour", flat=True)
+        kept = first.first() or 0
         # Only the hours of those days: the index of sightings begins with the hour.
-        hours = [hour for day, _ in days for hour in range(day, day + DAY, HOUR)]
+        hours = [hour for day in days for hour in range(day, day + DAY, HOUR) if hour >= kept]
         rows = rows.filter(within(target), hour__in=hours[-_HOURS:])
     else:
         same = Q(client_name__iexact=target.name)
         ending = Q(client_name__iendswith=f".{target.name}")
-        rows = rows.filter(same | ending, time__gte=max(kept, since) * 1000)
-    return rows.filter(_UNDELIVERED, time__lte=until * 1000).count()
+        rows = rows.filter(same | ending, time__gte=since * 1000)
+    return [at / 1000 for at in rows.values_list("time", flat=True)]
 
 
 def _accepted(

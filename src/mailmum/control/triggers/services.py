@@ -21,6 +21,7 @@ from mailmum.triggers.rules import Mode, Rule
 MOST = 100
 """Triggers of an account: each looks at every sighting."""
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,78}[A-Za-z0-9])?", re.ASCII)
+_RESERVED = {"account", "presets", "backtest", "add"}
 _COUNTING = ("metric", "window", "group", "lists", "score", "traps", "server", "where")
 
 
@@ -73,7 +74,7 @@ def edit_trigger(access: Writing, name: str, given: Mapping[str, Any]) -> Trigge
     with change(access.account.pk, access.actor, "trigger.set") as made:
         trigger = find_trigger(access, name)
         servers = names_of_servers(access)
-        made.before, was = state(trigger, servers), _as_it_is(trigger)
+        made.before, was = state(trigger, servers), as_it_is(trigger)
         draft = draft_of(access, given, was)
         if draft == was:
             made.discard()
@@ -139,12 +140,12 @@ def resume_trigger(access: Writing, name: str) -> Trigger:
 
     Raises:
         NotFound: no such trigger.
-        Conflict: it is not stopped.
     """
     with change(access.account.pk, access.actor, "trigger.resume") as made:
         trigger = find_trigger(access, name)
         if trigger.stopped_at is None:
-            raise Conflict(f"the trigger {name} is not stopped", fix="there is nothing to do")
+            made.discard()
+            return trigger
         trigger.stopped_at, trigger.stopped_why, trigger.since = None, "", None
         trigger.revision += 1
         trigger.save()
@@ -159,7 +160,7 @@ def clean_name(name: str) -> str:
         BadInput: it is empty, too long, or has other letters than those of names of servers.
     """
     label = name.strip()
-    if not _NAME.fullmatch(label):
+    if not _NAME.fullmatch(label) or label in _RESERVED:
         raise BadInput(
             f"{shown(label)} cannot be the name of a trigger",
             fix="use up to 80 letters, digits, dots, hyphens and underscores",
@@ -168,7 +169,8 @@ def clean_name(name: str) -> str:
     return label
 
 
-def _as_it_is(trigger: Trigger) -> Draft:
+def as_it_is(trigger: Trigger) -> Draft:
+    """A trigger as a draft of it would be."""
     return Draft(rule_of(trigger), Mode(trigger.mode), trigger.reason, trigger.note)
 
 
