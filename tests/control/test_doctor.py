@@ -6,6 +6,10 @@ from unittest import mock
 from django.db import OperationalError
 
 from mailmum.control import doctor
+from mailmum.control.config import current
+from mailmum.control.feeds.refreshing import refresh
+from mailmum.control.feeds.services import add_feed
+from mailmum.control.feeds.wishes import make_wish as make_feed_wish
 from mailmum.control.traffic import tallies
 from mailmum.control.traffic.models import Process
 from tests.support.world import World
@@ -59,3 +63,22 @@ def test_without_the_database_of_traffic_the_rest_is_told(world: World) -> None:
     with mock.patch.object(tallies, "silent", side_effect=OperationalError("gone")):
         assert told(world) == []
         assert any(one["name"] == "servers" for one in doctor.checks(world.viewer))
+
+
+def test_feeds_that_fail_or_wait(world: World) -> None:
+    """A feed that has nothing fails; one that holds its last good version is a warning."""
+    feed = add_feed(world.admin, make_feed_wish("own list", "missing.txt"))
+    refresh(feed.pk)
+    found = {one["name"]: one for one in doctor.checks(world.viewer)}["feed own list"]
+    assert (found["state"], "No such file" in found["message"]) == ("fail", True)
+    assert found["fix"].endswith("mailmum feed refresh own list")
+    folder = current().data / "feeds"
+    folder.mkdir(exist_ok=True)
+    for count in (60, 1):
+        lines = (f"203.0.113.{number}\n" for number in range(count))
+        (folder / "missing.txt").write_text("".join(lines))
+        refresh(feed.pk)
+    (folder / "missing.txt").unlink()
+    found = {one["name"]: one for one in doctor.checks(world.viewer)}["feed own list"]
+    assert (found["state"], "held back" in found["message"]) == ("warn", True)
+    assert "feed own list" not in {one["name"] for one in doctor.checks(world.outsider)}

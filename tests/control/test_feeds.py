@@ -29,12 +29,14 @@ from mailmum.control.feeds.services import (
 from mailmum.control.feeds.wishes import make_wish
 from mailmum.control.journal.models import Record
 from mailmum.control.listings.queries import explain
+from mailmum.control.monitor.impact import check
 from mailmum.control.servers.queries import find_server
 from mailmum.control.servers.services import add_server, edit_server
 from mailmum.daemons.outgoing import Outgoing
 from mailmum.domain.clients import parse_subject
 from mailmum.domain.errors import BadInput, Conflict, Forbidden, NotFound, Refusal
 from mailmum.domain.reachable import parse_reachable
+from mailmum.domain.targets import parse_target
 from tests.control.test_listings import allow
 from tests.support.https import Asked, Site, Write, https_site, text
 from tests.support.world import World
@@ -111,6 +113,8 @@ def test_a_list_is_fetched_and_holds(world: World, site: Site) -> None:
     assert found is not None
     assert (found.target, found.reason, found.number) == (NETS[7], "Listed by others", -feed.pk)
     assert verdict(world.viewer, "198.51.61.1") == ("none", "")
+    (met,) = check(world.viewer, parse_target("198.51.7.9")).covered_by
+    assert (met.target, met.origin) == (NETS[7], "drop")
 
 
 def test_people_outrank_feeds_and_allowing_feeds_outrank_blocking_ones(

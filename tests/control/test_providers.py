@@ -20,10 +20,12 @@ from mailmum.control.feeds.services import add_feed, pause
 from mailmum.control.feeds.spf import spf_networks
 from mailmum.control.feeds.wishes import make_wish
 from mailmum.control.listings.queries import explain
+from mailmum.control.monitor.impact import check
 from mailmum.domain.clients import AddressSubject, parse_subject
 from mailmum.domain.errors import BadInput
 from mailmum.domain.names import parse_name
-from mailmum.domain.targets import parse_network
+from mailmum.domain.targets import parse_network, parse_target
+from mailmum.traffic.impact import Word
 from tests.support.nameserver import NameServer, name_server
 from tests.support.world import World
 
@@ -136,3 +138,15 @@ def test_proposals_are_names_that_can_be_asked_for() -> None:
     for name, domain in PROPOSALS:
         assert parse_name(domain) == domain
         assert make_wish(name, domain, kind="spf").name == name
+
+
+def test_who_is_about_to_list_a_provider_is_warned(world: World, names: NameServer) -> None:
+    """Whatever the set is for; a block of others' networks is not warned about."""
+    names.spf(one="v=spf1 ip4:203.0.113.0/24 -all")
+    provider(world.admin, "One", "one.example", "warn")
+    for text in ("203.0.113.7", "203.0.112.0/22"):
+        found = check(world.viewer, parse_target(text))
+        assert f"{text} holds addresses of One, by which many people send mail" in found.warnings
+        assert found.verdict is not Word.SAFE
+    for access, text in ((world.viewer, "198.51.100.7"), (world.outsider, "203.0.113.7")):
+        assert not any("One" in one for one in check(access, parse_target(text)).warnings)

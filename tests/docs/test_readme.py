@@ -167,6 +167,7 @@ def test_the_table_of_commands_is_whole() -> None:
     assert set(VERBS) <= named
     subcommands = {"add", "list", "show", "edit", "rotate-key", "remove", "link", "token", "setup"}
     subcommands |= {"accept", "decline"}
+    subcommands |= {"refresh", "release", "pause"}
     words = {"mailmum", "TARGET...", "TARGET", "CLIENT", "FILE", "LOG..."}
     known = set(VERBS) | subcommands | words
     assert named <= known

@@ -108,7 +108,7 @@ def test_what_is_held_back_is_decided_on_its_page(site: Visitors, world: World, 
     assert "it shrank from 100 entries to 1, by more than 50 %" in text_of(page)
     assert "Put it in force" not in text_of(page)
     assert "<i>Listed" not in page.content.decode()
-    assert "An update is held back" in text_of(site.viewer.get("feeds"))
+    assert "Update held back" in text_of(site.viewer.get("feeds"))
     page = text_of(site.admin.post("feed-act", {"do": "release"}, name="own list"))
     assert "The update is in force." in page
     assert show_feed(world.viewer, "own list")["entries"] == 1

@@ -46,6 +46,7 @@ class Facts:
         days: the days that were looked back.
         danger: why a guard stands before it, as the end of a sentence.
         wide_name: whether it is a top-level domain.
+        provider: a mail provider that sends from it, empty for none that is known.
         clients: how many were seen.
         senders: how many of them delivered mail that was accepted, without those that an allow
             listing keeps.
@@ -59,6 +60,7 @@ class Facts:
     days: int
     danger: str = ""
     wide_name: bool = False
+    provider: str = ""
     clients: int = 0
     senders: int = 0
     accepted: int = 0
@@ -84,6 +86,9 @@ def _reasons(facts: Facts) -> Iterable[tuple[Word, str]]:
         yield Word.DANGEROUS, f"{facts.target} {facts.danger}"
     if facts.wide_name:
         reason = "is a top-level domain: senders use it who have nothing in common"
+        yield Word.CAUTION, f"{facts.target} {reason}"
+    if facts.provider:
+        reason = f"holds addresses of {facts.provider}, by which many people send mail"
         yield Word.CAUTION, f"{facts.target} {reason}"
     if not facts.logged:
         yield Word.CAUTION, _unlogged(facts)

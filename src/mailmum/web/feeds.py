@@ -12,7 +12,7 @@ _STATES = {
     "ok": ("", "Works"),
     "waiting": ("wait", "Nothing has come yet"),
     "failing": ("late", "Fails"),
-    "held": ("late", "An update is held back"),
+    "held": ("late", "Update held back"),
     "paused": ("off", "Rests"),
 }
 _VERSIONS = {

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from django.db.models import Count, Q, QuerySet
 
 from mailmum.control.accounts.access import Reading
+from mailmum.control.listings.further import further
 from mailmum.control.listings.models import Version
 from mailmum.control.listings.queries import (
     Filter,
@@ -22,6 +23,7 @@ from mailmum.control.listings.queries import (
     target_of,
 )
 from mailmum.domain.errors import BadInput
+from mailmum.domain.listings import WHOLE_ACCOUNT
 from mailmum.domain.names import parents
 from mailmum.domain.targets import NameTarget, NetworkTarget, Target, parse_target
 from mailmum.domain.texts import clean_line
@@ -101,7 +103,14 @@ def covers(reading: Reading, target: Target, server: int | None = None) -> list[
     """
     found = find_listings(reading, Filter(server=server)).filter(enabled=True)
     # Without an order: with one SQLite would read all listings in it instead of looking these up.
-    rows = found.filter(target__in=wider(target)).order_by()
+    texts = wider(target)
+    rows = [*found.filter(target__in=texts).order_by()]
+    scopes = (WHOLE_ACCOUNT, server)
+    rows += [
+        one
+        for one in further(reading.account.pk, list(map(parse_target, texts)))
+        if server is None or one.scope in scopes
+    ]
     return sorted(rows, key=lambda one: (target_of(one).specificity, one.number))
 
 

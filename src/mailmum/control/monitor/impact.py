@@ -17,6 +17,7 @@ from django.db.models import QuerySet
 
 from mailmum.control import config
 from mailmum.control.accounts.access import Reading
+from mailmum.control.feeds.providers import known
 from mailmum.control.listings.models import Version
 from mailmum.control.listings.queries import target_of
 from mailmum.control.listings.search import covers, within
@@ -187,6 +188,7 @@ class _Report:
             self.days,
             danger=danger,
             wide_name=isinstance(target, NameTarget) and "." not in target.name,
+            provider=_provider(self.scope.account, target),
             clients=len(self.clients),
             senders=len(lost),
             accepted=sum(one.accepted for one in lost),
@@ -295,6 +297,12 @@ def has_log(scope: Scope, since: int) -> bool:
 def is_wide(network: NetworkTarget) -> bool:
     """Whether its latest sightings are dear to find."""
     return network.prefix < _NARROW[network.version]
+
+
+def _provider(account: int, target: Target) -> str:
+    if not isinstance(target, NetworkTarget):
+        return ""
+    return known(account).of_network(target) or ""
 
 
 def _day(start: int) -> str:

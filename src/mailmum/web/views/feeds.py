@@ -22,10 +22,10 @@ from mailmum.web.words import plural
 
 SECTION = "feeds"
 KINDS = (
-    (Kind.URL.value, "From the web"),
+    (Kind.URL.value, "Web"),
     (Kind.UPLOAD.value, "Upload"),
-    (Kind.FILE.value, "File on the server"),
-    (Kind.SPF.value, "Mail provider"),
+    (Kind.FILE.value, "File"),
+    (Kind.SPF.value, "Provider"),
 )
 USES = (
     (Use.EXCEPT.value, "Triggers never list what is in it"),
