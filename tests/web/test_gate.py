@@ -14,6 +14,9 @@ from mailmum.control.journal.models import Record
 from mailmum.control.listings.draft import make_wish
 from mailmum.control.listings.services import list_targets
 from mailmum.control.servers.services import add_server
+from mailmum.control.suggestions.ideas import Idea
+from mailmum.control.suggestions.inbox import put
+from mailmum.control.suggestions.models import Suggestion
 from mailmum.domain.listings import Action
 from tests.control.alerts.kit import compared, holds
 from tests.support.world import World
@@ -45,14 +48,22 @@ def things(world: World) -> dict[str, Any]:
     wish = make_wish(Action.BLOCK, now=0, reason="spam", note="private note")
     listed = list_targets(world.admin, ["203.0.113.7"], wish)
     assert listed.change is not None
+    suggested = _suggested(world)
     return {
         "name": "mx1",
         "part": "servers",
         "number": listed.outcomes[0].version.number,
         "seq": listed.change,
+        "suggestion-accept": {"number": suggested},
+        "suggestion-dismiss": {"number": suggested},
         "alert-acknowledge": {"number": compared(world.owner, holds()).opened[0].pk},
         "token-revoke": {"number": add_token(world.owner, "ci", writes=False).token.pk},
     }
+
+
+def _suggested(world: World) -> int:
+    put(world.owner.account, [Idea("block", "203.0.113.9", "why")], now=0)
+    return Suggestion.objects.get().pk
 
 
 def _arguments(page: str, things: dict[str, Any]) -> dict[str, Any]:

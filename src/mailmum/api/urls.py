@@ -20,6 +20,7 @@ from mailmum.api import (
     schemas,
     servers,
     sightings,
+    suggestions,
     tokens,
 )
 from mailmum.api.auth import TokenAuth, TokenRequest, reader
@@ -50,6 +51,7 @@ api.add_router("/import", imports.router)
 api.add_router("/export", exports.router)
 api.add_router("/alerts", alerts.router)
 api.add_router("/rbls", rbls.router)
+api.add_router("/suggestions", suggestions.router)
 
 
 @api.get("/me", response={200: schemas.Me, **READ_ERRORS}, tags=["service"])

@@ -31,6 +31,7 @@ INSTALLED_APPS = [
     "mailmum.control.listings",
     "mailmum.control.traffic",
     "mailmum.control.witnesses",
+    "mailmum.control.suggestions",
     "mailmum.control.alerts",
     "mailmum.web",
     "django.contrib.auth",

@@ -17,6 +17,7 @@ from django.db import DatabaseError, close_old_connections, connections
 
 from mailmum.control.accounts.models import Account
 from mailmum.control.alerts import work as alerting
+from mailmum.control.suggestions.inbox import thinking
 from mailmum.control.traffic import retention
 from mailmum.control.traffic.terms import set_terms
 from mailmum.control.traffic.working_up import Lister
@@ -68,6 +69,7 @@ def tasks() -> list[Task]:
         Task("alerts", 60.0, alerting.looking),
         Task("notices", 5.0, alerting.sending),
         Task("witnesses", witnessing.EVERY, witnessing.caring),
+        Task("suggestions", 3600.0, thinking),
         Task("reports", 300.0, alerting.tidying),
     ]
 

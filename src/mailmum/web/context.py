@@ -16,6 +16,7 @@ from mailmum.control.accounts.models import Account, User
 from mailmum.control.accounts.queries import accounts_of
 from mailmum.control.alerts.queries import unseen
 from mailmum.control.servers.queries import servers_of
+from mailmum.control.suggestions.inbox import waiting
 from mailmum.control.traffic.queries import uses_of
 from mailmum.control.traffic.reading import tolerant
 from mailmum.control.traffic.totals import last_seen
@@ -83,6 +84,11 @@ class Place:
     def unseen_alerts(self) -> int:
         """How many open alerts nobody has acknowledged."""
         return unseen(self._reading)
+
+    @cached_property
+    def suggestions(self) -> int:
+        """How many proposals wait for a decision."""
+        return waiting(self._reading)
 
     @cached_property
     def servers(self) -> list[SideServer]:

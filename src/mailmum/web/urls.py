@@ -25,6 +25,7 @@ from mailmum.web.views import (
     search,
     servers,
     stop,
+    suggestions,
     tokens,
     why,
 )
@@ -109,6 +110,9 @@ account: Addresses = [
     path("listings/<num:number>/", listings.detail, name="listing"),
     path("listings/<num:number>/edit/", listing_forms.edit, name="listing-edit"),
     path("client/rbls/", rbls.said, name="client-rbls"),
+    path("suggestions/", suggestions.index, name="suggestions"),
+    path("suggestions/<num:number>/accept/", suggestions.accept, name="suggestion-accept"),
+    path("suggestions/<num:number>/dismiss/", suggestions.dismiss, name="suggestion-dismiss"),
     path("rbls/", rbls.index, name="rbls"),
     path("rbls/add/", rbls.add, name="rbl-add"),
     path("rbls/remove/", rbls.remove, name="rbl-remove"),
