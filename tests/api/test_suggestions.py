@@ -23,7 +23,7 @@ def test_from_a_proposal_to_a_listing(api: Callers, number: int) -> None:
     [one] = api.viewer("GET", "/suggestions")[1]["suggestions"]
     assert (one["id"], one["does"], one["evidence"]) == (
         number,
-        "block it for 30d",
+        "block it for 30 days",
         {"stopped": 24},
     )
     status, done = api.admin("POST", f"/suggestions/{number}/accept")

@@ -59,6 +59,6 @@ def test_all_kinds(site: Visitors, world: World) -> None:
     ]
     put(world.owner.account, found, now=NOW)
     page = site.viewer.get("suggestions")
-    for words in ("block it for 30d", "allow it", "remove the listing", "let the listing end"):
+    for words in ("block it for 30 days", "allow it", "remove the listing", "let the listing end"):
         assert words in text_of(page)
     assert f"/a/{world.owner.account.pk}/listings/5/" in page.content.decode()

@@ -60,6 +60,7 @@ def test_accepting_a_block(world: World, traffic: Traffic) -> None:
     assert (one.action, one.target, one.source) == ("block", CLIENT, "person")
     assert one.expires == pytest.approx(traffic.now + 30 * DAY, abs=2)
     assert (one.reason, one.note) == ("", "suggested: turned away")
+    assert result.change is not None
     record = Record.objects.get(seq=result.change)
     assert (record.what, record.actor) == ("listing.block", "admin@example.net")
     with pytest.raises(NotFound):
@@ -140,4 +141,4 @@ def test_the_report_names_them(world: World, traffic: Traffic) -> None:
     """As something to review."""
     proposed(world, traffic.now)
     review = next(one for one in report(world.owner).sections if one.title == "To review")
-    assert ("Suggestion: block it for 30d", CLIENT, "turned away") in review.rows
+    assert ("Suggestion: block it for 30 days", CLIENT, "turned away") in review.rows

@@ -3,14 +3,13 @@
 from typing import Any
 
 from mailmum.control.journal.moments import moment
-from mailmum.control.suggestions.inbox import LIFE
 from mailmum.control.suggestions.models import Suggestion
 
 DOES = {
-    "block": f"block it for {LIFE}",
-    "widen": f"block the network for {LIFE}",
+    "block": "block it for 30 days",
+    "widen": "block the network for 30 days",
     "allow": "allow it",
-    "shorten": f"let the listing end in {LIFE}",
+    "shorten": "let the listing end in 30 days",
     "drop": "remove the listing",
 }
 
