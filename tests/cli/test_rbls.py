@@ -80,7 +80,7 @@ def test_a_comparison(service: Service) -> None:
         "list\tstopped\tclients\talone\talso senders\ttheir mail",
         "zen.rbl.example\t1,234\t17\t16\t1\t7",
         "zen.rbl.example: of its clients were stopped by others, too: mailmum.internal 1",
-        "zen.rbl.example: stopped 198.51.100.201 1 times, from which 7 messages were accepted",
+        "zen.rbl.example: stopped 198.51.100.201 (1), which delivered accepted mail (7)",
         "there is very much of it: compared since 2026-10-28 00:00:00 UTC",
     ]
     assert service.asked[-1].query == {"days": "7"}

@@ -266,6 +266,19 @@ def test_rbls(tmp_path: Path) -> None:
         assert guide.follow() > 6
 
 
+def test_suggestions(tmp_path: Path) -> None:
+    """What can be run without waiting for an hour; the table has every kind."""
+    from mailmum.control.suggestions.ideas import KINDS
+
+    with (
+        service(tmp_path) as running,
+        reader(GUIDES / "suggestions.md", running, scratch(tmp_path)) as guide,
+    ):
+        assert guide.follow() == 1
+    text = (GUIDES / "suggestions.md").read_text()
+    assert tuple(re.findall(r"^\| `([a-z-]+)`", text, re.M)) == KINDS
+
+
 def test_every_kind_of_alert_is_told() -> None:
     """The table in the guide has the words that channels are chosen by."""
     from mailmum.control.alerts.watches import KINDS

@@ -1,7 +1,7 @@
-"""Alerts in Chromium: from a real worker's find to who is told."""
+"""Alerts, suggestions and public RBLs in Chromium, with what a real worker has found."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -16,11 +16,14 @@ from tests.support.browser import (
     watching,
 )
 from tests.support.mail_sink import Sink, mail_sink
+from tests.support.postfix_dns import Zone, name_server
 from tests.support.service import Service, make_service
 from tests.support.traffic_log import Lines, hand_in, month, shipping
 
 PASSWORD = "correct horse staple"
 SENDER = "203.0.113.77"
+THIRD = "rbl.third.example"
+OFFENDER = "192.0.2.99"
 
 
 @pytest.fixture(scope="module")
@@ -31,13 +34,26 @@ def sink() -> Iterator[Sink]:
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory, sink: Sink) -> Iterator[Service]:
+def resolver() -> Iterator[str]:
+    """Where a public list is asked that works."""
+    third = Zone(THIRD)
+    for listed in (SENDER, "127.0.0.2"):
+        third.list_address(listed)
+    with name_server(third) as made:
+        yield f"{made.address}:53"
+
+
+@pytest.fixture(scope="module")
+def running(
+    tmp_path_factory: pytest.TempPathFactory, sink: Sink, resolver: str
+) -> Iterator[Service]:
     """The service, in which a worker has found that somebody who had delivered is listed."""
     made = make_service(
         tmp_path_factory.mktemp("alerts"),
         smtp_host="127.0.0.1",
         smtp_port=str(sink.port),
         mail_from="mailmum@rbl.example.net",
+        rbl_resolver=resolver,
     )
     with made.up():
         made.run("server", "add", "mx1")
@@ -47,12 +63,18 @@ def running(tmp_path_factory: pytest.TempPathFactory, sink: Sink) -> Iterator[Se
         hand_in(
             made, "mx1", token, lines.accepted(SENDER, "out.customer.example", datetime.now(UTC))
         )
+        for day in range(4):
+            when = datetime.now(UTC) - timedelta(days=day)
+            seen = [line for _ in range(6) for line in lines.listed(OFFENDER, "unknown", when)]
+            hand_in(made, "mx1", token, seen)
         made.run("block", SENDER)
+        made.run("rbl", "add", THIRD)
         link = made.sign_in_link()
     # A worker looks as soon as it starts.
     with made.up():
         made.environment["TEST_LINK"] = link
         made.eventually(lambda: bool(made.json("alerts", "list")), 60)
+        made.eventually(lambda: bool(made.json("suggestions", "list")), 60)
         yield made
 
 
@@ -76,7 +98,15 @@ def signed_in(running: Service, browser: Browser) -> Any:
         return page.context.storage_state()
 
 
-PAGES = ("alerts/", "alerts/past/", "alerts/report/", "alerts/channels/")
+PAGES = (
+    "alerts/",
+    "alerts/past/",
+    "alerts/report/",
+    "alerts/channels/",
+    "suggestions/",
+    "rbls/",
+    f"client/?q={SENDER}",
+)
 
 
 @pytest.mark.parametrize("look", [LOOKS[0], LOOKS[3]], ids=str)
@@ -119,3 +149,28 @@ def test_from_an_alert_to_who_is_told(
         page.get_by_role("button", name="Test on call").click()
         expect(page.get_by_role("status").first).to_contain_text("was taken by the other side")
     assert sink.messages(1)[0]["To"] == "oncall@example.net"
+
+
+def test_a_suggestion_becomes_a_listing_and_not(
+    running: Service, browser: Browser, signed_in: Any
+) -> None:
+    """One click, and another that takes it back."""
+    with watching(browser, running.url, LOOKS[0], state=signed_in) as page:
+        page.goto(f"{running.url}/a/1/suggestions/")
+        page.get_by_role("button", name=f"Accept: Block a client {OFFENDER}").click()
+        expect(page.get_by_role("status").first).to_contain_text("Done.")
+        assert running.json("explain", OFFENDER)["verdict"] == "block"
+        page.get_by_role("status").get_by_role("button", name="Undo").click()
+        running.eventually(lambda: running.json("explain", OFFENDER)["verdict"] == "none")
+
+
+def test_what_a_public_list_says(running: Service, browser: Browser, signed_in: Any) -> None:
+    """Comes by itself on the page of a client; without script by a link."""
+    with watching(browser, running.url, LOOKS[0], state=signed_in) as page:
+        page.goto(f"{running.url}/a/1/client/?q={SENDER}")
+        expect(page.locator("#rbls")).to_contain_text(f"{THIRD} lists it")
+    look = Look(390, 844, "light", script=False)
+    with watching(browser, running.url, look, state=signed_in) as page:
+        page.goto(f"{running.url}/a/1/client/?q=203.0.113.78")
+        page.get_by_role("link", name="Ask them").click()
+        expect(page.locator("#rbls")).to_contain_text(f"{THIRD} does not list it")

@@ -19,6 +19,9 @@ from mailmum.control.requests.asking import ask
 from mailmum.control.requests.queries import requests_of
 from mailmum.control.servers.queries import find_server
 from mailmum.control.servers.services import add_server
+from mailmum.control.suggestions.ideas import Idea
+from mailmum.control.suggestions.inbox import put
+from mailmum.control.suggestions.models import Suggestion
 from mailmum.domain.listings import Action
 from tests.control.alerts.kit import compared, holds
 from tests.support.world import World
@@ -51,11 +54,14 @@ def things(world: World) -> dict[str, Any]:
     wish = make_wish(Action.BLOCK, now=0, reason="spam", note="private note")
     listed = list_targets(world.admin, ["203.0.113.7"], wish)
     assert listed.change is not None
+    suggested = _suggested(world)
     return {
         "name": "mx1",
         "part": "servers",
         "number": listed.outcomes[0].version.number,
         "seq": listed.change,
+        "suggestion-accept": {"number": suggested},
+        "suggestion-dismiss": {"number": suggested},
         "alert-acknowledge": {"number": compared(world.owner, holds()).opened[0].pk},
         "request": {"number": _request(world)},
         "request-answer": {"number": _request(world)},
@@ -68,6 +74,9 @@ def _request(world: World) -> int:
     if not requests_of(world.admin).exists():
         ask(ref, "203.0.113.7", text="private note of a sender", reply_to="", address="192.0.2.1")
     return requests_of(world.admin)[0].pk
+def _suggested(world: World) -> int:
+    put(world.owner.account, [Idea("block", "203.0.113.9", "why")], now=0)
+    return Suggestion.objects.get().pk
 
 
 def _arguments(page: str, things: dict[str, Any]) -> dict[str, Any]:

@@ -69,7 +69,7 @@ def test_what_each_caught(site: Visitors, traffic: Traffic) -> None:
     page = site.admin.get("rbls")
     text = text_of(page)
     assert "zen.rbl.example 81 17 17 1 7" in text
-    assert "198.51.100.201 was stopped 1 times, and 7 of its messages were accepted" in text
+    assert "198.51.100.201 was stopped 1 time; accepted of it: 7 messages" in text
     assert "Your mail servers use these" in text
     assert STRANGE not in page.content.decode()
     assert "Your mail servers use these" not in text_of(site.viewer.get("rbls"))

@@ -23,6 +23,7 @@ from mailmum.api import (
     schemas,
     servers,
     sightings,
+    suggestions,
     tokens,
     triggers,
 )
@@ -60,6 +61,7 @@ api.add_router("/alerts", alerts.router)
 api.add_router("/feeds", feeds.router)
 api.add_router("/providers", feeds.providers_router)
 api.add_router("/rbls", rbls.router)
+api.add_router("/suggestions", suggestions.router)
 
 
 @api.get("/me", response={200: schemas.Me, **READ_ERRORS}, tags=["service"])

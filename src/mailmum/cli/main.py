@@ -47,6 +47,7 @@ SECTIONS: dict[str, dict[str, Verb]] = {
         "check": Verb("check", "check", "Before you list: whom would a block hit?"),
         "sightings": Verb("sightings", "sightings", "Search what reached your mail servers."),
         "tail": Verb("tail", "tail", "Follow what reaches your mail servers, live."),
+        "suggestions": Verb("suggestions", "suggestions", "Proposals from what was seen."),
         "rbl": Verb("rbls", "rbl", "Ask public RBLs, and compare what they catch."),
         "alerts": Verb("alerts", "alerts", "Show alerts, and say whom to tell."),
     },

@@ -129,8 +129,8 @@ def _about(one: dict[str, Any]) -> None:
         say(f"{one['zone']}: of its clients were stopped by others, too: {others}")
     for it in one["examples"][:5]:
         say(
-            f"{one['zone']}: stopped {it['client']} {it['stopped']:,} times, from which "
-            f"{it['accepted']:,} messages were accepted"
+            f"{one['zone']}: stopped {it['client']} ({it['stopped']:,}), which delivered accepted "
+            f"mail ({it['accepted']:,})"
         )
 
 

@@ -34,6 +34,7 @@ INSTALLED_APPS = [
     "mailmum.control.traffic",
     "mailmum.control.triggers",
     "mailmum.control.witnesses",
+    "mailmum.control.suggestions",
     "mailmum.control.alerts",
     "mailmum.web",
     "django.contrib.auth",

@@ -20,6 +20,7 @@ from django.db import DatabaseError, close_old_connections, connections
 from mailmum.control.accounts.models import Account
 from mailmum.control.alerts import work as alerting
 from mailmum.control.feeds.refreshing import refresh_due
+from mailmum.control.suggestions.inbox import thinking
 from mailmum.control.traffic import retention
 from mailmum.control.traffic.terms import set_terms
 from mailmum.control.traffic.working_up import Lister
@@ -85,6 +86,7 @@ def tasks() -> list[Task]:
         Task("worst", 10.0, lister.steps),
         Task("retention", 600.0, _expire),
         Task("alerts", 60.0, alerting.looking),
+        Task("suggestions", 3600.0, thinking),
         Task("reports", 300.0, alerting.tidying),
     ]
 

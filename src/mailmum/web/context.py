@@ -18,6 +18,7 @@ from mailmum.control.alerts.queries import unseen
 from mailmum.control.requests.queries import count_open
 from mailmum.control.servers.pauses import Pause, pauses_of
 from mailmum.control.servers.queries import servers_of
+from mailmum.control.suggestions.inbox import waiting
 from mailmum.control.traffic.queries import uses_of
 from mailmum.control.traffic.reading import tolerant
 from mailmum.control.traffic.totals import last_seen
@@ -95,6 +96,11 @@ class Place:
     def unseen_alerts(self) -> int:
         """How many open alerts nobody has acknowledged."""
         return unseen(self._reading)
+
+    @cached_property
+    def suggestions(self) -> int:
+        """How many proposals wait for a decision."""
+        return waiting(self._reading)
 
     @cached_property
     def servers(self) -> list[SideServer]:

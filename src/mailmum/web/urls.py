@@ -31,6 +31,7 @@ from mailmum.web.views import (
     search,
     servers,
     stop,
+    suggestions,
     tokens,
     why,
 )
@@ -136,6 +137,9 @@ account: Addresses = [
     path("feeds/add/", feeds.add, name="feed-add"),
     path("feed/<str:name>/", include(feed)),
     path("client/rbls/", rbls.said, name="client-rbls"),
+    path("suggestions/", suggestions.index, name="suggestions"),
+    path("suggestions/<num:number>/accept/", suggestions.accept, name="suggestion-accept"),
+    path("suggestions/<num:number>/dismiss/", suggestions.dismiss, name="suggestion-dismiss"),
     path("rbls/", rbls.index, name="rbls"),
     path("rbls/add/", rbls.add, name="rbl-add"),
     path("rbls/remove/", rbls.remove, name="rbl-remove"),

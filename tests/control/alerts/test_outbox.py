@@ -306,6 +306,24 @@ def test_the_gravest_stands_first(world: World, monkeypatch: pytest.MonkeyPatch)
     assert "[MailMum] Example: third" in messages
 
 
+def test_those_whom_nobody_takes_hold_up_nobody(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After three failures in a row the others wait for the next go; what is new goes first."""
+    for number in range(5):
+        mailed(world.owner, f"channel {number}")
+    compared(world.owner, holds())
+    with parameters(monkeypatch, smtp_host=""):
+        outbox.pack(now=NOW + 60)
+        assert len(list(outbox.send_due(now=NOW + 60))) == 3
+        compared(world.outsider, holds())
+        mailed(world.outsider, "other")
+        compared(world.outsider, holds(), holds("more"))
+        outbox.pack(now=NOW + 121)
+        tried = [one.channel.name for one in outbox.send_due(now=NOW + 121)]
+    assert sorted(tried) == ["channel 3", "channel 4", "other"]
+
+
 def test_what_is_old_goes(world: World) -> None:
     """Parcels after some weeks, closed alerts after a year; open ones never."""
     mailed(world.owner)

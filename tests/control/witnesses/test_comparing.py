@@ -47,18 +47,18 @@ def test_beside_a_naive_count(world: World, traffic: Traffic, seed: int) -> None
     found = {one.zone: one for one in compare(world.owner, now=traffic.now).lists}
     assert set(found) == set(by)
     for name, clients in by.items():
-        one = found[name]
+        caught = found[name]
         others = [set(other) for zone, other in by.items() if zone != name]
-        assert (one.stopped, one.clients) == (sum(clients.values()), len(clients))
-        assert one.alone == sum(not any(client in it for it in others) for client in clients)
-        assert dict(one.together) == {
+        assert (caught.stopped, caught.clients) == (sum(clients.values()), len(clients))
+        assert caught.alone == sum(not any(client in it for it in others) for client in clients)
+        assert dict(caught.together) == {
             zone: len(set(other) & set(clients))
             for zone, other in by.items()
             if zone != name and set(other) & set(clients)
         }
-        assert one.senders == sum(client in accepted for client in clients)
-        assert one.accepted == sum(accepted.get(client, 0) for client in clients)
-        assert one.own is (name == base)
+        assert caught.senders == sum(client in accepted for client in clients)
+        assert caught.accepted == sum(accepted.get(client, 0) for client in clients)
+        assert caught.own is (name == base)
     assert STRANGE not in str(found)
 
 

@@ -28,6 +28,9 @@ log = structlog.get_logger()
 FIRST_PAUSE, LONGEST_PAUSE = 60, 6 * 3600
 GIVE_UP = 3 * 86_400
 """Seconds after which a parcel that nobody takes is given up."""
+AT_ONCE, PATIENCE = 50, 3
+"""How many parcels are tried in one go, and after how many failures in a row the others wait for
+the next: each may take as long as its other side lets us wait, and the worker has more to do."""
 EVENTS = 100
 """How many alerts one message tells of; more come in the next."""
 KEPT = 60 * 86_400
@@ -93,9 +96,11 @@ def send_due(*, now: float | None = None) -> Iterator[Parcel]:
     """Try every parcel that is due, one after the other."""
     clock = time.time() if now is None else now
     due = Parcel.objects.select_related("channel__account").filter(ended=None, due__lte=int(clock))
-    for parcel in list(due.order_by("due", "id")[:200]):
-        if _claim(parcel, clock):
-            _try(parcel, clock)
+    failed = 0
+    # What is new goes first, so that nobody waits for those that nobody takes.
+    for parcel in list(due.order_by("tries", "due", "id")[:AT_ONCE]):
+        if failed < PATIENCE and _claim(parcel, clock):
+            failed = 0 if _try(parcel, clock) else failed + 1
             yield parcel
 
 
@@ -112,11 +117,12 @@ def _claim(parcel: Parcel, now: float) -> bool:
     return bool(mine.update(tries=F("tries") + 1, due=later))
 
 
-def _try(parcel: Parcel, now: float) -> None:
+def _try(parcel: Parcel, now: float) -> bool:
+    """Try it; False when the other side did not take it."""
     mine = Parcel.objects.filter(pk=parcel.pk)
     if parcel.channel.stopped is not None:
         mine.update(ended=int(now), error="its receiver has ended this channel")
-        return
+        return True
     try:
         sending.send(parcel, now)
     except Failed as failure:
@@ -125,8 +131,9 @@ def _try(parcel: Parcel, now: float) -> None:
         log.warning(
             "alerts.not-sent", channel=parcel.channel_id, reason=failure.reason, given_up=over
         )
-        return
+        return False
     mine.update(ended=int(now), sent=True, error="")
+    return True
 
 
 def forget(*, now: float) -> int:

@@ -19,6 +19,8 @@ from mailmum.control.listings.models import Version
 from mailmum.control.monitor import changes, overview
 from mailmum.control.monitor.hits import stale
 from mailmum.control.monitor.ranges import Range
+from mailmum.control.suggestions.inbox import open_suggestions
+from mailmum.control.suggestions.show import DOES
 from mailmum.control.traffic.reading import tolerant
 from mailmum.traffic.groups import Group
 from mailmum.traffic.periods import DAY, HOUR, start_of
@@ -262,7 +264,12 @@ def _stale(reading: Reading, now: float) -> Iterable[tuple[str, str, str]]:
     return [("Listing without hits", one.target, "it decided nothing in 30 days") for one in found]
 
 
-REVIEWS: tuple[Review, ...] = (_open_alerts, _ending, _stale)
+def _suggested(reading: Reading, _now: float) -> Iterable[tuple[str, str, str]]:
+    found = open_suggestions(reading)[:ROWS]
+    return [(f"Suggestion: {DOES[one.kind]}", one.target, one.text) for one in found]
+
+
+REVIEWS: tuple[Review, ...] = (_open_alerts, _suggested, _ending, _stale)
 
 
 def _table(title: str, columns: tuple[str, ...], rows: list[tuple[str, int]], none: str) -> Section:
