@@ -168,22 +168,27 @@ def test_asking_without_script(running: Service, browser: Browser, url: str) -> 
         expect(page.get_by_role("status")).to_contain_text("reached the administrator")
 
 
+def plug_in(page: Page) -> None:
+    """An authenticator that says yes to everything."""
+    keys = page.context.new_cdp_session(page)
+    keys.send("WebAuthn.enable")
+    options = {
+        "protocol": "ctap2",
+        "transport": "internal",
+        "hasResidentKey": True,
+        "hasUserVerification": True,
+        "isUserVerified": True,
+        "automaticPresenceSimulation": True,
+    }
+    keys.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+
+
 def test_a_passkey_signs_in_and_is_a_second_factor(
     browser: Browser, signed_in: Any, url: str
 ) -> None:
     """Added with a virtual authenticator; alone then, and after the password too."""
     with watching(browser, url, DESK, state=signed_in) as page:
-        keys = page.context.new_cdp_session(page)
-        keys.send("WebAuthn.enable")
-        options = {
-            "protocol": "ctap2",
-            "transport": "internal",
-            "hasResidentKey": True,
-            "hasUserVerification": True,
-            "isUserVerified": True,
-            "automaticPresenceSimulation": True,
-        }
-        keys.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+        plug_in(page)
         page.goto(f"{url}/accounts/two-factor/")
         sound(page)
         page.get_by_role("link", name="Add a passkey").click()
