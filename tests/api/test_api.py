@@ -127,8 +127,7 @@ def _feeds(api: Callers) -> None:
 
 def _request(api: Callers) -> int:
     ref = api.owner("GET", "/servers/mx1")[1]["ref"]
-    asked = {"text": "private note of a sender", "reply_to": "", "address": "192.0.2.1"}
-    ask(ref, "203.0.113.7", **asked)
+    ask(ref, "203.0.113.7", text="private note of a sender", reply_to="", address="192.0.2.1")
     number: int = api.owner("GET", "/requests")[1]["requests"][0]["id"]
     return number
 

@@ -131,7 +131,7 @@ def test_the_inbox(site: Visitors, world: World, mx1: Server) -> None:
     shown = site.viewer.get("request", number=made.pk)
     assert "203.0.113.0/24 blocked for the account by admin@example.net" in text_of(shown)
     assert "private note" in text_of(shown)
-    assert "nothing was seen in 30 days" in text_of(shown).lower()
+    assert "Nothing was seen of it in 30 days." in text_of(shown)
     assert site.viewer.path("request-answer", number=made.pk) not in shown.content.decode()
 
 
