@@ -62,6 +62,7 @@ def me(**more: Any) -> dict[str, Any]:
         "version": "0.1.0",
         "zone": BASE,
         "dns": ["127.0.0.1:5300"],
+        "policy": "127.0.0.1:10053",
         "public_url": "http://127.0.0.1:8053",
     } | more
 

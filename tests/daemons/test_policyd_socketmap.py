@@ -1,5 +1,6 @@
 """Socketmap lookups at the policy service, by Postfix's own postmap."""
 
+import os
 import shutil
 import socket
 import subprocess
@@ -28,9 +29,10 @@ def database(tmp_path: Path) -> Database:
 def postmap(served: Served, *keys: str, key: str = KEY) -> dict[str, str]:
     """What Postfix finds, of several keys over one connection."""
     with tempfile.TemporaryDirectory() as folder:
-        Path(folder, "main.cf").write_text(
-            "compatibility_level = 3.6\nmyhostname = mx.example.net\n"
-        )
+        config = Path(folder, "main.cf")
+        config.write_text("compatibility_level = 3.6\nmyhostname = mx.example.net\n")
+        # Postfix waits until a file has been left alone for a second.
+        os.utime(config, (1, 1))
         return _postmap(
             ["-c", folder, "-q", "-"], keys, f"socketmap:inet:127.0.0.1:{served.port}:{key}"
         )

@@ -356,3 +356,32 @@ def test_the_service_itself_at_port_53(tmp_path: Path) -> None:
         world.mailmum("block", "203.0.113.7", "--reason", "Sent spam")
         assert "Sent spam" in world.send("mx1", "203.0.113.7").text
         assert world.send("mx1", STRANGER).code == 250
+
+
+@pytest.mark.parametrize("way", ["policy", "both"])
+def test_set_up_to_ask_the_policy_service(world: World, way: str) -> None:
+    """What is printed, run: blocked and allowed at once, own people first, the undo undoes it."""
+    with postfix(world.dns.address, STANDS) as server:
+        before = server.postconf("-n")
+        words = ("--server", "mx2", "--config-dir", str(server.config), "--here", "--way", way)
+        made = world.service.json("postfix", "setup", *words)
+        server.shell(made["text"])
+        assert world.service.json("postfix", "setup", *words)["changes"] == []
+        assert ("reject_rbl_client" in server.postconf("mailmum_block")) == (way == "both")
+
+        def code(address: str) -> int:
+            return server.deliver(Visitor(address)).code
+
+        client = "203.0.113.141" if way == "policy" else "203.0.113.142"
+        assert code(client) == 250
+        world.service.run("block", client, "--reason", "By policy")
+        world.service.eventually(lambda: code(client) == 554, 5)
+        assert "By policy" in server.deliver(Visitor(client)).text
+        assert code("198.51.100.1") == 554
+        world.service.run("allow", "198.51.100.1")
+        try:
+            world.service.eventually(lambda: code("198.51.100.1") == 250, 5)
+        finally:
+            world.service.run("unlist", "198.51.100.1", client)
+        server.run(made["undo"])
+        assert server.postconf("-n") == before

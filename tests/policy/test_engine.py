@@ -13,6 +13,7 @@ from mailmum.domain.targets import parse_target
 from mailmum.domain.verdicts import Verdict, Word, combine, decide, paused
 from mailmum.index.index import Index
 from mailmum.index.records import Changes, Everything, KeyRecord, ServerRecord
+from mailmum.policy.actions import ALLOW, DUNNO
 from mailmum.policy.engine import ACCESS, Answer, Engine
 from mailmum.policy.requests import Request
 from tests.domain import worlds
@@ -184,6 +185,16 @@ def test_a_key_in_any_case() -> None:
     """An administrator may have typed it."""
     made = engine(listing("block", "203.0.113.7"))
     assert action(made, context=f" {KEY.upper()} ").startswith(b"REJECT")
+
+
+def test_where_only_an_allow_is_wanted() -> None:
+    """Nothing is blocked there, and the verdict is counted all the same."""
+    made = engine(listing("block", "203.0.113.0/24"), listing("allow", "203.0.113.8"))
+    context = f"{KEY}:allow"
+    assert action(made, "203.0.113.8", context=context) == ALLOW
+    answer = made.answer(request("203.0.113.7", context=context), 0.0)
+    assert (answer.action, answer.verdict) == (DUNNO, Action.BLOCK)
+    assert action(made, "203.0.113.7").startswith(b"REJECT")
 
 
 @pytest.mark.parametrize("server", [replace(SERVER, active=False), replace(SERVER, ends=0)])

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mailmum.domain.errors import Conflict
 from mailmum.postfix.restrictions import parse
-from mailmum.postfix.setup import Current, Options, Plan, ServerZones, plan, render
+from mailmum.postfix.setup import Current, Options, Plan, ServerZones, Way, plan, render
 from mailmum.postfix.setup_placement import LISTS
 from tests.postfix.samples import KEY, ZONES, lists, zones_of
 
@@ -36,9 +36,10 @@ def setup(
     *,
     trial: bool = False,
     postscreen: bool | None = None,
+    way: Way = Way.DNS,
 ) -> Plan:
     """The plan for a main.cf that sets `explicit`."""
-    options = Options(trial=trial, postscreen=postscreen)
+    options = Options(trial=trial, postscreen=postscreen, way=way)
     return plan(zones, Current(explicit=explicit, defaults={}), options)
 
 
@@ -62,10 +63,10 @@ def configurations(draw: st.DrawFn) -> dict[str, str]:
     return explicit
 
 
-@given(configurations(), st.booleans())
-def test_undo_gives_back_what_was(explicit: dict[str, str], screening: bool) -> None:
+@given(configurations(), st.booleans(), st.sampled_from(Way))
+def test_undo_gives_back_what_was(explicit: dict[str, str], screening: bool, way: Way) -> None:
     """Every parameter has its former value, and none is left over."""
-    made = setup(explicit, postscreen=screening)
+    made = setup(explicit, postscreen=screening, way=way)
     assert run(run(explicit, made.lines), made.undo) == explicit
 
 

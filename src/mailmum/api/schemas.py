@@ -374,6 +374,7 @@ class Me(Schema):
     version: str
     zone: str
     dns: list[str]
+    policy: str
     public_url: str
 
 

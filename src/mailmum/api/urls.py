@@ -83,6 +83,7 @@ def me(request: TokenRequest) -> dict[str, Any]:
         "version": __version__,
         "zone": parameters.zone,
         "dns": [str(endpoint) for endpoint in parameters.dns_endpoints],
+        "policy": parameters.policy,
         "public_url": parameters.base_url,
     }
 

@@ -7,6 +7,7 @@ from typing import Any
 from mailmum.cli.doctor_findings import Finding, fail, ok, warn
 from mailmum.domain.errors import Conflict
 from mailmum.postfix.setup import Current, Options, ServerZones, plan
+from mailmum.postfix.setup_ways import way_of
 from mailmum.postfix.setup_zones import BLOCK, REPLY_FILE, reply_table
 
 _NAME = "Postfix"
@@ -25,14 +26,12 @@ def examine(
     """
     known = list(servers)
     settings = " ".join(current.explicit.values())
-    asked = [one for one in known if f"{one['key']}." in settings]
+    asked = [one for one in known if one["key"] in settings]
     for one in asked:
         yield from _complete(current, one, base, config_dir)
     if asked:
         return
-    outdated = [
-        one for one in known if any(f"{old['key']}." in settings for old in one["old_keys"])
-    ]
+    outdated = [one for one in known if any(old["key"] in settings for old in one["old_keys"])]
     for one in outdated:
         yield fail(
             _NAME,
@@ -54,8 +53,10 @@ def _complete(
     zones = ServerZones(name=one["name"], base=base, **one["zones"])
     again = f"run the lines of: mailmum postfix setup --server {zones.name}"
     trial = "warn_if_reject" in current.value(BLOCK)
+    way, service = way_of(current)
+    options = Options(trial=trial, config_dir=config_dir, way=way, policy=service)
     try:
-        missing = plan(zones, current, Options(trial=trial, config_dir=config_dir)).changes
+        missing = plan(zones, current, options).changes
     except Conflict as conflict:
         yield fail(_NAME, conflict.problem, conflict.fix)
         return

@@ -32,6 +32,17 @@ def postfix() -> None:
     metavar="ADDR[:PORT]",
     help="Where the mail server's resolver reaches this service; else where the service answers.",
 )
+@click.option(
+    "--way",
+    type=click.Choice(["dns", "policy", "both"]),
+    default="dns",
+    help="How it asks: DNS lookups, the policy protocol, or both; else DNS.",
+)
+@click.option(
+    "--policy",
+    metavar="ADDR:PORT",
+    help="Where the mail server reaches the policy service; else where it answers.",
+)
 @click.option("--config-dir", metavar="DIR", help="Folder of main.cf, for another instance.")
 @click.option(
     "--here/--elsewhere",
@@ -41,14 +52,7 @@ def postfix() -> None:
 @common
 @pass_session
 def setup(
-    session: Session,
-    server: str,
-    *,
-    trial: bool,
-    postscreen: bool | None,
-    resolver: str | None,
-    config_dir: str | None,
-    here: bool | None,
+    session: Session, server: str, *, config_dir: str | None, here: bool | None, **how: Any
 ) -> None:
     """Print the postconf lines for a mail server, and the lines that undo them.
 
@@ -57,17 +61,19 @@ def setup(
     rotated.
     """
     from mailmum.cli.postfix_here import read_if_there, read_postfix
-    from mailmum.postfix.setup import Options, plan, render
+    from mailmum.postfix.setup import Options, Way, plan, render
 
     client = session.client()
     me = client.get("/me")
-    host, port = endpoint(resolver or me["dns"][0])
+    host, port = endpoint(how["resolver"] or me["dns"][0])
     options = Options(
         dns_host=host,
         dns_port=port,
-        trial=trial,
-        postscreen=postscreen,
+        trial=how["trial"],
+        postscreen=how["postscreen"],
         config_dir=config_dir or "",
+        way=Way(how["way"]),
+        policy=f"inet:{how['policy'] or me['policy']}",
     )
     current = None
     if here is not False:
@@ -77,7 +83,7 @@ def setup(
     if session.as_json:
         print_json({**asdict(made), "text": text})
         return
-    if current is None and is_loopback(host):
+    if current is None and options.way is not Way.POLICY and is_loopback(host):
         warn(
             f"the service answers DNS at {host} only, which no other machine reaches: for a mail "
             "server elsewhere start it with --dns ADDRESS:PORT, or name a way with --resolver"

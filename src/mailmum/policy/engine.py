@@ -1,6 +1,8 @@
 """The engine: a request in, an answer out; no clock, no socket, no log.
 
-Which server asks is told by the zone key in `policy_context` (Postfix 3.1 and later).  There is one
+Which server asks is told by the zone key in `policy_context` (Postfix 3.1 and later).  With
+`:allow` after it the answer is never a block: for a check that stands before the administrator's
+own people have been let through.  There is one
 verdict on the client's address and one on each of its names, of which allow beats block; but only
 the name that the DNS confirms can allow, since a client chooses its HELO and the name in its
 reverse zone.  The same client gets the same answer whatever the state of the SMTP session, so a
@@ -28,6 +30,9 @@ from mailmum.policy.requests import Request
 
 ACCESS = "smtpd_access_policy"
 """The only kind of request that Postfix sends."""
+
+ONLY_ALLOW = ":allow"
+"""Stands after the key where nothing is to be blocked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +97,12 @@ class Engine:
         if found is None:
             return Answer(server=number)
         hit, subject = found
-        allowed = hit.action is Action.ALLOW
-        action = ALLOW if allowed else self._reject(server, hit, subject)
+        if hit.action is Action.ALLOW:
+            action = ALLOW
+        elif request.context.strip().endswith(ONLY_ALLOW):
+            action = DUNNO
+        else:
+            action = self._reject(server, hit, subject)
         return Answer(action, number, hit.action, subject, not hit.single)
 
     def _reject(self, server: ServerEntry, hit: Hit, subject: Subject) -> bytes:
@@ -109,7 +118,7 @@ def _server(index: Index, request: Request, now: float) -> ServerEntry | Answer:
     """The server that asks, or what to answer when it may not."""
     if request.kind != ACCESS:
         return _UNKNOWN_REQUEST
-    key = request.context.strip().lower()
+    key = request.context.strip().removesuffix(ONLY_ALLOW).lower()
     if not key:
         return _NO_KEY
     state = index.key(key.encode(), now)

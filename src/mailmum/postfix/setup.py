@@ -10,14 +10,16 @@ import shlex
 from collections.abc import Iterable, Iterator
 
 from mailmum.domain.errors import Conflict
+from mailmum.postfix import setup_ways as ways
 from mailmum.postfix.current import Current
 from mailmum.postfix.restrictions import before, parse, without
 from mailmum.postfix.setup_notes import general, resolving
 from mailmum.postfix.setup_placement import OWN_FIRST, Setting, place
 from mailmum.postfix.setup_plan import Insertion, Options, Plan
 from mailmum.postfix.setup_postscreen import screen
-from mailmum.postfix.setup_resolver import recipes
+from mailmum.postfix.setup_resolver import Recipe, recipes
 from mailmum.postfix.setup_text import render
+from mailmum.postfix.setup_ways import OLDEST_FOR_POLICY, Way
 from mailmum.postfix.setup_zones import (
     ALLOW,
     BLOCK,
@@ -25,12 +27,10 @@ from mailmum.postfix.setup_zones import (
     REPLY_FILE,
     SITES,
     ServerZones,
-    allow_restrictions,
-    block_restrictions,
     reply_table,
 )
 
-__all__ = ["Current", "Options", "Plan", "ServerZones", "plan", "render"]
+__all__ = ["Current", "Options", "Plan", "ServerZones", "Way", "plan", "render"]
 
 _OLDEST = (3, 0)
 _HOME = "smtpd_client_restrictions"
@@ -50,9 +50,12 @@ def plan(zones: ServerZones, current: Current | None, options: Options) -> Plan:
     """
     if current is None:
         return _elsewhere(zones, options)
-    if current.version is not None and current.version < _OLDEST:
+    oldest = _OLDEST if options.way is Way.DNS else OLDEST_FOR_POLICY
+    if current.version is not None and current.version < oldest:
+        needed = ".".join(map(str, oldest))
         raise Conflict(
-            f"this is Postfix {current.value('mail_version')}, and the setup needs 3.0 or later",
+            f"this is Postfix {current.value('mail_version')}, and the setup needs {needed} or "
+            "later",
             fix="upgrade Postfix",
         )
     return _here(zones, current, options)
@@ -62,12 +65,12 @@ def _here(zones: ServerZones, current: Current, options: Options) -> Plan:
     commands = _Commands(options, current.value("config_directory"))
     placement = place(zones, current)
     settings = [
-        *_own_settings(zones, trial=options.trial),
+        *_own_settings(zones, options),
         _reply_maps(current, commands.reply_map),
         *placement.settings,
     ]
-    notes = [*placement.notes, *general(current, trial=options.trial)]
-    if current.has_postscreen if options.postscreen is None else options.postscreen:
+    notes = [*placement.notes, *general(current, trial=options.trial), *ways.notes(options.way)]
+    if _wants_postscreen(current, options):
         extra, more = screen(zones, current, trial=options.trial)
         settings += extra
         notes += more
@@ -84,19 +87,19 @@ def _here(zones: ServerZones, current: Current, options: Options) -> Plan:
         undo=tuple(commands.way_back(settings)),
         insertions=(),
         notes=tuple(notes),
-        resolvers=recipes(zones.base, options.dns_host, options.dns_port),
-        advice=resolving(zones),
+        resolvers=_recipes(zones, options),
+        advice=() if options.way is Way.POLICY else resolving(zones),
     )
 
 
 def _elsewhere(zones: ServerZones, options: Options) -> Plan:
     commands = _Commands(options, "")
-    own = _own_settings(zones, trial=options.trial)
+    own = _own_settings(zones, options)
     others = [
         Setting(_HOME, f"{OWN_FIRST}, ${ALLOW}, ${BLOCK}", None),
         Setting(_REPLY_MAPS, commands.reply_map, None),
     ]
-    notes = list(general(None, trial=options.trial))
+    notes = [*general(None, trial=options.trial), *ways.notes(options.way)]
     if options.postscreen:
         extra, more = screen(zones, Current(explicit={}, defaults={}), trial=options.trial)
         own += [setting for setting in extra if setting.name in PARAMETERS]
@@ -115,8 +118,8 @@ def _elsewhere(zones: ServerZones, options: Options) -> Plan:
         undo=(*(commands.unset_if_ours(s) for s in others), *commands.way_back(own)),
         insertions=tuple(_insertions(others)),
         notes=tuple(notes),
-        resolvers=recipes(zones.base, options.dns_host, options.dns_port),
-        advice=resolving(zones),
+        resolvers=_recipes(zones, options),
+        advice=() if options.way is Way.POLICY else resolving(zones),
     )
 
 
@@ -156,11 +159,25 @@ class _Commands:
         yield self.reload
 
 
-def _own_settings(zones: ServerZones, *, trial: bool) -> list[Setting]:
+def _own_settings(zones: ServerZones, options: Options) -> list[Setting]:
+    way, service = options.way, options.policy
     return [
-        Setting(ALLOW, allow_restrictions(zones), None),
-        Setting(BLOCK, block_restrictions(zones, trial=trial), None),
+        Setting(ALLOW, ways.allow_values(zones, way, service), None),
+        Setting(BLOCK, ways.block_values(zones, way, service, trial=options.trial), None),
     ]
+
+
+def _recipes(zones: ServerZones, options: Options) -> tuple[Recipe, ...]:
+    if options.way is Way.POLICY:
+        return ()
+    return recipes(zones.base, options.dns_host, options.dns_port)
+
+
+def _wants_postscreen(current: Current, options: Options) -> bool:
+    """Postscreen asks over DNS only, so another way leaves it alone unless told otherwise."""
+    if options.postscreen is None:
+        return current.has_postscreen and options.way is not Way.POLICY
+    return options.postscreen
 
 
 def _reply_maps(current: Current, ours: str) -> Setting:

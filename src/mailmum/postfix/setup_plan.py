@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from mailmum.postfix.setup_resolver import Recipe
+from mailmum.postfix.setup_ways import Way
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +16,8 @@ class Options:
         trial: blocks only log what they would reject; allows act.
         postscreen: whether to set up postscreen; None does when it is in use.
         config_dir: folder of main.cf when it is not Postfix's default; given to every command.
+        way: how it asks.
+        policy: the policy service as Postfix names it.
     """
 
     dns_host: str = "127.0.0.1"
@@ -22,6 +25,8 @@ class Options:
     trial: bool = False
     postscreen: bool | None = None
     config_dir: str = ""
+    way: Way = Way.DNS
+    policy: str = "inet:127.0.0.1:10053"
 
 
 @dataclass(frozen=True, slots=True)

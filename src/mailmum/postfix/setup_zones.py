@@ -53,6 +53,11 @@ class ServerZones:
     base: str
 
     @property
+    def key(self) -> str:
+        """The zone key."""
+        return self.bl.partition(".")[0]
+
+    @property
     def test_entry(self) -> str:
         """The name that always answers 127.0.0.2 (RFC 5782 section 5)."""
         return f"2.0.0.127.{self.bl}"
@@ -67,8 +72,7 @@ class ServerZones:
 
     def with_key(self, text: str) -> str:
         """The text with this server's key wherever a former one stood before the same base."""
-        key = self.bl.partition(".")[0]
-        return re.sub(rf"(?<![\w.-]){_KEY}(?=\.{self._below}(?![\w.-]))", key, text)
+        return re.sub(rf"(?<![\w.-]){_KEY}(?=\.{self._below}(?![\w.-]))", self.key, text)
 
     @property
     def _below(self) -> str:

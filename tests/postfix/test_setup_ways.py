@@ -1,0 +1,61 @@
+"""The ways of asking: what stands in our parameters, and how it is known again."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailmum.domain.errors import Conflict
+from mailmum.postfix.current import Current
+from mailmum.postfix.setup import Options, Way, plan, render
+from mailmum.postfix.setup_ways import way_of
+from tests.postfix.samples import KEY, ZONES
+from tests.postfix.test_setup import run
+
+SERVICE = "inet:192.0.2.53:10053"
+
+
+def values(way: Way, *, trial: bool = False) -> dict[str, str]:
+    """main.cf after a setup of an empty one."""
+    options = Options(way=way, policy=SERVICE, trial=trial)
+    return run({}, plan(ZONES, Current(explicit={}, defaults={}), options).lines)
+
+
+@given(st.sampled_from(Way), st.booleans())
+def test_a_way_is_known_again(way: Way, trial: bool) -> None:
+    """So that the doctor does not ask for another; a second run changes nothing."""
+    after = values(way, trial=trial)
+    current = Current(explicit=after, defaults={})
+    assert way_of(current) == (way, "" if way is Way.DNS else SERVICE)
+    options = Options(way=way, policy=SERVICE, trial=trial)
+    assert plan(ZONES, current, options).changes == ()
+
+
+@pytest.mark.parametrize("way", [Way.POLICY, Way.BOTH])
+def test_the_check_lets_mail_flow_when_it_is_away(way: Way) -> None:
+    """And only that of the block may block."""
+    after = values(way)
+    check = f"check_policy_service {{ {SERVICE}, policy_context={KEY}"
+    assert after["mailmum_allow"].endswith(f"{check}:allow, default_action=DUNNO, timeout=5s }}")
+    assert after["mailmum_block"].endswith(f"{check}, default_action=DUNNO, timeout=5s }}")
+    assert ("permit_dnswl_client" in after["mailmum_allow"]) == (way is Way.BOTH)
+    assert ("reject_rbl_client" in after["mailmum_block"]) == (way is Way.BOTH)
+    assert "warn_if_reject check_policy_service" in values(way, trial=True)["mailmum_block"]
+
+
+def test_policy_alone_needs_no_resolver() -> None:
+    """Nor is postscreen touched, which asks over DNS only."""
+    current = Current(explicit={"postscreen_dnsbl_sites": "a.example"}, defaults={})
+    made = plan(ZONES, current, Options(way=Way.POLICY, policy=SERVICE))
+    assert not made.resolvers
+    assert "postscreen_dnsbl_sites" not in made.changes
+    text = render(made)
+    assert "unbound" not in text
+    assert "default_action=DUNNO" in text
+
+
+def test_an_old_postfix_sends_no_context() -> None:
+    """DNS can be set up there, the policy service not."""
+    current = Current(explicit={"mail_version": "3.0.15"}, defaults={"mail_version": "3.0.15"})
+    assert plan(ZONES, current, Options()).changes
+    with pytest.raises(Conflict, match=r"3\.1"):
+        plan(ZONES, current, Options(way=Way.BOTH))
