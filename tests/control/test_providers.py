@@ -1,13 +1,7 @@
 """Sets of mail providers, resolved against a name server of the test's own."""
 
-from collections.abc import Iterator
-
-import dns.resolver
 import pytest
 
-from mailmum.control.accounts.access import Writing
-from mailmum.control.feeds import spf
-from mailmum.control.feeds.models import Feed
 from mailmum.control.feeds.providers import (
     PROPOSALS,
     known,
@@ -16,7 +10,7 @@ from mailmum.control.feeds.providers import (
 )
 from mailmum.control.feeds.queries import show_feed
 from mailmum.control.feeds.refreshing import refresh
-from mailmum.control.feeds.services import add_feed, pause
+from mailmum.control.feeds.services import pause
 from mailmum.control.feeds.spf import spf_networks
 from mailmum.control.feeds.wishes import make_wish
 from mailmum.control.listings.queries import explain
@@ -26,22 +20,9 @@ from mailmum.domain.errors import BadInput
 from mailmum.domain.names import parse_name
 from mailmum.domain.targets import parse_network, parse_target
 from mailmum.traffic.impact import Word
-from tests.support.nameserver import NameServer, name_server
+from tests.control.providers_kit import provider
+from tests.support.nameserver import NameServer
 from tests.support.world import World
-
-
-@pytest.fixture
-def names(monkeypatch: pytest.MonkeyPatch) -> Iterator[NameServer]:
-    """A name server that the service asks."""
-    with name_server() as server:
-
-        def resolver() -> dns.resolver.Resolver:
-            made = dns.resolver.Resolver(configure=False)
-            made.nameservers, made.port, made.lifetime = ["127.0.0.1"], server.port, 20.0
-            return made
-
-        monkeypatch.setattr(spf, "resolver", resolver)
-        yield server
 
 
 def address(text: str) -> AddressSubject:
@@ -49,15 +30,6 @@ def address(text: str) -> AddressSubject:
     subject = parse_subject(text)
     assert isinstance(subject, AddressSubject)
     return subject
-
-
-def provider(access: Writing, name: str, domain: str, use: str) -> Feed:
-    """A set of an account, resolved once."""
-    feed = add_feed(access, make_wish(name, domain, kind="spf", use=use))
-    outcome = refresh(feed.pk)
-    assert outcome is not None
-    assert outcome.word == "current", outcome.told
-    return feed
 
 
 def test_a_set_is_resolved_over_the_wire(names: NameServer) -> None:

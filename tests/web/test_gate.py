@@ -74,6 +74,8 @@ def _request(world: World) -> int:
     if not requests_of(world.admin).exists():
         ask(ref, "203.0.113.7", text="private note of a sender", reply_to="", address="192.0.2.1")
     return requests_of(world.admin)[0].pk
+
+
 def _suggested(world: World) -> int:
     put(world.owner.account, [Idea("block", "203.0.113.9", "why")], now=0)
     return Suggestion.objects.get().pk

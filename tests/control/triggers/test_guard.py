@@ -7,11 +7,12 @@ import pytest
 from mailmum.control.listings.draft import make_wish
 from mailmum.control.listings.services import list_targets
 from mailmum.control.servers.services import edit_server
-from mailmum.control.triggers import guard
 from mailmum.control.triggers.models import Finding
 from mailmum.domain.listings import Action
 from mailmum.traffic.sightings import Delivery, Outcome
+from tests.control.providers_kit import provider
 from tests.control.triggers.kit import CLIENT, Scene
+from tests.support.nameserver import NameServer
 
 
 def _reason(scene: Scene) -> str:
@@ -134,16 +135,34 @@ def test_own_servers_and_private_space(scene: Scene) -> None:
     assert scene.listed() == []
 
 
-def test_protected_providers(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever knows the networks of providers is asked with account and target."""
-    asked: list[tuple[int, str]] = []
-
-    def provider(account: int, target: object) -> str:
-        asked.append((account, getattr(target, "text", "")))
-        return "bigmail.example"
-
-    monkeypatch.setattr(guard, "provider_of", provider)
-    scene.trigger()
+@pytest.mark.parametrize("use", ["list", "except"])
+def test_protected_providers(scene: Scene, names: NameServer, use: str) -> None:
+    """Whatever lies in the networks of a provider; one that is only named protects nobody."""
+    names.spf(bigmail="v=spf1 ip4:203.0.113.0/28 -all", other="v=spf1 ip4:198.51.100.0/24 -all")
+    provider(scene.world.owner, "Bigmail", "bigmail.example", use)
+    provider(scene.world.owner, "Other", "other.example", "warn")
+    scene.trigger(accepted=0)
     scene.see()
-    assert _reason(scene) == "belongs to the protected provider bigmail.example"
-    assert asked == [(scene.world.owner.account.pk, CLIENT)]
+    scene.see("198.51.100.7")
+    scene.follow()
+    assert scene.listed() == ["198.51.100.7"]
+    [finding] = Finding.objects.filter(kind="spare")
+    assert finding.target == CLIENT
+    assert finding.reason == "belongs to the mail provider Bigmail"
+
+
+def test_networks_that_a_provider_has_a_part_of(scene: Scene, names: NameServer) -> None:
+    """They would hit it, too; sets of another account count for nothing."""
+    names.spf(bigmail="v=spf1 ip4:203.0.113.240/28 -all", other="v=spf1 ip4:203.0.113.0/24 -all")
+    provider(scene.world.outsider, "Other", "other.example", "except")
+    scene.trigger(group="network")
+    scene.see()
+    scene.follow()
+    assert scene.listed() == ["203.0.113.0/24"]
+    provider(scene.world.owner, "Bigmail", "bigmail.example", "except")
+    scene.restart()
+    scene.trigger("again", group="network", threshold=2)
+    scene.see(count=2, ago=5)
+    scene.follow()
+    [finding] = Finding.objects.filter(kind="spare")
+    assert finding.reason == "belongs to the mail provider Bigmail"

@@ -2,7 +2,7 @@
 
     guarded           private space, own servers, very wide networks (`domain.guards`)
     allowed           covered by an allow listing in force there
-    protected         a provider of the kind that many share (`provider_of`)
+    protected         a provider of the kind that many share (`feeds.providers`)
     delivers mail     so many accepted messages in so many days
 
 Accepted is what was delivered: mail that was held, discarded or bounced says nothing for anybody.
@@ -16,6 +16,7 @@ from django.db import connections
 from django.db.models import Q
 
 from mailmum.control.accounts.access import Reading
+from mailmum.control.feeds.providers import Providers, protecting
 from mailmum.control.listings.queries import current
 from mailmum.control.listings.search import wider
 from mailmum.control.servers.queries import own_servers
@@ -45,14 +46,6 @@ _AHEAD = 40 * DAY
 _HOURS = 800
 
 
-def provider_of(account: int, target: Target) -> str:
-    """The name of the protected provider whose networks hold or touch a target; empty for none.
-
-    The one place where sets of protected networks come in.
-    """
-    return ""
-
-
 @dataclass(slots=True)
 class AccountGuard:
     """The guard of one trigger.
@@ -65,6 +58,7 @@ class AccountGuard:
     reading: Reading
     rule: Rule
     _own: list[OwnServer] | None = None
+    _providers: Providers | None = None
     _allows: bool | None = None
     _mail: dict[Target, list[tuple[int, int]]] = field(default_factory=dict)
     _today: dict[tuple[Target, int], list[tuple[int, int]]] = field(default_factory=dict)
@@ -110,8 +104,12 @@ class AccountGuard:
         return f"is allowed by {texts[0]}" if texts else ""
 
     def _protected(self, target: Target) -> str:
-        name = provider_of(self.reading.account.pk, target)
-        return f"belongs to the protected provider {name}" if name else ""
+        if not isinstance(target, NetworkTarget):
+            return ""
+        if self._providers is None:
+            self._providers = protecting(self.reading.account.pk)
+        name = self._providers.of_network(target)
+        return f"belongs to the mail provider {name}" if name else ""
 
     def _delivers(self, target: Target, at: float) -> str:
         wanted, days = self.rule.accepted, self.rule.days
