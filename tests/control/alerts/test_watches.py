@@ -1,21 +1,28 @@
 """What each watch finds, and that it finds it in its own account only."""
 
 import time
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from django.urls import resolve
+from django.utils import timezone
 
 from mailmum.control.accounts.access import Owning
 from mailmum.control.alerts.comparing import look
 from mailmum.control.alerts.conditions import Condition
 from mailmum.control.alerts.models import Manner
 from mailmum.control.alerts.watches import WATCHES, title_of
+from mailmum.control.feeds.models import Feed, FeedVersion
+from mailmum.control.feeds.services import add_feed, upload_feed
+from mailmum.control.feeds.wishes import make_wish as feed_wish
 from mailmum.control.listings.draft import make_wish
 from mailmum.control.listings.services import list_targets, unlist_targets
 from mailmum.control.servers.services import rotate_key
 from mailmum.control.traffic import tallies
 from mailmum.control.traffic.models import Process, RevokedUse
+from mailmum.control.triggers.models import Trigger
+from mailmum.control.triggers.services import add_trigger
 from mailmum.domain.listings import Action
 from mailmum.traffic.periods import DAY, HOUR, start_of
 from tests.control.monitor.kit import Traffic
@@ -91,6 +98,40 @@ def test_a_network_with_an_exception(world: World, traffic: Traffic) -> None:
     }
     traffic.listed(Action.ALLOW, "198.51.100.0")
     assert found(world.owner, "listed-sender", traffic.now) == []
+
+
+def test_a_trigger_that_has_stopped_itself(world: World) -> None:
+    """Until somebody lets it go on, and in its own account only."""
+    made = add_trigger(world.owner, "two-lists-hit", {"preset": "two-lists"})
+    assert found(world.owner, "trigger-stopped", time.time()) == []
+    at = datetime.fromtimestamp(1_790_000_000, UTC)
+    Trigger.objects.filter(pk=made.pk).update(stopped_at=at, stopped_why="11 in 10 minutes")
+    [one] = found(world.owner, "trigger-stopped", time.time())
+    assert one.text == "the trigger two-lists-hit has stopped itself: 11 in 10 minutes"
+    assert (one.since, one.link) == (1_790_000_000, "trigger/two-lists-hit/")
+    assert found(world.outsider, "trigger-stopped", time.time()) == []
+
+
+def test_feeds_that_need_somebody(world: World) -> None:
+    """An update that is held back, and a source that fails three times in a row."""
+    now = time.time()
+    add_feed(world.owner, feed_wish("drop", "", kind="upload"))
+    upload_feed(world.owner, "drop", b"203.0.113.1")
+    FeedVersion.objects.create(
+        feed=Feed.objects.get(), state="held", at=timezone.now(), entries=2, added=0, removed=98
+    )
+    [held] = found(world.owner, "feed-held", now)
+    assert held.text.endswith("held back: 0 would come, 98 would leave")
+    assert found(world.outsider, "feed-held", now) == []
+    problem = {"failing": timezone.now(), "problem": "it says 404"}
+    Feed.objects.update(failures=2, **problem)
+    assert found(world.owner, "feed-failing", now) == []
+    Feed.objects.update(failures=3)
+    [failing] = found(world.owner, "feed-failing", now)
+    assert failing.text == "the feed drop cannot be refreshed: it says 404"
+    assert found(world.outsider, "feed-failing", now) == []
+    for one in (held, failing):
+        assert resolve(f"/a/1/{one.link}").url_name == "feed"
 
 
 def test_losses_are_the_operators(world: World) -> None:

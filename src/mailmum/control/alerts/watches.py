@@ -8,12 +8,15 @@ nothing about telling.  A database that is away is let through: what cannot be a
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from mailmum.control.accounts.access import Reading
 from mailmum.control.accounts.models import Account
 from mailmum.control.alerts.conditions import Condition, Severity
 from mailmum.control.alerts.models import Manner
+from mailmum.control.feeds.models import FeedVersion
+from mailmum.control.feeds.models import State as FeedState
+from mailmum.control.feeds.queries import feeds_of
 from mailmum.control.listings.models import Version
 from mailmum.control.listings.queries import current, target_of
 from mailmum.control.monitor import changes
@@ -23,6 +26,7 @@ from mailmum.control.traffic import tallies
 from mailmum.control.traffic.clients import counts_of
 from mailmum.control.traffic.models import RevokedUse
 from mailmum.control.traffic.reading import Wanted
+from mailmum.control.triggers.queries import triggers_of
 from mailmum.control.witnesses.asking import health_of, witnesses_of
 from mailmum.dns.witness import SAYS, State
 from mailmum.domain.listings import WHOLE_ACCOUNT, Action, Source
@@ -37,6 +41,8 @@ FRESH = 2 * DAY
 """Seconds for which a new listing, a used key or a loss is worth an alert."""
 LISTED, CHECKED = 100, 20
 """How many new listings are looked at, and how many of them closely."""
+FAILURES = 3
+"""As many refreshes of a feed must fail one after the other."""
 _MAIL_DAYS = 30
 _LEAST_PREFIX = {4: 16, 6: 32}
 
@@ -202,11 +208,58 @@ def _rbl_dead(reading: Reading, _manner: Manner, _now: float) -> Iterator[Condit
             )
 
 
+def _triggers_stopped(reading: Reading, _manner: Manner, _now: float) -> Iterator[Condition]:
+    """Triggers that their own brake has stopped."""
+    for trigger in triggers_of(reading).exclude(stopped_at=None):
+        assert trigger.stopped_at is not None
+        yield Condition(
+            trigger.name,
+            f"the trigger {shown(trigger.name)} has stopped itself: {shown(trigger.stopped_why)}",
+            Severity.CRITICAL,
+            trigger.stopped_at.timestamp(),
+            f"trigger/{quote(trigger.name, safe='')}/",
+        )
+
+
+def _feeds_held(reading: Reading, _manner: Manner, _now: float) -> Iterator[Condition]:
+    """Updates that wait for a person."""
+    held = FeedVersion.objects.filter(
+        feed__account=reading.account, feed__removed=None, state=FeedState.HELD
+    )
+    for version in held.select_related("feed").defer("content", "whole").order_by("feed__name"):
+        name = version.feed.name
+        yield Condition(
+            name,
+            f"an update of the feed {shown(name)} looks wrong and is held back: "
+            f"{version.added:,} would come, {version.removed:,} would leave",
+            Severity.WARNING,
+            version.at.timestamp(),
+            f"feed/{quote(name, safe='')}/",
+        )
+
+
+def _feeds_failing(reading: Reading, _manner: Manner, _now: float) -> Iterator[Condition]:
+    """Feeds that could not be refreshed again and again; once is no news."""
+    failing = feeds_of(reading).filter(paused=False, failures__gte=FAILURES)
+    for feed in failing.exclude(failing=None):
+        assert feed.failing is not None
+        yield Condition(
+            feed.name,
+            f"the feed {shown(feed.name)} cannot be refreshed: {shown(feed.problem)}",
+            Severity.WARNING,
+            feed.failing.timestamp(),
+            f"feed/{quote(feed.name, safe='')}/",
+        )
+
+
 WATCHES: tuple[Watch, ...] = (
     Watch("server-silent", "A mail server is silent", _silent),
     Watch("spike", "Far more of something than usual", _spikes),
     Watch("revoked-key", "A revoked key is in use", _revoked),
     Watch("listed-sender", "An address that had delivered is listed", _listed_senders),
+    Watch("trigger-stopped", "A trigger has stopped itself", _triggers_stopped),
+    Watch("feed-held", "An update of a feed is held back", _feeds_held),
+    Watch("feed-failing", "A feed cannot be refreshed", _feeds_failing),
     Watch("rbl-dead", "A public RBL is not to be believed", _rbl_dead),
     Watch("counts-lost", "Observations were lost", _lost),
     Watch("part-silent", "A part no longer stores what it counts", _lagging),
