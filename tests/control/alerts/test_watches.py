@@ -102,7 +102,7 @@ def test_a_network_with_an_exception(world: World, traffic: Traffic) -> None:
 
 def test_a_trigger_that_has_stopped_itself(world: World) -> None:
     """Until somebody lets it go on, and in its own account only."""
-    made = add_trigger(world.owner, "two-lists-hit", {"preset": "two-lists"})
+    made = add_trigger(world.owner, "two-lists-hit", {}, preset="two-lists")
     assert found(world.owner, "trigger-stopped", time.time()) == []
     at = datetime.fromtimestamp(1_790_000_000, UTC)
     Trigger.objects.filter(pk=made.pk).update(stopped_at=at, stopped_why="11 in 10 minutes")

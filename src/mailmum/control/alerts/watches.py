@@ -214,7 +214,7 @@ def _triggers_stopped(reading: Reading, _manner: Manner, _now: float) -> Iterato
         assert trigger.stopped_at is not None
         yield Condition(
             trigger.name,
-            f"the trigger {shown(trigger.name)} has stopped itself: {shown(trigger.stopped_why)}",
+            f"the trigger {trigger.name} has stopped itself: {trigger.stopped_why}",
             Severity.CRITICAL,
             trigger.stopped_at.timestamp(),
             f"trigger/{quote(trigger.name, safe='')}/",
@@ -230,7 +230,7 @@ def _feeds_held(reading: Reading, _manner: Manner, _now: float) -> Iterator[Cond
         name = version.feed.name
         yield Condition(
             name,
-            f"an update of the feed {shown(name)} looks wrong and is held back: "
+            f"an update of the feed {name} looks wrong and is held back: "
             f"{version.added:,} would come, {version.removed:,} would leave",
             Severity.WARNING,
             version.at.timestamp(),
@@ -245,7 +245,7 @@ def _feeds_failing(reading: Reading, _manner: Manner, _now: float) -> Iterator[C
         assert feed.failing is not None
         yield Condition(
             feed.name,
-            f"the feed {shown(feed.name)} cannot be refreshed: {shown(feed.problem)}",
+            f"the feed {feed.name} cannot be refreshed: {feed.problem}",
             Severity.WARNING,
             feed.failing.timestamp(),
             f"feed/{quote(feed.name, safe='')}/",
