@@ -119,11 +119,16 @@ def test_zone_keys_are_struck_out(list_: str) -> None:
     key = new_key()
     zone = f"{key}.{list_}.mailmum.internal"
     own = Sighting(
-        0.0, rbl=zone, reason=f"Client host [192.0.2.1] blocked using {zone.upper()}; no"
+        0.0,
+        rbl=zone,
+        named=("zen.rbl.example", zone),
+        reason=f"Client host [192.0.2.1] blocked using {zone.upper()}; no",
     )
     public = Sighting(0.0, rbl="zen.rbl.example", reason="blocked using zen.rbl.example")
     first, second = without_keys([own, public])
     assert first.rbl == f"{list_}.mailmum.internal"
+    assert first.named == ("zen.rbl.example", f"{list_}.mailmum.internal")
+    assert without_keys([own._replace(rbl="zen.rbl.example")])[0].named == first.named
     assert first.reason is not None
     assert key not in first.reason.lower()
     assert second is public

@@ -24,6 +24,7 @@ SIGHTINGS = st.builds(
     helo=NAMES,
     outcome=st.sampled_from(Outcome),
     rbl=st.sampled_from([None, "a.rbl.example", "b.rbl.example"]),
+    named=st.sampled_from([(), ("a.rbl.example",), ("b.rbl.example", "a.rbl.example")]),
 )
 ZONES = {"a.rbl.example": 1, "b.rbl.example": 2}
 
@@ -84,6 +85,13 @@ def test_a_batch_is_counted_as_one_by_one(sightings: list[Sighting]) -> None:
     assert as_counter(added.days) == days
     assert as_counter(added.names) == names
     assert added.domains == domains(names)
+    sets = Counter(",".join(["", *sorted(str(ZONES[z]) for z in s.named), ""]) for s in sightings)
+    for step in (3600, 86_400):
+        lists = Counter[str]()
+        for _, of, start, *_, text, count in added.lists:
+            assert start % step == 0 or of != step
+            lists[text] += count if of == step else 0
+        assert lists == Counter({text: n for text, n in sets.items() if text != ","})
 
 
 def domains(names: Counter[Key]) -> list[Key]:

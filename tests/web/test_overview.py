@@ -35,7 +35,9 @@ def busy(traffic: Traffic) -> Traffic:
             *traffic.mail("192.0.2.107", 3, "smtp.bigmail.example", ago=300),
             *traffic.mail("192.0.2.107", 2, "smtp.bigmail.example", ago=9 * DAY),
             traffic.seen("203.0.113.7", Outcome.REJECTED, rbl=own, helo=EVIL, reason=EVIL),
-            traffic.seen("203.0.113.8", Outcome.REJECTED, rbl="bl.copper.example", ago=2 * DAY),
+            traffic.seen(
+                "203.0.113.8", Outcome.REJECTED, rbl="bl.copper.example", ago=2 * DAY
+            )._replace(named=("bl.copper.example",)),
             traffic.seen("203.0.113.9", Outcome.UNKNOWN_RECIPIENT, ago=3 * DAY),
             traffic.seen("203.0.113.9", Outcome.RELAY_DENIED, ago=3 * DAY),
             traffic.seen("203.0.113.9", Outcome.DEFERRED),
@@ -80,6 +82,8 @@ def test_every_number_leads_to_as_many_sightings(
     figures = [shown(page, "traffic")["all"], *shown(page, "traffic")["figures"]]
     numbers = [(one.link, one.count) for one in figures]
     numbers += [(row["link"], row["one"].hits) for row in shown(page, "lists")["rows"]]
+    alone = shown(page, "lists")["alone"]["rows"]
+    numbers += [(row["link"], row["one"].alone) for row in alone if row["link"]]
     for row in shown(page, "worst")["rows"]:
         numbers.append((row["stopped"], row["one"].stopped))
         numbers.append((row["accepted"], row["one"].accepted))

@@ -264,6 +264,9 @@ class SightingOut(Schema):
     delivery: str | None
     score: float | None
     reason: str | None
+    named: list[str] = Field(
+        description="all lists that named the client, where the mail server told of each"
+    )
 
 
 class ExplainOut(Schema):

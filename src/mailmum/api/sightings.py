@@ -41,6 +41,7 @@ class Filter(schemas.Input):
     outcome: _Words
     source: _Words
     rbl: schemas.Short = ""
+    alone: bool = Field(False, description="only where no other list named the client")
     since: schemas.Short = Field("", description="2h, 7d, 2026-11-26 or 2026-11-26T14:00:00Z")
     until: schemas.Short = ""
 
@@ -58,6 +59,7 @@ class Filter(schemas.Input):
                 outcomes=self.outcome,
                 sources=self.source,
                 rbl=self.rbl,
+                alone=self.alone,
                 since=self.since,
                 until=self.until,
             ),

@@ -31,6 +31,8 @@ EARLIEST = 315_532_800
 """The beginning of 1980."""
 NAME, ADDRESS, REASON, QUEUE_ID, SERVICE = 255, 320, 500, 64, 64
 """Characters that are kept of each text."""
+LISTS = 12
+"""Lists that are kept of one sighting: numbers have up to 19 digits."""
 COUNT_LIMIT = 1 << 40
 
 
@@ -82,6 +84,7 @@ class Batch:
     delivery: Sequence[int | None]
     score: Sequence[float | None]
     reason: Sequence[str | None]
+    named: Sequence[str | None]
 
     @staticmethod
     def empty() -> "Batch":
@@ -152,6 +155,7 @@ class Maker:
             delivery=[DELIVERIES[how] if how else None for how in deliveries],
             score=[finite(score) for score in scores],
             reason=fit_all(reasons, REASON),
+            named=[written(map(self.zones.get, zones)) if zones else None for zones in named],
         )
 
     def from_lookups(self, source: Source, lookups: Sequence[Lookup]) -> Batch:
@@ -187,6 +191,7 @@ class Maker:
             delivery=unknown,
             score=unknown,
             reason=unknown,
+            named=unknown,
         )
 
     def millis(self, times: Iterable[float]) -> list[int]:
@@ -194,6 +199,21 @@ class Maker:
         now, last = self.now, self.now + AHEAD
         # The comparison is false for what is no number, too.
         return [round((at if EARLIEST <= at <= last else now) * 1000) for at in times]
+
+
+def written(numbers: Iterable[int | None]) -> str | None:
+    """Numbers of lists as they are kept, each between commas; None of none.
+
+    >>> written([7, 3, 7, 0]), numbers_in(",3,7,")
+    (',3,7,', (3, 7))
+    """
+    known = sorted({number for number in numbers if number})[:LISTS]
+    return f",{','.join(map(str, known))}," if known else None
+
+
+def numbers_in(text: str | None) -> tuple[int, ...]:
+    """The numbers again."""
+    return tuple(map(int, text[1:-1].split(","))) if text else ()
 
 
 def fit(text: str, limit: int) -> str:

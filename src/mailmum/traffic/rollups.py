@@ -23,7 +23,7 @@ from typing import Any
 from mailmum.traffic.batches import Batch
 from mailmum.traffic.codes import CLAIMED, VERIFIED
 from mailmum.traffic.packing import reversed_name
-from mailmum.traffic.periods import DAY, MINUTE, STEPS
+from mailmum.traffic.periods import DAY, HOUR, MINUTE, STEPS
 
 NAME_BYTES = 260
 
@@ -43,6 +43,8 @@ class Tally:
         names: account, start, name, kind, client, server, source, outcome, count.
         domains: account, start, name, kind, server, source, outcome, count; for the last label and
             the last two labels of each name.
+        lists: account, step, start, server, source, outcome, lists, count; of contacts at which all
+            lists that name the client are known.
         latest: server, source, account, and the time of the latest sighting in milliseconds.
     """
 
@@ -51,6 +53,7 @@ class Tally:
     days: Sequence[Key]
     names: Sequence[Key]
     domains: Sequence[Key]
+    lists: Sequence[Key]
     latest: Sequence[tuple[int, int, int, int]]
 
 
@@ -71,6 +74,7 @@ def tally(batch: Batch) -> Tally:
         days=_sorted(_by_day(hours)),
         names=names,
         domains=_sorted(_by_domain(names)),
+        lists=_sorted(_by_lists(batch)),
         latest=_latest(batch),
     )
 
@@ -124,6 +128,19 @@ def _by_domain(names: Iterable[Key]) -> Counts:
         below = name.find(b".", top) + 1
         for end in (top, below) if below else (top,):
             made[account, day, name[:end], kind, server, source, outcome] += count
+    return made
+
+
+def _by_lists(batch: Batch) -> Counts:
+    made: Counts = defaultdict(int)
+    if not any(batch.named):
+        return made
+    keys = zip(batch.account, batch.hour, batch.server, batch.source, batch.outcome, strict=True)
+    for key, lists, count in zip(keys, batch.named, batch.count, strict=True):
+        if lists:
+            account, hour, *rest = key
+            for step in (HOUR, DAY):
+                made[(account, step, hour - hour % step, *rest, lists)] += count
     return made
 
 

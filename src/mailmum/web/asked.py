@@ -35,6 +35,7 @@ FIELDS = (
     "sender",
     "recipient",
     "rbl",
+    "alone",
     "source",
     "since",
     "until",
@@ -44,6 +45,7 @@ MORE = {
     "sender": "sender",
     "recipient": "recipient",
     "rbl": "list",
+    "alone": "named by no other list",
     "source": "seen by",
     "since": "from",
     "until": "to",
@@ -63,6 +65,7 @@ class Asked:
     sender: str = ""
     recipient: str = ""
     rbl: str = ""
+    alone: str = ""
     source: str = ""
     since: str = ""
     until: str = ""
@@ -104,6 +107,7 @@ class Asked:
             sender=self.sender,
             recipient=self.recipient,
             rbl=self.rbl,
+            alone=bool(self.alone),
             best=bool(self.once),
             since=self._since(now),
             until=_moment(self.until, now, "until"),

@@ -294,7 +294,24 @@ def _lists(wanted: Wanted) -> dict[str, Any]:
         }
         for one in found[:LISTS_SHOWN]
     ]
-    return {"rows": rows, "rest": max(len(found) - LISTS_SHOWN, 0)}
+    return {"rows": rows, "rest": max(len(found) - LISTS_SHOWN, 0), "alone": _alone(wanted)}
+
+
+def _alone(wanted: Wanted) -> dict[str, Any]:
+    """What each list caught that no other would have."""
+    found = monitor.alone(
+        wanted.access, wanted.stretch.range, wanted.server or None, now=wanted.stretch.now
+    )
+    return {
+        "all": found,
+        "rows": [
+            {
+                "one": one,
+                "link": "" if one.own else wanted.whole(rbl=one.name, alone="1", what=STOPPED),
+            }
+            for one in found.lists[:LISTS_SHOWN]
+        ],
+    }
 
 
 def _decided_by(one: ListHits) -> dict[str, str]:

@@ -9,7 +9,7 @@ from mailmum.control import config
 from mailmum.control.listings.draft import make_wish
 from mailmum.control.listings.services import list_targets
 from mailmum.control.monitor.changes import changes, ending
-from mailmum.control.monitor.overview import by_list, by_server, overview, worst
+from mailmum.control.monitor.overview import alone, by_list, by_server, overview, worst
 from mailmum.control.monitor.ranges import WORDS, between, range_of
 from mailmum.control.traffic.working_up import Lister
 from mailmum.domain.errors import BadInput, NotFound
@@ -125,6 +125,31 @@ def test_hits_by_list(traffic: Traffic) -> None:
     ]
     other = by_list(traffic.world.outsider, range_of("day", now=traffic.now), now=traffic.now)
     assert [one.name for one in other] == [STRANGE]
+
+
+def test_what_each_list_alone_caught(traffic: Traffic) -> None:
+    """Of contacts at which all lists are known; what was only warned of was not caught."""
+    own, zen, bl = f"bl.{config.current().zone}", "zen.rbl.example", "bl.copper.example"
+    sets = [(zen,), (zen,), (zen, bl), (bl, zen), (own,), (own, bl), ()]
+    wanted = range_of("day", now=traffic.now)
+    for at, lists in enumerate(sets):
+        seen = traffic.seen(f"203.0.113.{at}", Outcome.REJECTED, rbl=(*lists, zen)[0])
+        traffic.log(seen._replace(named=lists))
+        traffic.foreign(seen._replace(named=lists))
+    warned = traffic.seen("203.0.113.9", Outcome.WARNED, rbl=bl)
+    traffic.log(warned._replace(named=(bl,)))
+    found = alone(traffic.world.viewer, wanted, now=traffic.now)
+    assert [(one.name, one.own, one.named, one.alone) for one in found.lists] == [
+        (zen, False, 4, 2),
+        (config.current().zone, True, 2, 1),
+        (bl, False, 3, 0),
+    ]
+    assert (found.contacts, found.several) == (6, 3)
+    assert {(one, two): count for one, two, count in found.pairs} == {
+        (bl, zen): 2,
+        (bl, config.current().zone): 1,
+    }
+    assert alone(traffic.world.viewer, wanted, "mx2", now=traffic.now).contacts == 0
 
 
 def test_the_worst(traffic: Traffic) -> None:

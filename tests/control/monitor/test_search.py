@@ -47,11 +47,17 @@ QUESTIONS = [
     Question(groups=("own",)),
     Question(groups=("rbl", "auth")),
     Question(best=True),
+    Question(alone=True),
+    Question(rbl="zen.rbl.example", alone=True),
+    Question(rbl="bl.copper.example", alone=True),
     Question(rbl="nowhere.example"),
     Question(since="90s"),
     Question(until="90s"),
     Question(since="2h", until="90s", server="mx1", outcomes=("accepted",)),
 ]
+
+
+ZEN, COPPER = ("zen.rbl.example",), ("bl.copper.example",)
 
 
 @pytest.fixture
@@ -60,6 +66,14 @@ def filled(traffic: Traffic) -> Traffic:
     traffic.log(*traffic.pool(ago=3600))
     traffic.log(*traffic.mail("2001:db8::1", 3, "mail.city.example"), server="mx2")
     traffic.log(traffic.seen("203.0.113.7", Outcome.AUTH_FAILED, sender=""))
+    traffic.log(
+        *(
+            traffic.seen(f"203.0.113.{20 + at}", Outcome.REJECTED, rbl=lists[0])._replace(
+                named=lists
+            )
+            for at, lists in enumerate((ZEN, COPPER, (*ZEN, *COPPER), COPPER))
+        )
+    )
     traffic.asked("198.51.100.64", Outcome.UNLISTED, 7)
     traffic.asked("dsl-64.pool.example", Outcome.LISTED, 2, server="mx2")
     traffic.foreign(*traffic.pool(), *traffic.mail("198.51.100.64", 2, "mail.city.example"))
@@ -71,7 +85,7 @@ def test_the_filter_is_the_same_twice(filled: Traffic, question: Question) -> No
     """What the database finds is what matches without it; followed or searched."""
     search = understand(filled.world.viewer, question)
     everything = page(understand(filled.world.viewer, Question()), limit=1000).found
-    assert len(everything) == 80 + 3 + 1 + 2
+    assert len(everything) == 80 + 3 + 1 + 4 + 2
     expected = {kept.number for kept in everything if matches(search.wanted, kept)}
     assert {kept.number for kept in page(search, limit=1000).found} == expected
     before = min(kept.number for kept in everything) - 1
@@ -84,8 +98,8 @@ def test_they_differ(filled: Traffic) -> None:
         len(page(understand(filled.world.viewer, question), limit=1000).found)
         for question in QUESTIONS
     ]
-    assert sizes[:13] == [86, 82, 4, 6, 6, 3, 3, 82, 81, 6, 0, 3, 3]
-    assert sizes[13:] == [3, 3, 81, 2, 84, 80, 81, 1, 81, 84, 0, 6, 80, 0]
+    assert sizes[:13] == [90, 86, 4, 6, 6, 3, 3, 86, 81, 6, 0, 3, 3]
+    assert sizes[13:] == [3, 3, 85, 2, 88, 82, 81, 1, 85, 88, 3, 1, 2, 0, 10, 80, 0]
 
 
 def test_nobody_elses(filled: Traffic) -> None:
@@ -150,7 +164,7 @@ def test_all_pages_of_a_table(filled: Traffic, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("mailmum.control.monitor.search.PAGE_LIMIT", 7)
     text = "".join(as_csv(understand(filled.world.viewer, Question())))
     numbers = [row["id"] for row in csv.DictReader(io.StringIO(text, newline=""))]
-    assert len(set(numbers)) == len(numbers) == 86
+    assert len(set(numbers)) == len(numbers) == 90
 
 
 @pytest.mark.parametrize(("subject", "count"), [("198.51.100.64", 6), ("dsl-66.pool.example", 5)])

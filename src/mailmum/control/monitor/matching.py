@@ -26,6 +26,7 @@ def _is_counted(wanted: Wanted, kept: Kept) -> bool:
         and (not wanted.outcomes or seen.outcome in wanted.outcomes)
         and (not wanted.groups or _group(seen) in wanted.groups)
         and (wanted.rbl is None or seen.rbl == wanted.rbl)
+        and (not wanted.alone or (seen.rbl is not None and seen.named == (seen.rbl,)))
         and (wanted.client is None or _lies_in(seen.client, wanted.client))
     )
 

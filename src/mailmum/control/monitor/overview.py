@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 from django.db.models import QuerySet
@@ -96,6 +97,40 @@ class ListHits:
     name: str
     own: bool
     hits: int
+
+
+@dataclass(frozen=True, slots=True)
+class Alone:
+    """What one list caught of the contacts at which all that named the client are known.
+
+    Attributes:
+        name: the list; of our own it is the base of the zones, all together.
+        own: whether it is ours.
+        named: contacts turned away at which it named the client.
+        alone: those of them at which no other list did.
+    """
+
+    name: str
+    own: bool
+    named: int
+    alone: int
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """What lists caught alone, and what together.
+
+    Attributes:
+        lists: those that caught most alone first.
+        contacts: turned away, with all lists known.
+        several: those of them that more than one list named.
+        pairs: contacts that two lists named, most first.
+    """
+
+    lists: tuple[Alone, ...]
+    contacts: int
+    several: int
+    pairs: tuple[tuple[str, str, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +223,40 @@ def by_list(
     found = [ListHits(name, False, count) for name, count in hits.items() if count]
     found += [ListHits(base, True, own)] if own else []
     return tuple(sorted(found, key=lambda one: (-one.hits, one.name)))
+
+
+def alone(
+    reading: Reading, wanted: Range, server: str | None = None, *, now: float | None = None
+) -> Together:
+    """What each list caught that no other would have, where the mail server asked all at once."""
+    clock = time.time() if now is None else now
+    scope, base = scope_of(reading, server), config.current().zone
+    names = {
+        number: base if is_own(name, base) else name for number, name in zones_of(scope).items()
+    }
+    named: Counter[str] = Counter()
+    sole: Counter[str] = Counter()
+    pairs: Counter[tuple[str, str]] = Counter()
+    contacts = several = 0
+    for numbers, outcomes in totals.by_lists(
+        scope.account, _wanted(scope, wanted), now=clock
+    ).items():
+        lists = sorted({names[number] for number in numbers if number in names})
+        count = _stopped(outcomes)
+        contacts += count
+        named.update(dict.fromkeys(lists, count))
+        pairs.update(dict.fromkeys(combinations(lists, 2), count))
+        if len(lists) == 1:
+            sole[lists[0]] += count
+        else:
+            several += count
+    rows = [Alone(name, name == base, count, sole[name]) for name, count in named.items() if count]
+    return Together(
+        tuple(sorted(rows, key=lambda one: (-one.alone, -one.named, one.name))),
+        contacts,
+        several,
+        tuple((one, two, count) for (one, two), count in pairs.most_common() if count),
+    )
 
 
 def worst(

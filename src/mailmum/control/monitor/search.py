@@ -40,6 +40,7 @@ _Read = TypeVar("_Read")
 COLUMNS = (
     "id", "server", "source", "count", "time", "host", "service", "client", "client_name", "helo",
     "sender", "recipient", "outcome", "code", "rbl", "queue_id", "delivery", "score", "reason",
+    "named",
 )  # fmt: skip
 """Of an export; the same words as in JSON."""
 # Programs that show tables take such cells for formulas, and strangers write them.
@@ -59,6 +60,7 @@ class Question:
         outcomes, sources, groups: any of these words.
         best: of each server only what its best source saw, so that nothing is seen twice.
         rbl: the public list that decided.
+        alone: only where it is known that no other list named the client.
         since, until: moments.
     """
 
@@ -74,6 +76,7 @@ class Question:
     sources: Sequence[str] = ()
     best: bool = False
     rbl: str = ""
+    alone: bool = False
     since: str = ""
     until: str = ""
 
@@ -107,6 +110,7 @@ def understand(reading: Reading, question: Question, *, now: float | None = None
         groups=frozenset(_words(Group, question.groups, "group")),
         sources=frozenset(_words(Source, question.sources, "source")),
         rbl=clean_line(question.rbl, field="rbl", limit=ADDRESS).lower() or None,
+        alone=question.alone,
         since=_moment(question.since, clock, "since"),
         until=_moment(question.until, clock, "until"),
     )
@@ -183,6 +187,8 @@ def _cells(row: dict[str, Any]) -> list[Any]:
 
 
 def _cell(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        value = " ".join(value)
     # An opened table must not run what a stranger called itself; a score may well be negative.
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 

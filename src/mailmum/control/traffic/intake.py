@@ -25,6 +25,7 @@ from mailmum.control.traffic.models import (
     ClientHour,
     DomainDay,
     LastSeen,
+    ListsCount,
     NameDay,
     Stream,
     Total,
@@ -134,7 +135,7 @@ def keep(
     clock = time.time() if now is None else now
     sightings = without_keys(found.sightings)
     with _unavailable():
-        zones = numbers_of(account, {seen.rbl for seen in sightings if seen.rbl})
+        zones = numbers_of(account, _zones(sightings))
         maker = Maker(clock, privacy_of(account), zones, _packer)
         batch = maker.from_sightings(account, server, source, sightings)
         added = tally(batch)
@@ -180,6 +181,15 @@ def numbers_of(account: int, names: Collection[str]) -> dict[str, int]:
     return {name: known.get(kept, others) for name, kept in wanted.items()}
 
 
+def _zones(sightings: Iterable[Sighting]) -> set[str]:
+    found: set[str] = set()
+    for seen in sightings:
+        if seen.rbl:
+            found.add(seen.rbl)
+            found.update(seen.named)
+    return found
+
+
 def _known(account: int, names: Iterable[str]) -> dict[str, int]:
     found = Zone.objects.filter(account=account, name__in=list(names))
     return dict(found.values_list("name", "id"))
@@ -199,6 +209,7 @@ def _keep(batch: Batch, added: Tally, clock: float) -> None:
     add_counts(ClientDay, added.days)
     add_counts(NameDay, added.names)
     add_counts(DomainDay, added.domains)
+    add_counts(ListsCount, added.lists)
     upsert(
         Changed,
         sorted({(*row[:3], 1) for row in added.totals if row[1] != MINUTE}),

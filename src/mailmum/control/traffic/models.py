@@ -95,6 +95,10 @@ class Seen(models.Model):
     delivery = models.SmallIntegerField(null=True)
     score = models.FloatField(null=True)
     reason = models.CharField(max_length=500, null=True)  # noqa: DJ001
+    # NULL: only the list that decided is known.
+    named = models.CharField(  # noqa: DJ001
+        max_length=255, null=True, help_text="numbers of all lists that named the client: ,3,7,"
+    )
 
     class Meta:
         """Few indexes, all of which grow at their end: each costs every sighting."""
@@ -150,6 +154,25 @@ class Total(models.Model):
     source = models.SmallIntegerField()
     outcome = models.SmallIntegerField()
     rbl = models.BigIntegerField()
+    count = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.count} from {self.start}"
+
+
+class ListsCount(models.Model):
+    """How often just these lists named a client, of contacts at which all that do are known."""
+
+    pk = models.CompositePrimaryKey(
+        "account", "step", "start", "server", "source", "outcome", "lists"
+    )
+    account = models.BigIntegerField()
+    step = models.IntegerField(help_text="3600 or 86400 seconds")
+    start = models.BigIntegerField(help_text="Unix time at which it begins")
+    server = models.BigIntegerField()
+    source = models.SmallIntegerField()
+    outcome = models.SmallIntegerField()
+    lists = models.CharField(max_length=255, help_text="their numbers: ,3,7,")
     count = models.BigIntegerField()
 
     def __str__(self) -> str:

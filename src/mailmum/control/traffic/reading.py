@@ -13,8 +13,8 @@ from operator import or_
 from typing import TypeVar
 
 from django.db import DatabaseError
-from django.db.models import BigIntegerField, Q, Sum
-from django.db.models.functions import Cast
+from django.db.models import BigIntegerField, CharField, Q, Sum, Value
+from django.db.models.functions import Cast, Concat
 
 from mailmum.control import config
 from mailmum.control.traffic.models import Zone
@@ -49,6 +49,7 @@ class Wanted:
         best: only these pairs of server and source, and no lookups of names that are not listed,
             so that nothing is seen twice; None for all.
         rbl: name of the public list that decided.
+        alone: whether it is known that no other list named the client.
         since: Unix time in seconds, inclusive.
         until: Unix time in seconds, exclusive.
     """
@@ -65,6 +66,7 @@ class Wanted:
     sources: frozenset[Source] = frozenset()
     best: frozenset[tuple[int, Source]] | None = None
     rbl: str | None = None
+    alone: bool = False
     since: float | None = None
     until: float | None = None
 
@@ -177,6 +179,8 @@ def spelled(wanted: Wanted) -> Q:
         anywhere = ("client_name", "helo", "sender", "recipient")
         parts = (Q(**{f"{field}__icontains": wanted.text}) for field in anywhere)
         meant &= reduce(or_, parts)
+    if wanted.alone:
+        meant &= Q(named=Concat(Value(","), Cast("rbl", CharField()), Value(",")))
     if wanted.name is not None:
         meant &= _named("client_name", wanted.name) | _named("helo", wanted.name)
     return meant

@@ -18,6 +18,7 @@ from mailmum.control.traffic.models import (
     ClientHour,
     DomainDay,
     LastSeen,
+    ListsCount,
     NameDay,
     NetworkDay,
     Seen,
@@ -66,6 +67,7 @@ def _older(account: int, limit: Callable[[int], int], terms: Terms) -> Iterator[
         place = {"account": account, "step": step}
         yield from stretches(Total.objects.filter(**place), "server", limit(days))
         yield from stretches(Worst.objects.filter(**place), "server", limit(days))
+        yield from stretches(ListsCount.objects.filter(**place), "server", limit(days))
         Changed.objects.filter(**place, start__lt=limit(days)).delete()
     hours, days = limit(terms.hour_days), limit(terms.day_days)
     yield from stretches(ClientHour.objects.filter(account=account), "client", hours)

@@ -14,8 +14,9 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
-from mailmum.control.traffic.models import LastSeen, Total, Zone
+from mailmum.control.traffic.models import LastSeen, ListsCount, Total, Zone
 from mailmum.control.traffic.reading import Wanted, counted, spans_of, total
+from mailmum.traffic.batches import numbers_in
 from mailmum.traffic.codes import ASKED, SOURCES, outcome_of, source_of
 from mailmum.traffic.periods import DAY, HOUR, MINUTE, Span, start_of
 from mailmum.traffic.sightings import Outcome, Source
@@ -48,6 +49,23 @@ def by_list(account: int, wanted: Wanted, *, now: float | None = None) -> dict[s
     found = _by(account, wanted, "rbl", now)
     names = Zone.objects.filter(account=account, pk__in=list(found))
     return {name: found[number] for number, name in names.values_list("pk", "name")}
+
+
+def by_lists(
+    account: int, wanted: Wanted, *, now: float | None = None
+) -> dict[frozenset[int], Outcomes]:
+    """Contacts at which all lists that name the client are known, by numbers of these lists."""
+    clock = time.time() if now is None else now
+    found: dict[frozenset[int], dict[Outcome, int]] = {}
+    meant = counted(account, wanted)
+    if meant is None:
+        return {}
+    rows = ListsCount.objects.filter(meant & preferred(account, wanted, clock))
+    for span in spans_of(account, wanted, clock):
+        for lists, outcome, count in _summed(rows.filter(_in(span)), "lists"):
+            outcomes = found.setdefault(frozenset(numbers_in(lists)), {})
+            outcomes[outcome] = outcomes.get(outcome, 0) + count
+    return found
 
 
 def over_time(account: int, wanted: Wanted, step: int, *, now: float | None = None) -> list[Point]:
@@ -150,7 +168,7 @@ def _between(wanted: Wanted, step: int) -> dict[str, float]:
     return meant
 
 
-def _summed(rows: QuerySet[Total], group: str | None) -> Iterator[tuple[Any, Outcome, int]]:
+def _summed(rows: QuerySet[Any], group: str | None) -> Iterator[tuple[Any, Outcome, int]]:
     names = [group, "outcome"] if group else ["outcome"]
     for *key, outcome, count in rows.values_list(*names).annotate(sum=total()).order_by():
         yield (key[0] if key else None), outcome_of(outcome), count

@@ -1,8 +1,10 @@
 """Sightings as they are handed out: plain values with words and texts, made from rows."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mailmum.control.traffic.models import Seen, Zone
+from mailmum.traffic.batches import numbers_in
 from mailmum.traffic.codes import delivery_of, outcome_of, source_of
 from mailmum.traffic.packing import client_text
 from mailmum.traffic.sightings import Sighting, Source
@@ -30,11 +32,12 @@ class Kept:
 def to_kept(rows: list[Seen]) -> list[Kept]:
     """Rows as values."""
     wanted = {row.rbl for row in rows if row.rbl}
+    wanted |= {number for row in rows if row.named for number in numbers_in(row.named)}
     zones = dict(Zone.objects.filter(pk__in=wanted).values_list("id", "name")) if wanted else {}
-    return [_value(row, zones.get(row.rbl)) for row in rows]
+    return [_value(row, zones) for row in rows]
 
 
-def _value(row: Seen, rbl: str | None) -> Kept:
+def _value(row: Seen, zones: Mapping[int, str]) -> Kept:
     return Kept(
         number=row.pk,
         server=row.server,
@@ -51,10 +54,11 @@ def _value(row: Seen, rbl: str | None) -> Kept:
             recipient=row.recipient,
             outcome=outcome_of(row.outcome),
             code=row.code,
-            rbl=rbl,
+            rbl=zones.get(row.rbl),
             queue_id=row.queue_id,
             delivery=delivery_of(row.delivery),
             score=row.score,
             reason=row.reason,
+            named=tuple(zones[one] for one in numbers_in(row.named) if one in zones),
         ),
     )
