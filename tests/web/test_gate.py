@@ -14,6 +14,7 @@ from mailmum.control.journal.models import Record
 from mailmum.control.listings.draft import make_wish
 from mailmum.control.listings.services import list_targets
 from mailmum.control.servers.services import add_server
+from mailmum.control.triggers.services import add_trigger
 from mailmum.domain.listings import Action
 from tests.support.world import World
 from tests.web.conftest import Visitor, Visitors, text_of
@@ -41,6 +42,7 @@ PAGES = {
 def things(world: World) -> dict[str, Any]:
     """What addresses name: a server, a listing and its change, a token."""
     add_server(world.admin, "mx1")
+    add_trigger(world.admin, "mx1", {}, preset="two-lists")
     wish = make_wish(Action.BLOCK, now=0, reason="spam", note="private note")
     listed = list_targets(world.admin, ["203.0.113.7"], wish)
     assert listed.change is not None

@@ -22,6 +22,7 @@ from mailmum.web.views import (
     search,
     servers,
     tokens,
+    triggers,
     why,
 )
 
@@ -74,6 +75,15 @@ settings: Addresses = [
     path("tokens/<num:number>/revoke/", tokens.revoke_token, name="token-revoke"),
 ]
 
+trigger: Addresses = [
+    path("", triggers.detail, name="trigger"),
+    path("edit/", triggers.edit, name="trigger-edit"),
+    path("mode/", triggers.set_mode, name="trigger-mode"),
+    path("resume/", triggers.resume, name="trigger-resume"),
+    path("clear/", triggers.clear, name="trigger-clear"),
+    path("remove/", triggers.remove, name="trigger-remove"),
+]
+
 account: Addresses = [
     path("", overview.index, name="account"),
     path("overview/<str:part>/", overview.part, name="overview-part"),
@@ -92,6 +102,10 @@ account: Addresses = [
     path("listings/remove/", listings.remove, name="listings-remove"),
     path("listings/<num:number>/", listings.detail, name="listing"),
     path("listings/<num:number>/edit/", listing_forms.edit, name="listing-edit"),
+    path("triggers/", triggers.index, name="triggers"),
+    path("triggers/add/", triggers.add, name="trigger-add"),
+    path("triggers/try/", triggers.try_it, name="trigger-try"),
+    path("trigger/<str:name>/", include(trigger)),
     path("journal/", journal.index, name="journal"),
     path("journal/<num:seq>/undo/", journal.undo_change, name="undo"),
     path("settings/", include(settings)),
