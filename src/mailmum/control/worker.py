@@ -21,7 +21,7 @@ from mailmum.control.accounts.models import Account
 from mailmum.control.traffic import retention
 from mailmum.control.traffic.terms import set_terms
 from mailmum.control.traffic.working_up import Lister
-from mailmum.control.triggers import listening
+from mailmum.control.triggers import listening, tidying
 from mailmum.daemons.seldom import Seldom
 from mailmum.daemons.supervisor_ready import tell_ready
 
@@ -69,6 +69,7 @@ def tasks() -> list[Task]:
         Task("terms", 60.0, _terms),
         Task("worst", 10.0, lister.steps),
         Task("retention", 600.0, _expire),
+        Task("findings", 3600.0, tidying.steps),
     ]
 
 

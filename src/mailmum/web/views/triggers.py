@@ -221,12 +221,19 @@ def _page(
         modes=MODES,
         metrics=METRICS,
         groups=GROUPS,
-        servers=[server.name for server in servers_of(access)],
+        servers=_servers(access, form),
         trial=tried,
         action=path(access, "trigger-edit", name=trigger.name)
         if trigger
         else path(access, "trigger-add"),
     )
+
+
+def _servers(access: Reading, form: Form) -> list[str]:
+    """Those to choose from; one that has been removed stays, so that saving does not widen it."""
+    names = [server.name for server in servers_of(access)]
+    chosen = form.values["server"]
+    return names if not chosen or chosen in names else [chosen, *names]
 
 
 def _trial(access: Reading, form: Form, saved: Trigger | None) -> Trial:
