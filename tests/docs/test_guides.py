@@ -220,6 +220,16 @@ def test_monitoring(tmp_path: Path) -> None:
         assert guide.follow() > 5
 
 
+def test_triggers(tmp_path: Path) -> None:
+    """An attack is handed in, tried on, and listed by itself."""
+    needs("curl")
+    with (
+        service(tmp_path) as running,
+        reader(GUIDES / "triggers.md", running, scratch(tmp_path)) as guide,
+    ):
+        assert guide.follow() > 15
+
+
 def followed(running: Service, command: str) -> str:
     """What the doctor says once the log has been read; a server that is added is soon found."""
     end = time.monotonic() + 30

@@ -22,6 +22,7 @@ from mailmum.control.servers.services import add_server
 from mailmum.control.suggestions.ideas import Idea
 from mailmum.control.suggestions.inbox import put
 from mailmum.control.suggestions.models import Suggestion
+from mailmum.control.triggers.services import add_trigger
 from mailmum.domain.listings import Action
 from tests.control.alerts.kit import compared, holds
 from tests.support.world import World
@@ -51,6 +52,7 @@ def things(world: World) -> dict[str, Any]:
     """What addresses name: a server and a feed, a listing and its change, a token."""
     add_server(world.admin, "mx1")
     add_feed(world.admin, feed_wish("mx1", ""))
+    add_trigger(world.admin, "mx1", {}, preset="two-lists")
     wish = make_wish(Action.BLOCK, now=0, reason="spam", note="private note")
     listed = list_targets(world.admin, ["203.0.113.7"], wish)
     assert listed.change is not None

@@ -119,6 +119,7 @@ class TriggerOut(Schema):
     reason: str
     note: str
     in_force: int = Field(description="listings of it that hold now")
+    counting: bool = Field(description="whether the worker follows it")
     stopped: str | None = Field(description="when its brake stopped it")
     stopped_why: str
     created: str

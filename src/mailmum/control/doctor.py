@@ -11,6 +11,7 @@ from mailmum import compiled
 from mailmum.control import config
 from mailmum.control.accounts.access import Reading
 from mailmum.control.doctor_logs import log_findings
+from mailmum.control.doctor_triggers import trigger_findings
 from mailmum.control.feeds.queries import list_feeds
 from mailmum.control.journal.moments import moment
 from mailmum.control.listings.queries import explain
@@ -50,6 +51,8 @@ def checks(reading: Reading, server: str = "") -> list[dict[str, str]]:
     for one in servers:
         found += _server(reading, one)
     found += [Finding(*one) for one in log_findings(reading, servers, config.current())]
+    if not server:
+        found += [Finding(*one) for one in trigger_findings(reading, time.time())]
     return [asdict(finding) for finding in found]
 
 

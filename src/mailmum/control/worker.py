@@ -24,7 +24,7 @@ from mailmum.control.suggestions.inbox import thinking
 from mailmum.control.traffic import retention
 from mailmum.control.traffic.terms import set_terms
 from mailmum.control.traffic.working_up import Lister
-from mailmum.control.triggers import listening
+from mailmum.control.triggers import listening, tidying
 from mailmum.control.witnesses import work as witnessing
 from mailmum.daemons.seldom import Seldom
 from mailmum.daemons.supervisor_ready import tell_ready
@@ -88,6 +88,7 @@ def tasks() -> list[Task]:
         Task("alerts", 60.0, alerting.looking),
         Task("suggestions", 3600.0, thinking),
         Task("reports", 300.0, alerting.tidying),
+        Task("findings", 3600.0, tidying.steps),
     ]
 
 

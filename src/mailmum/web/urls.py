@@ -33,6 +33,7 @@ from mailmum.web.views import (
     stop,
     suggestions,
     tokens,
+    triggers,
     why,
 )
 
@@ -105,6 +106,15 @@ alert: Addresses = [
     path("channels/habits/", alert_channels.habits, name="alert-habits"),
 ]
 
+trigger: Addresses = [
+    path("", triggers.detail, name="trigger"),
+    path("edit/", triggers.edit, name="trigger-edit"),
+    path("mode/", triggers.set_mode, name="trigger-mode"),
+    path("resume/", triggers.resume, name="trigger-resume"),
+    path("clear/", triggers.clear, name="trigger-clear"),
+    path("remove/", triggers.remove, name="trigger-remove"),
+]
+
 account: Addresses = [
     path("", overview.index, name="account"),
     path("overview/<str:part>/", overview.part, name="overview-part"),
@@ -145,6 +155,10 @@ account: Addresses = [
     path("rbls/remove/", rbls.remove, name="rbl-remove"),
     path("rbls/health/", rbls.look, name="rbl-health"),
     path("alerts/", include(alert)),
+    path("triggers/", triggers.index, name="triggers"),
+    path("triggers/add/", triggers.add, name="trigger-add"),
+    path("triggers/try/", triggers.try_it, name="trigger-try"),
+    path("trigger/<str:name>/", include(trigger)),
     path("journal/", journal.index, name="journal"),
     path("journal/<num:seq>/undo/", journal.undo_change, name="undo"),
     path("settings/", include(settings)),

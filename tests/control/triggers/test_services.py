@@ -1,13 +1,16 @@
 """Changing triggers: by whom, with what said, and what stands in the journal."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from mailmum.control import doctor
 from mailmum.control.accounts.models import Account
 from mailmum.control.journal.models import Record
 from mailmum.control.servers.services import add_server
-from mailmum.control.triggers.models import Trigger
+from mailmum.control.triggers import tidying
+from mailmum.control.triggers.models import Offence, Trigger
 from mailmum.control.triggers.queries import find_trigger, findings_of, show, triggers_of
 from mailmum.control.triggers.services import (
     add_trigger,
@@ -173,3 +176,42 @@ def test_goes_on_after_the_brake_from_nothing(scene: Scene) -> None:
     seq = Record.objects.latest("seq").seq
     resume_trigger(scene.world.owner, "test")
     assert Record.objects.latest("seq").seq == seq
+
+
+def test_the_doctor_tells_of_triggers(scene: Scene) -> None:
+    """That all are followed, that none has been taken up, that one has stopped itself."""
+
+    def told() -> list[tuple[str, str]]:
+        found = doctor.checks(scene.world.viewer)
+        return [(one["name"], one["state"]) for one in found if "trigger" in one["name"]]
+
+    assert told() == []
+    trigger = scene.trigger(brake=1)
+    assert told() == [("triggers", "ok")]
+    Trigger.objects.update(since=None, changed=trigger.changed - timedelta(minutes=5))
+    assert told() == [("trigger test", "warn")]
+    scene.restart()
+    scene.follow()
+    for last in (1, 2):
+        scene.see(f"203.0.113.{last}")
+    scene.follow()
+    assert told() == [("trigger test", "warn")]
+    assert not [one for one in doctor.checks(scene.world.outsider) if "trigger" in one["name"]]
+
+
+def test_what_was_decided_long_ago_is_forgotten(scene: Scene) -> None:
+    """What listed somebody later than what came to nothing; offences when they are forgiven."""
+    scene.trigger(quiet="1d", lifetime="1h")
+    scene.see()
+    scene.see("192.168.1.9")
+    scene.follow()
+    assert [kind for kind, _ in scene.found()] == ["list", "spare"]
+    list(tidying.steps(scene.now + 50 * 86_400))
+    assert len(scene.found()) == 2
+    list(tidying.steps(scene.now + 100 * 86_400))
+    assert [kind for kind, _ in scene.found()] == ["list"]
+    assert Offence.objects.exists()
+    Trigger.objects.update(newest=round((scene.now + 9 * 86_400) * 1000))
+    list(tidying.steps(scene.now + 401 * 86_400))
+    assert not scene.found()
+    assert not Offence.objects.exists()

@@ -2,7 +2,7 @@
 
 How far the trigger has followed is part of that change, and it fails when the trigger stands
 elsewhere: another process has done the same, or somebody has edited it meanwhile.  Then nothing is
-written, and the follower begins anew from what is kept.  See ADR 8.
+written, and the follower begins anew from what is kept.  See ADR 9.
 """
 
 import math

@@ -35,6 +35,8 @@ log = structlog.get_logger()
 
 PIECE = 2000
 """Sightings that are read at once."""
+# Then triggers are looked up anew, however much still comes in.
+_PIECES = 50
 KEEP_EVERY = 10.0
 """Seconds after which a position is written though nothing was decided."""
 LOOK_AGAIN = 60.0
@@ -70,7 +72,9 @@ class Follower:
     def steps(self, now: float) -> Iterator[int]:
         """Judge all that is new; how many sightings each step took."""
         self._refresh(now)
-        while self.followed:
+        for _ in range(_PIECES):
+            if not self.followed:
+                break
             least = min(one.at for one in self.followed.values())
             rows = list(_after(least))
             if not rows:

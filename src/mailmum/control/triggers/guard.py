@@ -131,8 +131,9 @@ class AccountGuard:
 
     def _so_far(self, target: Target, today: int, at: float) -> int:
         """What was accepted today; of names days are known as a whole only."""
-        if isinstance(target, NameTarget):
-            return sum(many for day, many in self._mail[target] if day == today)
+        whole = sum(many for day, many in self._mail[target] if day == today)
+        if isinstance(target, NameTarget) or not whole:
+            return whole
         if (target, today) not in self._today:
             hours = range(today, today + DAY, HOUR)
             account = self.reading.account.pk

@@ -6,7 +6,7 @@ from typing import Any
 from mailmum.control.journal.moments import instant
 from mailmum.control.triggers.models import Trigger
 from mailmum.domain.lifetimes import lifetime_text
-from mailmum.triggers.rules import Group, Metric, Rule, Where
+from mailmum.triggers.rules import Group, Metric, Mode, Rule, Where
 
 TIMES = ("window", "lifetime", "longest", "quiet", "brake_window")
 """Fields of a rule that people write as lifetimes."""
@@ -63,6 +63,7 @@ def as_dict(trigger: Trigger, servers: dict[int, str], in_force: int) -> dict[st
         **state(trigger, servers),
         "says": sentence(rule_of(trigger), servers),
         "in_force": in_force,
+        "counting": _is_counting(trigger),
         "stopped": instant(trigger.stopped_at),
         "stopped_why": trigger.stopped_why,
         "created": instant(trigger.created),
@@ -70,6 +71,12 @@ def as_dict(trigger: Trigger, servers: dict[int, str], in_force: int) -> dict[st
         "changed": instant(trigger.changed),
         "changed_by": trigger.changed_by,
     }
+
+
+def _is_counting(trigger: Trigger) -> bool:
+    """Whether the worker follows it, which it takes up a moment after it was saved."""
+    on = trigger.mode != Mode.OFF and trigger.stopped_at is None
+    return on and trigger.since is not None
 
 
 def sentence(rule: Rule, servers: dict[int, str]) -> str:

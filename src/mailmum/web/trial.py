@@ -1,0 +1,166 @@
+"""The backtest beside the form of a trigger: this setting and the saved one side by side."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db import DatabaseError
+
+from mailmum.charts.markup import Markup
+from mailmum.charts.moments import Buckets, Step
+from mailmum.charts.series import Plot, Series
+from mailmum.charts.timeline import stacked
+from mailmum.control.accounts.access import Reading
+from mailmum.control.servers.queries import names_of_servers
+from mailmum.control.triggers.backtest import Report, backtest, last_of
+from mailmum.control.triggers.draft import draft_of
+from mailmum.control.triggers.values import sentence
+from mailmum.domain.errors import Refusal
+from mailmum.traffic.periods import DAY
+from mailmum.triggers.rules import Rule
+from mailmum.web.words import span
+
+log = logging.getLogger(__name__)
+
+DAYS = 30
+SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One figure: what it is, how it is saved, how it would be, and the difference."""
+
+    words: str
+    saved: str
+    now: str
+    change: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What the form as it stands would have done.
+
+    Attributes:
+        fault: why it cannot be tried, empty when it can.
+        unknown: whether traffic could not be read.
+        says: the rule in a sentence.
+        report: of this setting.
+        lines: the figures, beside those of the saved setting where there is another.
+        compared: whether there is another.
+        chart: listings by day.
+    """
+
+    fault: str = ""
+    unknown: bool = False
+    says: str = ""
+    report: Report | None = None
+    lines: tuple[Line, ...] = ()
+    compared: bool = False
+    chart: Markup | None = None
+
+    @property
+    def safe(self) -> bool:
+        """Whether nobody who delivers mail would have been hit."""
+        return self.report is not None and not self.report.hit
+
+    @property
+    def rough(self) -> bool:
+        """Whether part of the time is known by the hour only."""
+        return self.report is not None and self.report.exact_since != self.report.since
+
+    @property
+    def exact_at(self) -> datetime | None:
+        """From when on times are exact."""
+        found = self.report.exact_since if self.report else None
+        return datetime.fromisoformat(found) if found else None
+
+    @property
+    def brake_at(self) -> datetime | None:
+        """When the brake would have stopped it."""
+        found = self.report.brake if self.report else None
+        return datetime.fromisoformat(found) if found else None
+
+    @property
+    def listed(self) -> list[dict[str, Any]]:
+        """The latest listings that it would have made."""
+        if self.report is None:
+            return []
+        return [
+            {**one, "at": datetime.fromisoformat(one["begin"])}
+            for one in self.report.listed[-SHOWN:][::-1]
+        ]
+
+
+def trial(reading: Reading, given: Mapping[str, Any], saved: Rule | None) -> Trial:
+    """Try what a form says.
+
+    Args:
+        reading: proof that the account may be read.
+        given: its fields.
+        saved: the rule as it is saved, None for a new one.
+    """
+    try:
+        rule = draft_of(reading, given).rule
+    except Refusal as refusal:
+        return Trial(fault=str(refusal))
+    try:
+        report = last_of(backtest(reading, rule, days=DAYS))
+        before = None
+        if saved is not None and saved != rule:
+            before = last_of(backtest(reading, saved, days=DAYS))
+    except DatabaseError as error:
+        log.warning("a trigger cannot be tried: %s", error)
+        return Trial(unknown=True)
+    return Trial(
+        says=sentence(rule, names_of_servers(reading)),
+        report=report,
+        lines=tuple(_line(words, name, report, before) for name, words in _FIGURES),
+        compared=before is not None,
+        chart=_chart(report),
+    )
+
+
+_FIGURES = (
+    ("listings", "Listings made"),
+    ("contacts", "Contacts stopped"),
+    ("turned_away", "of these turned away all the same"),
+    ("accepted", "of these accepted messages"),
+    ("hit", "Clients with accepted mail hit"),
+    ("spared", "Spared by an exception"),
+    ("median_seconds", "Time to list, median"),
+)
+
+
+def _line(words: str, name: str, report: Report, before: Report | None) -> Line:
+    now = getattr(report, name)
+    if before is None:
+        return Line(words, "", _said(name, now), "")
+    was = getattr(before, name)
+    return Line(words, _said(name, was), _said(name, now), _difference(name, was, now))
+
+
+def _said(name: str, value: int | None) -> str:
+    if value is None:
+        return "\u2013"
+    return span(value) if name == "median_seconds" else f"{value:,}"
+
+
+def _difference(name: str, was: int | None, now: int | None) -> str:
+    if was is None or now is None or was == now:
+        return ""
+    sign = "+" if now > was else "\u2212"
+    return f"{sign}{_said(name, abs(now - was))}"
+
+
+def _chart(report: Report) -> Markup | None:
+    """Listings by day; days are those of UTC, as the counts are."""
+    if not report.listings:
+        return None
+    starts = [datetime.fromisoformat(one["day"]).timestamp() for one in report.by_day]
+    counts = [one["listings"] for one in report.by_day]
+    about = f"{report.listings:,} listings in {len(starts)} days."
+    plot = Plot("trial", "Listings by day", about, height=120, unit="listings")
+    edges = (*starts, starts[-1] + DAY)
+    return stacked(plot, Buckets(Step.DAY, edges, UTC), [Series("own", "Listings", counts)])

@@ -1,0 +1,176 @@
+"""The pages of triggers, without script: list, form with the trial, one trigger with evidence."""
+
+import pytest
+
+from mailmum.control.listings.models import Version
+from mailmum.control.triggers.models import Trigger
+from mailmum.control.triggers.queries import find_trigger
+from mailmum.control.triggers.services import add_trigger
+from mailmum.control.triggers.values import rule_of
+from mailmum.traffic.sightings import Outcome
+from tests.control.triggers.kit import CLIENT, Scene, scene
+from tests.web.conftest import Visitors, text_of, undo_address
+
+__all__ = ["scene"]
+
+FORM = {
+    "name": "guesses",
+    "mode": "observe",
+    "metric": "auth",
+    "threshold": "10",
+    "window": "1h",
+    "group": "address",
+    "where": "account",
+    "lifetime": "1d",
+    "growth": "2",
+    "longest": "30d",
+    "quiet": "30d",
+    "merge": "0",
+    "accepted": "5",
+    "days": "60",
+    "brake": "50",
+    "brake_window": "10m",
+    "lists": "",
+    "score": "",
+    "traps": "",
+    "server": "",
+    "reason": "Too many failed logins",
+    "note": "",
+}
+
+
+def test_an_empty_list_offers_ready_made_ones(site: Visitors) -> None:
+    """Each with what it does, and a way to try it; a viewer may only look."""
+    text = text_of(site.owner.get("triggers"))
+    assert "Start from a ready-made one" in text
+    assert "20 unknown recipients within 10m from one address" in text
+    assert b"?preset=dictionary-attack" in site.owner.get("triggers").content
+    assert b"?preset=" not in site.viewer.get("triggers").content
+
+
+def test_a_preset_fills_the_form(site: Visitors) -> None:
+    """It observes unless one chooses otherwise; an unknown one is no page."""
+    page = site.owner.get("trigger-add", query={"preset": "password-guessing"}).content.decode()
+    assert 'value="password-guessing"' in page
+    assert '<option value="auth" selected>' in page
+    assert 'value="observe" checked' in page
+    assert site.owner.get("trigger-add", query={"preset": "none"}).status_code == 404
+
+
+def test_adds_edits_and_removes(site: Visitors, scene: Scene) -> None:
+    """By forms alone; what was typed stays when it is refused."""
+    response = site.admin.post("trigger-add", FORM)
+    assert "Added the trigger guesses" in text_of(response)
+    response = site.admin.post("trigger-edit", FORM | {"threshold": "none"}, name="guesses")
+    assert "none is not a whole number" in text_of(response)
+    assert 'value="none"' in response.content.decode()
+    response = site.admin.post("trigger-edit", FORM | {"threshold": "12"}, name="guesses")
+    assert "Saved the trigger guesses" in text_of(response)
+    assert rule_of(find_trigger(scene.world.owner, "guesses")).threshold == 12
+    response = site.admin.post("trigger-remove", {}, name="guesses")
+    assert "Removed the trigger guesses" in text_of(response)
+    assert site.admin.get("trigger", name="guesses").status_code == 404
+
+
+def test_fields_that_the_metric_has_no_use_for_are_left_aside(site: Visitors, scene: Scene) -> None:
+    """They stand in the form all the same, filled by a change of mind."""
+    site.admin.post(
+        "trigger-add", FORM | {"score": "15", "traps": "a@b.example", "lists": "x.example"}
+    )
+    rule = rule_of(find_trigger(scene.world.owner, "guesses"))
+    assert (rule.score, rule.traps, rule.lists) == (None, (), ())
+    page = text_of(site.admin.post("trigger-add", FORM | {"name": "s", "metric": "score"}))
+    assert "the spam score from which on messages count is missing" in page
+
+
+def test_the_trial_says_what_it_would_have_done(site: Visitors, scene: Scene) -> None:
+    """As a fragment while somebody types, and by a button without script; nothing is saved."""
+    scene.see(count=12, outcome=Outcome.AUTH_FAILED, ago=7200)
+    scene.see(count=3, outcome=Outcome.ACCEPTED, ago=7000)
+    fragment = site.admin.client.post(
+        site.admin.path("trigger-try"), FORM, headers={"HX-Request": "true"}
+    )
+    text = text_of(fragment)
+    assert "would have made 1 listing and hit 1 client that delivers mail to you" in text
+    assert CLIENT in text
+    assert "<html" not in fragment.content.decode()
+    page = site.admin.post("trigger-add", FORM | {"try": "1"})
+    assert "would have made 1 listing" in text_of(page)
+    assert not Trigger.objects.exists()
+
+
+def test_the_trial_compares_with_what_is_saved(site: Visitors, scene: Scene) -> None:
+    """Side by side, with the difference."""
+    add_trigger(scene.world.owner, "guesses", {"metric": "auth", "threshold": 10, "window": "1h"})
+    for last in (1, 2):
+        scene.see(f"203.0.113.{last}", 6, Outcome.AUTH_FAILED, ago=7200)
+    text = text_of(site.admin.post("trigger-try", FORM | {"saved": "guesses", "threshold": "5"}))
+    assert "Saved This setting Change" in text
+    assert "Listings made 0 2 +2" in text
+
+
+def test_what_cannot_be_tried_says_why(site: Visitors) -> None:
+    """In the place of the figures."""
+    text = text_of(site.admin.post("trigger-try", FORM | {"window": "soon"}))
+    assert "soon is not a lifetime" in text
+
+
+@pytest.mark.parametrize("mode", ["off", "enforce"])
+def test_switches_its_mode(site: Visitors, scene: Scene, mode: str) -> None:
+    """By one button; anything else is refused in words."""
+    scene.trigger("mine", mode="observe")
+    text = text_of(site.admin.post("trigger-mode", {"mode": mode}, name="mine"))
+    assert f"is now: {mode}" in text
+    text = text_of(site.admin.post("trigger-mode", {"mode": "on"}, name="mine"))
+    assert "the mode on is not known" in text
+
+
+def test_a_trigger_shows_what_it_decided_and_why(site: Visitors, scene: Scene) -> None:
+    """With the evidence, and a link to the listing, which tells it too."""
+    scene.trigger("mine")
+    scene.see(helo="<script>alert(1)</script>")
+    scene.follow()
+    page = site.viewer.get("trigger", name="mine")
+    text = text_of(page)
+    assert "1 listing in force" in text
+    assert f"Listed {CLIENT}" in text
+    assert "3 unknown recipients within 10m (3 are enough)" in text
+    assert "Counted 3, 3 within 10m are enough" in text
+    number = Version.objects.get(source="trigger").number
+    assert site.viewer.path("listing", number=number) in page.content.decode()
+    listing = text_of(site.viewer.get("listing", number=number))
+    assert "why the trigger listed it" in listing
+    assert "Counted 3" in listing
+    journal = text_of(site.viewer.get("journal"))
+    assert f"trigger mine blocked {CLIENT}" in journal
+    assert "3 unknown recipients within 10m" in journal
+
+
+def test_the_brake_is_told_and_all_taken_back_as_one(site: Visitors, scene: Scene) -> None:
+    """Take back, undo that, and let it go on."""
+    scene.trigger("mine", brake=1)
+    for last in (1, 2):
+        scene.see(f"203.0.113.{last}")
+    scene.follow()
+    text = text_of(site.owner.get("trigger", name="mine"))
+    assert "Its brake stopped it" in text
+    assert "It would list more than 1 in 10m" in text
+    assert "Let it go on" not in text_of(site.viewer.get("trigger", name="mine"))
+    response = site.owner.post("trigger-clear", {}, name="mine")
+    assert "Removed 1 listing of the trigger mine" in text_of(response)
+    assert scene.listed() == []
+    site.owner.client.post(undo_address(response))
+    assert scene.listed() == ["203.0.113.1"]
+    assert "goes on" in text_of(site.owner.post("trigger-resume", {}, name="mine"))
+    assert "stopped itself" in text_of(site.owner.get("journal"))
+
+
+def test_an_outsider_sees_nothing_of_it(site: Visitors, scene: Scene) -> None:
+    """A trial in the outsider's own account knows nothing of this one's traffic or triggers."""
+    scene.trigger("mine")
+    scene.see(count=12, outcome=Outcome.AUTH_FAILED, ago=7200)
+    own = type(site.outsider)(site.outsider.client, scene.world.outsider.account.pk)
+    assert "would have made 0 listings" in text_of(own.post("trigger-try", FORM))
+    assert own.post("trigger-try", FORM | {"saved": "mine"}).status_code == 404
+    assert own.get("trigger", name="mine").status_code == 404
+    assert "mine" not in text_of(own.get("triggers"))
