@@ -22,6 +22,7 @@ from mailmum.control.traffic.terms import set_terms
 from mailmum.control.traffic.working_up import Lister
 from mailmum.daemons.seldom import Seldom
 from mailmum.daemons.supervisor_ready import tell_ready
+from mailmum.daemons.threads import KeptThread
 
 log = structlog.get_logger()
 
@@ -55,9 +56,13 @@ def run() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     # Whoever answers slowly must keep nothing else from being done.
-    feeds = threading.Thread(target=work, args=(slow_tasks(), stopping), daemon=True)
-    feeds.start()
-    work(tasks(), stopping)
+    feeds = KeptThread("worker-feeds", lambda: work(slow_tasks(), stopping))
+
+    def keep(_now: float) -> Iterator[None]:
+        feeds.check(time.monotonic())
+        yield
+
+    work([*tasks(), Task("threads", TICK, keep)], stopping)
 
 
 def slow_tasks() -> list[Task]:
