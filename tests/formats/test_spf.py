@@ -163,7 +163,7 @@ ENDS = st.sampled_from(["", " -all", " ~all", " redirect=last.example"])
 def zones(draw: st.DrawFn) -> dict[tuple[str, str], tuple[str, ...]]:
     """Records that include each other in one direction."""
     names = ["one", "two", "last"]
-    zone = {}
+    zone: dict[tuple[str, str], tuple[str, ...]] = {}
     for at, name in enumerate(names):
         others = [f"include:{other}.example" for other in names[at + 1 :]]
         term = NETS.map(lambda net: f"ip4:{net}")

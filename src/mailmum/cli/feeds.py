@@ -63,7 +63,7 @@ def provider() -> None:
 )
 @common
 @pass_session
-def add(session: Session, name: str, source: str, *, dry_run: bool, **options: Any) -> None:
+def add(session: Session, /, name: str, source: str, *, dry_run: bool, **options: Any) -> None:
     """Subscribe to a list.
 
     SOURCE is an address (https://...); or a file here, whose content is handed in; or, with file:
@@ -133,7 +133,9 @@ def upload(session: Session, name: str, file: Path) -> None:
 @_every
 @common
 @pass_session
-def add_provider(session: Session, name: str, domain: str | None, use: str, **options: Any) -> None:
+def add_provider(
+    session: Session, /, name: str, domain: str | None, use: str, **options: Any
+) -> None:
     """Know the networks of a provider, from the SPF record of DOMAIN.
 
     NAME may be one of those that `mailmum provider proposals` shows; then DOMAIN is known.

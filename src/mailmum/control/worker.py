@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 from django.db import DatabaseError, close_old_connections, connections
@@ -28,6 +29,7 @@ from mailmum.control.triggers import listening, tidying
 from mailmum.control.witnesses import work as witnessing
 from mailmum.daemons.seldom import Seldom
 from mailmum.daemons.supervisor_ready import tell_ready
+from mailmum.daemons.threads import KeptThread
 
 log = structlog.get_logger()
 
@@ -62,11 +64,18 @@ def run() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     # Whoever answers slowly must keep nothing else from being done.
-    for task in slow_tasks():
-        threading.Thread(target=work, args=([task], stopping), name=task.name, daemon=True).start()
-    thread = listening.started(stopping)
-    work(tasks(), stopping)
-    thread.join(_PATIENCE)
+    judging = KeptThread("worker-triggers", partial(listening.follow, stopping))
+    slow = [
+        KeptThread(f"worker-{task.name}", partial(work, [task], stopping)) for task in slow_tasks()
+    ]
+
+    def keep(_now: float) -> Iterator[None]:
+        for thread in (judging, *slow):
+            thread.check(time.monotonic())
+        yield
+
+    work([*tasks(), Task("threads", TICK, keep)], stopping)
+    judging.join(_PATIENCE)
 
 
 def slow_tasks() -> list[Task]:

@@ -140,7 +140,7 @@ class _Walk:
     def _addresses(self, hosts: list[str], term: Term) -> Asking:
         found: list[NetworkTarget] = []
         for host in hosts:
-            seen = []
+            seen: list[str] = []
             for type_ in ("A", "AAAA"):
                 seen += (yield Question(host, type_)).records
             if not seen:

@@ -133,12 +133,12 @@ class VersionRow:
     @property
     def more_added(self) -> int:
         """How many further ones came."""
-        return max(self.told["added"] - len(self.added), 0)
+        return max(int(self.told["added"]) - len(self.added), 0)
 
     @property
     def more_removed(self) -> int:
         """How many further ones left."""
-        return max(self.told["removed"] - len(self.removed), 0)
+        return max(int(self.told["removed"]) - len(self.removed), 0)
 
     @property
     def has_details(self) -> bool:

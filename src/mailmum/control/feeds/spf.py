@@ -6,7 +6,9 @@ is a failure of the whole: a set that lacks what could not be resolved would be 
 
 import dns.exception
 import dns.resolver
-from dns.rdatatype import RdataType
+from dns.rdata import Rdata
+from dns.rdtypes.ANY.MX import MX
+from dns.rdtypes.ANY.TXT import TXT
 
 from mailmum.control import config
 from mailmum.control.config import parse_endpoint
@@ -84,9 +86,9 @@ def _ask(question: Question, by: dns.resolver.Resolver) -> Answer:
     return Answer(tuple(_text(record) for record in sorted(found.rrset or ())))
 
 
-def _text(record: dns.rdata.Rdata) -> str:
-    if record.rdtype == RdataType.TXT:
+def _text(record: Rdata) -> str:
+    if isinstance(record, TXT):
         return b"".join(record.strings).decode("ascii", "replace")
-    if record.rdtype == RdataType.MX:
-        return str(record.exchange.to_text(omit_final_dot=True)).lower()
-    return str(record.address)
+    if isinstance(record, MX):
+        return record.exchange.to_text(omit_final_dot=True).lower()
+    return record.to_text()

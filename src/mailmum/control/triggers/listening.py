@@ -38,10 +38,3 @@ def follow(stopping: threading.Event) -> None:
             connections.close_all()
         stopping.wait(pause)
     connections.close_all()
-
-
-def started(stopping: threading.Event) -> threading.Thread:
-    """The thread, begun."""
-    thread = threading.Thread(target=follow, args=(stopping,), name="triggers", daemon=True)
-    thread.start()
-    return thread

@@ -1,0 +1,143 @@
+"""`feed` and `provider`: what is sent, what is said, and how they end."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tests.cli.service import Service, answer, error
+
+
+def feed(name: str = "drop", **more: Any) -> dict[str, Any]:
+    """A feed as the API gives it."""
+    return {
+        "id": 3,
+        "name": name,
+        "kind": "url",
+        "source": "https://lists.example/drop.txt",
+        "format": "",
+        "action": "block",
+        "use": "list",
+        "scope": "account",
+        "reason": "",
+        "code": None,
+        "every": "6h",
+        "shrink": 50,
+        "grow": 100,
+        "state": "ok",
+        "entries": 60,
+        "addresses": 60,
+        "changed": "2026-11-22T10:00:00Z",
+        "checked": "2026-11-22T10:00:00Z",
+        "next": "2026-11-22T16:00:00Z",
+        "failing": None,
+        "problem": "",
+        "versions": [],
+    } | more
+
+
+def test_a_feed_is_added_and_refreshed(service: Service) -> None:
+    """With what was asked for, and nothing else."""
+    service.on("POST", "/api/v1/feeds", answer(feed(), 201))
+    done = feed(outcome="current", told="")
+    service.on("POST", "/api/v1/feeds/drop/refresh", answer(done))
+    result = service.run(
+        "feed",
+        "add",
+        "drop",
+        "https://lists.example/drop.txt",
+        "--action",
+        "allow",
+        "--shrink",
+        "9",
+    )
+    assert result.exit_code == 0
+    assert result.stdout == "drop: 60 entries, current\n"
+    sent = service.asked[0].json
+    assert (sent["kind"], sent["action"], sent["shrink"]) == ("url", "allow", 9)
+    assert sent["source"] == "https://lists.example/drop.txt"
+    assert [one.path for one in service.asked] == ["/api/v1/feeds", "/api/v1/feeds/drop/refresh"]
+
+
+def test_a_file_here_is_handed_in(service: Service, tmp_path: Path) -> None:
+    """Its name goes along, for finding out the format; a missing one asks for nothing."""
+    path = tmp_path / "list.csv"
+    path.write_text("target\n192.0.2.1\n")
+    service.on("POST", "/api/v1/feeds", answer(feed("mine", kind="upload", source=""), 201))
+    done = feed("mine", kind="upload", source="", outcome="current", told="")
+    service.on("POST", "/api/v1/feeds/mine/upload", answer(done))
+    assert service.run("feed", "add", "mine", str(path)).exit_code == 0
+    assert service.asked[1].body == path.read_bytes()
+    assert service.asked[1].query == {"filename": "list.csv"}
+    result = service.run("feed", "add", "mine", str(tmp_path / "none.txt"))
+    assert (result.exit_code, "cannot be read" in result.stderr) == (1, True)
+    assert len(service.asked) == 2
+
+
+def test_a_refresh_that_fails_is_a_failure(service: Service) -> None:
+    """It says that the feed stays as it was; as JSON too."""
+    done = feed(outcome="failed", told="lists.example answers with HTTP 404", state="failing")
+    service.on("POST", "/api/v1/feeds/drop/refresh", answer(done))
+    result = service.run("feed", "refresh", "drop")
+    assert result.exit_code == 1
+    assert "drop stays as it was (60 entries): lists.example answers with" in result.stderr
+    result = service.run("feed", "refresh", "drop", "--json")
+    assert result.exit_code == 1
+    assert json.loads(result.stdout)["outcome"] == "failed"
+
+
+def test_what_the_list_says_cannot_reach_the_terminal(service: Service) -> None:
+    """Texts of others are made visible."""
+    version = {
+        "at": "2026-11-22T10:00:00Z",
+        "state": "held",
+        "entries": 1,
+        "added": 0,
+        "removed": 59,
+        "held": "it shrank",
+        "left_out": {"is in private space": 2},
+        "own_servers": ["192.0.2.25"],
+        "bad_lines": [{"line": 3, "text": "x", "problem": "\x1b[2J is no target"}],
+    }
+    service.on("GET", "/api/v1/feeds/drop", answer(feed(versions=[version], state="held")))
+    result = service.run("feed", "show", "drop")
+    for words in ("held back: it shrank", "2 left out: is in private space", "192.0.2.25"):
+        assert words in result.stdout
+    assert "\x1b" not in result.stdout
+
+
+def test_a_provider_that_is_proposed_needs_no_domain(service: Service) -> None:
+    """Its name is found in any case; an unknown one says what to do."""
+    known = {"providers": [{"name": "Google", "domain": "_spf.google.com"}]}
+    service.on("GET", "/api/v1/providers", answer(known))
+    made = feed("Google", kind="spf", source="_spf.google.com", use="except", action="allow")
+    service.on("POST", "/api/v1/feeds", answer(made, 201))
+    service.on(
+        "POST", "/api/v1/feeds/Google/refresh", answer(made | {"outcome": "current", "told": ""})
+    )
+    assert service.run("provider", "add", "google").exit_code == 0
+    sent = service.asked[1].json
+    assert (sent["name"], sent["source"], sent["use"]) == ("Google", "_spf.google.com", "except")
+    result = service.run("provider", "add", "nobody")
+    assert (result.exit_code, "mailmum provider proposals" in result.stderr) == (1, True)
+
+
+def test_names_that_cannot_be_one_are_never_asked_for(service: Service) -> None:
+    """They would name another resource of the API."""
+    for name in ("..", "a/b", ""):
+        assert service.run("feed", "remove", name).exit_code == 1
+    assert service.asked == []
+
+
+def test_releasing_and_dropping(service: Service) -> None:
+    """The refusal of the service comes through."""
+    service.on("POST", "/api/v1/feeds/drop/release", answer(feed()))
+    assert service.run("feed", "release", "drop").stdout == "drop: in force with 60 entries\n"
+    assert service.run("feed", "release", "drop", "--drop").stdout == "drop: dropped\n"
+    assert [one.json for one in service.asked] == [{"drop": False}, {"drop": True}]
+    refused = error("conflict", "nothing of the feed drop is held back", status=409)
+    service.on("POST", "/api/v1/feeds/drop/release", refused)
+    result = service.run("feed", "release", "drop")
+    assert (result.exit_code, result.stderr) == (
+        1,
+        "mailmum: nothing of the feed drop is held back\n",
+    )
