@@ -167,6 +167,8 @@ def test_a_suggestion_becomes_a_listing_and_not(
 def test_what_a_public_list_says(running: Service, browser: Browser, signed_in: Any) -> None:
     """Comes by itself on the page of a client; without script by a link."""
     with watching(browser, running.url, LOOKS[0], state=signed_in) as page:
+        page.goto(f"{running.url}/a/1/rbls/")
+        expect(page.locator("#caught")).to_contain_text("zen.dnsbl.example")
         page.goto(f"{running.url}/a/1/client/?q={SENDER}")
         expect(page.locator("#rbls")).to_contain_text(f"{THIRD} lists it")
     look = Look(390, 844, "light", script=False)

@@ -66,10 +66,15 @@ def test_what_each_caught(site: Visitors, traffic: Traffic) -> None:
         *traffic.mail("198.51.100.201", 7, "good.example"),
     )
     traffic.foreign(*traffic.pool())
-    page = site.admin.get("rbls")
+    page = site.admin.get("rbls-caught")
     text = text_of(page)
     assert "zen.rbl.example 81 17 17 1 7" in text
     assert "198.51.100.201 was stopped 1 time; accepted of it: 7 messages" in text
-    assert "Your mail servers use these" in text
+    assert STRANGE not in page.content.decode()
+    part = site.admin.fragment("rbls-caught", {})
+    assert "zen.rbl.example 81 17 17 1 7" in text_of(part)
+    assert "<html" not in part.content.decode()
+    page = site.admin.get("rbls")
+    assert "Your mail servers use these" in text_of(page)
     assert STRANGE not in page.content.decode()
     assert "Your mail servers use these" not in text_of(site.viewer.get("rbls"))

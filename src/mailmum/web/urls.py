@@ -151,6 +151,7 @@ account: Addresses = [
     path("suggestions/<num:number>/accept/", suggestions.accept, name="suggestion-accept"),
     path("suggestions/<num:number>/dismiss/", suggestions.dismiss, name="suggestion-dismiss"),
     path("rbls/", rbls.index, name="rbls"),
+    path("rbls/caught/", rbls.caught, name="rbls-caught"),
     path("rbls/add/", rbls.add, name="rbl-add"),
     path("rbls/remove/", rbls.remove, name="rbl-remove"),
     path("rbls/health/", rbls.look, name="rbl-health"),

@@ -5,7 +5,6 @@ import random
 import pytest
 
 from mailmum.control import config
-from mailmum.control.witnesses import comparing
 from mailmum.control.witnesses.comparing import compare
 from mailmum.traffic.periods import DAY
 from mailmum.traffic.sightings import Outcome, Sighting
@@ -77,11 +76,10 @@ def test_examples(world: World, traffic: Traffic) -> None:
     ]
 
 
-def test_very_much(world: World, traffic: Traffic, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_very_much(world: World, traffic: Traffic) -> None:
     """Only whole days are compared, the latest, and that is said."""
-    monkeypatch.setattr(comparing, "BUDGET", 20)
     traffic.log(*traffic.pool(ago=60), *traffic.pool(ago=5 * DAY))
-    found = compare(world.owner, now=traffic.now)
+    found = compare(world.owner, budget=20, now=traffic.now)
     assert not found.complete
     assert found.lists[0].stopped == 80
     assert found.since > traffic.now - 5 * DAY

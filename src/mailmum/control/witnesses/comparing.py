@@ -85,22 +85,24 @@ class _Client:
     accepted: int = 0
 
 
-def compare(reading: Reading, *, days: int = DAYS, now: float | None = None) -> Comparison:
-    """What each list caught in the last days."""
+def compare(
+    reading: Reading, *, days: int = DAYS, budget: int = BUDGET, now: float | None = None
+) -> Comparison:
+    """What each list caught in the last days; `budget` rows are read at most, and as many more."""
     clock = time.time() if now is None else now
     scope = scope_of(reading)
     found: dict[bytes, _Client] = {}
     read, since, complete = 0, int(clock), True
     counts = _Reader(scope, clock)
     for day in reversed(last_days(clock, days)):
-        stopped = list(counts.stopped(day, BUDGET - read))
-        if read + len(stopped) >= BUDGET:
+        stopped = list(counts.stopped(day, budget - read))
+        if read + len(stopped) >= budget:
             complete = False
             break
         read, since = read + len(stopped), day
         for client, rbl, count in stopped:
             found.setdefault(client, _Client()).by[rbl] += count
-    counts.add_accepted(found, since)
+    counts.add_accepted(found, since, budget)
     return Comparison(since, complete, tuple(_caught(found, counts.names)))
 
 
@@ -123,11 +125,11 @@ class _Reader:
         for client, rbl, count in rows[: max(most, 0)].iterator(chunk_size=5000):
             yield bytes(client), self._number.get(rbl, _OWN), count
 
-    def add_accepted(self, found: dict[bytes, _Client], since: int) -> None:
+    def add_accepted(self, found: dict[bytes, _Client], since: int, most: int) -> None:
         """Add what was accepted of the clients that were found."""
         rows = self._rows.filter(outcome=_ACCEPTED, start__gte=since)
         pairs = rows.order_by("-start").values_list("client", "count")
-        for client, count in pairs[:BUDGET].iterator(chunk_size=5000):
+        for client, count in pairs[:most].iterator(chunk_size=5000):
             if (known := found.get(bytes(client))) is not None:
                 known.accepted += count
 

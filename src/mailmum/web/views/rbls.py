@@ -19,6 +19,8 @@ from mailmum.web.gate import PageRequest, account_view
 from mailmum.web.reply import show, tell, to
 
 SECTION = "rbls"
+BUDGET = 100_000
+"""Rows that are read for a page; the command line compares more."""
 
 
 @account_view(Reading)
@@ -73,6 +75,19 @@ def said(request: PageRequest, access: Reading) -> HttpResponse:
     return show(request, "rbls/said_page.html", SECTION, **context)
 
 
+@account_view(Reading)
+def caught(request: PageRequest, access: Reading) -> HttpResponse:
+    """What each list caught: a part that comes after the page, since much has to be read."""
+    context: dict[str, Any] = {"compared": None, "away": False}
+    try:
+        context["compared"] = compare(access, budget=BUDGET)
+    except DatabaseError:
+        context["away"] = True
+    if request.htmx:
+        return render(request, "mailmum/rbls/caught.html", context)
+    return show(request, "rbls/caught_page.html", SECTION, **context)
+
+
 def _page(request: PageRequest, access: Reading, form: Form) -> HttpResponse:
     found = witnesses_of(access)
     health = health_of(one.zone for one in found)
@@ -84,9 +99,5 @@ def _page(request: PageRequest, access: Reading, form: Form) -> HttpResponse:
         )
         for one in found
     ]
-    context: dict[str, Any] = {"rows": rows, "form": form, "compared": None}
-    try:
-        context |= {"compared": compare(access), "proposals": proposals(access)}
-    except DatabaseError:
-        context["away"] = True
+    context = {"rows": rows, "form": form, "proposals": proposals(access)}
     return show(request, "rbls/page.html", SECTION, **context)
