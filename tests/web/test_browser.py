@@ -161,6 +161,7 @@ def test_keys(running: Service, browser: Browser, signed_in: Any) -> None:
         page.keyboard.press("?")
         expect(page.get_by_role("dialog")).to_be_visible()
         page.keyboard.press("Escape")
+        expect(page.get_by_role("dialog")).to_be_hidden()
         for key in "jjx":
             page.keyboard.press(key)
         expect(page.locator(".bulk")).to_contain_text("1 chosen")
@@ -192,6 +193,9 @@ def test_from_a_number_to_blocking(
         expect(page.locator("#results tbody tr").first).to_contain_text("2001:db8:4f")
         assert "q=2001%3Adb8%3A4f%3A%3A%2F48&what=rbl" in page.url
         page.locator("#results").get_by_role("link", name="Block 2001").first.click()
+        pop = page.locator("#act")
+        expect(pop).to_contain_text("in 30 days")
+        pop.get_by_role("link", name="Full check").click()
         expect(page.locator("#check")).to_contain_text("one IPv6 address")
         go(page, look, "Overview")
         page.get_by_role("navigation", name="Worst of what").get_by_role(
@@ -325,6 +329,10 @@ PAGES = (
     "search/?q=203.0.113.7/24",
     "listings/",
     "listings/?q=192.0.2.200",
+    "listings/?idle=30",
+    "listings/?source=person&state=ended",
+    "listings/import/",
+    "listings/export/?action=block",
     "listings/1/",
     "listings/1/edit/",
     "listings/add/?target=10.0.0.0/8",
@@ -344,6 +352,7 @@ PAGES = (
     "feed/drop/remove/",
     "client/?q=203.0.113.130",
     "journal/",
+    "journal/?who=nobody&since=2h",
     "settings/",
     "settings/people/",
     "settings/tokens/",

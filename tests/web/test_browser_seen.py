@@ -104,6 +104,7 @@ def test_a_dangerous_block_becomes_a_better_one(
     with watching(browser, running.url, look, state=signed_in) as page:
         page.goto(f"{running.url}/a/1/client/?q={NETWORK}")
         page.get_by_role("link", name="Block…").click()
+        page.get_by_role("link", name="To the second step…").click()
         check = page.locator("#check")
         expect(check).to_contain_text("3 clients delivered 31 accepted messages")
         expect(page.get_by_role("button", name="Block and lose 3 senders")).to_be_disabled()
@@ -187,7 +188,12 @@ def test_live(running: Service, browser: Browser, signed_in: Any, ship: str, loo
         assert grave_violations(page) == []
         assert not scrolls_sideways(page)
         page.get_by_role("link", name=f"Block {net}.2", exact=True).click()
-        expect(page.get_by_label("Targets")).to_have_value(f"{net}.2")
+        pop = page.locator("#act")
+        expect(pop.get_by_role("button", name=f"Block {net}.2")).to_be_visible()
+        send(running, ship, f"{net}.5")
+        expect(page.locator("[data-count]")).to_contain_text("1 new one waits")
+        pop.get_by_role("button", name="Cancel").click()
+        expect(shown(page, f"{net}.5")).to_have_count(1)
 
 
 def test_nothing_is_missed_or_doubled(

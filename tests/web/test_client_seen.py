@@ -149,7 +149,7 @@ def test_traffic_that_cannot_be_read(
     assert "203.0.113.7 blocked for the account" in text
 
 
-def _broken(*_: object) -> None:
+def _broken(*_: object, **__: object) -> None:
     """What a database says that lacks the table."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT 1 FROM a_table_that_is_not_there")

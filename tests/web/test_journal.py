@@ -9,6 +9,7 @@ from mailmum.control.accounts.services import set_parameters, set_role
 from mailmum.control.listings.draft import make_wish
 from mailmum.control.listings.queries import current
 from mailmum.control.listings.services import list_targets
+from mailmum.control.listings.undo import undo
 from mailmum.control.servers.services import add_server, edit_server, rotate_key
 from mailmum.domain.listings import Action
 from tests.support.world import World
@@ -156,3 +157,41 @@ def test_the_button_is_there_for_those_who_may(site: Visitors, world: World, who
     page = visitor.get("journal").content.decode()
     assert (visitor.path("undo", seq=seq) in page) == (who == "admin")
     assert visitor.path("undo", seq=seq + 2) not in page
+
+
+def test_filters(site: Visitors, world: World) -> None:
+    """By who, by kind and by time, together; what cannot be understood is said."""
+    add_server(world.owner, "mx1")
+    first = listed(world, Action.BLOCK, "203.0.113.7")
+    undo(world.owner, first)
+
+    def kinds(**query: str) -> list[str]:
+        response = site.viewer.get("journal", query=query)
+        return [row.verb or "undid" for row in response.context["rows"]]
+
+    assert kinds(kind="listings") == ["blocked"]
+    assert kinds(kind="undone") == ["undid"]
+    assert kinds(kind="servers") == ["added"]
+    assert kinds(who="ADMIN@", kind="listings") == ["blocked"]
+    assert kinds(who="owner@", kind="listings") == []
+    assert kinds(who="%") == []
+    assert kinds(kind="servers", since="2h") == ["added"]
+    assert kinds(since="2100-01-01") == []
+    assert kinds(until="2020-01-01") == []
+    assert kinds(kind="nonsense") == kinds()
+    assert kinds(target="203.0.113.7/32", kind="undone") == ["undid"]
+    faulty = text_of(site.viewer.get("journal", query={"since": "whenever"}))
+    assert "whenever" in faulty
+    other = world.outsider.account.pk
+    home = site.outsider.client.get(f"/a/{other}/journal/?who=admin")
+    assert home.context["rows"] == []
+
+
+def test_more_than_a_page_keeps_its_filter(site: Visitors, world: World) -> None:
+    """The link to what follows carries all of it."""
+    for number in range(51):
+        listed(world, Action.BLOCK, f"203.0.113.{number}")
+    response = site.viewer.get("journal", query={"kind": "listings", "who": "admin"})
+    assert len(response.context["rows"]) == 50
+
+    assert "who=admin&kind=listings&before=" in response.context["next_query"]

@@ -258,13 +258,18 @@ def test_what_strangers_and_people_write_stays_text(site: Visitors, world: World
         ("203.0.113.7", "client"),
         ("[2001:db8::1]", "client"),
         ("mail.spam.example", "client"),
-        ("203.0.113.0/24", "listings"),
+        ("203.0.113.0/24", "client"),
+        ("2001:db8::/32", "client"),
+        (".spam.example", "client"),
+        ("203.0.113.7/24", "listings"),
+        ("203.0.113.300", "listings"),
+        ("anna@office.example", "search"),
         ("ticket", "listings"),
         ("", "listings"),
     ],
 )
 def test_the_search_of_every_page(site: Visitors, text: str, page: str) -> None:
-    """One client gets its verdict; anything else looks for listings."""
+    """What has a page gets it, mail its sightings; for anything else listings are looked for."""
     response = site.viewer.get("find", query={"q": text})
     assert response.status_code == 302
     assert response["Location"].partition("?")[0] == site.viewer.path(page)

@@ -24,12 +24,13 @@ from mailmum.traffic.groups import Group
 from mailmum.traffic.periods import DAY
 from mailmum.web.groups import GROUPS, Look
 from mailmum.web.sightings import SightingRow, sighting_rows
+from mailmum.web.stretches import moment_text
 from mailmum.web.words import plural
 
 NEIGHBOURS_SHOWN = 20
 LATEST_SHOWN = 20
-_SAME = {"range": "month", "once": "1"}
-"""So that Search finds as many as are counted here."""
+_RANGES = {8: "week", 31: "month"}
+"""By how many days there are, today's among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,15 +95,16 @@ def seen_page(access: Reading, found: Seen) -> SeenPage:
     most = max((one.contacts for one in found.servers), default=0)
     ranked = sorted(found.neighbours, key=lambda one: (-one.accepted, -one.contacts))
     busiest = max((one.contacts for one in ranked), default=0)
+    same = _same(found)
     return SeenPage(
         found=found,
-        all=rows_at(access, q=text, **_SAME),
+        all=rows_at(access, q=text, **same),
         figures=tuple(
-            Figure(look, found.groups[group], rows_at(access, q=text, what=group.value, **_SAME))
+            Figure(look, found.groups[group], rows_at(access, q=text, what=group.value, **same))
             for group, look in GROUPS.items()
             if found.groups.get(group)
         ),
-        chart=_chart(found) if found.groups else None,
+        chart=_chart(access, found) if found.groups else None,
         picture=_picture(access, found),
         neighbours=tuple(Shared(one, _bar(one, busiest)) for one in ranked[:NEIGHBOURS_SHOWN]),
         more_neighbours=max(len(ranked) - NEIGHBOURS_SHOWN, 0),
@@ -120,7 +122,14 @@ def rows_at(access: Reading, **asked: str) -> str:
     return f"{page}?{urlencode(asked)}"
 
 
-def _chart(found: Seen) -> Markup:
+def _same(found: Seen) -> dict[str, str]:
+    """So that Search finds as many as are counted here, as far as single sightings are kept."""
+    word = _RANGES.get(len(found.days))
+    time = {"range": word} if word else {"since": moment_text(max(found.since, 1))}
+    return time | {"once": "1"}
+
+
+def _chart(access: Reading, found: Seen) -> Markup:
     starts = [day.start for day in found.days]
     series = [
         Series(look.kind, look.word, [day.groups.get(group, 0) for day in found.days])
@@ -133,6 +142,16 @@ def _chart(found: Seen) -> Markup:
         f"{found.target.text} over {plural(len(starts), 'day')}",
         f"Contacts a day by outcome: {told}.",
         partial=frozenset({len(starts) - 1}),
+        links=[
+            rows_at(
+                access,
+                q=found.target.text,
+                since=moment_text(max(start, 1)),
+                until=moment_text(start + DAY),
+                once="1",
+            )
+            for start in starts
+        ],
     )
     return apart(plot, Buckets(Step.DAY, (*starts, starts[-1] + DAY), UTC), series)
 

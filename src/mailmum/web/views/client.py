@@ -15,7 +15,7 @@ from mailmum.control.listings.history import records_of
 from mailmum.control.listings.history import show as show_records
 from mailmum.control.listings.queries import Explained, explain_among, explain_on
 from mailmum.control.listings.search import meets, wider
-from mailmum.control.monitor.client import seen_of
+from mailmum.control.monitor.client import DAYS, seen_of
 from mailmum.control.monitor.search import about_subject
 from mailmum.control.servers.models import Server
 from mailmum.control.servers.queries import names_of_servers, servers_of
@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 SECTION = "client"
 WHOLE = "the account, on any other server"
 LISTINGS_SHOWN, RECORDS_SHOWN = 8, 5
+LENGTHS = ((7, "Week"), (DAYS, "Month"), (90, "90 days"), (365, "Year"))
 _STEPS = {4: (8, 16, 24), 6: (32, 48, 64)}
 
 
@@ -65,12 +66,14 @@ def client(request: PageRequest, access: Reading) -> HttpResponse:
     except BadInput as refusal:
         form.refuse(refusal, names={"client": "q", "target": "q"}, otherwise="q")
         return show(request, "client.html", SECTION, form=form, subject=None)
-    seen, reference = _seen(access, asked.target)
+    days = _days(request.GET.get("days", ""))
+    seen, reference = _seen(access, asked.target, days)
     shown: dict[str, Any] = {"form": form, "subject": asked.subject, "asked": asked}
     shown |= {"text": asked.target.text, "what": describe(asked.target)}
     shown |= {"rows": _verdicts(access, asked), "wider": _wider(asked.target)}
     if not asked.whole and isinstance(asked.target, NetworkTarget):
         shown["rbls"] = len(witnesses_of(access))
+    shown |= {"days": days, "lengths": LENGTHS}
     shown |= {"seen": seen, "reference": reference, **_listed(access, asked.target)}
     return show(request, "client.html", SECTION, **shown)
 
@@ -103,10 +106,15 @@ def _explained(access: Reading, asked: Asked, servers: Sequence[Server | None]) 
     return explain_on(access, asked.subject, servers)
 
 
-def _seen(access: Reading, target: Target) -> tuple[SeenPage | None, str]:
+def _days(text: str) -> int:
+    known = {str(days): days for days, _ in LENGTHS}
+    return known.get(text, DAYS)
+
+
+def _seen(access: Reading, target: Target, days: int) -> tuple[SeenPage | None, str]:
     """What was seen; nothing, and a reference for the log, when traffic cannot be read."""
     try:
-        return seen_page(access, seen_of(access, target)), ""
+        return seen_page(access, seen_of(access, target, days=days)), ""
     except DatabaseError:
         reference = secrets.token_hex(4)
         log.exception("what was seen of a client could not be read, %s", reference)

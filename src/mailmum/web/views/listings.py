@@ -13,7 +13,7 @@ from mailmum.control.listings.history import records_of
 from mailmum.control.listings.history import show as show_records
 from mailmum.control.listings.models import Version
 from mailmum.control.listings.queries import find_listing, target_of
-from mailmum.control.listings.search import count, meets, search
+from mailmum.control.listings.search import count, meant, meets, search
 from mailmum.control.listings.services import remove_listings
 from mailmum.control.monitor.hits import Hits, Stale, hits_of, stale_among
 from mailmum.control.servers.queries import names_of_servers, servers_of
@@ -133,20 +133,25 @@ def remove(request: PageRequest, access: Writing) -> HttpResponse:
 
 @account_view(Reading)
 def find(request: PageRequest, access: Reading) -> HttpResponse:
-    """The search of every page: one client gets its verdict, a mail address its sightings.
+    """The search of every page: a client, a network or a domain gets its page, mail its sightings.
 
-    Anything else looks for listings.
+    Anything else looks for listings, which says so when it finds none.
     """
     text = request.GET.get("q", "").strip()
     if "@" in text:
         return _with_query(to(access, "search"), q=text)
+    return _with_query(to(access, "client" if _has_page(text) else "listings"), q=text)
+
+
+def _has_page(text: str) -> bool:
+    """Whether it is an address, a network, a host name, or a domain with a dot in front."""
+    if not any(mark in text for mark in ".:/"):
+        return False
     try:
-        subject = parse_subject(text)
+        parse_subject(text)
     except BadInput:
-        subject = None
-    if subject is None or not ("." in text or ":" in text):
-        return _with_query(to(access, "listings"), q=text)
-    return _with_query(to(access, "client"), q=text)
+        return (text.startswith(".") or "/" in text) and meant(text) is not None
+    return True
 
 
 def _with_query(response: HttpResponse, **query: str) -> HttpResponse:

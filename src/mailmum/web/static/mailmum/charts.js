@@ -83,7 +83,7 @@ document.addEventListener("pointerup", () => {
     const { chart } = drag, [a, z] = ends(), { cells } = read(chart);
     // The click that ends the drag is not meant for the bucket it ends on.
     addEventListener("click", c => { c.preventDefault(); c.stopPropagation(); }, { once: true, capture: true });
-    if (z > a) zoom(cells[a], cells[z]);
+    if (z > a) zoom(chart, cells[a], cells[z]);
   }
   drag = null;
   document.querySelectorAll(".chart .brush").forEach(b => b.setAttribute("visibility", "hidden"));
@@ -92,10 +92,11 @@ addEventListener("keydown", e => { if (e.key === "Escape") { drag = null; hide()
 addEventListener("scroll", hide, { passive: true });
 
 const times = cell => new URL(cell.getAttribute("href"), location).searchParams;
-function zoom(first, last) {
-  const asked = new URLSearchParams(location.search);
-  for (const name of ["range", "since", "until"]) asked.delete(name);
-  asked.set("since", times(first).get("since"));
-  asked.set("until", times(last).get("until"));
-  location.search = asked;
+// The page itself shows that time, unless it names another that does.
+function zoom(chart, first, last) {
+  const page = new URL(chart.closest("[data-zoom]").dataset.zoom || location.href, location);
+  for (const name of ["range", "since", "until"]) page.searchParams.delete(name);
+  page.searchParams.set("since", times(first).get("since"));
+  page.searchParams.set("until", times(last).get("until"));
+  location.assign(page);
 }

@@ -77,6 +77,9 @@ on("change", "[data-all]", (e, b) => { for (const box of $$("[name=number]", b.f
 on("change", "[name=number], [data-whole]", (e, b) => count(b.form));
 on("reset", "form:has([data-chosen])", (e, form) => setTimeout(() => count(form)));
 
+// --- a search field that htmx follows as one types: leaving it must not load, and replace, the same rows again
+document.addEventListener("change", e => { if (e.target.matches("form[hx-get] [type=search]")) e.stopPropagation(); }, true);
+
 // --- keys
 const rows = () => $$("[data-rows] > tr");
 function step(by) {
