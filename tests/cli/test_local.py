@@ -101,7 +101,11 @@ def test_options_become_overrides(
         dns_workers=2,
         log_format="json",
     )
-    assert runtime.calls == [(function, (full,), {}), (function, (Overrides(tmp_path),), {})]
+    more_given = {"demo": False} if verb == "up" else {}
+    assert runtime.calls == [
+        (function, (full,), more_given),
+        (function, (Overrides(tmp_path),), more_given),
+    ]
 
 
 def test_without_a_folder_it_is_data_here(

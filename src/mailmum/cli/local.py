@@ -57,8 +57,11 @@ def _part(name: str, short_help: str) -> Callable[[Callable[..., Any]], click.Co
     return decorate
 
 
+@click.option(
+    "--demo", is_flag=True, help="Fill an empty folder with a made-up week, to look around."
+)
 @_part("up", "Run the whole service.")
-def up(session: Session, **options: Any) -> None:
+def up(session: Session, *, demo: bool, **options: Any) -> None:
     """Run the whole service: pages, API, DNS and policy service.
 
     An empty data folder gets a database, an account with its owner, and a credential for this
@@ -68,7 +71,7 @@ def up(session: Session, **options: Any) -> None:
     """
     from mailmum.control import runtime
 
-    raise click.exceptions.Exit(runtime.up(_overrides(session, options)))
+    raise click.exceptions.Exit(runtime.up(_overrides(session, options), demo=demo))
 
 
 @_part("web", "Run only pages and API.")

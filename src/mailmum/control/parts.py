@@ -3,6 +3,7 @@
 import sys
 
 from mailmum.control.config import Config
+from mailmum.control.demo import is_demo
 from mailmum.daemons.supervisor import Part
 
 NAMES = ("web", "dns", "policy", "worker", "collect")
@@ -19,10 +20,13 @@ def parts(parameters: Config) -> list[Part]:
 
     The options of the command line reach them through the environment (`config.use`).
     """
-    return [
+    found = [
         Part(
             name,
             (sys.executable, "-m", "mailmum", name, "--data", str(parameters.data)),
         )
         for name in wanted(parameters)
     ]
+    if is_demo(parameters.data):
+        found.append(Part("demo", (sys.executable, "-m", "mailmum.control.demo.asking")))
+    return found

@@ -18,8 +18,10 @@ from mailmum.domain.errors import NotFound
 log = structlog.get_logger()
 
 
-def up(overrides: Overrides) -> int:
+def up(overrides: Overrides, *, demo: bool = False) -> int:
     """Run everything until told to stop; the exit status.
+
+    With `demo` on an empty folder it is filled with a made-up week, and pages say so from then on.
 
     With the database away but a snapshot in the folder, DNS and the policy service answer from that
     all the same: a machine that starts again while its database does not must go on protecting mail
@@ -30,7 +32,7 @@ def up(overrides: Overrides) -> int:
 
     parameters, link = _start(overrides, "up"), None
     try:
-        link = _make_ready(parameters)
+        link = _make_ready(parameters, demo=demo)
     except prepare.DatabaseAway as away:
         if not parameters.snapshot_path.exists():
             raise
@@ -152,10 +154,17 @@ def token_add(
     return add_token(granted, name, writes=scope == "write", lifetime=lifetime).secret
 
 
-def _make_ready(parameters: Config) -> str | None:
+def _make_ready(parameters: Config, *, demo: bool = False) -> str | None:
     """Database, first account, credential; the first owner's link, when the account is new."""
-    prepare.database(parameters)
-    link = prepare.first_account(parameters)
+    if demo:
+        from mailmum.control.demo.fill import fill, mark
+
+        mark(parameters)
+        prepare.database(parameters)
+        link = fill()
+    else:
+        prepare.database(parameters)
+        link = prepare.first_account(parameters)
     prepare.credential(parameters)
     prepare.static_files(parameters)
     return link

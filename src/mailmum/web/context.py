@@ -11,10 +11,12 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils import timezone
 
+from mailmum.control import config
 from mailmum.control.accounts.access import Owning, Reading, Writing
 from mailmum.control.accounts.models import Account, User
 from mailmum.control.accounts.queries import accounts_of
 from mailmum.control.alerts.queries import unseen
+from mailmum.control.demo import is_demo
 from mailmum.control.requests.queries import count_open
 from mailmum.control.servers.pauses import Pause, pauses_of
 from mailmum.control.servers.queries import servers_of
@@ -122,4 +124,8 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     granted = getattr(request, "granted", None)
     person = getattr(request, "user", None)
     place = Place(granted, person) if granted is not None and isinstance(person, User) else None
-    return {"place": place, "zone": timezone.get_current_timezone_name()}
+    return {
+        "place": place,
+        "zone": timezone.get_current_timezone_name(),
+        "demo": is_demo(config.current().data),
+    }

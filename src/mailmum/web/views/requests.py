@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 SECTION = "requests"
 SHOWN = 100
+NAMES_SHOWN = 3
 LENGTHS = (("30d", "30 days"), ("1y", "1 year"), ("", "For good"))
 _LIFETIMES = {"30d": "30d", "1y": "365d", "": ""}
 
@@ -84,6 +85,8 @@ def _page(request: PageRequest, access: Reading, found: RemovalRequest, form: Fo
     rows = listing_rows([blocking] if blocking else [], servers, time.time())
     impact, away = _impact(access, found)
     shown: dict[str, Any] = {"row": row, "form": form, "blocking": rows[0] if rows else None}
+    seen = [one.name for one in impact.check.names] if impact else []
+    shown |= {"names": list(dict.fromkeys(seen))[:NAMES_SHOWN]}
     shown |= {"impact": impact, "away": away, "lengths": LENGTHS, "alive": _alive(access, found)}
     return show(request, "requests/show.html", SECTION, **shown)
 
