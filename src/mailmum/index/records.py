@@ -39,6 +39,7 @@ class ServerRecord:
         code: the account's own return code, a 32-bit integer, or None for the defaults.
         active: False when nothing may be listed (account suspended, server removed).
         ends: Unix time in seconds from which nothing may be listed (the account expires), or None.
+        name: as its account calls it.
         askers: networks from which it may be asked about over DNS, each as version, first and last
             address; none for anywhere.
     """
@@ -52,6 +53,7 @@ class ServerRecord:
     active: bool = True
     ends: int | None = None
     askers: tuple[tuple[int, int, int], ...] = ()
+    name: str = ""
 
     def may_be_asked_by(self, sender: bytes) -> bool:
         """Whether a sender of queries (packed address, empty when unknown) is let."""

@@ -188,6 +188,7 @@ def _servers(found: Any) -> Iterator[ServerRecord]:
             active=server.removed is None and not account.suspended,
             ends=account.expires,
             askers=_askers(server.askers),
+            name=server.name,
         )
 
 
