@@ -3,6 +3,7 @@
     .venv/bin/python -m bench.dns_bench                       one account, a million listings
     .venv/bin/python -m bench.dns_bench --world many          10,000 accounts, 10,000 zones
     .venv/bin/python -m bench.dns_bench --servers compiled,echo --threads 2
+    .venv/bin/python -m bench.dns_bench --generator dnsperf --servers compiled,rbldnsd,nsd,knot
 
 Makes the data, starts every server with the same listings on one core, and has a load generator
 (blast.c) on another ask them the same 200,000 queries in turn, round after round.  A machine's
@@ -10,9 +11,11 @@ speed drifts, so what counts is the median of the ratios within rounds.  Each ro
 processor time that an answer took; where others work on the machine too, that says more than the
 rate.  What dnsd counts is added up and held against what was asked.
 
-`echo` (echo.c) sends back what it gets: no server can be faster.  Needs cc and taskset, rbldnsd for
-its column.  As root it asks for the cores with the highest priority; for that to mean something the
-shell's own group has to have it: echo -20 > /proc/self/autogroup.
+`echo` (echo.c) sends back what it gets: no server can be faster.  Needs cc and taskset; rbldnsd,
+nsd, knot and dnsperf for what they are named in (all but rbldnsd are Debian packages that the tests
+do without).  NSD and Knot get ordinary zones, with networks as wildcards.  As root it asks for the
+cores with the highest priority; for that to mean something the shell's own group has to have it:
+echo -20 > /proc/self/autogroup.
 """
 
 import argparse
@@ -32,10 +35,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.dns_data import BASE, SIZES, FixedSource, Sizes, query, write_queries, write_zones
+from bench.dns_data import (
+    BASE,
+    SIZES,
+    FixedSource,
+    Sizes,
+    query,
+    write_names,
+    write_queries,
+    write_zones,
+)
+from bench.dns_peers import PEERS, peer
 from mailmum.daemons import dnsd
 from mailmum.daemons.counts import Parcel
 from mailmum.daemons.dnsd import DnsdOptions
+from mailmum.dns.limits import SPARED, Limits, parse_networks
 from mailmum.dns.zones import ZoneConfig
 
 HERE = Path(__file__).parent
@@ -43,6 +57,8 @@ OURS = ("compiled", "python")
 RATIOS = (
     ("compiled", "rbldnsd"),
     ("compiled", "echo"),
+    ("compiled", "nsd"),
+    ("compiled", "knot"),
     ("python", "rbldnsd"),
     ("rbldnsd", "echo"),
     ("compiled", "python"),
@@ -59,7 +75,11 @@ def serve(engine: str, port: int, threads: int, sizes: Sizes) -> None:
         counted[1] += batch.nameless
         counted[2] += batch.lost
 
-    options = DnsdOptions((("127.0.0.1", port),), ZoneConfig(BASE), threads=threads, engine=engine)
+    # All that is on by default is on: the limit too, which is above what anybody can ask here.
+    limits = Limits(rate=1_000_000, spared=parse_networks(SPARED))
+    options = DnsdOptions(
+        (("127.0.0.1", port),), ZoneConfig(BASE), threads=threads, engine=engine, limits=limits
+    )
     dnsd.run(options, lambda: FixedSource(sizes), sink)
     print("counted", *counted, flush=True)
 
@@ -124,15 +144,40 @@ def processor_time(pid: int) -> float:
     return sum(int(task.read_text().split()[0]) for task in tasks) / 1e9
 
 
-def blast(program: Path, server: Server, seconds: float, queries: Path) -> Rate:
-    """One round of one server."""
+def perf(server: Server, seconds: float, names: Path) -> dict[str, float]:
+    """One round by dnsperf, told as blast does."""
+    core = str(max(os.sched_getaffinity(0)))
+    command = ["taskset", "-c", core, "dnsperf", "-s", "127.0.0.1", "-p", str(server.port)]
+    command += ["-d", str(names), "-l", str(seconds), "-c", "4", "-q", "128"]
+    text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    found = {
+        word: float(value[1]) if (value := re.search(pattern, text)) else 0.0
+        for word, pattern in {
+            "answered": r"Queries completed: +(\d+)",
+            "lost": r"Queries lost: +(\d+)",
+            "listed": r"NOERROR (\d+)",
+            "seconds": r"Run time \(s\): +([0-9.]+)",
+        }.items()
+    }
+    if not found["answered"]:
+        sys.exit(f"dnsperf got no answer of {server.name}: {text}")
+    return found
+
+
+def blast(program: Path | None, server: Server, seconds: float, queries: Path) -> Rate:
+    """One round of one server; by dnsperf without a program."""
     first = ["nice", "-n", "-20"] if os.geteuid() == 0 else []
     core = str(max(os.sched_getaffinity(0)))
     before = processor_time(server.child.pid)
-    command = ["taskset", "-c", core, program, str(server.port), str(seconds), queries]
-    run = subprocess.run([*first, *map(str, command)], capture_output=True, text=True, check=True)
+    if program is None:
+        found = perf(server, seconds, queries.with_suffix(".names"))
+    else:
+        command = ["taskset", "-c", core, program, str(server.port), str(seconds), queries]
+        run = subprocess.run(
+            [*first, *map(str, command)], capture_output=True, text=True, check=True
+        )
+        found = {name: float(value) for name, value in re.findall(r"(\w+) ([0-9.]+)", run.stdout)}
     used = processor_time(server.child.pid) - before
-    found = {name: float(value) for name, value in re.findall(r"(\w+) ([0-9.]+)", run.stdout)}
     if found["lost"] > found["answered"] / 1000:
         print(f"  {server.name} lost {found['lost']:.0f} of {found['answered']:.0f}")
     listed = found["listed"] / found["answered"]
@@ -166,6 +211,8 @@ def command_of(name: str, port: int, options: argparse.Namespace, folder: Path) 
     if name in OURS:
         own = ["--serve", name, "--port", str(port), "--threads", str(options.threads)]
         return [sys.executable, "-m", "bench.dns_bench", "--world", options.world, *own]
+    if name in PEERS:
+        return peer(name, port, options.threads, folder, SIZES[options.world])
     found = shutil.which("rbldnsd", path="/usr/sbin:/usr/bin") or sys.exit("rbldnsd is missing")
     bind = ["-b", f"127.0.0.1/{port}", "-w", str(folder)]
     zones = write_zones(folder, SIZES[options.world])
@@ -175,7 +222,8 @@ def command_of(name: str, port: int, options: argparse.Namespace, folder: Path) 
 def measure(options: argparse.Namespace, folder: Path) -> list[dict[str, Rate]]:
     """All rounds."""
     write_queries(folder / "queries", SIZES[options.world], options.queries)
-    program = compile_c(folder, "blast")
+    write_names(folder / "queries.names", folder / "queries")
+    program = None if options.generator == "dnsperf" else compile_c(folder, "blast")
     compile_c(folder, "echo")
     cores = sorted(os.sched_getaffinity(0))[: options.threads]
     with contextlib.ExitStack() as stack:
@@ -230,8 +278,9 @@ def report(options: argparse.Namespace, rounds: list[dict[str, Rate]]) -> None:
     each = f"{sizes.addresses:,} addresses and {sizes.networks:,} networks"
     print(
         f"\nmedians of {len(rounds)} rounds of {options.seconds} s; {sizes.accounts:,} accounts of "
-        f"{each}; {options.queries:,} queries, no EDNS; {options.threads} threads; Python "
-        f"{platform.python_version()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
+        f"{each}; {options.queries:,} queries by {options.generator}, no EDNS; "
+        f"{options.threads} threads; Python {platform.python_version()}, {os.cpu_count()} cores, "
+        f"load {os.getloadavg()[0]:.1f}"
     )
 
 
@@ -240,6 +289,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--world", choices=SIZES, default="one")
     parser.add_argument("--servers", default="compiled,rbldnsd,echo,python", help="with commas")
+    parser.add_argument("--generator", choices=("blast", "dnsperf"), default="blast")
     parser.add_argument("--rounds", type=int, default=12)
     parser.add_argument("--seconds", type=float, default=3.0)
     parser.add_argument("--queries", type=int, default=200_000)

@@ -99,6 +99,41 @@ def write_zones(folder: Path, sizes: Sizes) -> list[str]:
     return zones
 
 
+def write_zone_files(folder: Path, sizes: Sizes) -> list[str]:
+    """The same as ordinary zones, networks as wildcards as far as those go; the zones' names."""
+    zones = []
+    for account in range(sizes.accounts):
+        zones.append(f"{key_of(account)}.bl.{BASE}")
+        with (folder / f"file{account}").open("w") as file:
+            file.write(f"$TTL 60\n@ SOA ns.{BASE}. hostmaster.{BASE}. 1 600 120 604800 60\n")
+            file.write(f"@ NS ns.{BASE}.\n")
+            names = {name for one in networks_of(sizes, account) for name in _names_of(*one)}
+            file.writelines(f"{name} A 127.0.0.2\n" for name in sorted(names))
+    return zones
+
+
+def _names_of(first: int, prefix: int) -> Iterator[str]:
+    """Names that together are a network: of addresses, or wildcards of a whole octet."""
+    step = 32 if prefix > 24 else 24 if prefix > 16 else 16
+    for at in range(1 << step - prefix):
+        octets = str(IPv4Address(first + (at << 32 - step))).split(".")[: step // 8]
+        yield ".".join([*(["*"] if step < 32 else []), *octets[::-1]])
+
+
+def write_names(path: Path, queries: Path) -> None:
+    """The names of some queries as text, a line each, as dnsperf reads them."""
+    data, at = queries.read_bytes(), 0
+    with path.open("w") as file:
+        while at < len(data):
+            size = data[at] << 8 | data[at + 1]
+            packet, place, labels = data[at + 2 : at + 2 + size], 12, []
+            while packet[place]:
+                labels.append(packet[place + 1 : place + 1 + packet[place]].decode())
+                place += 1 + packet[place]
+            file.write(f"{'.'.join(labels)} A\n")
+            at += 2 + size
+
+
 def write_queries(path: Path, sizes: Sizes, count: int) -> None:
     """A queries: half of them for something listed, the rest at random."""
     chance = random.Random(7)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mailmum.control import config
-from mailmum.control.config import Config
+from mailmum.control.config import Config, parse_policy_servers
 from mailmum.domain.errors import Refusal
 
 
@@ -68,3 +68,17 @@ def test_private_places_that_may_be_reached(tmp_path: Path) -> None:
     assert config.load(data=tmp_path, reach="lists.internal, 10.1.0.0/16").reach
     with pytest.raises(Refusal, match=r"reach: 10\.1\.0\.1/16 is neither a host"):
         config.load(data=tmp_path, reach="10.1.0.1/16")
+
+
+def test_sockets_of_servers() -> None:
+    """Ports and paths, with the server's name; anything else is told with an example."""
+    found = parse_policy_servers("mx1=127.0.0.1:10054, mx2=unix:/run/mailmum/mx2,mx3=[::1]:10055")
+    assert found == (
+        ("mx1", "127.0.0.1", 10054),
+        ("mx2", "/run/mailmum/mx2", 0),
+        ("mx3", "::1", 10055),
+    )
+    assert parse_policy_servers("") == ()
+    for wrong in ("127.0.0.1:10054", "mx1=unix:relative", "=127.0.0.1:1", "mx1=nowhere"):
+        with pytest.raises(ValueError, match="write for example"):
+            parse_policy_servers(wrong)

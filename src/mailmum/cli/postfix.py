@@ -52,7 +52,7 @@ def postfix() -> None:
 @common
 @pass_session
 def setup(
-    session: Session, server: str, *, config_dir: str | None, here: bool | None, **how: Any
+    session: Session, /, server: str, *, config_dir: str | None, here: bool | None, **how: Any
 ) -> None:
     """Print the postconf lines for a mail server, and the lines that undo them.
 

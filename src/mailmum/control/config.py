@@ -71,6 +71,9 @@ class Config(BaseSettings):
     web: str = Field(default="127.0.0.1:8053", description="host:port of pages and API")
     dns: str = Field(default="127.0.0.1:5300", description="host:port, several with commas")
     policy: str = Field(default="127.0.0.1:10053", description="host:port of the policy service")
+    policy_servers: str = Field(
+        default="", description="where a server asks without its key, NAME=host:port or =unix:PATH"
+    )
     dns_workers: int = Field(default=1, ge=1, le=64, description="DNS processes on the same port")
     dns_threads: int = Field(default=1, ge=1, le=32, description="threads in each of them")
     engine: str = Field(
@@ -138,6 +141,12 @@ class Config(BaseSettings):
     @classmethod
     def _maybe_endpoint(cls, value: str) -> str:
         return str(parse_endpoint(value)) if value else value
+
+    @field_validator("policy_servers")
+    @classmethod
+    def _known_sockets(cls, value: str) -> str:
+        parse_policy_servers(value)
+        return value
 
     @field_validator("dns")
     @classmethod
@@ -303,6 +312,28 @@ def parse_endpoint(text: str) -> Endpoint:
     if not (colon and bare and numeric) or (":" in bare and bare == host):
         raise ValueError(f"{text!r} is not HOST:PORT; write for example 127.0.0.1:5300 or [::1]:53")
     return Endpoint(bare, int(port))
+
+
+def parse_policy_servers(text: str) -> tuple[tuple[str, str, int], ...]:
+    """Read `NAME=host:port,NAME=unix:/path`: names with host and port, or with a path and 0.
+
+    Raises:
+        ValueError: it is not of this form; the message proposes one.
+    """
+    found = []
+    for part in filter(None, (one.strip() for one in text.split(","))):
+        name, equals, where = part.partition("=")
+        if not (equals and name):
+            raise ValueError(f"{part!r} names no server; write for example mx1=127.0.0.1:10054")
+        path = where.removeprefix("unix:")
+        if path != where:
+            if not path.startswith("/"):
+                raise ValueError(f"{where!r} is no path; write for example unix:/run/mailmum/mx1")
+            found.append((name, path, 0))
+            continue
+        endpoint = parse_endpoint(where)
+        found.append((name, endpoint.host, endpoint.port))
+    return tuple(found)
 
 
 @cache

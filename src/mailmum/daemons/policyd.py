@@ -16,8 +16,10 @@ in doubt mail flows:
 import asyncio
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
 
 import structlog
 
@@ -39,6 +41,7 @@ log = structlog.get_logger()
 
 _WHO, _FIELD = "the policy service", "policy"
 _BACKLOG = 512
+_NONE: Mapping[str, list[socket.socket]] = {}
 
 
 def run(
@@ -60,13 +63,16 @@ def run(
         StartFailed: the address cannot be listened on.
     """
     sockets = bind(options.host, options.port)
+    named = {name: _bind(host, port) for name, host, port in options.servers}
 
     def started(loop: PolicyLoop) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, loop.stop)
 
     log.info("policy.listening", listen=f"{options.host} port {options.port}")
-    asyncio.run(serve(options, sockets, open_source, sink, ready=ready, started=started))
+    asyncio.run(
+        serve(options, sockets, open_source, sink, ready=ready, started=started, named=named)
+    )
     log.info("policy.stopped")
 
 
@@ -78,8 +84,12 @@ async def serve(
     *,
     ready: Callable[[], None],
     started: Callable[[PolicyLoop], None],
+    named: Mapping[str, list[socket.socket]] = _NONE,
 ) -> None:
-    """Answer on these sockets until the loop that `started` is given is stopped; closes them."""
+    """Answer on these sockets until the loop that `started` is given is stopped; closes them.
+
+    Over those `named` a server asks that shows no key.
+    """
     engine, counters, sightings = Engine(options.public_url), Counters(), Sightings()
     loop = PolicyLoop(engine)
     outside = Outside(open_source, sink, options.snapshot, saves=False, pace=options.pace)
@@ -90,6 +100,11 @@ async def serve(
         await accepting.create_server(connections.accept, sock=one, backlog=_BACKLOG)
         for one in sockets
     ]
+    for name, some in named.items():
+        accept = partial(connections.accept, name)
+        for one in some:
+            make = accepting.create_unix_server if _is_path(one) else accepting.create_server
+            servers.append(await make(accept, sock=one, backlog=_BACKLOG))
     started(loop)
     crew.start()
 
@@ -106,6 +121,32 @@ async def serve(
         connections.close()
         await asyncio.sleep(0)
         crew.finish()
+
+
+def _bind(host: str, port: int) -> list[socket.socket]:
+    """The same for the socket of one server, which may be a path."""
+    if port:
+        return bind(host, port)
+    path, one = Path(host), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        # Left behind by a daemon that was killed.
+        path.unlink(missing_ok=True)
+        one.bind(host)
+        # Who may ask is for the folder to tell: Postfix asks as a user of its own.
+        path.chmod(0o666)
+        one.listen(_BACKLOG)
+    except OSError as error:
+        one.close()
+        raise StartFailed(
+            f"{_WHO} cannot listen at {host}: {error.strerror}",
+            fix="name a path in a folder that is there and can be written",
+            field="policy_servers",
+        ) from None
+    return [one]
+
+
+def _is_path(one: socket.socket) -> bool:
+    return one.family == socket.AF_UNIX
 
 
 def bind(host: str, port: int) -> list[socket.socket]:

@@ -10,11 +10,13 @@ until it does; one that does not finish a request, or does not read, is closed a
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from mailmum.daemons.policyd_desk import Desk
 from mailmum.daemons.policyd_options import Limits
 from mailmum.domain.listings import Action
 from mailmum.policy.actions import DUNNO, reply
+from mailmum.policy.engine import NAMED, ONLY_ALLOW
 from mailmum.policy.requests import Parser, Request
 from mailmum.policy.socketmap import NOT_FOUND, Lookup, Lookups, found, request_of
 
@@ -43,9 +45,9 @@ class Connections:
     def __len__(self) -> int:
         return len(self._open)
 
-    def accept(self) -> "Connection":
-        """The protocol of a new connection."""
-        return Connection(self)
+    def accept(self, server: str = "") -> "Connection":
+        """The protocol of a new connection, over which the server of a name asks, if it is told."""
+        return Connection(self, f"{NAMED}{server}" if server else "")
 
     def add(self, connection: "Connection") -> None:
         """Take note of a connection; when there are too many the longest idle is closed."""
@@ -88,8 +90,9 @@ class Connection(asyncio.BufferedProtocol):
         begun: since when a request or a reply has been on its way, None when none is.
     """
 
-    def __init__(self, connections: Connections) -> None:
+    def __init__(self, connections: Connections, context: str = "") -> None:
         self._connections = connections
+        self._context = context
         self._desk = connections.desk
         self._parser: Parser | Lookups | None = None
         self._looked_up: Lookup | None = None
@@ -107,7 +110,7 @@ class Connection(asyncio.BufferedProtocol):
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         peer = transport.get_extra_info("peername")
-        self.client = str(peer[0]) if peer else ""
+        self.client = str(peer[0]) if isinstance(peer, tuple) else ""
         self._connections.add(self)
 
     def connection_lost(self, _error: Exception | None) -> None:
@@ -158,17 +161,26 @@ class Connection(asyncio.BufferedProtocol):
             self._transport.abort()
 
     def _answer(self, request: Request, now: float) -> bytes:
+        request = self._told(request)
         answer = self._desk.answer(request, now)
         if self._is_new(request):
             self._counted = request.instance, request.recipient
             self._desk.count(request, answer, now)
         return reply(answer.action)
 
+    def _told(self, request: Request) -> Request:
+        """The request with the server told by where it asks, whatever it says of that itself."""
+        if not self._context:
+            return request
+        suffix = ONLY_ALLOW if request.context.strip().endswith(ONLY_ALLOW) else ""
+        return replace(request, context=self._context + suffix)
+
     def _look_up(self, lookup: Lookup, now: float) -> bytes:
         request = request_of(lookup, self._looked_up)
         self._looked_up = lookup
         if request is None:
             return NOT_FOUND
+        request = self._told(request)
         answer = self._desk.answer(request, now)
         if not request.address and answer.verdict is not Action.BLOCK:
             # Not by a name: the address is looked up next, and counts.

@@ -41,6 +41,7 @@ _NAME, _ADDRESS = 255, 320
 _FIXES = {
     "no-key": "add policy_context=KEY to check_policy_service, with the server's zone key",
     "unknown-key": "compare policy_context with: mailmum server show NAME",
+    "unknown-server": "compare policy_servers with: mailmum server list",
     "unknown-request": "only Postfix's check_policy_service speaks to this port",
 }
 

@@ -35,6 +35,8 @@ class PolicydOptions:
         port: TCP port.
         public_url: how browsers reach the pages, for links; empty for none.
         snapshot: the file to start from when the database is away; it is only read.
+        servers: names of servers and where each asks without a key: host and port, or the path of
+            a socket and 0.
         limits: what clients may take up.
         pace: how often things are done.
     """
@@ -45,3 +47,4 @@ class PolicydOptions:
     snapshot: Path | None = None
     limits: Limits = Limits()
     pace: Pace = field(default_factory=Pace)
+    servers: tuple[tuple[str, str, int], ...] = ()

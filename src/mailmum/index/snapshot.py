@@ -120,6 +120,7 @@ def _server(record: ServerRecord) -> bytes:
         number(record.id),
         number(record.account),
         text(record.ref),
+        text(record.name),
         number(record.ttl),
         optional(record.code),
         number(record.active),
@@ -194,7 +195,7 @@ def _read_feeds(reader: Reader) -> Iterator[FeedRecord]:
 
 def _read_index(reader: Reader) -> Index:
     position = reader.number()
-    servers = [_read_server(reader) for _ in range(reader.count(48))]
+    servers = [_read_server(reader) for _ in range(reader.count(56))]
     addresses = _read_tables(reader, _read_addresses)
     named = _read_tables(reader, _read_names)
     feeds = tuple(_read_feeds(reader))
@@ -202,13 +203,14 @@ def _read_index(reader: Reader) -> Index:
 
 
 def _read_server(reader: Reader) -> ServerRecord:
-    number, account, ref, ttl = reader.number(), reader.number(), reader.text(), reader.number()
+    number, account = reader.number(), reader.number()
+    ref, name, ttl = reader.text(), reader.text(), reader.number()
     code, active, ends = reader.optional(), reader.number(), reader.optional()
     blocks_from = reader.optional()
     keys = tuple(KeyRecord(reader.text(), reader.optional()) for _ in range(reader.count(9)))
     askers = tuple(_read_asker(reader) for _ in range(reader.count(40)))
     times = (ends, blocks_from)
-    return ServerRecord(number, account, ref, keys, ttl, code, bool(active), *times, askers)
+    return ServerRecord(number, account, ref, keys, ttl, code, bool(active), *times, askers, name)
 
 
 def _read_asker(reader: Reader) -> tuple[int, int, int]:

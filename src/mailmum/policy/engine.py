@@ -31,6 +31,9 @@ from mailmum.policy.requests import Request
 ACCESS = "smtpd_access_policy"
 """The only kind of request that Postfix sends."""
 
+NAMED = "="
+"""Stands before the name of a server that is told by the socket it asks over: no key has it."""
+
 ONLY_ALLOW = ":allow"
 """Stands after the key where nothing is to be blocked."""
 
@@ -62,6 +65,7 @@ _NOT_READY = Answer(fault="not-ready")
 _UNKNOWN_REQUEST = Answer(fault="unknown-request")
 _NO_KEY = Answer(fault="no-key")
 _UNKNOWN_KEY = Answer(fault="unknown-key")
+_UNKNOWN_SERVER = Answer(fault="unknown-server")
 
 
 class Engine:
@@ -78,6 +82,7 @@ class Engine:
     def __init__(self, public_url: str = "") -> None:
         self._public_url = public_url
         self.index: Index | None = None
+        self._named: tuple[Index, int, dict[str, ServerEntry | None]] | None = None
 
     def apply(self, changes: Changes) -> None:
         """Take over changes into the index, if there is one."""
@@ -89,7 +94,7 @@ class Engine:
         index = self.index
         if index is None:
             return _NOT_READY
-        server = _server(index, request, now)
+        server = self._server_of(index, request, now)
         if isinstance(server, Answer):
             return server
         number = server.record.id
@@ -104,6 +109,24 @@ class Engine:
         else:
             action = self._reject(server, hit, subject)
         return Answer(action, number, hit.action, subject, not hit.single)
+
+    def _server_of(self, index: Index, request: Request, now: float) -> ServerEntry | Answer:
+        """The server that asks, by key or by name."""
+        if request.kind == ACCESS and request.context.startswith(NAMED):
+            name = request.context[len(NAMED) :].removesuffix(ONLY_ALLOW)
+            return self._names(index).get(name) or _UNKNOWN_SERVER
+        return _server(index, request, now)
+
+    def _names(self, index: Index) -> dict[str, ServerEntry | None]:
+        """Servers by name; None for a name that several accounts have."""
+        if self._named is None or self._named[0] is not index or self._named[1] != index.position:
+            names: dict[str, ServerEntry | None] = {}
+            for entry in index.servers:
+                if entry.record.active:
+                    taken = entry.record.name in names
+                    names[entry.record.name] = None if taken else entry
+            self._named = index, index.position, names
+        return self._named[2]
 
     def _reject(self, server: ServerEntry, hit: Hit, subject: Subject) -> bytes:
         link = ""

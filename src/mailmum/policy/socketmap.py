@@ -74,11 +74,14 @@ class Lookups:
         found: list[Lookup] = []
         if self.fault is None:
             self._buffer += data
-            while self._buffer and self._take(found):
-                continue
-            if self.fault is not None:
-                self._buffer = b""
+            self._take_all(found)
         return found
+
+    def _take_all(self, found: list[Lookup]) -> None:
+        while self._buffer and self._take(found):
+            continue
+        if self.fault is not None:
+            self._buffer = b""
 
     def _take(self, found: list[Lookup]) -> bool:
         """Move one lookup from the buffer to `found`; False when there is no whole one."""

@@ -1,6 +1,6 @@
 """The policy daemon, composed: its parameters, its listings, its counts."""
 
-from mailmum.control.config import Config, parse_endpoint
+from mailmum.control.config import Config, parse_endpoint, parse_policy_servers
 from mailmum.control.dataplane.sink import TrafficSink
 from mailmum.control.dataplane.source import DatabaseSource
 from mailmum.daemons import policyd
@@ -25,6 +25,7 @@ def options(parameters: Config) -> PolicydOptions:
         port=endpoint.port,
         public_url=parameters.base_url,
         snapshot=parameters.snapshot_path,
+        servers=parse_policy_servers(parameters.policy_servers),
     )
 
 

@@ -240,6 +240,7 @@ def _servers(found: Any) -> Iterator[ServerRecord]:
             ends=account.expires,
             blocks_from=later(account.blocks_from, server.blocks_from),
             askers=_askers(server.askers),
+            name=server.name,
         )
 
 
