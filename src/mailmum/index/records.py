@@ -40,10 +40,10 @@ class ServerRecord:
         code: the account's own return code, a 32-bit integer, or None for the defaults.
         active: False when nothing may be listed (account suspended, server removed).
         ends: Unix time in seconds from which nothing may be listed (the account expires), or None.
-            blocks_from: Unix time in seconds before which nothing is blocked (`domain.pauses`): 0 when
+        blocks_from: Unix time in seconds before which nothing is blocked (`domain.pauses`): 0 when
             there is no pause, None for one without an end.
-            name: as its account calls it.
-            askers: networks from which it may be asked about over DNS, each as version, first and last
+        name: as its account calls it.
+        askers: networks from which it may be asked about over DNS, each as version, first and last
             address; none for anywhere.
     """
 
