@@ -7,7 +7,7 @@ from mailmum.control.traffic.clustered import CreateClustered
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("traffic", "0003_tallies"),
+        ("traffic", "0005_list_use"),
     ]
 
     operations = [
