@@ -174,7 +174,7 @@ def test_a_line_that_cannot_be_read_is_skipped(followed: Followed) -> None:
         followed.start()
         eventually(lambda: followed.all_kept)
     [stood] = followed.store.stood.values()
-    assert skips_of(stood.state).count == 1
+    assert skips_of(stood.state).lines == 1
     assert (followed.stream.state.lines, followed.stream.state.unrecognised) == (5, 1)
     followed.write()
     eventually(lambda: followed.all_kept)

@@ -151,6 +151,21 @@ def test_who_is_to_be_allowed_delivered_and_was_caught(
         assert any(one.rbl and not one.rbl.endswith(OWN) for one in theirs)
 
 
+def test_mail_that_is_kept_back_delivered_nothing() -> None:
+    """It counts as accepted in all, and makes no client one to be protected."""
+    held = seen(outcome=Outcome.ACCEPTED, reason="hold: Client host triggers HOLD action")
+    bad = [seen() for _ in range(50)]
+    tally = Tally()
+    tally.take([held, held._replace(reason="discard: no"), *bad])
+    report = tally.report()
+    assert report.totals[Outcome.ACCEPTED] == 2
+    (client,) = report.clients
+    assert (client.accepted, client.stopped, client.contacts) == (0, 50, 52)
+    assert [one.evidence.target for one in report.advice.block] == ["203.0.113.7"]
+    tally.take([held._replace(delivery=Delivery.SENT)])  # let go, and delivered
+    assert tally.report().clients[0].accepted == 1
+
+
 @given(MANY)
 def test_top_cuts_lists_only(sightings: list[Sighting]) -> None:
     """Sums do not depend on how many rows are shown."""

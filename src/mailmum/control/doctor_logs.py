@@ -105,11 +105,11 @@ def _skipped(server: Server, now: float) -> Iterator[LogFinding]:
             skipped = skips_of(bytes(state))
         except ValueError:
             continue
-        if skipped.count and now - skipped.last < SKIPPED_FOR:
+        if skipped.lines and now - skipped.last < SKIPPED_FOR:
             yield LogFinding(
                 f"server {server.name}",
                 "warn",
-                f"lines of its log that were passed over by a fault of ours: {skipped.count}, the "
+                f"lines of its log that were passed over by a fault of ours: {skipped.lines}, the "
                 f"last at {moment(int(skipped.last))} ({name})",
                 "the log of collect, or of web for what is handed in, has the line: tell us",
             )

@@ -17,11 +17,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
-from mailmum.traffic.codes import ASKED, DELIVERIES, OUTCOMES, SOURCES
+from mailmum.traffic.codes import ASKED, DELIVERIES, KEPT_BACK, OUTCOMES, SOURCES
 from mailmum.traffic.packing import Packer
 from mailmum.traffic.periods import HOUR
 from mailmum.traffic.privacy import Privacy
-from mailmum.traffic.sightings import Outcome, Sighting, Source
+from mailmum.traffic.sightings import Delivery, Outcome, Sighting, Source, is_kept_back
 
 Text = TypeVar("Text", str, str | None)
 
@@ -141,7 +141,7 @@ class Maker:
             time=time,
             hour=_hours(time),
             client=self.packer.pack_all(clients),
-            outcome=[OUTCOMES[outcome] for outcome in outcomes],
+            outcome=list(map(_accepted_or_not, outcomes, deliveries, reasons)),
             rbl=[self.zones.get(zone, 0) if zone else 0 for zone in zones],
             count=[1] * len(time),
             host=fit_all(hosts, NAME),
@@ -241,6 +241,12 @@ def finite(score: float | None) -> float | None:
 
 def _hours(time: Sequence[int]) -> list[int]:
     return [at // 1000 - at // 1000 % HOUR for at in time]
+
+
+def _accepted_or_not(outcome: Outcome, delivery: Delivery | None, reason: str | None) -> int:
+    if outcome is Outcome.ACCEPTED and reason is not None and is_kept_back(delivery, reason):
+        return KEPT_BACK
+    return OUTCOMES[outcome]
 
 
 def _answered(outcome: Outcome, client: bytes | None) -> int:

@@ -31,6 +31,10 @@ ASKED = 14
 `UNLISTED`, because a mail server asks for several names of each client, and so says nothing about
 how many came.  To people it is unlisted, too."""
 
+KEPT_BACK = 15
+"""Mail that was accepted and then held or thrown away: kept apart from `ACCEPTED`, because it makes
+nobody one who delivers good mail.  To people it is accepted, too."""
+
 STOPPED = frozenset(code for outcome, code in OUTCOMES.items() if outcome.stopped)
 """The outcomes by which mail, or the attempt at it, was turned away."""
 
@@ -38,7 +42,10 @@ VERIFIED, CLAIMED = 1, 2
 """Kinds of a name: that of the client as the mail server verified it; and one that the client
 called itself, or that was asked for over DNS."""
 
-_OUTCOMES = {code: outcome for outcome, code in OUTCOMES.items()} | {ASKED: Outcome.UNLISTED}
+_OUTCOMES = {code: outcome for outcome, code in OUTCOMES.items()} | {
+    ASKED: Outcome.UNLISTED,
+    KEPT_BACK: Outcome.ACCEPTED,
+}
 _SOURCES = {code: source for source, code in SOURCES.items()}
 _DELIVERIES = {code: delivery for delivery, code in DELIVERIES.items()}
 

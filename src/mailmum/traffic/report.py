@@ -21,13 +21,13 @@ from mailmum.traffic.report_figures import INDEX, OUTCOMES, Count, Figures, figu
 from mailmum.traffic.report_lists import Overlap, Register
 from mailmum.traffic.report_parties import CLIENTS, GROUPS, Parties
 from mailmum.traffic.report_times import Times
-from mailmum.traffic.sightings import Delivery, Outcome, Sighting, Update
+from mailmum.traffic.sightings import Delivery, Outcome, Sighting, Update, is_kept_back
 
 LOG_OUTCOMES = tuple(
     outcome for outcome in Outcome if outcome.value not in {"listed", "allowed", "unlisted"}
 )
 _HOSTS = 100
-_ACCEPTED = INDEX[Outcome.ACCEPTED]
+_ACCEPTED, _CONNECTED = INDEX[Outcome.ACCEPTED], INDEX[Outcome.CONNECTED]
 _KIND = {kind: at for at, kind in enumerate(KINDS)}
 
 
@@ -108,15 +108,17 @@ class Tally:
         ]
         self._totals = [0] * len(OUTCOMES)
 
-    def take(self, sightings: Iterable[Sighting]) -> None:
+    def take(self, sightings: Iterable[Sighting]) -> None:  # noqa: C901
         """Count sightings."""
         # Millions go through here: one loop, and nothing looked up twice.
         register, parties = self.register, self.parties
         totals, kinds, hosts, deliveries = self._totals, self._kinds, self._hosts, self._deliveries
         add_time, bit_of, clients = self.times.add, self.register.bit, parties.clients
         for seen in sightings:
-            time, host, _, client, name, helo, sender, _, outcome, _, rbl, *rest = seen
-            _, delivery, score, _, named = rest
+            (
+                time, host, _, client, name, helo, sender, _, outcome, _, rbl, _, delivery, score,
+                reason, named,
+            ) = seen  # fmt: skip
             at = INDEX[outcome]
             bits = where = 0
             if rbl is not None:
@@ -141,6 +143,8 @@ class Tally:
             if count is None:
                 count = parties.begin(client, time)
                 clients = parties.clients
+            if at == _ACCEPTED and reason is not None and is_kept_back(delivery, reason):
+                at = _CONNECTED  # of the client: it delivered nothing
             if at == _ACCEPTED:
                 parties.remember_names(count, name, helo)
                 count.accept(time, name, helo, sender, score)

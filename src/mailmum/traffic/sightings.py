@@ -67,6 +67,9 @@ _STOPPED = frozenset(
 )
 
 
+_KEPT_BACK = ("hold: ", "discard: ")
+
+
 class Delivery(StrEnum):
     """What became of an accepted message for one recipient."""
 
@@ -134,6 +137,14 @@ class Update(NamedTuple):
     recipient: str | None
     delivery: Delivery | None = None
     score: float | None = None
+
+
+def is_kept_back(delivery: Delivery | None, reason: str | None) -> bool:
+    """Whether accepted mail was put on hold or thrown away, by a rule of the server's own.
+
+    The client was told that it is accepted; that it delivered good mail cannot be said.
+    """
+    return delivery is None and reason is not None and reason.startswith(_KEPT_BACK)
 
 
 def event(sighting: Sighting) -> dict[str, Any]:

@@ -10,7 +10,9 @@ from mailmum.control.traffic.intake import Lookup, Mark, OutOfStep, keep, keep_l
 from mailmum.control.traffic.models import ClientDay, LastSeen, NameDay, Seen, Total
 from mailmum.control.traffic.reading import Wanted
 from mailmum.control.traffic.router import traffic_database
+from mailmum.control.traffic.totals import by_outcome
 from mailmum.index.records import SourceUnavailable
+from mailmum.traffic.codes import KEPT_BACK
 from mailmum.traffic.sightings import Delivery, Outcome, Sighting, Source, Update
 from tests.control.traffic.kit import NOW, Batch, seen
 
@@ -92,6 +94,19 @@ def test_news_of_a_message_reach_its_recipients() -> None:
         ("a@example.net", Delivery.DEFERRED, 7.5),
         ("b@example.net", None, 7.5),
     }
+
+
+@pytest.mark.parametrize("word", ["hold", "discard"])
+def test_mail_that_is_kept_back_makes_nobody_good(word: str) -> None:
+    """It is accepted to people, another thing in the roll-ups, and hears of being let go."""
+    held = seen(outcome=Outcome.ACCEPTED, queue_id="ABC", reason=f"{word}: no")
+    keep(1, 7, Source.LOG, Batch([held]), now=NOW)
+    assert list(ClientDay.objects.values_list("outcome", flat=True)) == [KEPT_BACK]
+    assert by_outcome(1, Wanted(), now=NOW) == {Outcome.ACCEPTED: 1}
+    assert len(find(1, Wanted(outcomes=frozenset({Outcome.ACCEPTED}))).found) == 1
+    news = Update(held.time, held.host, "ABC", held.recipient, Delivery.SENT)
+    keep(1, 7, Source.LOG, Batch([], [news]), now=NOW)
+    assert find(1, Wanted()).found[0].sighting.delivery is Delivery.SENT
 
 
 def test_lookups_are_counted() -> None:

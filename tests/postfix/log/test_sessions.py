@@ -199,6 +199,48 @@ def test_repeated_lines_count_again() -> None:
     assert len(read("".join(last))) == 3
 
 
+@pytest.mark.parametrize("refused_first", [True, False])
+def test_a_failed_login_shows_beside_recipients(refused_first: bool) -> None:
+    """Once a session, whatever else came of it."""
+    failed = f"warning: {_FROM}: SASL LOGIN authentication failed: UGFzc3dvcmQ6"
+    refusal = f"NOQUEUE: reject: RCPT from {_FROM}: 554 5.7.1 <b@here.example>: no; {_TAIL}"
+    said = [refusal, failed, failed] if refused_first else [failed, failed, refusal]
+    assert sorted(one[2] for one in briefly(read(session(*said)))) == ["auth-failed", "rejected"]
+    accepted = lines(
+        f"smtpd[9]: connect from {_FROM}",
+        f"smtpd[9]: {failed}",
+        f"smtpd[9]: 4Bx1z9sVt0: client={_FROM}",
+        "qmgr[3]: 4Bx1z9sVt0: from=<a@sender.example>, size=9, nrcpt=1 (queue active)",
+        f"smtpd[9]: disconnect from {_FROM} ehlo=1 quit=1 commands=2",
+        "lmtp[4]: 4Bx1z9sVt0: to=<b@here.example>, relay=x, status=sent (ok)",
+        "qmgr[3]: 4Bx1z9sVt0: removed",
+    )
+    assert sorted(one[2] for one in briefly(read(accepted))) == ["accepted", "auth-failed"]
+
+
+@pytest.mark.parametrize(
+    ("text", "known"),
+    [
+        ("warning: hostname mail.example does not resolve to address 192.0.2.1", True),
+        ("warning: 7.2.0.192.rbl.example: RBL lookup error: Host or domain name not found", True),
+        ("warning: TLS library problem: error:0A000126:SSL routines::unexpected eof", True),
+        ("warning: the moon is full", False),
+        ("fatal: open database /etc/aliases.db: No such file or directory", True),
+        ("fatally wrong", False),
+        ("addr 192.0.2.1 does something new", False),
+        ("> mail.sender.example[203.0.113.7]: 250 ok", True),
+        ("> something new", False),
+        ("12 new things", False),
+    ],
+)
+def test_what_is_known_of_postfix_itself(text: str, known: bool) -> None:
+    """What nobody knows is counted as not understood, also when it is a warning."""
+    reader = LogReader(WHOLE)
+    reader.feed(lines(f"smtpd[9]: {text}").encode())
+    reader.finish()
+    assert (reader.foreign, reader.unrecognised) == (0, 0 if known else 1)
+
+
 def test_mail_programs_that_say_something_new() -> None:
     """Are counted and shown; other programs are not looked at."""
     reader = LogReader(WHOLE)

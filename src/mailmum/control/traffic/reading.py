@@ -21,7 +21,7 @@ from mailmum.control.traffic.models import Zone
 from mailmum.control.traffic.terms import terms_of
 from mailmum.domain.targets import NameTarget, NetworkTarget
 from mailmum.traffic.batches import AHEAD
-from mailmum.traffic.codes import ASKED, OUTCOMES, SOURCES
+from mailmum.traffic.codes import ASKED, KEPT_BACK, OUTCOMES, SOURCES
 from mailmum.traffic.groups import Group, group_of, is_own
 from mailmum.traffic.packing import bounds
 from mailmum.traffic.periods import DAY, Span, cover
@@ -160,7 +160,9 @@ def spans_of(account: int, wanted: Wanted, now: float) -> list[Span]:
 def codes_of(outcomes: frozenset[Outcome]) -> list[int]:
     """The numbers by which outcomes are kept."""
     codes = [OUTCOMES[outcome] for outcome in outcomes]
-    return sorted([*codes, ASKED] if Outcome.UNLISTED in outcomes else codes)
+    codes += [ASKED] if Outcome.UNLISTED in outcomes else []
+    codes += [KEPT_BACK] if Outcome.ACCEPTED in outcomes else []
+    return sorted(codes)
 
 
 def within(network: NetworkTarget) -> Q:

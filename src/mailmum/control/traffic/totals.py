@@ -53,7 +53,7 @@ def by_list(account: int, wanted: Wanted, *, now: float | None = None) -> dict[s
 
 def by_lists(
     account: int, wanted: Wanted, *, now: float | None = None
-) -> dict[frozenset[int], Outcomes]:
+) -> Mapping[frozenset[int], Outcomes]:
     """Contacts at which all lists that name the client are known, by numbers of these lists."""
     clock = time.time() if now is None else now
     found: dict[frozenset[int], dict[Outcome, int]] = {}

@@ -8,7 +8,7 @@ from typing import Any
 
 from mailmum.control.traffic.models import Seen
 from mailmum.traffic.batches import ADDRESS, NAME, QUEUE_ID, Maker, finite, fit
-from mailmum.traffic.codes import DELIVERIES, OUTCOMES
+from mailmum.traffic.codes import DELIVERIES, KEPT_BACK, OUTCOMES
 from mailmum.traffic.periods import HOUR, start_of
 from mailmum.traffic.sightings import Outcome, Update
 
@@ -23,7 +23,8 @@ def apply(account: int, server: int, updates: Iterable[Update], maker: Maker) ->
             news["score"] = score
         if not news:
             continue
-        second = maker.millis([update.time])[0] // 1000
+        millis = maker.millis([update.time])[0]
+        second = millis // 1000
         # Recipients of a message may come some time after each other; an hour on each side holds
         # them, and the identity of a message in the queue does not come again so soon.
         hour = start_of(second, HOUR)
@@ -35,7 +36,18 @@ def apply(account: int, server: int, updates: Iterable[Update], maker: Maker) ->
             account=account,
             host=fit(update.host, NAME),
         )
+        # Mail that was held and is let go: in no index by queue id, but of the very same time.
+        held = Seen.objects.filter(
+            account=account,
+            time__range=(millis - 1000, millis + 1000),
+            server=server,
+            outcome=KEPT_BACK,
+            queue_id=fit(update.queue_id, QUEUE_ID),
+            host=fit(update.host, NAME),
+        )
         if update.recipient is not None:
-            recipient = maker.privacy.address(update.recipient)
-            about = about.filter(recipient=recipient and fit(recipient, ADDRESS))
-        about.update(**news)
+            address = maker.privacy.address(update.recipient)
+            recipient = address and fit(address, ADDRESS)
+            about, held = about.filter(recipient=recipient), held.filter(recipient=recipient)
+        if not about.update(**news):
+            held.update(**news)

@@ -80,7 +80,8 @@ _FOREIGN = frozenset(
     ]
 )
 _CONTROL = frozenset({"postfix", "postfix-script", "postfix-tlsproxy"})
-_LEVELS = ("warning: ", "error: ", "fatal: ", "panic: ", "info: ", "debug: ")
+# A program of Postfix in trouble of its own.
+_LEVELS = ("error: ", "fatal: ", "panic: ")
 _ABOUT_MESSAGES = (
     "host ",
     "uid=",
@@ -115,9 +116,8 @@ _ABOUT_MESSAGES = (
     "DSN ",
     "orig_id",
     "passing ",
-    "queue ",
+    "queue file size limit exceeded",
     "connect to ",
-    "to ",
 )
 _QUIET = (
     "statistics: ",
@@ -139,7 +139,9 @@ _QUIET = (
     "fingerprint=",
     "subject_CN=",
     "initializing the ",
-    "TLS ",
+    "TLS SNI ",
+    "TLS fingerprint ",
+    "TLS library problem",
     "terminating on signal ",
     "daemon started ",
     "daemon session ",
@@ -153,13 +155,21 @@ _QUIET = (
     "Postfix is running ",
     "rebuilding ",
     "rotating ",
-    "table ",
+    "table hash:",
+    "table lmdb:",
+    "table btree:",
+    "table cdb:",
+    "table texthash:",
+    "table regexp:",
+    "table pcre:",
+    "table cidr:",
     "dict_",
     "close database ",
-    "cache ",
+    "cache btree:",
+    "cache lmdb:",
+    "cache proxy:",
     "entering STRESS mode ",
     "exiting STRESS mode ",
-    "addr ",
     "client reset",
     "XCLIENT ",
     "connection established",
@@ -168,8 +178,6 @@ _QUIET = (
     "xsasl_",
     "name_mask: ",
     "smtpd_",
-    "fatal",
-    "Postfix ",
     "Deleted: ",
     "Requeued: ",
     "Placed on hold: ",
@@ -182,31 +190,145 @@ _QUIET = (
     "connection closed",
     "scache",
     "sender_cache",
-    "process ",
     "logging to ",
-    "watchdog",
-    "shutdown",
+    "watchdog_",
     "generate_",
     "write TLS ",
     "input attribute ",
     "private/",
-    "open ",
+    "open smtp TLS cache ",
+    "open smtpd TLS cache ",
     "fingerprint ",
-    "lookup ",
+    "lookup smtp session ",
+    "lookup smtpd session ",
     "maps_find",
     "match_",
     "auto_clnt",
     "send attr",
     ">>> ",
     "<<< ",
-    "> ",
-    "< ",
 )
+# What Postfix's programs warn of that is no contact's doing, or that its session ends with, too.
+_WARNINGS = (
+    "/",  # /etc/postfix/main.cf, line 12: overriding earlier entry
+    "TLS library problem",
+    "access table ",
+    "anvil_clnt",
+    "an SSL ",
+    "bad command startup",
+    "cannot ",
+    "connect ",
+    "database ",
+    "dict_",
+    "disabling connection caching",
+    "dnsblog_query: ",
+    "do not list domain ",
+    "duplicate entry ",
+    "execvp ",
+    "going to ",
+    "group or other writable",
+    "hash:",
+    "host ",
+    "hostname ",
+    "inet_protocols",
+    "ldap:",
+    "lmdb:",
+    "logger ",
+    "mail_queue_",
+    "mail for ",
+    "mailer loop",
+    "maildrop",
+    "malformed domain name in resource data",
+    "master ",
+    "master_",
+    "milter ",
+    "mysql ",
+    "mysql:",
+    "network_biopair_interop: ",
+    "no MX host for ",
+    "no server certs available",
+    "not owned by ",
+    "numeric domain name in resource data",
+    "numeric hostname",
+    "pcre map ",
+    "pgsql ",
+    "pgsql:",
+    "permit_",
+    "pipe_command",
+    "postdrop: ",
+    "please ",
+    "postscreen ",
+    "postscreen_",
+    "premature end-of-input ",
+    "private/",
+    "problem talking to ",
+    "process ",
+    "proxy:",
+    "psc_",
+    "public/",
+    "read ",
+    "regexp map ",
+    "reject_",
+    "relay ",
+    "restriction ",
+    "run-time library ",
+    "seed_",
+    "service ",
+    "skipping ",
+    "smtp_",
+    "smtpd_",
+    "ssl_",
+    "support for ",
+    "symlink leaves directory",
+    "table ",
+    "TLS ",
+    "tls_",
+    "timeout ",
+    "tlsmgr",
+    "to ",
+    "too many ",
+    "trivial-rewrite",
+    "unable to ",
+    "unexpected ",
+    "unix-domain ",
+    "unix_",
+    "unknown smtpd restriction",
+    "unreasonable ",
+    "using backwards-compatible ",
+    "valid_hostname: ",
+    "valid_ipv4_hostaddr: ",
+    "valid_ipv6_hostaddr: ",
+    "virtual_",
+    "xsasl_",
+)
+_WARNED_INSIDE = (
+    ": SASL ",  # smtpd follows those that fail
+    "RBL lookup error: ",
+    "verification failed: ",
+    "does not resolve to address ",
+    "limit exceeded: ",
+    "TLS ",
+    "milter ",
+)
+_WARNED_OF_CLIENTS = (
+    "non-SMTP command from ",
+    "Illegal address syntax from ",
+    "SASL ",
+    "SASL: ",
+    "lost connection after ",
+    "timeout after ",
+    "improper command pipelining after ",
+    "dropping ",
+    "header ",
+    "body ",
+)
+_VERBOSE = re.compile(r"[<>] [^ \[]{1,255}\[[^\]]{1,64}\](?::\d{1,5})?: ", re.ASCII)
 # Of these a line may be a session's or a message's, or their own; of all others it is the former.
 SPECIAL = FILTERS | {"postscreen", "dnsblog"}
 _programs: dict[str, str | None] = {}
 _PROGRAMS = 1024
-_NUMBERED = re.compile(r"[0-9A-Fa-f]{2}:|[0-9]{1,9} ", re.ASCII)
+# A certificate's fingerprint, which smtpd prints with its subject.
+_NUMBERED = re.compile(r"[0-9A-Fa-f]{2}:[0-9A-Fa-f]{2}:", re.ASCII)
 
 
 def program(tag: str) -> str | None:
@@ -237,9 +359,27 @@ def _program(path: str) -> str | None:
 
 def is_quiet(text: str) -> bool:
     """Whether a line of Postfix is known to tell nothing of a contact."""
-    return text.startswith(_LEVELS) or text.startswith(_QUIET) or _NUMBERED.match(text) is not None
+    return (
+        text.startswith(_LEVELS)
+        or text.startswith(_QUIET)
+        or _NUMBERED.match(text) is not None
+        or _VERBOSE.match(text) is not None
+    )
+
+
+def is_known_warning(text: str) -> bool:
+    """Whether a warning of Postfix, without that word, is one that is known.
+
+    >>> is_known_warning("hostname mail.example does not resolve to address 192.0.2.1")
+    True
+    """
+    return text.startswith(_WARNED_OF_CLIENTS + _WARNINGS) or any(
+        words in text[:500] for words in _WARNED_INSIDE
+    )
 
 
 def is_quiet_about_message(text: str) -> bool:
     """The same, of what follows a queue id."""
+    if text.startswith("warning: "):
+        return is_known_warning(text[9:])
     return text.startswith(_ABOUT_MESSAGES) or text.startswith(_LEVELS)

@@ -54,11 +54,11 @@ class Skips(NamedTuple):
     """Lines that were passed over since they made the reader itself fail.
 
     Attributes:
-        count: how many since the log began.
+        lines: how many since the log began.
         last: Unix time of the latest.
     """
 
-    count: int
+    lines: int
     last: float
 
 
@@ -216,7 +216,7 @@ class LogReader:
         self._rest = b""
         self._skipping = not line.endswith(b"\n")
         self._lane.previous = ""
-        self.skipped = Skips(self.skipped.count + 1, now)
+        self.skipped = Skips(self.skipped.lines + 1, now)
 
     # --- every line ------------------------------------------------------------------------
 

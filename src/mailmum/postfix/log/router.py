@@ -6,7 +6,7 @@ from mailmum.postfix.log.book import Book, Host, Message
 from mailmum.postfix.log.bounds import REASON
 from mailmum.postfix.log.marks import scored
 from mailmum.postfix.log.messages import Messages
-from mailmum.postfix.log.programs import is_quiet, is_quiet_about_message
+from mailmum.postfix.log.programs import is_known_warning, is_quiet, is_quiet_about_message
 from mailmum.postfix.log.refusals import checked, refusal
 from mailmum.postfix.log.scores import FILTERS, Scores
 from mailmum.postfix.log.screen import Screen
@@ -54,7 +54,7 @@ class Router:
             if word == "warning":
                 if program == "smtpd":
                     self._sessions.warned(key, stamp, rest)
-                return True
+                return is_known_warning(rest)
             if _QUEUE_ID.fullmatch(word) or (word in host.fresh or rest.startswith("client=")):
                 return self._about(host, program, key, stamp, word, rest)
         if self._session(key, stamp, text):

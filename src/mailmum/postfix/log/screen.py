@@ -14,6 +14,7 @@ asks one after the other and stops at the first that rejects.
 """
 
 import re
+from typing import Any
 
 from mailmum.postfix.log.book import Book, Session
 from mailmum.postfix.log.bounds import REASON, client_address
@@ -64,7 +65,7 @@ class Screen:
             del self.listed[next(iter(self.listed))]
         return True
 
-    def unpack(self, listed: dict[str, dict[str, float]]) -> None:
+    def unpack(self, listed: dict[str, Any]) -> None:
         """Back from a dump; those of before had no times."""
         self.listed.update((key, one) for key, one in listed.items() if isinstance(one, dict))
 

@@ -3,7 +3,7 @@
 A sighting stands for each refusal, and for each accepted recipient (`messages`).  A session in
 which there was none of either gets one of its own when it ends: it says the most telling thing that
 happened, an authentication that failed before a breach of protocol before a lost connection, and
-the time is that of the line that told it.
+the time is that of the line that told it.  An authentication that failed gets one in any case.
 
 A client that came through a proxy (XCLIENT, HAPROXY) is named by later lines of the session than
 `connect`: a session of which nothing is known yet takes the client of the line.
@@ -168,6 +168,10 @@ class Sessions:
             )
 
     def _end(self, key: str, session: Session) -> None:
+        if session.outcome is _AUTH_FAILED and (session.said or session.queue_ids):
+            # Beside its recipients: who tries passwords is to be seen, whatever else he did.
+            self._say(key, session)
+            return
         if session.said:
             return
         if session.queue_ids:
