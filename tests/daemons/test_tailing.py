@@ -6,16 +6,17 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mailmum.daemons.tailing_files import Place, open_file, place_in
+from mailmum.daemons import tailing_rotated
+from mailmum.daemons.tailing_files import LogFile, Place, open_file, place_in
 from mailmum.daemons.tailing_path import FileLog
-from mailmum.daemons.tailing_rotated import older_parts
+from mailmum.daemons.tailing_rotated import Rotating, older_parts, parts_of
 
 OPTIONS = ("create", "copytruncate", "compress", "delaycompress", "dateext")
 
@@ -197,6 +198,90 @@ def test_compressed_while_nobody_followed(path: Path, follower: Follower) -> Non
     follower.read()
     assert follower.data == whole + b"between\nnow\n"
     assert follower.log.gap == ""
+
+
+class Meanwhile:
+    """Lets something happen between two system calls of the reader: before the file is opened."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.event: Callable[[], object] | None = None
+        monkeypatch.setattr(tailing_rotated, "open_file", self._open)
+
+    def _open(self, path: Path) -> LogFile:
+        event, self.event = self.event, None
+        if event is not None:
+            event()
+        return open_file(path)
+
+
+@pytest.fixture
+def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Meanwhile:
+    """What happens between looking at the folder and opening a file in it."""
+    return Meanwhile(monkeypatch)
+
+
+def rotate(path: Path) -> None:
+    """Put a log aside as logrotate does, one name after the other."""
+    for part in older_parts(path):
+        number = int(part.name.removeprefix("mail.log."))
+        part.rename(part.with_name(f"mail.log.{number + 1}"))
+    path.rename(path.with_name("mail.log.1"))
+
+
+def compress(part: Path) -> None:
+    """As gzip does: the new file first, then the old one goes."""
+    part.with_name(f"{part.name}.gz").write_bytes(gzip.compress(part.read_bytes()))
+    part.unlink()
+
+
+@pytest.mark.parametrize("event", [rotate, lambda path: compress(path.with_name("mail.log.1"))])
+def test_rotated_while_the_place_is_looked_for(
+    event: Callable[[Path], object], path: Path, follower: Follower, meanwhile: Meanwhile
+) -> None:
+    """It is looked for again: nothing is taken for gone, nothing is read twice."""
+    write(path, "one")
+    follower.read()
+    write(path, "two")
+    rotate(path)
+    write(path, "three")
+    follower.restart()
+    meanwhile.event = lambda: event(path)
+    assert follower.read() == b""
+    assert follower.log.trouble is None
+    write(path, "four")
+    follower.read()
+    assert (follower.data, follower.log.gap) == (b"one\ntwo\nthree\nfour\n", "")
+
+
+def test_rotated_while_the_next_part_is_looked_for(
+    path: Path, follower: Follower, meanwhile: Meanwhile
+) -> None:
+    """The part that loses its name just then is not passed over."""
+    write(path, "one")
+    follower.read()
+    rotate(path)
+    write(path, "two")
+
+    def again() -> None:
+        rotate(path)
+        write(path, "three")
+
+    meanwhile.event = again
+    follower.read()
+    follower.read()
+    assert follower.data == b"one\ntwo\nthree\n"
+
+
+def test_names_that_change_while_the_folder_is_read(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two looks that differ are no answer."""
+    write(path, "one")
+    looks = iter([[path.with_name("mail.log.1")], []])
+    write(path.with_name("mail.log.1"), "older")
+    monkeypatch.setattr(tailing_rotated, "older_parts", lambda _: next(looks))
+    with pytest.raises(Rotating):
+        parts_of(path)
 
 
 def test_a_damaged_compressed_part_ends_where_it_is_damaged(path: Path) -> None:

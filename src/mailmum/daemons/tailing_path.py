@@ -21,7 +21,7 @@ from pathlib import Path
 
 from mailmum.daemons.tailing import PIECE, Piece, Trouble, own_name
 from mailmum.daemons.tailing_files import LogFile, Place, holds, open_file, place_in
-from mailmum.daemons.tailing_rotated import older_parts
+from mailmum.daemons.tailing_rotated import Part, Rotating, parts_of
 
 
 class FileLog:
@@ -49,6 +49,8 @@ class FileLog:
         self.trouble = None
         try:
             return self._read()
+        except Rotating:
+            return None
         except OSError as error:
             self.trouble = _trouble(self._path, error)
             return None
@@ -107,7 +109,7 @@ class FileLog:
         if self._place is None:
             self._go_on(open_file(self._path))
             return
-        self._go_on(self._first_since(self._place.written) or open_file(self._path))
+        self._go_on(self._first_since(self._older(), self._place.written) or open_file(self._path))
         self.gap = f"what was read last of {self._path} is gone"
 
     def _open_again(self, place: Place) -> None:
@@ -118,18 +120,23 @@ class FileLog:
 
     def _find(self, place: Place) -> bool:
         """Open the file that the place is in, wherever it is now."""
-        parts = [self._path, *reversed(older_parts(self._path))]
-        itself = [part for part in parts if _identity(part) == (place.device, place.inode)]
+        known = parts_of(self._path)
+        # The log itself first, then what was put aside last.
+        parts = known[::-1]
+        itself = [part for part in parts if part.identity == (place.device, place.inode)]
         # A copy, or compressed: other inode, the same bytes. Of an empty file all would be copies.
         copies = parts if place.head else []
         for part in (*itself, *copies):
-            file = _if_readable(part)
+            file = part.open()
             if file is None:
                 continue
             if holds(file, place):
                 self._take(file, place_in(file, place.offset, place))
                 return True
             file.close()
+        if parts_of(self._path) != known:
+            # It may have been compressed while it was looked for.
+            raise Rotating
         return False
 
     def _take(self, file: LogFile, place: Place) -> None:
@@ -144,29 +151,26 @@ class FileLog:
         file, place = self._opened()
         if _identity(self._path) == file.identity:
             return None
-        parts = [*older_parts(self._path), self._path]
-        at = next((at for at, part in enumerate(parts) if _identity(part) == file.identity), None)
+        parts = parts_of(self._path)
+        at = next((at for at, part in enumerate(parts) if part.identity == file.identity), None)
         if at is None:
-            # Removed, or compressed since.
-            since = self._first_since(file.written, other_than=place)
-            return since or self._present()
-        found = (_with_content(part) for part in parts[at + 1 : -1])
-        return next((part for part in found if part is not None), None) or self._present()
+            # Removed, or compressed since. What stands under the name now is later in any case.
+            older = [part for part in parts if part.path != self._path]
+            since = self._first_since(older, file.written, other_than=place)
+            if since is not None:
+                return since
+            at = len(older) - 1
+        found = (_with_content(part) for part in parts[at + 1 :])
+        return next((part for part in found if part is not None), None)
 
-    def _present(self) -> LogFile | None:
-        """What stands under the name now, once something stands in it."""
-        try:
-            file = open_file(self._path)
-        except FileNotFoundError:
-            return None
-        if file.reaches(1):
-            return file
-        file.close()
-        return None
+    def _older(self) -> list[Part]:
+        return [part for part in parts_of(self._path) if part.path != self._path]
 
-    def _first_since(self, written: int, other_than: Place | None = None) -> LogFile | None:
+    def _first_since(
+        self, parts: list[Part], written: int, other_than: Place | None = None
+    ) -> LogFile | None:
         """The first part put aside that was written later."""
-        for part in older_parts(self._path):
+        for part in parts:
             file = _with_content(part)
             if file is None:
                 continue
@@ -190,15 +194,8 @@ def _identity(path: Path) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
-def _if_readable(path: Path) -> LogFile | None:
-    try:
-        return open_file(path)
-    except OSError:
-        return None
-
-
-def _with_content(path: Path) -> LogFile | None:
-    file = _if_readable(path)
+def _with_content(part: Part) -> LogFile | None:
+    file = part.open()
     if file is None or file.reaches(1):
         return file
     file.close()

@@ -16,10 +16,10 @@ from mailmum.control.listings.search import count, meets, search
 from mailmum.control.listings.services import remove_listings
 from mailmum.control.servers.queries import find_server, names_of_servers, servers_of
 from mailmum.control.triggers.evidence import evidence_for
-from mailmum.control.triggers.evidence import show as show_findings
 from mailmum.domain.clients import parse_subject
 from mailmum.domain.errors import BadInput
 from mailmum.web import outcomes
+from mailmum.web.evidence import finding_rows
 from mailmum.web.form import Form
 from mailmum.web.gate import PageRequest, account_view
 from mailmum.web.history import record_rows
@@ -119,7 +119,7 @@ def detail(request: PageRequest, access: Reading, number: int) -> HttpResponse:
         met=listing_rows(met[:MET_SHOWN], servers, now),
         met_total=met.count(),
         records=record_rows(show_records(access, records)),
-        findings=show_findings(access, list(evidence_for(access, [number]).values())),
+        findings=finding_rows(access, list(evidence_for(access, [number]).values())),
     )
 
 
