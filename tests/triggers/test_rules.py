@@ -11,9 +11,9 @@ from mailmum.triggers.rules import DAY, Group, Metric, Rule
     ("given", "field", "said"),
     [
         ({"threshold": 0}, "threshold", "the threshold 0 is out of range; give 1 to 1,000,000"),
-        ({"window": 8 * DAY}, "window", "the window 1w1d is out of range; give 1s to 1w"),
+        ({"window": 8 * DAY}, "window", "the window 8d is out of range; give 1s to 1w"),
         ({"lifetime": 1}, "lifetime", "the lifetime 1s is out of range"),
-        ({"lifetime": 9 * DAY, "longest": DAY}, "longest", "shorter than the first, 1w2d"),
+        ({"lifetime": 9 * DAY, "longest": DAY}, "longest", "shorter than the first, 9d"),
         ({"growth": 0}, "growth", "the growth 0 is out of range"),
         ({"merge": 1}, "merge", "the number to merge 1 is out of range; give 2 to 256"),
         ({"merge": 2, "group": Group.DOMAIN}, "merge", "domains are not merged"),

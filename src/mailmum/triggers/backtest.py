@@ -91,7 +91,8 @@ class Sieve:
 def _reaches(hours: list[Row], until: int, threshold: int) -> bool:
     while hours[0][0] <= until:
         del hours[0]
-    return sum(row[2] for row in hours) >= threshold
+    reached: bool = sum(row[2] for row in hours) >= threshold
+    return reached
 
 
 def run(judge: Judge, contacts: Iterable[Contact]) -> Iterator[Outcome]:

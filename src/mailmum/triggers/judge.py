@@ -18,7 +18,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Protocol
 
-from mailmum.domain.lifetimes import lifetime_text
 from mailmum.domain.targets import Target
 from mailmum.triggers.contacts import Contact, Context, above, counts, scope_of, unit_of
 from mailmum.triggers.decisions import (
@@ -29,7 +28,7 @@ from mailmum.triggers.decisions import (
     evidence_of,
     evidence_of_parts,
 )
-from mailmum.triggers.rules import Metric, Rule
+from mailmum.triggers.rules import Metric, Rule, time_text
 from mailmum.triggers.windows import LATE, Entry, Windows
 
 Place = tuple[int, Target]
@@ -177,7 +176,7 @@ class Judge:
         within = bisect_right(recent, end) - bisect_right(recent, end - length)
         if within < rule.brake:
             return ""
-        return f"it would list more than {rule.brake:,} in {lifetime_text(rule.brake_window)}"
+        return f"it would list more than {rule.brake:,} in {time_text(rule.brake_window)}"
 
     def _join(self, place: Place) -> None:
         scope, target = place

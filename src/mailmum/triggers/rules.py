@@ -38,8 +38,18 @@ class Metric(StrEnum):
 
     @property
     def words(self) -> str:
-        """What it counts, as the beginning of a sentence has it."""
+        """What it counts, of several."""
         return _WORDS[self]
+
+    def counted(self, count: int) -> str:
+        """A count of it, in words.
+
+        >>> Metric.AUTH.counted(1), Metric.TRAP.counted(1), Metric.AUTH.counted(1200)
+        ('1 failed login', '1 message to trap addresses', '1,200 failed logins')
+        """
+        words = self.words.replace("messages", "message").replace("rejects", "reject")
+        one = words if words != self.words else self.words.removesuffix("s")
+        return f"{count:,} {one if count == 1 else self.words}"
 
 
 _WORDS = {
@@ -53,6 +63,17 @@ _WORDS = {
     Metric.SCORE: "messages of high spam score",
     Metric.TRAP: "messages to trap addresses",
 }
+
+
+def time_text(seconds: int) -> str:
+    """A length of time as people write it: days rather than weeks and days.
+
+    >>> time_text(30 * DAY), time_text(7 * DAY), time_text(36 * 3600)
+    ('30d', '1w', '1d12h')
+    """
+    if seconds % DAY == 0 and seconds % (7 * DAY):
+        return f"{seconds // DAY}d"
+    return lifetime_text(seconds)
 
 
 class Group(StrEnum):
@@ -163,7 +184,7 @@ class Rule:
     def _check_together(self) -> None:
         if self.longest < self.lifetime:
             raise BadInput(
-                f"the longest lifetime is shorter than the first, {lifetime_text(self.lifetime)}",
+                f"the longest lifetime is shorter than the first, {time_text(self.lifetime)}",
                 fix="make it as long at least",
                 field="longest",
             )
@@ -207,8 +228,8 @@ class Rule:
 def _between(field: str, value: int, least: int, most: int, *, times: bool = False) -> None:
     if least <= value <= most:
         return
-    low, high = (lifetime_text(least), lifetime_text(most)) if times else (f"{least}", f"{most:,}")
-    given = lifetime_text(value) if times and value >= 0 else f"{value}"
+    low, high = (time_text(least), time_text(most)) if times else (f"{least}", f"{most:,}")
+    given = time_text(value) if times and value >= 0 else f"{value}"
     name = _NAMES.get(field, field)
     raise BadInput(f"the {name} {given} is out of range", fix=f"give {low} to {high}", field=field)
 

@@ -1,13 +1,17 @@
 """A backtest says what would have been: held against following the same sightings live."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
+from mailmum.control.listings.draft import make_wish
+from mailmum.control.listings.services import list_targets
 from mailmum.control.traffic.models import Seen
 from mailmum.control.triggers.backtest import Progress, Report, backtest, last_of
 from mailmum.control.triggers.models import Finding
 from mailmum.control.triggers.values import rule_of
+from mailmum.domain.listings import Action
 from mailmum.traffic.sightings import Outcome
 from mailmum.triggers.rules import Metric, Rule
 from tests.control.triggers.kit import CLIENT, Scene
@@ -32,7 +36,7 @@ def _tried(scene: Scene, rule: Rule = RULE, days: int = 30) -> Report:
         {"metric": "connections", "threshold": 5},
     ],
 )
-def test_it_lists_whom_the_live_trigger_lists(scene: Scene, fields: dict[str, object]) -> None:
+def test_it_lists_whom_the_live_trigger_lists(scene: Scene, fields: dict[str, Any]) -> None:
     """The same clients, at the same moments, for as long: by the second, not by the hour."""
     trigger = scene.trigger(mode="observe", **fields)
     for ago in (300_000, 200_000, 90_000, 90_300, 4000, 3500):
@@ -107,6 +111,17 @@ def test_who_would_have_been_spared(scene: Scene) -> None:
     assert (report.listings, report.spared) == (0, 1)
     assert report.spared_targets[0]["reason"] == "delivered 6 accepted messages in 60 days"
     assert _tried(scene, Rule(Metric.UNKNOWN, 3, 600, accepted=7)).listings == 1
+
+
+def test_who_is_allowed_would_have_been_spared(scene: Scene) -> None:
+    """By what is allowed now."""
+    wish = make_wish(Action.ALLOW, now=scene.now)
+    list_targets(scene.world.owner, ["203.0.113.0/24"], wish)
+    scene.see(ago=7200)
+    scene.see("198.51.100.1", ago=7200)
+    report = _tried(scene)
+    assert [one["target"] for one in report.listed] == ["198.51.100.1"]
+    assert report.spared_targets[0]["reason"] == "is allowed by 203.0.113.0/24"
 
 
 def test_the_brake_is_told(scene: Scene) -> None:

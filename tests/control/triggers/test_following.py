@@ -10,12 +10,14 @@ from mailmum.control.listings.services import unlist_targets
 from mailmum.control.listings.undo import undo
 from mailmum.control.servers.services import add_server
 from mailmum.control.traffic.models import Seen
+from mailmum.control.traffic.terms import set_terms
 from mailmum.control.triggers import acting
 from mailmum.control.triggers.acting import Elsewhere
 from mailmum.control.triggers.models import Finding, Trigger
 from mailmum.control.triggers.services import add_trigger, clear_trigger, edit_trigger
 from mailmum.domain.errors import NotFound
 from mailmum.traffic.sightings import Outcome
+from mailmum.traffic.terms import Terms
 from tests.control.triggers.kit import CLIENT, Scene
 
 
@@ -241,9 +243,6 @@ def test_a_list_that_was_never_seen_before_counts_from_its_first_hit(scene: Scen
 
 def test_traps_are_found_though_addresses_are_hashed(scene: Scene) -> None:
     """The trap is hashed by the same key."""
-    from mailmum.control.traffic.terms import set_terms
-    from mailmum.traffic.terms import Terms
-
     set_terms(scene.world.owner.account.pk, Terms(privacy="hashed"))
     scene.trigger(metric="trap", threshold=1, traps=["Trap@Example.net"])
     scene.see(count=1, recipient="other@example.net")
@@ -252,6 +251,20 @@ def test_traps_are_found_though_addresses_are_hashed(scene: Scene) -> None:
     scene.see(count=1, recipient="trap@example.net")
     scene.follow()
     assert scene.listed() == [CLIENT]
+
+
+def test_a_trap_whose_address_is_kept_no_more_catches_nobody(scene: Scene) -> None:
+    """Rather than everybody who writes to its domain."""
+    scene.trigger(metric="trap", threshold=1, traps=["trap@example.net", "@old.example"])
+    set_terms(scene.world.owner.account.pk, Terms(privacy="no-local-parts"))
+    scene.restart()
+    scene.follow()
+    scene.see(count=3, recipient="anybody@example.net")
+    scene.follow()
+    assert scene.listed() == []
+    scene.see("203.0.113.8", 1, recipient="anybody@old.example")
+    scene.follow()
+    assert scene.listed() == ["203.0.113.8"]
 
 
 def test_a_restored_backup_of_traffic_is_followed_from_its_end(scene: Scene) -> None:

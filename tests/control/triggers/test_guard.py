@@ -47,7 +47,7 @@ def test_clients_that_deliver_mail(scene: Scene) -> None:
         {"delivery": Delivery.BOUNCED},
     ],
 )
-def test_what_was_never_delivered_speaks_for_nobody(scene: Scene, more: dict[str, object]) -> None:
+def test_what_was_never_delivered_speaks_for_nobody(scene: Scene, more: dict[str, Any]) -> None:
     """The client was told that it is accepted, but nobody got it."""
     scene.trigger()
     _mail(scene, 5, **more)

@@ -124,7 +124,8 @@ def backtest(
     context = context_of(account, rule, clock)
     for done in read(account, rule, context, past):
         yield Progress(_READING, done)
-    judge = Judge(rule, context, AccountGuard(reading, rule), keeps_going=True)
+    guard = AccountGuard(reading, rule, asks_often=True)
+    judge = Judge(rule, context, guard, keeps_going=True)
     judged = Judged()
     for count, so_far in enumerate(run(judge, past.contacts)):
         judged = so_far

@@ -38,11 +38,23 @@ def context_of(account: int, rule: Rule, now: float) -> Context:
         for number, name in zones
         if not is_own(name, base) and (not rule.lists or name in rule.lists)
     }
-    privacy = privacy_of(account)
     return Context(
         public=public,
         best=best_pairs(account, Wanted(since=now - _LOOK_BACK), now),
-        traps=frozenset((privacy.address(trap) or "").lower() for trap in rule.traps),
+        traps=_traps(account, rule),
+    )
+
+
+def _traps(account: int, rule: Rule) -> frozenset[str]:
+    """Traps in the form in which recipients are kept.
+
+    Where only domains are kept by now, a trap among them cannot be told from everybody else there:
+    it catches nobody, rather than all who write to that domain.
+    """
+    privacy = privacy_of(account)
+    kept = {trap: (privacy.address(trap) or "").lower() for trap in rule.traps}
+    return frozenset(
+        form for trap, form in kept.items() if form.startswith("@") == trap.startswith("@")
     )
 
 

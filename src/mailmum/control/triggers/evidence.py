@@ -9,8 +9,7 @@ from mailmum.control.journal.moments import instant, moment
 from mailmum.control.listings.values import scope_name
 from mailmum.control.servers.queries import names_of_servers
 from mailmum.control.triggers.models import Finding
-from mailmum.domain.lifetimes import lifetime_text
-from mailmum.triggers.rules import Metric
+from mailmum.triggers.rules import Metric, time_text
 
 
 def told(rule: Mapping[str, Any], evidence: Mapping[str, Any], times: int = 1) -> str:
@@ -25,8 +24,8 @@ def told(rule: Mapping[str, Any], evidence: Mapping[str, Any], times: int = 1) -
         text += ", ..." if len(evidence["parts"]) > 5 else ""
     else:
         text = (
-            f"{evidence['count']:,} {Metric(rule['metric']).words} "
-            f"within {lifetime_text(rule['window'])} ({rule['threshold']:,} are enough)"
+            f"{Metric(rule['metric']).counted(evidence['count'])} "
+            f"within {time_text(rule['window'])} ({rule['threshold']:,} are enough)"
         )
         clients = len(evidence["clients"]) + evidence["others"]
         text += f", from {clients:,} clients" if clients > 1 else ""
@@ -62,7 +61,7 @@ def _shown(one: Finding, servers: dict[int, str]) -> dict[str, Any]:
         "says": told(one.rule, evidence, one.times),
         "evidence": {
             **one.rule,
-            "window": lifetime_text(one.rule["window"]),
+            "window": time_text(one.rule["window"]),
             "count": evidence["count"],
             "first": _exact(evidence["first"]),
             "last": _exact(evidence["last"]),

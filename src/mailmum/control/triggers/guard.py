@@ -53,10 +53,12 @@ class AccountGuard:
     Attributes:
         reading: the account.
         rule: of the trigger.
+        asks_often: whether thousands of clients are asked about, as in a backtest.
     """
 
     reading: Reading
     rule: Rule
+    asks_often: bool = False
     _own: list[OwnServer] | None = None
     _providers: Providers | None = None
     _allows: bool | None = None
@@ -90,10 +92,12 @@ class AccountGuard:
 
     def _allowed(self, scope: int, target: Target, at: float) -> str:
         allows = current(self.reading).filter(action=Action.ALLOW.value, enabled=True)
-        if self._allows is None:
-            self._allows = allows.exists()
-        if not self._allows:
-            return ""
+        if self.asks_often:
+            if self._allows is None:
+                # One look at all listings, for that of thousands of clients is asked.
+                self._allows = allows.exists()
+            if not self._allows:
+                return ""
         found = allows.filter(
             Q(expires=None) | Q(expires__gt=int(at)),
             target__in=wider(target),

@@ -5,8 +5,7 @@ from typing import Any
 
 from mailmum.control.journal.moments import instant
 from mailmum.control.triggers.models import Trigger
-from mailmum.domain.lifetimes import lifetime_text
-from mailmum.triggers.rules import Group, Metric, Mode, Rule, Where
+from mailmum.triggers.rules import Group, Metric, Mode, Rule, Where, time_text
 
 TIMES = ("window", "lifetime", "longest", "quiet", "brake_window")
 """Fields of a rule that people write as lifetimes."""
@@ -41,7 +40,7 @@ def stored_rule(rule: Rule) -> dict[str, Any]:
 def said_rule(rule: Rule, servers: dict[int, str]) -> dict[str, Any]:
     """A rule as people write it: times as lifetimes, the server by name."""
     values = stored_rule(rule)
-    values |= {name: lifetime_text(values[name]) for name in TIMES}
+    values |= {name: time_text(values[name]) for name in TIMES}
     values["server"] = servers.get(rule.server, f"server {rule.server}") if rule.server else None
     return values
 
@@ -83,17 +82,17 @@ def sentence(rule: Rule, servers: dict[int, str]) -> str:
     """What a rule does, in one sentence.
 
     >>> sentence(Rule(Metric.UNKNOWN, threshold=20, window=600), {})
-    '20 unknown recipients within 10m from one address: listed for 1d, then longer, at most 4w2d'
+    '20 unknown recipients within 10m from one address: listed for 1d, then longer, at most 30d'
     """
-    what = f"{rule.threshold:,} {rule.metric.words}"
+    what = rule.metric.counted(rule.threshold)
     if rule.score is not None:
         what += f" of {rule.score:g} or more"
     if rule.lists:
         what += f" ({', '.join(rule.lists)})"
     at = f" on {servers.get(rule.server, 'a server')}" if rule.server else ""
     where = " where it happened" if rule.where is Where.SERVER else ""
-    grows = f", then longer, at most {lifetime_text(rule.longest)}" if rule.growth > 1 else ""
+    grows = f", then longer, at most {time_text(rule.longest)}" if rule.growth > 1 else ""
     return (
-        f"{what} within {lifetime_text(rule.window)} from one {rule.group.words}{at}: "
-        f"listed{where} for {lifetime_text(rule.lifetime)}{grows}"
+        f"{what} within {time_text(rule.window)} from one {rule.group.words}{at}: "
+        f"listed{where} for {time_text(rule.lifetime)}{grows}"
     )

@@ -19,11 +19,11 @@ from mailmum.control.monitor.hits import Hits, Stale, hits_of, stale_among
 from mailmum.control.servers.queries import names_of_servers, servers_of
 from mailmum.control.traffic.reading import tolerant
 from mailmum.control.triggers.evidence import evidence_for
-from mailmum.control.triggers.evidence import show as show_findings
 from mailmum.domain.clients import parse_subject
 from mailmum.domain.errors import BadInput
 from mailmum.domain.listings import Source
 from mailmum.web import outcomes
+from mailmum.web.evidence import finding_rows
 from mailmum.web.form import Form
 from mailmum.web.gate import PageRequest, account_view
 from mailmum.web.history import record_rows
@@ -109,7 +109,7 @@ def detail(request: PageRequest, access: Reading, number: int) -> HttpResponse:
         met=listing_rows(met[:MET_SHOWN], servers, now),
         met_total=met.count(),
         records=record_rows(show_records(access, records)),
-        findings=show_findings(access, list(evidence_for(access, [number]).values())),
+        findings=finding_rows(access, list(evidence_for(access, [number]).values())),
     )
 
 

@@ -9,7 +9,6 @@ from mailmum.control.accounts.access import Reading, Writing
 from mailmum.control.servers.queries import names_of_servers, servers_of
 from mailmum.control.triggers import services
 from mailmum.control.triggers.draft import find_preset
-from mailmum.control.triggers.evidence import show as show_findings
 from mailmum.control.triggers.models import Trigger
 from mailmum.control.triggers.queries import (
     find_trigger,
@@ -22,6 +21,7 @@ from mailmum.control.triggers.values import rule_of, said_rule, sentence
 from mailmum.domain.errors import BadInput, NotFound, Refusal
 from mailmum.triggers.presets import PRESETS
 from mailmum.triggers.rules import Group, Metric, Mode, Rule
+from mailmum.web.evidence import finding_rows
 from mailmum.web.form import Form, posted
 from mailmum.web.gate import PageRequest, account_view
 from mailmum.web.paging import before_of, page_of
@@ -57,13 +57,6 @@ FIELDS = (
     "reason",
     "note",
 )
-KINDS = {
-    "list": ("own", "o-own", "Listed"),
-    "would": ("info", "", "Would have listed"),
-    "past": ("clock", "", "Too late to list"),
-    "spare": ("allowed", "o-allowed", "Spared"),
-    "stop": ("stop", "o-own", "Stopped itself"),
-}
 
 
 @account_view(Reading)
@@ -139,10 +132,6 @@ def detail(request: PageRequest, access: Reading, name: str) -> HttpResponse:
     trigger = find_trigger(access, name)
     servers, rule = names_of_servers(access), rule_of(trigger)
     page = page_of(findings_of(access, trigger), "pk", before_of(request))
-    shown = [
-        {**one, "look": KINDS[one["kind"]], "row": row}
-        for one, row in zip(show_findings(access, page.rows), page.rows, strict=True)
-    ]
     return show(
         request,
         "triggers/show.html",
@@ -152,7 +141,7 @@ def detail(request: PageRequest, access: Reading, name: str) -> HttpResponse:
         says=sentence(rule, servers),
         rule=said_rule(rule, servers),
         in_force=listings_of(access, trigger).count(),
-        findings=shown,
+        findings=finding_rows(access, page.rows),
         next=page.next,
     )
 
