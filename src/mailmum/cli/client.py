@@ -148,11 +148,11 @@ class Client:
         path: str,
         query: Json,
         body: Json | None = None,
-        timeout: urllib3.Timeout = _ORDINARY,
+        timeout: urllib3.Timeout | None = None,
     ) -> Json:
         headers = {} if body is None else {"Content-Type": "application/json"}
         data = None if body is None else _encoded(body)
-        with self._request(method, path, query, data, headers, timeout) as response:
+        with self._request(method, path, query, data, headers, timeout or _ORDINARY) as response:
             content = response.read()
         return _parsed(content, self.service, response.status) if content else {}
 
