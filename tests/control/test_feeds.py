@@ -207,6 +207,21 @@ def test_an_update_that_was_dropped_does_not_come_back(world: World, site: Site)
     publish(site, *NETS[1:])
     assert again(feed) == "current"
     assert state(world.viewer) == "ok"
+    publish(site, "192.0.2.1")
+    assert again(feed) == "held"
+
+
+def test_what_a_source_takes_back_waits_no_more(world: World, site: Site) -> None:
+    """And is held back again, should it come again: nobody has decided about it."""
+    publish(site, *NETS)
+    feed = subscribe(world.admin, site)
+    again(feed)
+    for _ in range(2):
+        publish(site, "192.0.2.1")
+        assert again(feed) == "held"
+        publish(site, *NETS)
+        assert again(feed) == "unchanged"
+        assert state(world.viewer) == "ok"
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,8 @@ STATUS = {
     "unauthenticated": 401,
     "method-not-allowed": 405,
     "too-large": 413,
+    "unsafe-address": 422,
+    "unreached": 422,
     "failed": 500,
     "unavailable": 503,
 }

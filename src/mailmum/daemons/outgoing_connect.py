@@ -124,6 +124,7 @@ def _first_that_answers(
             reason = f"{address} does not answer at port {port}"
         except OSError as error:
             reason = f"{address}, port {port}: {error.strerror or error}"
+    deadline.left(host)
     raise Unreached(
         f"{shown(host)} cannot be reached: {reason}",
         fix="see whether it is up, and whether a firewall is in the way",

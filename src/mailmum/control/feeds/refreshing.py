@@ -141,14 +141,19 @@ def _settle(
         details = details | {"own_servers": kept_out}
     if feed.content_id == content.pk:
         Feed.objects.filter(pk=feed.pk).update(whole=whole, guard=guard)
+        # What was held back is no more what the source says.
+        feed.versions.filter(state=State.HELD).update(state=State.PAST)
         return Outcome("unchanged")
-    dropped = feed.versions.filter(state__in=[State.DROPPED, State.HELD]).first()
-    if dropped is not None and dropped.whole_id == whole.pk and not trusted:
-        return Outcome("held" if dropped.state == State.HELD else "unchanged", version=dropped.pk)
+    newest = feed.versions.first()
+    if newest is not None and newest.whole_id == whole.pk and not trusted:
+        if newest.state == State.HELD:
+            return Outcome("held", version=newest.pk)
+        if newest.state == State.DROPPED:
+            return Outcome("unchanged", version=newest.pk)
     why = "" if trusted else _suspicion(feed, content)
     version = _version(feed, content, whole, details | ({"held": why} if why else {}))
     if why:
-        feed.versions.filter(state=State.HELD).update(state=State.DROPPED)
+        feed.versions.filter(state=State.HELD).update(state=State.PAST)
         version.state = State.HELD
         version.save()
         return Outcome("held", why, version.pk)
@@ -188,8 +193,7 @@ def put_in_force(feed: Feed, version: FeedVersion, actor: Actor, guard: str) -> 
             made.discard()
             return
         waiting = feed.versions.exclude(pk=version.pk)
-        waiting.filter(state=State.CURRENT).update(state=State.PAST)
-        waiting.filter(state=State.HELD).update(state=State.DROPPED)
+        waiting.filter(state__in=[State.CURRENT, State.HELD]).update(state=State.PAST)
         version.state, version.change = State.CURRENT, made.seq
         version.save()
         fresh.content, fresh.whole = version.content, version.whole
@@ -209,8 +213,7 @@ def _forget_old(feed: Feed) -> None:
     old = list(feed.versions.values_list("pk", flat=True)[KEPT_VERSIONS:])
     FeedVersion.objects.filter(pk__in=old).delete()
     # Contents make a version large: those of replaced ones go at once.
-    past = feed.versions.filter(state__in=[State.PAST, State.DROPPED])
-    past.exclude(state=State.DROPPED).update(content=None, whole=None)
+    feed.versions.filter(state=State.PAST).update(content=None, whole=None)
     forget_contents()
 
 
