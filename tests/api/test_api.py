@@ -1,6 +1,7 @@
 """The API: every request with everybody, and errors in one form."""
 
 import json
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,8 +15,16 @@ from mailmum.api.urls import api as description
 from mailmum.control.accounts.services import add_token
 from mailmum.control.config import current
 from mailmum.control.requests.asking import ask
+from mailmum.control.alerts.channels import told
+from mailmum.control.alerts.models import Manner
 from mailmum.control.servers.services import add_shipping_token
+from mailmum.control.suggestions.ideas import Idea
+from mailmum.control.suggestions.inbox import put
+from mailmum.control.suggestions.models import Suggestion
+from mailmum.control.witnesses.services import add_witness
 from tests.api.conftest import Caller, Callers
+from tests.control.alerts.kit import NOW, compared, holds, mailed, parameters
+from tests.support.ports import free_port
 from tests.support.world import World
 
 # Every operation, with a body that would do. A new one that is missing here fails the walk below.
@@ -79,17 +88,58 @@ OPERATIONS: dict[tuple[str, str], tuple[str, Any]] = {
     ("POST", "/feeds/{feed}/resume"): ("write", {}),
     ("GET", "/providers"): ("read", None),
     ("GET", "/export"): ("read", None),
+    ("GET", "/alerts"): ("read", None),
+    ("POST", "/alerts/{number}/acknowledge"): ("write", None),
+    ("GET", "/alerts/channels"): ("read", None),
+    ("POST", "/alerts/channels"): (
+        "write",
+        {"name": "new", "kind": "email", "target": "new@example.net"},
+    ),
+    ("POST", "/alerts/channels/{name}/test"): ("write", None),
+    ("DELETE", "/alerts/channels/{name}"): ("write", None),
+    ("GET", "/alerts/habits"): ("read", None),
+    ("PUT", "/alerts/habits"): ("write", told(Manner(digest=300))),
+    ("GET", "/alerts/report"): ("read", None),
+    ("GET", "/rbls"): ("read", None),
+    ("POST", "/rbls"): ("write", {"zone": "other.rbl.example"}),
+    ("GET", "/rbls/check"): ("read", None),
+    ("GET", "/rbls/compare"): ("read", None),
+    ("POST", "/rbls/health"): ("write", None),
+    ("DELETE", "/rbls/{zone}"): ("write", None),
+    ("GET", "/suggestions"): ("read", None),
+    ("POST", "/suggestions/{number}/accept"): ("write", None),
+    ("POST", "/suggestions/{number}/dismiss"): ("write", None),
+}
+# What stands behind a name in a path, where it is not a server or a listing.
+PLACES = {
+    "/tokens/": {"{number}": "{token}"},
+    "/requests/": {"{number}": "{request}"},
+    "/alerts/": {"{number}": "{alert}", "{name}": "{channel}"},
+    "/suggestions/": {"{number}": "{suggestion}"},
 }
 QUERY = {
     ("GET", "/explain"): {"client": "203.0.113.7"},
     ("GET", "/check"): {"target": "203.0.113.0/24"},
     ("GET", "/export"): {"format": "json"},
+    ("GET", "/rbls/check"): {"client": "203.0.113.7"},
 }
 
 
 @pytest.fixture
-def things(api: Callers) -> dict[str, str]:
-    """A server, a listing, its change and a token, in the owner's account."""
+def nobody_answers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Public lists are asked through a resolver that is not there."""
+    monkeypatch.setattr("mailmum.daemons.resolving.TIMEOUT", 0.05)
+    with parameters(monkeypatch, rbl_resolver=f"127.0.0.1:{free_port('both')}"):
+        yield
+
+
+@pytest.fixture
+def things(api: Callers, world: World, nobody_answers: None) -> dict[str, str]:
+    """A server, a listing, its change and a token, in the owner's account; and what is told."""
+    alert = compared(world.owner, holds()).opened[0].pk
+    mailed(world.owner, "hook")
+    add_witness(world.owner, "rbl.example")
+    put(world.owner.account, [Idea("block", "203.0.113.99", "why")], now=NOW)
     assert api.admin("POST", "/servers", {"name": "mx1"})[0] == 201
     status, listed = api.admin(
         "POST",
@@ -108,6 +158,10 @@ def things(api: Callers) -> dict[str, str]:
         "{token}": str(token),
         "{feed}": "drop",
         "{request}": str(_request(api)),
+        "{alert}": str(alert),
+        "{channel}": "hook",
+        "{zone}": "rbl.example",
+        "{suggestion}": str(Suggestion.objects.get().pk),
     }
 
 
@@ -136,9 +190,9 @@ def call(caller: Caller, operation: tuple[str, str], things: dict[str, str]) -> 
     """Make a request that would do for somebody who may."""
     method, template = operation
     path = template
-    for kind in ("token", "request"):
-        if template.startswith(f"/{kind}s/"):
-            path = path.replace("{number}", things[f"{{{kind}}}"])
+    for place, names in PLACES.items():
+        for name, meant in names.items() if template.startswith(place) else ():
+            path = path.replace(name, things[meant])
     for name, value in things.items():
         path = path.replace(name, value)
     return caller(method, path, OPERATIONS[operation][1], **QUERY.get(operation, {}))

@@ -99,5 +99,5 @@ def _page(request: PageRequest, access: Reading, form: Form) -> HttpResponse:
         )
         for one in found
     ]
-    context = {"rows": rows, "form": form, "proposals": proposals(access)}
+    context: dict[str, Any] = {"rows": rows, "form": form, "proposals": proposals(access)}
     return show(request, "rbls/page.html", SECTION, **context)
