@@ -58,9 +58,8 @@ def read_options() -> argparse.Namespace:
 
 def fill(servers: int, listings: int, rows: int) -> None:
     """Servers, listings, traffic, and what the worker makes of it."""
-    from mailmum.control.servers.services import add_server
-
     from mailmum.control import config, prepare
+    from mailmum.control.servers.services import add_server
 
     prepare.first_account(config.current())
     access = owner()

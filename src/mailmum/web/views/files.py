@@ -245,6 +245,7 @@ def _page(request: PageRequest, access: Writing, form: Form, looked: Looked | No
         servers=[server.name for server in servers_of(access)],
         lifetimes=LIFETIMES,
         limit=FILE_LIMIT >> 20,
+        bytes=FILE_LIMIT,
     )
 
 
