@@ -70,11 +70,11 @@ def test_a_change_of_all(world: World, many: set[tuple[str, int, str, bool]]) ->
         ("allow", True),
     }
     assert Record.objects.count() == records + 1
+    assert done.change is not None
     record = Record.objects.get(seq=done.change)
     assert (record.what, record.count) == ("listing.set", 8)
     assert record.summary.endswith("and 3 more")
     assert told(world.outsider) == theirs
-    assert done.change is not None
     undo(world.admin, done.change)
     assert told(world.viewer) == many
 

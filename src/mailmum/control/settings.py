@@ -52,6 +52,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "servestatic.middleware.ServeStaticMiddleware",
+    "mailmum.web.middleware.compressed",
     "mailmum.web.middleware.content_security_policy",
     "mailmum.web.middleware.reader_zone",
     "mailmum.api.errors.in_one_form",

@@ -1,7 +1,8 @@
 """A file that goes along between two pages: packed into a field of the form.
 
 Nothing of an import that is only looked at is kept on the server, so nothing must be cleaned up and
-any process can go on with it.  What comes back is as little to be trusted as what came first.
+any process can go on with it.  The bounds keep it below what a request may have (`web.limits`).
+What comes back is as little to be trusted as what came first.
 """
 
 import base64
@@ -10,7 +11,7 @@ import zlib
 
 from mailmum.domain.errors import BadInput
 
-FILE_LIMIT = 8 * 1024 * 1024
+FILE_LIMIT = 3 * 1024 * 1024
 PACKED_LIMIT = 3 * 1024 * 1024
 _TOO_LARGE = "use the command line: mailmum import FILE"
 

@@ -19,7 +19,7 @@ from mailmum.control.alerts.queries import unseen
 from mailmum.control.demo import is_demo
 from mailmum.control.requests.queries import count_open
 from mailmum.control.servers.pauses import Pause, pauses_of
-from mailmum.control.servers.queries import servers_of
+from mailmum.control.servers.queries import present_servers
 from mailmum.control.suggestions.inbox import waiting
 from mailmum.control.traffic.queries import uses_of
 from mailmum.control.traffic.reading import tolerant
@@ -90,9 +90,13 @@ class Place:
         return list(accounts_of(self._person))
 
     @cached_property
+    def _names(self) -> dict[int, str]:
+        return present_servers(self._reading)
+
+    @cached_property
     def server_count(self) -> int:
         """How many servers the account has."""
-        return servers_of(self._reading).count()
+        return len(self._names)
 
     @cached_property
     def unseen_alerts(self) -> int:
@@ -107,15 +111,15 @@ class Place:
     @cached_property
     def servers(self) -> list[SideServer]:
         """The first servers by name, with their state."""
-        servers = list(servers_of(self._reading)[:SERVERS_SHOWN])
-        numbers, now = [server.pk for server in servers], time.time()
+        names = dict(list(self._names.items())[:SERVERS_SHOWN])
+        numbers, now = list(names), time.time()
         uses, nothing = uses_of(numbers), dict[int, dict[Source, float]]()
         seen = tolerant(lambda: last_seen(numbers), nothing)
         return [
-            SideServer(one.name, state_of(uses.get(one.pk), now, max(seen[one.pk].values())))
-            if one.pk in seen
-            else SideServer(one.name, state_of(uses.get(one.pk), now))
-            for one in servers
+            SideServer(name, state_of(uses.get(number), now, max(seen[number].values())))
+            if number in seen
+            else SideServer(name, state_of(uses.get(number), now))
+            for number, name in names.items()
         ]
 
 

@@ -95,7 +95,8 @@ def _changes_of(reading: Reading, targets: Collection[str]) -> set[int]:
     versions = Version.objects.filter(account=reading.account, target__in=targets)
     present = versions.filter(until=None).values_list("since", flat=True)
     past = versions.filter(until__isnull=False).order_by("-until").values_list("since", "until")
-    return {*present[:_LATEST], *(seq for pair in past[:_LATEST] for seq in pair)}
+    ended = (seq for pair in past[:_LATEST] for seq in pair if seq is not None)
+    return {*present[:_LATEST], *ended}
 
 
 def actors_of(reading: Reading, limit: int = 50) -> list[str]:

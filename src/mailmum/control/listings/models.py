@@ -91,6 +91,12 @@ class Version(models.Model):
                 name="version_counts",
                 condition=CURRENT,
             ),
+            # What ends soon, and what has ended.
+            models.Index(
+                fields=["account", "expires"],
+                name="version_ends",
+                condition=CURRENT & models.Q(expires__isnull=False),
+            ),
             # What was: of what is in force the constraint above knows the target.
             models.Index(fields=["account", "target"], name="version_was", condition=ENDED),
         )

@@ -19,7 +19,7 @@ from mailmum.control.listings.queries import current
 from mailmum.control.listings.search import covers
 from mailmum.control.monitor.overview import Offender, grouped, offender
 from mailmum.control.monitor.scope import Scope, scope_of
-from mailmum.control.servers.queries import servers_of
+from mailmum.control.servers.queries import present_servers
 from mailmum.control.traffic import totals
 from mailmum.control.traffic import worst as ranked
 from mailmum.control.traffic.clients import counts_of
@@ -123,7 +123,7 @@ def ending(
 
 
 def _silent(reading: Reading, scope: Scope, now: float, quiet: float) -> Iterator[Silent]:
-    servers = {one.pk: one.name for one in servers_of(reading)}
+    servers = present_servers(reading)
     week = Wanted(since=now - DAYS * DAY)
     sums = totals.by_server(scope.account, week, now=now)
     for number, seen in totals.last_seen(list(servers)).items():

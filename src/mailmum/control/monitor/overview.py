@@ -18,7 +18,7 @@ from mailmum.control.accounts.access import Reading
 from mailmum.control.monitor.countries import country_of
 from mailmum.control.monitor.ranges import Range
 from mailmum.control.monitor.scope import Scope, scope_of, zones_of
-from mailmum.control.servers.queries import servers_of
+from mailmum.control.servers.queries import present_servers
 from mailmum.control.traffic import totals
 from mailmum.control.traffic import worst as ranked
 from mailmum.control.traffic.models import Total
@@ -186,20 +186,20 @@ def by_server(
     meant = _wanted(scope, wanted)
     sums = totals.by_server(scope.account, meant, now=clock)
     best = totals.best_sources(scope.account, meant, now=clock)
-    servers = list(servers_of(reading))
-    seen = totals.last_seen([one.pk for one in servers])
+    servers = present_servers(reading)
+    seen = totals.last_seen(list(servers))
     sparks = _sparks(scope, clock)
     return tuple(
         ServerLine(
-            server=one.name,
-            contacts=sum(sums.get(one.pk, {}).values()),
-            accepted=sums.get(one.pk, {}).get(Outcome.ACCEPTED, 0),
-            stopped=_stopped(sums.get(one.pk, {})),
-            source=best.get(one.pk),
-            last=max(seen.get(one.pk, {}).values(), default=None),
-            spark=sparks.get(one.pk, ((0, 0),) * 24),
+            server=name,
+            contacts=sum(sums.get(number, {}).values()),
+            accepted=sums.get(number, {}).get(Outcome.ACCEPTED, 0),
+            stopped=_stopped(sums.get(number, {})),
+            source=best.get(number),
+            last=max(seen.get(number, {}).values(), default=None),
+            spark=sparks.get(number, ((0, 0),) * 24),
         )
-        for one in servers
+        for number, name in servers.items()
     )
 
 

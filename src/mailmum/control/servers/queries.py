@@ -20,6 +20,12 @@ def servers_of(reading: Reading) -> QuerySet[Server]:
     )
 
 
+def present_servers(reading: Reading) -> dict[int, str]:
+    """Names of the account's servers by number, in the order of names and without their keys."""
+    found = Server.objects.filter(account=reading.account, removed=None).order_by("name")
+    return dict(found.values_list("pk", "name"))
+
+
 def find_server(reading: Reading, name: str) -> Server:
     """One server by name.
 

@@ -13,7 +13,7 @@ from django.http import HttpResponse, QueryDict
 from mailmum.control.accounts.access import Writing
 from mailmum.control.listings.draft import KEEP, make_wish
 from mailmum.control.listings.services import list_targets
-from mailmum.control.servers.queries import servers_of
+from mailmum.control.servers.queries import present_servers
 from mailmum.domain.errors import BadInput, Refusal
 from mailmum.domain.listings import Action
 from mailmum.domain.targets import NetworkTarget, parse_target
@@ -44,7 +44,7 @@ def act(request: PageRequest, access: Writing) -> HttpResponse:
     form = _form(request.POST if request.method == "POST" else request.GET)
     action = Action.ALLOW if form.values["action"] == Action.ALLOW else Action.BLOCK
     # The row may be of a server that has been removed since.
-    servers = [server.name for server in servers_of(access)]
+    servers = list(present_servers(access).values())
     if form.values["at"] not in servers:
         form.values |= {"at": "", "server": ""}
     if form.values["server"] != form.values["at"]:

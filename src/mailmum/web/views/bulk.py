@@ -21,7 +21,7 @@ from mailmum.control.listings.bulk import (
     survey,
 )
 from mailmum.control.listings.draft import KEEP, Keep, Wish, make_wish
-from mailmum.control.servers.queries import names_of_servers, servers_of
+from mailmum.control.servers.queries import names_of_servers, present_servers
 from mailmum.domain.errors import Conflict, Refusal
 from mailmum.domain.listings import WHOLE_ACCOUNT
 from mailmum.web import outcomes
@@ -91,7 +91,7 @@ def ask(
         numbers=chosen.numbers,
         too_many=found.total > LIMIT,
         limit=LIMIT,
-        servers=[server.name for server in servers_of(access)],
+        servers=list(present_servers(access).values()),
         lifetimes=LIFETIMES,
     )
 
@@ -99,7 +99,7 @@ def ask(
 def chosen_of(data: QueryDict, access: Reading, *, fresh: bool = False) -> Chosen:
     """What a form has chosen: all that fit its filter, or those that are ticked."""
     if data.get("all"):
-        servers = [server.name for server in servers_of(access)]
+        servers = list(present_servers(access).values())
         wanted = wanted_of(QueryDict(data.get("match", "")), servers)
         upto = None if fresh else _number(data.get("upto", ""))
         return wanted.chosen(access, upto)

@@ -16,7 +16,7 @@ from mailmum.control.imports.exporting import export
 from mailmum.control.imports.options import Details, ImportOptions, Report
 from mailmum.control.imports.services import run_import
 from mailmum.control.listings.search import search
-from mailmum.control.servers.queries import names_of_servers, servers_of
+from mailmum.control.servers.queries import names_of_servers, present_servers
 from mailmum.control.streaming import pulled
 from mailmum.domain.errors import BadInput, Refusal
 from mailmum.domain.lifetimes import end_of
@@ -242,9 +242,10 @@ def _page(request: PageRequest, access: Writing, form: Form, looked: Looked | No
         looked=looked,
         scopes={0: "All", **names},
         formats=[(name, ABOUT.get(name, name)) for name in FORMATS],
-        servers=[server.name for server in servers_of(access)],
+        servers=list(present_servers(access).values()),
         lifetimes=LIFETIMES,
         limit=FILE_LIMIT >> 20,
+        bytes=FILE_LIMIT,
     )
 
 
@@ -255,7 +256,7 @@ def give_out(request: PageRequest, access: Reading) -> HttpResponse:
 
 
 def _export_page(request: PageRequest, access: Reading, form: Form) -> HttpResponse:
-    servers = [server.name for server in servers_of(access)]
+    servers = list(present_servers(access).values())
     wanted = wanted_of(request.GET, servers)
     try:
         count = search(access, wanted.q, wanted.filter(access)).count() if wanted.any else None
@@ -278,7 +279,7 @@ def _export_page(request: PageRequest, access: Reading, form: Form) -> HttpRespo
 def download(request: PageRequest, access: Reading) -> HttpResponse:
     """The file, streamed; refusals are shown on the page."""
     form = Form({name: request.GET.get(name, "") for name in ("format", "list", "on")})
-    servers = [server.name for server in servers_of(access)]
+    servers = list(present_servers(access).values())
     wanted = wanted_of(request.GET, servers)
     try:
         chosen = find_format(form.values["format"])

@@ -11,7 +11,7 @@ from mailmum.control.listings.history import ANY, KINDS, Sought, actors_of, reco
 from mailmum.control.listings.history import show as show_records
 from mailmum.control.listings.queries import find_listing
 from mailmum.control.listings.undo import undo
-from mailmum.control.servers.queries import find_server, servers_of
+from mailmum.control.servers.queries import find_server, present_servers
 from mailmum.domain.errors import BadInput, NotFound, Refusal
 from mailmum.domain.targets import parse_target
 from mailmum.domain.texts import clean_line
@@ -38,7 +38,7 @@ KIND_WORDS = (
 @account_view(Reading)
 def index(request: PageRequest, access: Reading) -> HttpResponse:
     """Changes, newest first: all, or those that the address asks for."""
-    names = [server.name for server in servers_of(access)]
+    names = list(present_servers(access).values())
     form = Form({name: request.GET.get(name, "").strip() for name in FIELDS})
     if form.values["kind"] not in KINDS:
         form.values["kind"] = ""

@@ -10,7 +10,7 @@ from mailmum.control.listings.draft import KEEP, Wish, make_wish
 from mailmum.control.listings.models import Version
 from mailmum.control.listings.queries import find_listing
 from mailmum.control.listings.services import edit_listing, list_targets
-from mailmum.control.servers.queries import names_of_servers, servers_of
+from mailmum.control.servers.queries import names_of_servers, present_servers
 from mailmum.domain.codes import code_text
 from mailmum.domain.errors import BadInput, NeedsConfirmation, NotFound, Refusal
 from mailmum.domain.listings import Action, Source
@@ -178,7 +178,7 @@ def _add_page(request: PageRequest, access: Writing, form: Form) -> HttpResponse
         SECTION,
         form=form,
         action=action.value,
-        servers=[server.name for server in servers_of(access)],
+        servers=list(present_servers(access).values()),
         lifetimes=LIFETIMES,
         check=preview(access, form.lines("targets"), action, form.filled("server")),
     )

@@ -16,7 +16,7 @@ from mailmum.control.listings.queries import find_listing, target_of
 from mailmum.control.listings.search import count, meant, meets, search
 from mailmum.control.listings.services import remove_listings
 from mailmum.control.monitor.hits import Hits, Stale, hits_of, stale_among
-from mailmum.control.servers.queries import names_of_servers, servers_of
+from mailmum.control.servers.queries import names_of_servers, present_servers
 from mailmum.control.traffic.reading import tolerant
 from mailmum.control.triggers.evidence import evidence_for
 from mailmum.domain.clients import parse_subject
@@ -41,7 +41,7 @@ HISTORY_SHOWN = 10
 @account_view(Reading)
 def index(request: PageRequest, access: Reading) -> HttpResponse:
     """The table; a fragment of it when only that is asked for."""
-    servers = [server.name for server in servers_of(access)]
+    servers = list(present_servers(access).values())
     wanted = wanted_of(request.GET, servers)
     form = Form({"q": wanted.q})
     page: Page[Version] | None = None

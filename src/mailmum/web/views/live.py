@@ -24,7 +24,7 @@ from mailmum.control.listings.search import meant
 from mailmum.control.monitor import search
 from mailmum.control.monitor.live import Came, hub
 from mailmum.control.monitor.search import Question, Search, understand
-from mailmum.control.servers.queries import servers_of
+from mailmum.control.servers.queries import present_servers
 from mailmum.control.traffic.values import Kept
 from mailmum.domain.errors import BadInput, NotFound, Refusal
 from mailmum.domain.targets import NetworkTarget
@@ -98,7 +98,7 @@ def index(request: PageRequest, access: Reading) -> HttpResponse:
     shown: dict[str, Any] = {"form": form, "rows": rows, "cursor": cursor, "away": away}
     shown |= {"stream": f"{path(access, 'live-stream')}?{query.urlencode()}", "kept": KEPT}
     shown |= {"chosen": request.GET.getlist("show"), "groups": list(GROUPS.items())}
-    shown |= {"servers": [one.name for one in servers_of(access)], "followed": followed}
+    shown |= {"servers": list(present_servers(access).values()), "followed": followed}
     return show(request, "live.html", SECTION, **shown)
 
 

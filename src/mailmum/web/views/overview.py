@@ -14,7 +14,7 @@ from django.db import DatabaseError
 from django.http import Http404, HttpResponse
 
 from mailmum.control.accounts.access import Reading
-from mailmum.control.servers.queries import servers_of
+from mailmum.control.servers.queries import present_servers
 from mailmum.control.traffic.reading import tolerant
 from mailmum.control.traffic.totals import last_seen
 from mailmum.domain.errors import BadInput, NotFound
@@ -79,7 +79,7 @@ def _wanted(request: PageRequest, access: Reading) -> tuple[Wanted, str]:
     except BadInput as refusal:
         stretch, fault = usual(), str(refusal)
     server = request.GET.get("server", "")
-    if server and not servers_of(access).filter(name=server).exists():
+    if server and server not in present_servers(access).values():
         raise NotFound("there is no such server")
     by = request.GET.get("by", "")
     return Wanted(access, stretch, server, by if by in BY else BY[0]), fault
@@ -90,7 +90,7 @@ def _frame(wanted: Wanted) -> dict[str, Any]:
     return {
         "wanted": wanted,
         "stretch": stretch,
-        "servers": [one.name for one in servers_of(wanted.access)],
+        "servers": list(present_servers(wanted.access).values()),
         "ranges": [
             (word, words, wanted.query_with(range=word), stretch.word == word)
             for word, words in CHOICES
@@ -101,7 +101,7 @@ def _frame(wanted: Wanted) -> dict[str, Any]:
 
 def _waits_for(access: Reading) -> str:
     """What has to come before there is anything to see: a `server`, its `traffic`, or nothing."""
-    numbers = [one.pk for one in servers_of(access)]
+    numbers = list(present_servers(access))
     if not numbers:
         return "server"
     # When that cannot be read, each section says so.

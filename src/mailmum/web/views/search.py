@@ -12,7 +12,7 @@ from django.utils import timezone
 from mailmum.control.accounts.access import Reading
 from mailmum.control.monitor import search as monitor
 from mailmum.control.monitor.search import Search, as_csv, understand
-from mailmum.control.servers.queries import servers_of
+from mailmum.control.servers.queries import present_servers
 from mailmum.control.streaming import pulled
 from mailmum.control.traffic.find import PAGE_LIMIT, Page
 from mailmum.control.traffic.terms import terms_of
@@ -57,7 +57,7 @@ def index(request: PageRequest, access: Reading) -> HttpResponse:
         here = path(access, "search")
         response["HX-Push-Url"] = f"{here}?{asked.query}" if asked.any else here
     else:
-        shown |= {"servers": [one.name for one in servers_of(access)], "choices": CHOICES}
+        shown |= {"servers": list(present_servers(access).values()), "choices": CHOICES}
         shown |= {"ranges": RANGES, "sources": SOURCES}
         shown |= {"faulty": set(form.faults) & set(MORE)}
         response = show(request, "search/page.html", SECTION, **shown)

@@ -80,6 +80,13 @@ on("reset", "form:has([data-chosen])", (e, form) => setTimeout(() => count(form)
 // --- a search field that htmx follows as one types: leaving it must not load, and replace, the same rows again
 document.addEventListener("change", e => { if (e.target.matches("form[hx-get] [type=search]")) e.stopPropagation(); }, true);
 
+// --- a file that is larger than the server reads is not sent at all
+on("change", "input[type=file][data-most]", (e, field) => {
+  const large = [...field.files].some(file => file.size > field.dataset.most);
+  field.setCustomValidity(large ? "This file is too large for a page: use mailmum import FILE on the command line." : "");
+  field.reportValidity();
+});
+
 // --- keys
 const rows = () => $$("[data-rows] > tr");
 function step(by) {
