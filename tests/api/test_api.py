@@ -13,10 +13,10 @@ from django.utils import timezone
 from mailmum.api import servers as server_operations
 from mailmum.api.urls import api as description
 from mailmum.control.accounts.services import add_token
-from mailmum.control.config import current
-from mailmum.control.requests.asking import ask
 from mailmum.control.alerts.channels import told
 from mailmum.control.alerts.models import Manner
+from mailmum.control.config import current
+from mailmum.control.requests.asking import ask
 from mailmum.control.servers.services import add_shipping_token
 from mailmum.control.suggestions.ideas import Idea
 from mailmum.control.suggestions.inbox import put

@@ -40,7 +40,7 @@ def test_every_picture_of_the_readme_is_taken_by_the_script_and_no_other_lies_ar
 @pytest.mark.parametrize("path", script().PAGES.values(), ids=script().PAGES)
 def test_every_page_is_one_of_ours(path: str) -> None:
     """An address that has moved would give a picture of an error."""
-    assert resolve(path.partition("?")[0]).func
+    assert resolve(path.partition("?")[0]).url_name
 
 
 @pytest.mark.parametrize("name", script().PAGES)

@@ -109,6 +109,24 @@ def test_who_may_not_ask(world: World, mx1: Server, monkeypatch: pytest.MonkeyPa
     assert RemovalRequest.objects.count() == 1
 
 
+@pytest.mark.parametrize(
+    ("direct", "passed_on", "counts"),
+    [
+        ("127.0.0.1", "192.0.2.9", "192.0.2.9"),
+        ("::1", "198.51.100.1, 2001:db8::9", "2001:db8::/64"),
+        ("127.0.0.1", "", "127.0.0.1"),
+        ("127.0.0.1", "<b>", ""),
+        ("192.0.2.7", "198.51.100.1", "192.0.2.7"),
+    ],
+)
+def test_who_asks_behind_a_proxy(mx1: Server, direct: str, passed_on: str, counts: str) -> None:
+    """What a proxy on this machine adds counts, last of all; what a stranger claims does not."""
+    headers = {"X-Forwarded-For": passed_on} if passed_on else {}
+    client = Client(REMOTE_ADDR=direct, headers=headers)
+    client.post(f"/why/{mx1.ref}/203.0.113.7", {"text": "mended"})
+    assert RemovalRequest.objects.get().address == counts
+
+
 def test_a_form_of_another_site_is_refused(mx1: Server) -> None:
     """It would ask in the visitor's name."""
     client = Client(enforce_csrf_checks=True)

@@ -2,7 +2,6 @@
 
 from urllib.parse import urlencode
 
-from allauth.account.adapter import get_adapter
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
@@ -14,6 +13,7 @@ from mailmum.control.requests.models import REPLY_LIMIT, TEXT_LIMIT
 from mailmum.domain.errors import BadInput, Conflict, NotFound, Refusal
 from mailmum.web.form import Form, posted
 
+_THIS_MACHINE = {"127.0.0.1", "::1"}
 _STATUS = {BadInput: 422, Conflict: 409}
 
 
@@ -42,7 +42,7 @@ def _ask(request: HttpRequest, ref: str, answer: PublicAnswer, form: Form) -> Ht
             answer.client,
             text=form.values["text"],
             reply_to=form.values["reply_to"],
-            address=get_adapter(request).get_client_ip(request),
+            address=_address(request),
         )
     except NotFound as error:
         raise Http404 from error
@@ -50,6 +50,13 @@ def _ask(request: HttpRequest, ref: str, answer: PublicAnswer, form: Form) -> Ht
         form.refuse(refusal)
         return _page(request, ref, answer, form, status=_STATUS.get(type(refusal), 400))
     return HttpResponseRedirect(f"{request.path}?{urlencode({'asked': token})}")
+
+
+def _address(request: HttpRequest) -> str:
+    """From where somebody asks; a proxy on this machine says for whom it asks, last of all."""
+    direct = request.META.get("REMOTE_ADDR", "")
+    passed_on: str = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
+    return passed_on if passed_on and direct in _THIS_MACHINE else direct
 
 
 def _page(
