@@ -1,11 +1,13 @@
-"""Servers that are told by where they ask: another port, or a socket with a path."""
+"""Servers told by where they ask: another port, or a socket with a path; no descriptor left."""
 
 import asyncio
+import resource
 import socket
 import stat
+import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,8 +18,10 @@ from mailmum.daemons.policyd import PolicydOptions
 from mailmum.daemons.policyd_loop import PolicyLoop
 from tests.daemons import dnsd_kit
 from tests.daemons.dnsd_kit import QUICK, SERVER, Database, Sink, Source, eventually
-from tests.daemons.policyd_kit import URL, request
+from tests.daemons.policyd_kit import URL, Client, request
+from tests.daemons.test_dnsd_processes import ROOT, environment
 from tests.support.ports import free_port
+from tests.support.process import running
 
 
 @contextmanager
@@ -92,3 +96,28 @@ def test_a_path_that_cannot_be(tmp_path: Path) -> None:
     with pytest.raises(policyd.StartFailed) as failure:
         policyd._bind(str(tmp_path / "nowhere" / "mx1"), 0)
     assert failure.value.field == "policy_servers"
+
+
+def test_without_descriptors_connections_wait(tmp_path: Path) -> None:
+    """Those that are there are served, it is told once, and afterwards all are."""
+    database = Database(tmp_path)
+    database.block("203.0.113.7")
+    port = free_port()
+    command = [sys.executable, "-m", "tests.daemons.policyd_kit", str(tmp_path), str(port)]
+    with running(command, "^ready", env=environment(), cwd=ROOT) as child:
+        before = resource.prlimit(child.pid, resource.RLIMIT_NOFILE)
+        with closing(Client(port)) as client:
+            assert client.ask().startswith("REJECT")
+            # Below the highest in use none is free, at least not for so many.
+            numbers = [int(one.name) for one in Path(f"/proc/{child.pid}/fd").iterdir()]
+            resource.prlimit(child.pid, resource.RLIMIT_NOFILE, (max(numbers) + 1, before[1]))
+            with ExitStack() as stack:
+                waiting = [
+                    stack.enter_context(closing(Client(port))) for _ in range(max(numbers) + 2)
+                ]
+                eventually(lambda: "policy.not-accepted" in child.output)
+                assert client.ask().startswith("REJECT")
+                resource.prlimit(child.pid, resource.RLIMIT_NOFILE, before)
+                assert waiting[-1].ask().startswith("REJECT")
+        assert child.output.count("policy.not-accepted") == 1
+        assert "Traceback" not in child.output

@@ -61,6 +61,11 @@ class Client:
         self._family = family
         self._name = name
 
+    @property
+    def packed(self) -> bytes:
+        """The address as bytes."""
+        return bytes(self._name[4:8] if self._family == socket.AF_INET else self._name[8:24])
+
     def __getitem__(self, at: int) -> object:
         """The address as text at 0, the port at 1."""
         # struct sockaddr_in: family, port, address; sockaddr_in6 has flow information between.

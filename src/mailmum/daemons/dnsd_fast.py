@@ -82,13 +82,20 @@ class Client:
     def __init__(self, name: bytes) -> None:
         self._name = name
 
+    @property
+    def packed(self) -> bytes:
+        """The address as bytes."""
+        return self._name[4:8] if self._family == socket.AF_INET else self._name[8:24]
+
+    @property
+    def _family(self) -> int:
+        return int.from_bytes(self._name[:2], sys.byteorder)
+
     def __getitem__(self, at: int) -> object:
         """The address as text at 0, the port at 1."""
         if at == 1:
             return int.from_bytes(self._name[2:4], "big")
-        family = int.from_bytes(self._name[:2], sys.byteorder)
-        packed = self._name[4:8] if family == socket.AF_INET else self._name[8:24]
-        return socket.inet_ntop(family, packed)
+        return socket.inet_ntop(self._family, self.packed)
 
 
 class Fast:

@@ -20,6 +20,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -31,6 +32,7 @@ from mailmum.daemons.policyd_connections import Connections
 from mailmum.daemons.policyd_desk import Desk
 from mailmum.daemons.policyd_loop import PolicyLoop
 from mailmum.daemons.policyd_options import Limits, PolicydOptions
+from mailmum.daemons.seldom import Seldom
 from mailmum.daemons.sightings import Sightings
 from mailmum.dns.counters import Counters
 from mailmum.policy.engine import Engine
@@ -41,6 +43,7 @@ log = structlog.get_logger()
 
 _WHO, _FIELD = "the policy service", "policy"
 _BACKLOG = 512
+_AGAIN = 600.0
 _NONE: Mapping[str, list[socket.socket]] = {}
 
 
@@ -96,6 +99,7 @@ async def serve(
     crew = Crew(loop, counters, outside, on_ready=ready, sightings=sightings)
     connections = Connections(Desk(engine, counters, sightings), options.limits)
     accepting = asyncio.get_running_loop()
+    accepting.set_exception_handler(_tell_seldom(Seldom(_AGAIN)))
     servers = [
         await accepting.create_server(connections.accept, sock=one, backlog=_BACKLOG)
         for one in sockets
@@ -121,6 +125,20 @@ async def serve(
         connections.close()
         await asyncio.sleep(0)
         crew.finish()
+
+
+def _tell_seldom(seldom: Seldom) -> Callable[[asyncio.AbstractEventLoop, dict[str, Any]], None]:
+    """Without a descriptor asyncio complains hundreds of times a second; seldom will do."""
+
+    def tell(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        if not isinstance(error, OSError):
+            loop.default_exception_handler(context)
+        elif seldom.due(error.errno):
+            consequence = "connections wait for a second at a time"
+            log.warning("policy.not-accepted", reason=error.strerror, consequence=consequence)
+
+    return tell
 
 
 def _bind(host: str, port: int) -> list[socket.socket]:

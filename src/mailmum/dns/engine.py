@@ -106,7 +106,13 @@ class Engine:
         if index is not None:
             quick = self._quick_answer(packet, index, now)
             if quick is not None:
-                limited = self._limited(client, now, proved=tcp)
+                limit = self._limit
+                if limit is None:
+                    return quick
+                if tcp:
+                    limit.know(_sender(client), now)
+                    return quick
+                limited = limit.check(_sender(client), now)
                 if limited == PASS:
                     return quick
                 # It is not answered, so it is not counted as if it were.
@@ -227,4 +233,8 @@ class Engine:
 
 
 def _sender(client: Client | None) -> bytes:
+    """The packed address of a client; those of the hot path have it as the kernel told it."""
+    known: bytes | None = getattr(client, "packed", None)
+    if known is not None:
+        return known
     return packed(str(client[0])) if client else b""

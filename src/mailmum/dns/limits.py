@@ -91,15 +91,17 @@ class Limiter:
 
     def check(self, sender: bytes, now: float) -> int:
         """See `Limit`."""
+        # On the way of nearly every answer, so no more than it takes.
+        buckets, cost = self._buckets, self._cost
         network = sender[:3] if len(sender) == 4 else sender[:7]
         ticks = int(now * 1e6) & MASK
-        ahead = (self._buckets.get(network, ticks) - ticks) & MASK
-        if ahead > WINDOW + self._cost:
+        ahead = (buckets.get(network, ticks) - ticks) & MASK
+        if ahead > WINDOW + cost:
             ahead = 0
         if ahead <= WINDOW:
-            if len(self._buckets) >= MOST_NETWORKS and network not in self._buckets:
-                self._buckets.clear()
-            self._buckets[network] = (ticks + ahead + self._cost) & MASK
+            if len(buckets) >= MOST_NETWORKS and network not in buckets:
+                buckets.clear()
+            buckets[network] = (ticks + ahead + cost) & MASK
             return PASS
         if self._known.get(sender, 0.0) > now or holds(self._limits.spared, sender):
             return PASS

@@ -59,6 +59,7 @@ _LABELS = {
     "enabled": "in force",
     "name": "name",
     "addresses": "own addresses",
+    "askers": "who may ask",
     "ttl": "TTL",
     "key_keep": "old keys live on",
     "contact": "contact",
