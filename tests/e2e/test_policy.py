@@ -384,7 +384,7 @@ def test_socketmap_lookups_of_a_real_smtpd(world: World) -> None:
         def code(visitor: Visitor) -> int:
             return server.deliver(visitor, RECIPIENT).code
 
-        client, name = Visitor("203.0.113.91"), Visitor(STRANGER, name="mail.mapped.example")
+        client, name = Visitor("192.0.2.91"), Visitor(STRANGER, name="mail.mapped.example")
         assert code(client) == code(name) == 250
         world.service.run("block", client.address, "mail.mapped.example", "--reason", "By map")
         world.service.eventually(lambda: code(client) == 554, 5)
