@@ -166,8 +166,8 @@ def test_the_table_of_commands_is_whole() -> None:
     named = {word for code in re.findall(r"`([^`]+)`", cells) for word in code.split()}
     assert set(VERBS) <= named
     subcommands = {"add", "list", "show", "edit", "rotate-key", "remove", "link", "token", "setup"}
-    subcommands |= {"accept", "decline"}
-    subcommands |= {"refresh", "release", "pause"}
+    subcommands |= {"accept", "decline", "dismiss", "refresh", "release", "pause", "resume"}
+    subcommands |= {"presets", "test", "findings", "clear", "check", "compare", "report"}
     words = {"mailmum", "TARGET...", "TARGET", "CLIENT", "FILE", "LOG..."}
     known = set(VERBS) | subcommands | words
     assert named <= known
