@@ -21,6 +21,7 @@ SCRIPTS = [
     "script/lint",
     "script/lock",
     "script/sanitize",
+    "script/screenshots",
     "script/server",
     "script/test",
     ".ci/run",
