@@ -41,7 +41,7 @@ _KINDS = {
     "people.remove": ("user", "", "changed people:"),
     "token.add": ("auth", "", "made the"),
     "token.remove": ("auth", "", "changed tokens:"),
-    "suggestion.dismiss": ("inbox", "", "dismissed the"),
+    "suggestion.dismiss": ("idea", "", "dismissed the"),
     "rbl.add": ("rbl", "", "asks the"),
     "rbl.remove": ("rbl", "", "no longer asks the"),
     "alerts.add": ("bell", "", "added the"),
