@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from mailmum.traffic.codes import OUTCOMES, SOURCES
 from mailmum.traffic.packing import pack_client
 from mailmum.traffic.sightings import Outcome, Source
+from mailmum.triggers import windows
 from mailmum.triggers.contacts import Contact, Context
 from mailmum.triggers.decisions import Decision, Kind
 from mailmum.triggers.judge import Judge
@@ -98,6 +99,21 @@ def test_a_restart_anywhere_changes_nothing(
     after.recount(given[:cut], before.newest)
     told += judged(after, given[cut:])
     assert told == whole
+
+
+def test_forgetting_what_is_old_moves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Very many contacts, of which most can count no more: decisions are those of a recount."""
+    monkeypatch.setattr(windows, "_TIDY", 4)
+    rule = _rule(lifetime=60, merge=2, brake=0)
+    judge, naive, decided = _judge(rule), Naive(rule), []
+    for number in range(1, 400):
+        one = contact(4 * number, BEGIN + number * 4000, CLIENTS[number % 3], UNKNOWN)
+        for again in range(1 + number // 3 % 3):
+            another = one._replace(number=one.number + again)
+            naive.see(another)
+            decided += judged(judge, [another])
+    assert as_told(decided) == naive.told
+    assert len(decided) > 50
 
 
 def _rule(threshold: int = 3, window: int = 60, **more: object) -> Rule:

@@ -71,6 +71,8 @@ class Windows:
         """Count a contact; the stretch that reaches the threshold with it, if there is one."""
         if entry.at <= self.newest - LATE:
             return None
+        # Before anything is found: what is forgotten would move the stretch that is told.
+        self._tidy()
         self.newest = max(self.newest, entry.at)
         series = self._series.get(key)
         if series is None:
@@ -83,7 +85,6 @@ class Windows:
             insort(series.entries, entry)
             found = self._around(series, entry)
             self._reset(series)
-        self._tidy()
         return found
 
     def entries(self, key: Hashable, stretch: Stretch) -> Sequence[Entry]:
