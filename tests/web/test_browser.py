@@ -191,7 +191,7 @@ def test_from_a_number_to_blocking(
         expect(page.locator("#results tbody tr").first).to_contain_text("Public RBL")
         page.get_by_label("Find").fill("2001:db8:4f::/48")
         expect(page.locator("#results tbody tr").first).to_contain_text("2001:db8:4f")
-        assert "q=2001%3Adb8%3A4f%3A%3A%2F48&what=rbl" in page.url
+        expect(page).to_have_url(re.compile(r"q=2001%3Adb8%3A4f%3A%3A%2F48&what=rbl"))
         page.locator("#results").get_by_role("link", name="Block 2001").first.click()
         pop = page.locator("#act")
         expect(pop).to_contain_text("in 30 days")

@@ -8,6 +8,7 @@ The rules of a careful asker:
 - A list has to list 127.0.0.2 and must not list 127.0.0.1 (section 5).  One that lists the second
   lists everything, one that does not list the first is dead or empty; neither is believed.
 
+    >>> from mailmum.domain.targets import parse_network
     >>> question("rbl.example", parse_network("203.0.113.7"))
     '7.113.0.203.rbl.example'
     >>> meaning(["127.0.0.2"]), meaning([]), meaning(["127.255.255.254"]), meaning(["192.0.2.1"])
