@@ -68,7 +68,7 @@ def naive_verdict(listings: list[Listing], subject: Subject, server: int) -> str
     return "none"
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(lists_of_listings(), subjects(), st.sampled_from(SERVERS), times())
 def test_decide_is_the_naive_reading(
     listings: list[Listing], subject: Subject, where: tuple[int, int], now: float

@@ -19,7 +19,7 @@ NOW = 100.0
 KEY = key_of(11).encode()
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(lists_of_listings(), st.lists(st.tuples(subjects(), times()), min_size=1, max_size=6))
 def test_an_index_answers_as_decide_does(
     listings: list[Listing], asked: list[tuple[Subject, float]]
@@ -34,7 +34,7 @@ def test_an_index_answers_as_decide_does(
             check(index, model, subject_in(one.target, last=last), asked[0][1])
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(lists_of_listings(), lists_of_listings(most=10), st.data())
 def test_changes_make_the_same_index_as_building_anew(
     before: list[Listing], after: list[Listing], data: st.DataObject

@@ -213,5 +213,5 @@ class IndexMachine(RuleBasedStateMachine):
         return [one for one in found if one is not None]
 
 
-IndexMachine.TestCase.settings = settings(max_examples=120, stateful_step_count=40)
+IndexMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=40)
 TestIndex = IndexMachine.TestCase

@@ -7,8 +7,8 @@ pytest-xdist's workers inherit its address and take a database each.
 
 The suite runs on both, but what never meets the database is the same on both and runs once: tests
 below `ONCE`, and those marked `once` elsewhere; below `ONCE`, `both` marks the exceptions. The run
-on the second database leaves them out with --only-database. That a test is rightly among them is
-held in every run: one that asks for the database there is an error.
+on the second database leaves them out with --only-database, and the tests in a browser. That a test
+is rightly below `ONCE` is held in every run: one that asks for the database there is an error.
 """
 
 import contextlib
@@ -42,6 +42,9 @@ ONCE = (
     "tests/triggers",
 )
 """Folders and files of tests that never meet the database of the run."""
+BROWSERS = "tests/web/test_browser*.py"
+"""Tests of what a browser makes of the pages.  They meet the database of the run, but what pages
+ask of it is tried on both by the tests beside them, in a fraction of the time."""
 
 _stack = contextlib.ExitStack()
 
@@ -116,9 +119,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in single:
         if item.get_closest_marker("django_db") is not None:
             raise pytest.UsageError(f"{item.nodeid} uses the database; {_BOTH}")
-    if config.getoption("only_database") and single:
-        config.hook.pytest_deselected(items=single)
-        items[:] = [item for item in items if not runs_once(item)]
+    if config.getoption("only_database"):
+        items[:], rest = _parted(items)
+        config.hook.pytest_deselected(items=rest)
+
+
+def _parted(items: list[pytest.Item]) -> tuple[list[pytest.Item], list[pytest.Item]]:
+    """What the run on the second database is about, and what it leaves to the first."""
+    left = {item for item in items if runs_once(item) or item.path.match(BROWSERS)}
+    return [item for item in items if item not in left], [item for item in items if item in left]
 
 
 def runs_once(item: pytest.Item) -> bool:
