@@ -487,7 +487,8 @@ def rspamd(
     options = told.get("options", "")
     return (
         (
-            f"rspamd_proxy[77]: <5a2b1c>; proxy; rspamd_task_write_log: id: <{word['message_id']}>, "
+            "rspamd_proxy[77]: <5a2b1c>; proxy; rspamd_task_write_log: "
+            f"id: <{word['message_id']}>, "
             f"qid: <{queue_id}>, ip: 203.0.113.7, from: <{word['sender']}>, "
         ),
         (

@@ -49,8 +49,10 @@ def apply(account: int, server: int, updates: Iterable[Update], maker: Maker) ->
             host=fit(update.host, NAME),
         )
         if update.recipient is not None:
-            address = maker.privacy.address(update.recipient)
-            recipient = address and fit(address, ADDRESS)
-            about, others = about.filter(recipient=recipient), others.filter(recipient=recipient)
+            # As it is kept now, and as it may still be where it waits to be rewritten.
+            texts = (maker.privacy.address(update.recipient) or "", update.recipient)
+            names = {fit(text, ADDRESS) for text in texts}
+            about = about.filter(recipient__in=names)
+            others = others.filter(recipient__in=names)
         if not about.update(**news):
             others.update(**news)
