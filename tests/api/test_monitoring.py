@@ -54,6 +54,9 @@ def test_a_check_has_what_scripts_depend_on(api: Callers, filled: Traffic) -> No
     assert [listing["target"] for listing in told["covered_by"]] == ["198.51.0.0/16"]
     assert (told["verdict"], told["days"]) == ("dangerous", 7)
     assert told["better"][0]["commands"] == ["mailmum block 198.51.100.64/27"]
+    assert told["senders"] == [{"domain": "out1.news.example", "messages": 12}]
+    assert told["refused_senders"] == [{"domain": "pool.example", "contacts": 80}]
+    assert told["reverse"] == []
     assert STRANGE not in str(told)
 
 

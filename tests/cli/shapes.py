@@ -114,6 +114,8 @@ def checked(**more: Any) -> dict[str, Any]:
         "servers": [],
         "hits": [],
         "senders": [],
+        "refused_senders": [],
+        "reverse": [],
         "names": [],
         "country": None,
         "countries": [],

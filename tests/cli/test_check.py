@@ -38,6 +38,7 @@ def test_all_of_it_in_the_order_of_importance(service: Service) -> None:
         servers=[{"server": "mx1", "contacts": 1, "clients": 1, "accepted": None, "rejected": 0}],
         hits=[LOST, LOST | {"client": "198.51.100.9", "accepted": 0}],
         senders=[{"domain": "news.example", "messages": 610}],
+        refused_senders=[{"domain": "<>", "contacts": 1200}],
         names=[{"name": "a.example", "verified": False, "contacts": 9, "accepted": 0}],
         countries=[{"country": "DE", "clients": 3}],
         covered_by=[listing("198.51.0.0/16", id=4)],
@@ -63,6 +64,7 @@ def test_all_of_it_in_the_order_of_importance(service: Service) -> None:
         "  at mx1: 1 contact of 1 client, unknown accepted, 0 rejected",
         "  delivers mail: 198.51.100.201 (out1.news.example), 610 accepted, 10 rejected",
         "  senders of the latest accepted mail: news.example 610",
+        "  senders of what was turned away lately: <> 1,200",
         "  names: a.example (claimed)",
         "  covered by listing 4: block 198.51.0.0/16 (all servers)",
         *["  inside is listing 5: block 198.51.100.7 (all servers)"] * 5,
@@ -77,7 +79,8 @@ def test_what_is_unknown_is_not_zero(service: Service) -> None:
     lines = told(service, accepted=None, contacts=4, addresses=2**96, country="NL")
     assert "accepted unknown" in lines[1]
     assert lines[2] == "  holds 2^96 addresses, NL"
-    assert told(service, addresses=1)[2] == "  holds 1 address"
+    lines = told(service, addresses=1, reverse=["mail.city.example"])
+    assert lines[2:4] == ["  holds 1 address", "  reverse name: mail.city.example"]
     assert not any("holds" in line for line in told(service, addresses=None))
 
 
@@ -98,8 +101,15 @@ def test_the_exit_status_is_0_whatever_the_verdict(service: Service, verdict: st
 
 def test_what_strangers_call_themselves_moves_no_cursor(service: Service) -> None:
     """Names and senders are made visible."""
-    lines = told(service, senders=[{"domain": "a\x1b[2J", "messages": 1}], hits=[LOST])
-    assert "a\\x1b[2J" in "".join(lines)
+    lines = told(
+        service,
+        senders=[{"domain": "a\x1b[2J", "messages": 1}],
+        refused_senders=[{"domain": "b\x1b[2J", "contacts": 1}],
+        reverse=["c\x1b[2J"],
+        hits=[LOST],
+    )
+    for letter in "abc":
+        assert f"{letter}\\x1b[2J" in "".join(lines)
     assert "\x1b" not in "".join(lines)
 
 

@@ -6,12 +6,13 @@ from unittest import mock
 from django.db import OperationalError
 
 from mailmum.control import doctor
+from mailmum.control.accounts.access import Reading
 from mailmum.control.config import current
 from mailmum.control.feeds.refreshing import refresh
 from mailmum.control.feeds.services import add_feed
 from mailmum.control.feeds.wishes import make_wish as make_feed_wish
-from mailmum.control.traffic import tallies
-from mailmum.control.traffic.models import Process
+from mailmum.control.traffic import rewriting, tallies
+from mailmum.control.traffic.models import Process, Rewriting
 from tests.support.world import World
 
 
@@ -46,6 +47,23 @@ def test_counts_that_are_not_stored_are_told(world: World) -> None:
     assert message.startswith("nothing that the part dns on ns1 counts has been stored since 20")
     report(20)
     assert told(world) == []
+
+
+def test_it_tells_how_far_privacy_is(world: World) -> None:
+    """To those of the account, as long as something is to be rewritten."""
+    account = world.owner.account.pk
+
+    def told_by(access: Reading) -> list[tuple[str, str]]:
+        found = doctor.checks(access)
+        return [(one["state"], one["message"]) for one in found if one["name"] == "privacy"]
+
+    assert told_by(world.viewer) == []
+    rewriting.begin(account, "hashed")
+    ((state, message),) = told_by(world.viewer)
+    assert (state, message.rpartition(": ")[2]) == ("ok", "not begun yet")
+    Rewriting.objects.filter(account=account).update(time=1_790_000_000_000)
+    assert told_by(world.viewer)[0][1].endswith("done up to 2026-09-21T14:13:20Z")
+    assert told_by(world.outsider) == []
 
 
 def test_losses_are_told_for_a_day(world: World) -> None:

@@ -11,7 +11,7 @@ from mailmum.control import worker
 from mailmum.control.accounts.models import Account
 from mailmum.control.traffic.find import find
 from mailmum.control.traffic.intake import keep
-from mailmum.control.traffic.models import AccountTerms, Changed, Seen, Worst
+from mailmum.control.traffic.models import AccountTerms, Changed, Rewriting, Seen, Worst
 from mailmum.control.traffic.reading import Wanted
 from mailmum.control.traffic.terms import terms_of
 from mailmum.control.worker import Task, tasks, work
@@ -45,6 +45,23 @@ def test_old_traffic_goes_and_terms_are_mended(world: World) -> None:
     assert not Seen.objects.filter(account=999_999).exists()
     assert Worst.objects.filter(account=account).exists()
     assert not Changed.objects.filter(account=account, start__lt=now - 2 * DAY).exists()
+
+
+def test_what_is_kept_follows_a_change_of_privacy(world: World) -> None:
+    """A minute later, of that account alone."""
+    now = time.time()
+    numbers = (world.owner.account.pk, world.outsider.account.pk)
+    for number in numbers:
+        keep(number, number, Source.LOG, Batch([seen(now, sender="a@b.example")]), now=now)
+    Account.objects.filter(pk=numbers[0]).update(privacy="no-local-parts")
+    once()
+    senders = [[k.sighting.sender for k in find(n, Wanted()).found] for n in numbers]
+    assert senders == [["a@b.example"], ["a@b.example"]]
+    Rewriting.objects.update(since=now - 61)
+    once()
+    senders = [[k.sighting.sender for k in find(n, Wanted()).found] for n in numbers]
+    assert senders == [["@b.example"], ["a@b.example"]]
+    assert not Rewriting.objects.exists()
 
 
 def test_a_task_that_fails_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -78,6 +78,8 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
         if kind == "postgresql":
             cluster = _stack.enter_context(postgres())
             os.environ[DATABASE_VARIABLE] = cluster.url("mailmum")
+    # No test asks the Internet: a resolver that is not there.
+    os.environ["MAILMUM_RESOLVER"] = "127.0.0.1:1"
     os.environ["MAILMUM_DATA"] = _stack.enter_context(
         tempfile.TemporaryDirectory(prefix="mailmum-test-")
     )

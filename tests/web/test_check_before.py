@@ -8,7 +8,9 @@ from mailmum.control.listings.queries import current
 from mailmum.domain.listings import Action
 from mailmum.traffic.sightings import Outcome
 from mailmum.web.preview import TARGETS_SHOWN
+from tests.control.alerts.kit import parameters
 from tests.control.monitor.kit import STRANGE, Traffic, traffic
+from tests.support.nameserver import name_server
 from tests.web.conftest import Response, Visitors, text_of
 from tests.web.test_listing_forms import form
 
@@ -57,6 +59,7 @@ def test_a_dangerous_one(site: Visitors, busy: Traffic) -> None:
     assert "Would stop mail you want" in text
     assert "3 clients delivered 25 accepted messages in 30 days" in text
     assert "Turned away 80 Accepted 25 Kept by your allows 0" in text
+    assert "turned away as pool.example" in text
     assert f"Block only {POOL}" in text
     assert "Stops 80 of the 80 contacts that were turned away" in text
     order = [
@@ -186,7 +189,21 @@ def test_traffic_that_cannot_be_read(
     assert listed(busy) == {NET: "block"}
 
 
-def _broken(*_: object) -> None:
+def test_the_reverse_name_of_one(
+    site: Visitors, traffic: Traffic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the DNS if need be; of several addresses nobody is asked, nor when one is allowed."""
+    address = "193.0.6.139"
+    with name_server() as names, parameters(monkeypatch, resolver=names.endpoint):
+        names.records["139.6.0.193.in-addr.arpa", "PTR"] = ["mail.city.example."]
+        assert "Reverse name mail.city.example" in text_of(checked(site, address))
+        names.asked.clear()
+        assert "Reverse name" not in text_of(checked(site, f"{address}\n{NET}"))
+        assert "Reverse name" not in text_of(checked(site, address, action="allow"))
+        assert names.asked == []
+
+
+def _broken(*_: object, **_more: object) -> None:
     """What a database says that lacks the table."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT 1 FROM a_table_that_is_not_there")

@@ -11,11 +11,12 @@ from mailmum.control.accounts.queries import access_by_token
 from mailmum.control.accounts.services import create_account, set_role
 from mailmum.control.journal.models import Record
 from mailmum.control.servers.services import add_server
+from mailmum.control.traffic.models import Rewriting
 from mailmum.control.traffic.terms import terms_of
 from mailmum.domain.codes import parse_code
 from mailmum.traffic.terms import Terms
 from tests.support.world import World
-from tests.web.conftest import Visitors, text_of
+from tests.web.conftest import Visitor, Visitors, text_of
 
 TRAFFIC = {
     "recent_days": "14",
@@ -79,6 +80,11 @@ def test_setting_terms_of_traffic(site: Visitors, world: World) -> None:
     assert terms_of(world.outsider.account.pk) == Terms()
     page = site.viewer.get("settings").content.decode()
     assert '<option value="hashed" selected>' in page
+    assert "What was kept before the change is being rewritten." in page
+    Rewriting.objects.update(time=1_790_000_000_000)
+    assert "is being rewritten: done up to" in text_of(site.viewer.get("settings"))
+    other = Visitor(site.outsider.client, world.outsider.account.pk)
+    assert "being rewritten" not in text_of(other.get("settings"))
     record = Record.objects.get(what="account.set")
     assert record.before is not None
     assert record.after is not None

@@ -55,6 +55,13 @@ class Sender(Schema):
     messages: int
 
 
+class RefusedSender(Schema):
+    """A domain that was named as sender lately before it was turned away."""
+
+    domain: str
+    contacts: int
+
+
 class Name(Schema):
     """A name that clients came under; not verified: they claimed it."""
 
@@ -104,6 +111,8 @@ class CheckOut(Schema):
     servers: list[AtServer]
     hits: list[Hit]
     senders: list[Sender]
+    refused_senders: list[RefusedSender]
+    reverse: list[str] = Field(description="of a single address: names by reverse lookup")
     names: list[Name]
     country: str | None
     countries: list[Country]
@@ -119,4 +128,5 @@ def check_target(request: HttpRequest, wanted: Query[Wanted]) -> dict[str, Any]:
     access = reader(request)
     target = parse_target(wanted.target)
     server = wanted.server or None
-    return as_dict(scope_of(access, server), check(access, target, server, days=wanted.days))
+    found = check(access, target, server, days=wanted.days, asks=True)
+    return as_dict(scope_of(access, server), found)

@@ -68,6 +68,8 @@ def _where(told: dict[str, Any]) -> Iterator[str]:
         # What an IPv6 network holds is no number that says anything.
         count = f"{held:,}" if held < 1 << 32 else f"2^{held.bit_length() - 1}"
         yield f"  holds {count} address{'' if held == 1 else 'es'}{country}"
+    if told["reverse"]:
+        yield f"  reverse name: {', '.join(told['reverse'])}"
     if told["countries"] and told["country"] is None:
         named = (f"{one['country']} {one['clients']:,}" for one in told["countries"])
         yield f"  clients by country: {', '.join(named)}"
@@ -93,6 +95,10 @@ def _who(told: dict[str, Any]) -> Iterator[str]:
     if told["senders"]:
         named = (f"{one['domain']} {one['messages']:,}" for one in told["senders"][:_SHOWN])
         yield f"  senders of the latest accepted mail: {', '.join(named)}"
+    if told["refused_senders"]:
+        of = told["refused_senders"][:_SHOWN]
+        named = (f"{one['domain']} {one['contacts']:,}" for one in of)
+        yield f"  senders of what was turned away lately: {', '.join(named)}"
     if told["names"]:
         named = (
             one["name"] if one["verified"] else f"{one['name']} (claimed)"

@@ -21,6 +21,7 @@ from mailmum.control.servers.queries import find_server, servers_of
 from mailmum.control.traffic import tallies
 from mailmum.control.traffic.queries import barred_use, last_query, revoked_uses
 from mailmum.control.traffic.reading import tolerant
+from mailmum.control.traffic.rewriting import progress_of
 from mailmum.daemons.dnsd_trace import recent_crash
 from mailmum.domain.clients import parse_subject
 from mailmum.domain.listings import Action
@@ -53,6 +54,7 @@ def checks(reading: Reading, server: str = "") -> list[dict[str, str]]:
     found += [Finding(*one) for one in log_findings(reading, servers, config.current())]
     if not server:
         found += [Finding(*one) for one in trigger_findings(reading, time.time())]
+        found += tolerant(lambda: list(_privacy(reading)), [])
     return [asdict(finding) for finding in found]
 
 
@@ -111,6 +113,19 @@ def _account(reading: Reading, servers: list[Server]) -> Iterator[Finding]:
             "warn",
             "links in replies lead to this machine only, so rejected senders cannot follow them",
             "set public_url to an address that the Internet reaches",
+        )
+
+
+def _privacy(reading: Reading) -> Iterator[Finding]:
+    """Whether more is still kept of mail addresses than the account wants."""
+    progress = progress_of(reading.account.pk)
+    if progress is not None:
+        reached = progress.reached
+        far = "not begun yet" if reached is None else f"done up to {moment(int(reached))}"
+        yield Finding(
+            "privacy",
+            "ok",
+            f"what was kept of mail addresses before the change is being rewritten: {far}",
         )
 
 

@@ -22,7 +22,8 @@ from mailmum.control.accounts.models import Account
 from mailmum.control.alerts import work as alerting
 from mailmum.control.feeds.refreshing import refresh_due
 from mailmum.control.suggestions.inbox import thinking
-from mailmum.control.traffic import retention
+from mailmum.control.traffic import retention, rewriting
+from mailmum.control.traffic.intake import privacy_of
 from mailmum.control.traffic.terms import set_terms
 from mailmum.control.traffic.working_up import Lister
 from mailmum.control.triggers import listening, tidying
@@ -94,6 +95,7 @@ def tasks() -> list[Task]:
         Task("terms", 60.0, _terms),
         Task("worst", 10.0, lister.steps),
         Task("retention", 600.0, _expire),
+        Task("privacy", 30.0, _rewrite),
         Task("alerts", 60.0, alerting.looking),
         Task("suggestions", 3600.0, thinking),
         Task("reports", 300.0, alerting.tidying),
@@ -133,6 +135,13 @@ def _terms(_now: float) -> Iterator[None]:
     for account in Account.objects.order_by("pk"):
         set_terms(account.pk, account.terms)
         yield
+
+
+def _rewrite(now: float) -> Iterator[int]:
+    """Leave out of what was kept what an account does not want kept any more."""
+    for account in rewriting.due(now):
+        yield from rewriting.rewrite(account, privacy_of(account))
+        log.info("worker.rewritten", account=account)
 
 
 def _expire(now: float) -> Iterator[int]:

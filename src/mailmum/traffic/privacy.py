@@ -30,6 +30,7 @@ _HASH_LENGTH = 12
 _MEMORY = 65_536
 # What cannot belong to a local part that is written without quotes (RFC 5321 section 4.1.2).
 _ENDS = frozenset(' \t<>()[]",;:\\')
+_HASHED = re.compile(rf"#[{_LETTERS}]{{{_HASH_LENGTH}}}", re.ASCII)
 _LOGIN = "sasl_username="
 # A label in the form of a zone key (`domain.keys`) before the label of a list.
 _ZONE_KEY = re.compile(
@@ -44,16 +45,22 @@ class Privacy:
     Attributes:
         mode: one of `CHOICES`.
         key: the account's own, 16 to 64 bytes; needed for hashes only.
+        settled: see `again`.
     """
 
     mode: str
     key: bytes
+    settled: bool = False
     _known: dict[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def changes(self) -> bool:
         """Whether anything is left out."""
         return self.mode != FULL
+
+    def again(self) -> "Privacy":
+        """The same for texts of which some were treated already: they stay what they are."""
+        return Privacy(self.mode, self.key, settled=True)
 
     def address(self, address: str | None) -> str | None:
         """An envelope address; unknown and the null sender stay what they are."""
@@ -68,7 +75,7 @@ class Privacy:
         """What a reply said: every address in it, also those of the sighting without domain."""
         if not text or self.mode == FULL:
             return text
-        for local in {address.rpartition("@")[0] or address for address in addresses if address}:
+        for local in {_local_part(address) for address in addresses if address} - {""}:
             for left, right in (('"', '"'), ("<", ">")):
                 text = text.replace(f"{left}{local}{right}", f"{left}{self._local(local)}{right}")
         return self._login(self._written(text))
@@ -97,6 +104,8 @@ class Privacy:
     def _local(self, local: str) -> str:
         if self.mode == NO_LOCAL_PARTS or not local:
             return ""
+        if self.settled and _HASHED.fullmatch(local):
+            return local
         known = self._known
         if (found := known.get(local)) is None:
             if len(known) >= _MEMORY:
@@ -133,6 +142,10 @@ def _has_key(seen: Sighting) -> bool:
     return (seen.rbl is not None and _ZONE_KEY.match(seen.rbl) is not None) or (
         bool(seen.named) and any(map(_ZONE_KEY.match, seen.named))
     )
+
+
+def _local_part(address: str) -> str:
+    return address.rpartition("@")[0] if "@" in address else address
 
 
 def _start(before: str) -> int:

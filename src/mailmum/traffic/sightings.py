@@ -120,7 +120,7 @@ class Sighting(NamedTuple):
 
 
 class Update(NamedTuple):
-    """What became known of accepted mail after its sighting had been handed out.
+    """What became known of mail after its sighting had been handed out.
 
     Attributes:
         time: Unix time of the sighting it belongs to, in seconds.

@@ -135,6 +135,7 @@ class _Plan:
     server: str
     own: list[OwnServer]
     servers: dict[int, str]
+    asks: bool
 
 
 def preview(
@@ -148,8 +149,10 @@ def preview(
         action: what is to be done to them.
         server: name of the server it is to hold for, None for all.
     """
-    plan = _Plan(reading, action, server or "", own_servers(reading), names_of_servers(reading))
     given = list(dict.fromkeys(texts))
+    own, servers = own_servers(reading), names_of_servers(reading)
+    # One may wait for a name from the DNS; twenty would add up.
+    plan = _Plan(reading, action, server or "", own, servers, asks=len(given) == 1)
     items = [_item(plan, text) for text in given[:TARGETS_SHOWN]]
     guarded = [item for text in given[TARGETS_SHOWN:] if (item := _guarded(plan, text))]
     items += guarded[:GUARDED_SHOWN]
@@ -200,7 +203,7 @@ def _impact(target: Target, plan: _Plan) -> tuple[Impact | None, bool]:
     if plan.action is not Action.BLOCK:
         return None, False
     try:
-        found: Check = check(plan.reading, target, plan.server or None)
+        found: Check = check(plan.reading, target, plan.server or None, asks=plan.asks)
     except DatabaseError as error:
         log.warning("whom a listing would hit cannot be read: %s", error)
         return None, True

@@ -91,6 +91,25 @@ def test_senders_that_would_be_lost(traffic: Traffic) -> None:
     )
 
 
+def test_senders_of_what_was_turned_away(traffic: Traffic) -> None:
+    """By how often they were; the null sender is one, who named none is nobody, nor another's."""
+    traffic.log(
+        *traffic.pool(),
+        traffic.seen("198.51.100.64", Outcome.UNKNOWN_RECIPIENT, sender=""),
+        traffic.seen("198.51.100.64", Outcome.DEFERRED, sender="A@Grey.Example"),
+        traffic.seen("198.51.100.64", Outcome.AUTH_FAILED),
+        traffic.seen("198.51.100.64", Outcome.REJECTED),
+        *traffic.mail("198.51.100.64", 2, "mail.city.example"),
+    )
+    traffic.foreign(*traffic.pool())
+    found = told(traffic, NET)
+    assert found.refused_senders == (("pool.example", 80), ("<>", 1), ("grey.example", 1))
+    assert found.senders == (("mail.city.example", 2),)
+    old = 40 * 86_400
+    traffic.log(traffic.seen("203.0.113.7", Outcome.REJECTED, sender="x@old.example", ago=old))
+    assert told(traffic, "203.0.113.7").refused_senders == ()
+
+
 def test_for_one_server(traffic: Traffic) -> None:
     """Only what that server saw; commands name it."""
     traffic.log(*traffic.pool())

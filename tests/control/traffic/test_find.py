@@ -9,7 +9,7 @@ import pytest
 from mailmum.control.traffic import find as finding
 from mailmum.control.traffic.find import Page, find, latest, news
 from mailmum.control.traffic.intake import keep
-from mailmum.control.traffic.reading import Wanted
+from mailmum.control.traffic.reading import Best, Wanted
 from mailmum.domain.errors import BadInput
 from mailmum.domain.targets import NameTarget, NetworkTarget, parse_network
 from mailmum.traffic.groups import Group, group_of
@@ -18,6 +18,7 @@ from tests.control.traffic.kit import NOW, Batch, Event, fill, seen, week
 
 pytestmark = pytest.mark.django_db(databases="__all__")
 
+DAYS_AGO = int(NOW // 86_400 - 2) * 86_400
 FILTERS: dict[str, dict[str, Any]] = {
     "all": {},
     "server": {"servers": frozenset({2})},
@@ -48,10 +49,13 @@ FILTERS: dict[str, dict[str, Any]] = {
     "group": {"groups": frozenset({Group.OWN, Group.OTHER})},
     "group by list": {"groups": frozenset({Group.RBL})},
     "group by no list": {"groups": frozenset({Group.REJECTED, Group.AUTH})},
-    "best": {"best": frozenset({(1, Source.LOG), (2, Source.POLICY), (3, Source.LOG)})},
-    "none is best": {"best": frozenset()},
+    "best": {"best": (Best(1, Source.LOG), Best(2, Source.POLICY), Best(3, Source.LOG))},
+    "best by day": {
+        "best": (Best(1, Source.DNS, until=DAYS_AGO), Best(1, Source.LOG, since=DAYS_AGO))
+    },
+    "none is best": {"best": ()},
     "best and group": {
-        "best": frozenset({(1, Source.LOG)}),
+        "best": (Best(1, Source.LOG),),
         "groups": frozenset({Group.RBL, Group.OWN}),
     },
     "time": {"since": NOW - 86_400, "until": NOW - 3600},
@@ -68,7 +72,10 @@ def fits(event: Event, wanted: dict[str, Any]) -> bool:
     return (
         event.server in wanted.get("servers", {event.server})
         and event.source in wanted.get("sources", {event.source})
-        and (event.server, event.source) in wanted.get("best", {(event.server, event.source)})
+        and any(
+            one.holds(event.server, event.source, event.seen.time)
+            for one in wanted.get("best", [Best(event.server, event.source)])
+        )
         and group_of(one.outcome, one.rbl, "mailmum.internal") in wanted.get("groups", set(Group))
         and one.outcome in wanted.get("outcomes", {one.outcome})
         and wanted.get("rbl", one.rbl) == one.rbl

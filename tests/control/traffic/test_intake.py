@@ -109,6 +109,25 @@ def test_mail_that_is_kept_back_makes_nobody_good(word: str) -> None:
     assert find(1, Wanted()).found[0].sighting.delivery is Delivery.SENT
 
 
+def test_rejected_mail_hears_of_its_score() -> None:
+    """That the filter told after its rejection: no other message and no other account."""
+    refused = [
+        seen(outcome=outcome, queue_id=queue_id)
+        for outcome, queue_id in (
+            (Outcome.REJECTED, "AB1"),
+            (Outcome.DEFERRED, "AB2"),
+            (Outcome.REJECTED, "AB3"),
+        )
+    ]
+    keep(1, 7, Source.LOG, Batch(refused), now=NOW)
+    keep(2, 8, Source.LOG, Batch(refused), now=NOW)
+    news = [Update(NOW, "mx1", f"AB{number}", None, None, 20.0 + number) for number in (1, 2)]
+    keep(1, 7, Source.LOG, Batch([], news), now=NOW)
+    found = {k.sighting.queue_id: k.sighting.score for k in find(1, Wanted()).found}
+    assert found == {"AB1": 21.0, "AB2": 22.0, "AB3": None}
+    assert {k.sighting.score for k in find(2, Wanted()).found} == {None}
+
+
 def test_lookups_are_counted() -> None:
     """By address they are contacts of a client; by name they are kept under the name."""
     keep_lookups(

@@ -3,15 +3,18 @@
 import ipaddress
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from django.db import connections
 
+from mailmum.control.monitor.matching import matches
 from mailmum.control.traffic import clients, names, totals
+from mailmum.control.traffic.find import find
 from mailmum.control.traffic.intake import Lookup, keep, keep_lookups
 from mailmum.control.traffic.models import ClientDay, NetworkDay, Total
-from mailmum.control.traffic.reading import Wanted, tolerant
+from mailmum.control.traffic.reading import Best, Wanted, tolerant
 from mailmum.control.traffic.router import traffic_database
 from mailmum.control.traffic.working_up import Lister
 from mailmum.control.traffic.worst import worst
@@ -45,21 +48,26 @@ FILTERS: list[dict[str, Any]] = [
 def meant(
     events: Iterable[Event], time: tuple[float | None, float | None], given: dict[str, Any]
 ) -> list[Event]:
-    """What a filter means, with its time widened to whole hours and the best source of each."""
+    """What a filter means, with its time widened to whole hours and the best source of each day."""
     since = -1e18 if time[0] is None else time[0] // HOUR * HOUR
     until = 1e18 if time[1] is None else -(-time[1] // HOUR) * HOUR
     in_time = [one for one in events if since <= one.seen.time < until]
     best = {}
     for source in (Source.DNS, Source.POLICY, Source.LOG):
-        best.update({one.server: source for one in in_time if one.source is source})
+        best.update({place(one): source for one in in_time if one.source is source})
     return [
         one
         for one in in_time
         if one.server in given.get("servers", {one.server})
-        and one.source in given.get("sources", {best[one.server]})
+        and one.source in given.get("sources", {best[place(one)]})
         and one.seen.outcome in given.get("outcomes", {one.seen.outcome})
         and given.get("rbl", one.seen.rbl) == one.seen.rbl
     ]
+
+
+def place(one: Event) -> tuple[int, int]:
+    """Where one source is best: a server on a day."""
+    return one.server, int(one.seen.time // DAY)
 
 
 def plain(outcomes: Mapping[Outcome, int]) -> dict[Outcome, int]:
@@ -95,6 +103,50 @@ def test_totals_are_what_counting_finds() -> None:
             assert points == by(right, lambda one: one.seen.time // HOUR * HOUR)
     assert totals.best_sources(1, Wanted(), now=NOW) == BEST
     assert totals.by_outcome(3, Wanted(), now=NOW) == {}
+
+
+def test_what_was_seen_before_the_log_began_stays() -> None:
+    """Of each day the best source counts: in totals, by client and in the sightings behind them."""
+    for back, source in ((3, Source.DNS), (2, Source.DNS), (1, Source.LOG), (0, Source.LOG)):
+        at = NOW - back * DAY
+        keep(1, 1, Source.DNS, Batch([seen(at, outcome=Outcome.UNLISTED)] * 3), now=NOW)
+        if source is Source.LOG:
+            keep(1, 1, source, Batch([seen(at)]), now=NOW)
+        keep(1, 2, Source.DNS, Batch([seen(at, outcome=Outcome.LISTED)]), now=NOW)
+    wanted = Wanted(since=NOW - 5 * DAY)
+    right = {Outcome.UNLISTED: 6, Outcome.REJECTED: 2, Outcome.LISTED: 4}
+    assert totals.by_outcome(1, wanted, now=NOW) == right
+    network = parse_network("203.0.113.0/24")
+    assert clients.about(1, network, wanted, now=NOW).outcomes == right
+    (one,) = clients.counts_of(1, [network], wanted, NOW)
+    assert one.outcomes == right
+    best = totals.best_by_day(1, wanted, NOW)
+    began = int((NOW - DAY) // DAY * DAY)
+    assert best == (
+        Best(1, Source.DNS, until=began),
+        Best(1, Source.LOG, since=began),
+        Best(2, Source.DNS),
+    )
+    found = find(1, replace(wanted, best=best)).found
+    assert Counter(kept.sighting.outcome for kept in found) == right
+    of_one = replace(wanted, best=best, client=parse_network("203.0.113.7"))
+    assert find(1, of_one).found == found
+    assert all(matches(of_one, kept) for kept in found)
+    assert sum(matches(of_one, kept) for kept in find(1, wanted).found) == len(found)
+    assert len(find(1, wanted).found) == 18
+    last_day = Wanted(since=NOW - HOUR)
+    assert totals.best_by_day(1, last_day, NOW)[0] == Best(1, Source.LOG)
+
+
+def test_a_server_whose_log_comes_and_goes_is_counted_by_it_alone() -> None:
+    """A condition with a stretch for each of very many days would be too long."""
+    for back in range(90):
+        source = Source.LOG if back % 2 else Source.DNS
+        keep(1, 1, source, Batch([seen(NOW - back * DAY)]), now=NOW)
+    assert len(totals.best_by_day(1, Wanted(since=NOW - 30 * DAY), NOW)) == 31
+    wanted = Wanted(since=NOW - 89 * DAY)
+    assert totals.best_by_day(1, wanted, NOW) == (Best(1, Source.LOG),)
+    assert totals.by_outcome(1, wanted, now=NOW) == {Outcome.REJECTED: 45}
 
 
 @pytest.mark.parametrize("network", ["203.0.113.7", "203.0.113.0/24", "0.0.0.0/0", "2001:db8::/32"])

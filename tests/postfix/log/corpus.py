@@ -146,6 +146,14 @@ def _message(
         lines.append(
             f"{host} spamd[9]: spamd: result: . 1 - X scantime=1,mid=<{queue_id}@b.example>,bayes=0"
         )
+    if random_.random() < 0.1:
+        refused = random_.choice(["5.7.1 Spam message rejected", "4.7.1 Try again later"])
+        at = random_.randrange(len(lines) - 1, len(lines) + 1)
+        lines.insert(
+            at,
+            f"{host} postfix/cleanup[5]: {queue_id}: milter-reject: END-OF-MESSAGE from {who}: "
+            f"{refused}; from=<{words['s']}> to=<{words['r']}> proto=ESMTP helo=<h>",
+        )
     lines.append(end)
     for _ in range(random_.randrange(1, 3)):
         original = random_.choice(["", f"orig_to=<all{random_.randrange(2)}@here.example>, "])

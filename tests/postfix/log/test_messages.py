@@ -1,8 +1,11 @@
 """Accepted mail: each recipient once, with what became of it, through filters and aliases."""
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from mailmum.postfix.log.reader import LogReader, Settings
+from mailmum.postfix.log.scores import Scores
 from mailmum.traffic.sightings import Sighting, Update
 from tests.postfix.log.reading import NOW, WHOLE, briefly, feed, lines, read
 
@@ -444,6 +447,13 @@ def test_a_filter_tells_the_score(line: str) -> None:
     assert seen.score == 7.5
 
 
+@pytest.mark.parametrize("program", ["spamd[79]", "amavis[78]"])
+def test_what_another_filter_quotes_is_not_rspamds(program: str) -> None:
+    """Whoever sends mail writes into their lines, too."""
+    quoted = SCORES[0].partition(": ")[2]
+    assert Scores().read(f"mx1 {program}", f"checking message <x {quoted}> for b:1") is None
+
+
 def test_spamd_rounds_on_its_second_line() -> None:
     """The line before it has the fraction."""
     exact = "spamd[79]: spamd: identified spam (7.4/5.0) for b:1 in 1.0 seconds, 900 bytes."
@@ -467,6 +477,101 @@ def test_a_late_score_is_an_update(line: str) -> None:
     )
     (seen,), (update,) = feed(LogReader(WHOLE), [text.encode()])
     assert update == Update(seen.time, "mx1", "4C1bQ92zjTz9sV", None, None, 7.5)
+
+
+def rspamd(
+    queue_id: str, score: str = "7.50", action: str = "no action", **told: str
+) -> tuple[str, str]:
+    """Rspamd's line of a message, before its score and from there on, as its default format is."""
+    word = {"message_id": "1@sender.example", "sender": "a@sender.example"} | told
+    options = told.get("options", "")
+    return (
+        (
+            "rspamd_proxy[77]: <5a2b1c>; proxy; rspamd_task_write_log: "
+            f"id: <{word['message_id']}>, "
+            f"qid: <{queue_id}>, ip: 203.0.113.7, from: <{word['sender']}>, "
+        ),
+        (
+            f"(default: T ({action}): [{score}/15.00] [R_ONE(1.00){{{options}}}]), len: 900, "
+            f"time: 10ms, dns req: 3, digest: <0>, mime_rcpts: <{told.get('to', 'b@here.example')}>"
+        ),
+    )
+
+
+REFUSED = "8F1D02A: milter-reject: END-OF-MESSAGE from "
+
+
+@pytest.mark.parametrize(
+    ("action", "reply", "outcome"),
+    [
+        ("reject", "5.7.1 Spam message rejected", "rejected"),
+        ("soft reject", "4.7.1 Try again later", "deferred"),
+        ("Greylist_2", "4.7.1 Try again later", "deferred"),
+    ],
+)
+def test_a_message_that_the_filter_turned_away_has_its_score(
+    action: str, reply: str, outcome: str
+) -> None:
+    """Whether its line stands before the rejection or behind it; another's is not taken."""
+    fields = "from=<a@sender.example> to=<b@here.example> proto=ESMTP helo=<h>"
+    begin = lines(
+        f"smtpd[9]: connect from {_FROM}",
+        f"smtpd[9]: 8F1D02A: client={_FROM}",
+        "cleanup[2]: 8F1D02A: message-id=<1@sender.example>",
+    )
+    refused = f"Nov 25 08:00:04 mx1 postfix/cleanup[2]: {REFUSED}{_FROM}: {reply}; {fields}\n"
+    other, own = (
+        f"Nov 25 08:00:04 mx1 {''.join(rspamd(queue_id, score, action))}\n"
+        for queue_id, score in (("8F1D02B", "1.00"), ("8F1D02A", "21.25"))
+    )
+    (seen,), updates = feed(LogReader(WHOLE), [(begin + other + own + refused).encode()])
+    assert (seen.outcome, seen.queue_id, seen.score, updates) == (outcome, "8F1D02A", 21.25, [])
+    (seen,), updates = feed(LogReader(WHOLE), [(begin + other + refused + own).encode()])
+    assert (seen.outcome, seen.score) == (outcome, None)
+    assert updates == [Update(seen.time, "mx1", "8F1D02A", None, None, 21.25)]
+
+
+PIECES = [
+    "(default: F (no action): [-9.00/15.00]",
+    ">, qid: <",
+    "4C1bQ92zjTz9sX",
+    "undef",
+    ">, ",
+    "(",
+    ", from: <",
+    " ",
+    "a",
+    "rspamd_task_write_log: id: <",
+    ") for ",
+    "result: ",
+    ", Hits: 1",
+]
+WRITTEN = st.lists(st.sampled_from(PIECES), max_size=9).map("".join)
+
+
+@given(WRITTEN, WRITTEN, WRITTEN, WRITTEN)
+@example("(default:", " (default: F (no action): [-9.00/15.00]", "", "")
+def test_nobody_writes_their_own_score(identity: str, sender: str, options: str, to: str) -> None:
+    """Nor another message's: what stands in Message-ID and addresses is no word of the filter's."""
+    told = {
+        "message_id": identity.replace(" ", "?"),
+        "sender": sender,
+        "options": options,
+        "to": to,
+    }
+    score = Scores().read(
+        "mx1 rspamd_proxy[77]", "".join(rspamd("8F1D02A", **told)).partition(": ")[2]
+    )
+    assert score == (7.5, "8F1D02A", None)
+
+
+@given(st.text(max_size=60), WRITTEN, st.integers(0, 400))
+def test_any_line_of_a_filter_is_read_without_a_fault(text: str, words: str, end: int) -> None:
+    """Cut short, too: a score and a queue id, or nothing."""
+    whole = "".join(rspamd(text, options=words)).partition(": ")[2]
+    for line in (f"rspamd_task_write_log: {text}{words}", whole[:end]):
+        score = Scores().read("mx1 rspamd[7]", line)
+        assert score is None or (score.queue_id is not None and len(score.queue_id) <= 40)
 
 
 # --- following -----------------------------------------------------------------------------

@@ -75,7 +75,10 @@ class Check:
         hits: the clients that matter most: those with accepted mail, then the worst.
         senders: domains that sent the latest accepted mail, with how many messages.
         sampled: how many accepted messages `senders` were counted from.
+        refused_senders: domains of the latest that was turned away after it named a sender, with
+            how many contacts.
         names: names of the clients.
+        reverse: of a single address its reverse names, see `control.monitor.reverse`.
         country: of all its addresses, None when unknown or several.
         countries: of the clients that were seen.
         covered_by: listings in force that cover it already, the same target among them.
@@ -102,7 +105,9 @@ class Check:
     hits: tuple[Hit, ...]
     senders: tuple[tuple[str, int], ...]
     sampled: int
+    refused_senders: tuple[tuple[str, int], ...]
     names: tuple[Named, ...]
+    reverse: tuple[str, ...]
     country: str | None
     countries: tuple[tuple[str, int], ...]
     covered_by: tuple[Version, ...]

@@ -1,8 +1,8 @@
 """Check before you list: whom a block would have hit, and what would be better.
 
 Counts come from the roll-ups by day; who sent mail and under which names from the latest sightings
-that are still kept.  Nothing here is changed, and nothing but the database is asked: no DNS, no
-other service.
+that are still kept.  Nothing here is changed, and nothing but the database is asked, unless a
+person waits for it: then the reverse name of a single address may come from the DNS.
 """
 
 import time
@@ -25,6 +25,7 @@ from mailmum.control.monitor.better import Better, Ways
 from mailmum.control.monitor.checked import At, Check, Hit, Named
 from mailmum.control.monitor.countries import countries_of, country_of
 from mailmum.control.monitor.looking import Look, Sum, address_of, last_days, look, name_text
+from mailmum.control.monitor.reverse import reverse_of
 from mailmum.control.monitor.scope import Scope, scope_of, zones_of
 from mailmum.control.monitor.search import recent
 from mailmum.control.servers.queries import own_servers
@@ -51,6 +52,10 @@ COUNTED = 2000
 """Clients whose country is looked up."""
 _SAMPLE = 300
 _FEW = 3
+_REFUSED = frozenset(
+    {Outcome.REJECTED, Outcome.DEFERRED, Outcome.RELAY_DENIED, Outcome.UNKNOWN_RECIPIENT}
+)
+"""What may be turned away after a sender was named."""
 _NARROW = {4: 20, 6: 48}
 
 
@@ -61,6 +66,7 @@ def check(
     *,
     days: int = DAYS,
     now: float | None = None,
+    asks: bool = False,
 ) -> Check:
     """What a block of this target would have met.
 
@@ -70,6 +76,7 @@ def check(
         server: name of the server that it is to hold for; None for all.
         days: how far to look back, from today.
         now: our own clock.
+        asks: whether the DNS may be asked for the reverse name of a single address.
 
     Raises:
         BadInput: the target can never be listed, or the days are out of range.
@@ -91,7 +98,7 @@ def check(
     )
     better = tuple(Ways(target, scope, clients, seen, own).find())
     ranked = nsmallest(COUNTED, clients, key=_rank)
-    return _Report(scope, target, days, seen, clients, ranked).check(danger, met, better)
+    return _Report(scope, target, days, seen, clients, ranked, asks).check(danger, met, better)
 
 
 def _rank(client: Client) -> tuple[int, int, int]:
@@ -145,12 +152,14 @@ class _Report:
     clients: list[Client]
     ranked: list[Client]
     """Those that matter most, `COUNTED` at most."""
+    asks: bool
 
     def check(self, danger: str, met: _Met, better: tuple[Better, ...]) -> Check:
         """All of it."""
         seen, target = self.seen, self.target
         word, warnings = judge(self._facts(danger))
-        sample, mail = self._samples()
+        sample, mail, refused = self._samples()
+        names = self._names(sample)
         network = target if isinstance(target, NetworkTarget) else None
         return Check(
             target=target,
@@ -169,9 +178,11 @@ class _Report:
             groups=self._groups(),
             servers=at_servers(self.scope, seen),
             hits=self._hits(sample),
-            senders=_most(_domain(kept.sighting.sender) for kept in mail),
+            senders=_domains(mail),
             sampled=len(mail),
-            names=self._names(sample),
+            refused_senders=_domains(refused),
+            names=names,
+            reverse=reverse_of(target, names, asks=self.asks),
             country=None if network is None else country_of(network),
             countries=tuple(countries_of(one.address for one in self.ranked)),
             covered_by=met.covered_by,
@@ -199,19 +210,23 @@ class _Report:
             else datetime.fromtimestamp(seen.since, UTC).strftime("%d %b"),
         )
 
-    def _samples(self) -> tuple[list[Kept], list[Kept]]:
-        """Some of the latest sightings, and of those of accepted mail."""
+    def _samples(self) -> tuple[list[Kept], list[Kept], list[Kept]]:
+        """Some of the latest sightings, of accepted mail, and of what was turned away."""
         wide = not isinstance(self.target, NetworkTarget) or is_wide(self.target)
         meant: list[Target] = [self.target]
         if wide:
             meant = [one.address for one in self.ranked[:_FEW]]
         limit = _SAMPLE // len(meant) if meant else 0
-        latest = [kept for one in meant for kept in self._recent(one, limit)]
-        if not self.seen.total.accepted:
-            return latest, []
-        accepted = frozenset({Outcome.ACCEPTED})
-        mail = [kept for one in meant for kept in self._recent(one, limit, outcomes=accepted)]
-        return latest, mail
+        total = self.seen.total
+
+        def some(**more: Any) -> list[Kept]:
+            return [kept for one in meant for kept in self._recent(one, limit, **more)]
+
+        return (
+            some(),
+            some(outcomes=frozenset({Outcome.ACCEPTED})) if total.accepted else [],
+            some(outcomes=_REFUSED) if total.stopped else [],
+        )
 
     def _recent(self, target: Target, limit: int, **more: Any) -> tuple[Kept, ...]:
         found = recent(self.scope, target, limit, **more)
@@ -315,6 +330,11 @@ def _domain(sender: str | None) -> str | None:
     return sender.rpartition("@")[2].lower() if sender else "<>"
 
 
-def _most(words: Iterable[str | None]) -> tuple[tuple[str, int], ...]:
-    counts = Counter(word for word in words if word is not None)
+def _domains(sample: Iterable[Kept]) -> tuple[tuple[str, int], ...]:
+    """Domains of the senders with how often each was seen, the most first."""
+    counts: Counter[str] = Counter()
+    for kept in sample:
+        domain = _domain(kept.sighting.sender)
+        if domain is not None:
+            counts[domain] += kept.count
     return tuple(sorted(counts.items(), key=lambda one: (-one[1], one[0]))[:SHOWN])

@@ -5,11 +5,11 @@ What is new is read once for all who follow it, and each takes what it wants of 
 """
 
 from mailmum.control import config
-from mailmum.control.traffic.reading import Wanted
+from mailmum.control.traffic.reading import Best, Wanted
 from mailmum.control.traffic.values import Kept
 from mailmum.domain.targets import NameTarget, NetworkTarget, parse_network
 from mailmum.traffic.groups import Group, group_of
-from mailmum.traffic.sightings import Outcome, Sighting, Source
+from mailmum.traffic.sightings import Outcome, Sighting
 
 
 def matches(wanted: Wanted, kept: Kept) -> bool:
@@ -60,10 +60,11 @@ def _lies_in(client: str | None, network: NetworkTarget) -> bool:
     return network.covers(address.version, address.first)
 
 
-def _is_best(best: frozenset[tuple[int, Source]], kept: Kept) -> bool:
+def _is_best(best: tuple[Best, ...], kept: Kept) -> bool:
     seen = kept.sighting
     is_name = seen.client is None and seen.outcome is Outcome.UNLISTED
-    return (kept.server, kept.source) in best and not is_name
+    counts = any(one.holds(kept.server, kept.source, seen.time) for one in best)
+    return counts and not is_name
 
 
 def _group(seen: Sighting) -> Group:

@@ -16,7 +16,7 @@ from mailmum.control.accounts.access import Reading
 from mailmum.control.monitor.scope import Scope, scope_of
 from mailmum.control.traffic.find import PAGE_LIMIT, News, Page, find, latest, news
 from mailmum.control.traffic.reading import Wanted
-from mailmum.control.traffic.totals import best_sources
+from mailmum.control.traffic.totals import best_by_day
 from mailmum.control.traffic.values import Kept
 from mailmum.domain.clients import AddressSubject, Subject
 from mailmum.domain.errors import BadInput
@@ -58,7 +58,8 @@ class Question:
         helo, sender, recipient: part of it.
         text: part of the client's name, HELO, sender or recipient.
         outcomes, sources, groups: any of these words.
-        best: of each server only what its best source saw, so that nothing is seen twice.
+        best: of each server on each day only what its best source saw, so that nothing is seen
+            twice.
         rbl: the public list that decided.
         alone: only where it is known that no other list named the client.
         since, until: moments.
@@ -115,8 +116,7 @@ def understand(reading: Reading, question: Question, *, now: float | None = None
         until=_moment(question.until, clock, "until"),
     )
     if question.best:
-        best = best_sources(scope.account, wanted, now=clock)
-        wanted = replace(wanted, best=frozenset(best.items()))
+        wanted = replace(wanted, best=best_by_day(scope.account, wanted, clock))
     return Search(scope, wanted)
 
 

@@ -52,6 +52,10 @@ def as_dict(scope: Scope, check: Check) -> dict[str, Any]:
             for one in check.hits
         ],
         "senders": [{"domain": domain, "messages": count} for domain, count in check.senders],
+        "refused_senders": [
+            {"domain": domain, "contacts": count} for domain, count in check.refused_senders
+        ],
+        "reverse": list(check.reverse),
         "names": [
             {
                 "name": one.name,

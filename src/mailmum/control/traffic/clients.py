@@ -21,11 +21,11 @@ from mailmum.control.traffic.models import (
     NetworkDay,
     Zone,
 )
-from mailmum.control.traffic.reading import Wanted, counted, spans_of, total, within
+from mailmum.control.traffic.reading import Best, Wanted, counted, spans_of, total, within
 from mailmum.control.traffic.router import traffic_database
-from mailmum.control.traffic.totals import Outcomes, best_pairs, preferred
+from mailmum.control.traffic.totals import Outcomes, best_by_day, preferred
 from mailmum.domain.targets import Kind, NetworkTarget, parse_network
-from mailmum.traffic.codes import SOURCES, outcome_of, source_of
+from mailmum.traffic.codes import outcome_of, source_of
 from mailmum.traffic.packing import bounds, client_text
 from mailmum.traffic.periods import DAY, HOUR
 from mailmum.traffic.sightings import Outcome, Source
@@ -91,15 +91,15 @@ def about(
     tables = by_client = _tables(account, replace(wanted, client=client), clock)
     if is_wide(client):
         tables = _tables(account, replace(wanted, client=client), clock, networks=True)
-    pairs = None if wanted.sources else {*best_pairs(account, wanted, clock).items()}
+    counts = _Counts(account, wanted, clock)
+    # By period only where what counts is not the same in all of them.
+    keys = ("server", "source", "outcome", "rbl", *(["start"] if counts.changes else []))
     for table in tables:
-        rows = table.values_list("server", "source", "outcome", "rbl").annotate(
-            sum=total(), first=Min("start"), last=Max("start")
-        )
-        for server, source, code, rbl, count, first, last in rows.order_by():
+        rows = table.values_list(*keys).annotate(sum=total(), first=Min("start"), last=Max("start"))
+        for server, source, code, rbl, *_, count, first, last in rows.order_by():
             outcome = outcome_of(code)
             servers.add((server, source_of(source)), outcome, count)
-            if pairs is None or (server, source) in pairs:
+            if counts.has(server, source, first):
                 best.add(None, outcome, count)
             if rbl:
                 lists[rbl] = lists.get(rbl, 0) + count
@@ -167,23 +167,51 @@ def counts_of(
 ) -> list[Client]:
     """How often each of some clients or networks was seen, each server by its best source."""
     by_first = {bounds(one)[0]: one for one in targets}
-    best = None if wanted.sources else {*best_pairs(account, wanted, now).items()}
-    sources = {SOURCES[source] for source in wanted.sources}
-    sums = Sums()
+    counts, sums = _Counts(account, wanted, now), Sums()
     networks = all(map(is_wide, targets))
     for model, starts in _periods(account, wanted, now, networks=networks):
-        for first, server, source, outcome, count in _joined(model, account, targets, starts):
+        for first, start, server, source, outcome, count in _joined(
+            model, account, targets, starts, dated=counts.changes
+        ):
             if wanted.servers is not None and server not in wanted.servers:
                 continue
-            if (server, source) in best if best is not None else source in sources:
+            if counts.has(server, source, start):
                 sums.add(by_first[bytes(first)], outcome_of(outcome), count)
     return [Client(target, outcomes) for target, outcomes in sums.by.items()]
 
 
+class _Counts:
+    """Which rows count: those of the sources that are named, or of each day's best."""
+
+    def __init__(self, account: int, wanted: Wanted, now: float) -> None:
+        self._sources = wanted.sources
+        self._best: dict[int, list[Best]] = {}
+        for one in () if wanted.sources else best_by_day(account, wanted, now):
+            self._best.setdefault(one.server, []).append(one)
+
+    @property
+    def changes(self) -> bool:
+        """Whether it depends on the day."""
+        return any(len(stretches) > 1 for stretches in self._best.values())
+
+    def has(self, server: int, source: int, start: int) -> bool:
+        """Whether a row counts; `start` matters only where it changes."""
+        word = source_of(source)
+        if self._sources:
+            return word in self._sources
+        return any(one.holds(server, word, start) for one in self._best.get(server, ()))
+
+
 def _joined(
-    model: type[ClientCount], account: int, targets: Sequence[NetworkTarget], starts: Sequence[int]
+    model: type[ClientCount],
+    account: int,
+    targets: Sequence[NetworkTarget],
+    starts: Sequence[int],
+    *,
+    dated: bool,
 ) -> list[Any]:
     # One statement for all: a look into each period for each target.
+    start = "one.start" if dated else "0"
     connection = connections[traffic_database()]
     packed = model._meta.get_field("client").db_type(connection)
     places = ", ".join([f"(CAST(%s AS {packed}), CAST(%s AS {packed}))"] * len(targets))
@@ -193,11 +221,12 @@ def _joined(
         return []
     statement = f"""
         WITH place (first, last) AS (VALUES {places}), period (start) AS (VALUES {periods})
-        SELECT place.first, one.server, one.source, one.outcome, CAST(SUM(one.count) AS bigint)
+        SELECT place.first, {start}, one.server, one.source, one.outcome,
+        CAST(SUM(one.count) AS bigint)
         FROM place CROSS JOIN period CROSS JOIN {table} one
         WHERE one.account = %s AND one.start = period.start
         AND one.client >= place.first AND one.client <= place.last
-        GROUP BY place.first, one.server, one.source, one.outcome
+        GROUP BY place.first, {"one.start, " if dated else ""}one.server, one.source, one.outcome
     """  # noqa: S608 (names of our own)
     given = [end for target in targets for end in bounds(target)]
     with connection.cursor() as cursor:

@@ -18,6 +18,7 @@ from mailmum.control.traffic.reading import (
     Wanted,
     counted,
     decided,
+    in_best_time,
     of_kind,
     spelled,
     total,
@@ -252,7 +253,7 @@ def _is_narrow(client: NetworkTarget) -> bool:
 
 
 def _row_filter(wanted: Wanted) -> Q:
-    meant = spelled(wanted)
+    meant = spelled(wanted) & in_best_time(wanted)
     return meant & within(wanted.client) if wanted.client is not None else meant
 
 

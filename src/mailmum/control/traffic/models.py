@@ -336,6 +336,18 @@ class AccountTerms(models.Model):
         return f"terms of account {self.account}"
 
 
+class Rewriting(models.Model):
+    """How far what was kept of an account has been rewritten, after it wanted less kept."""
+
+    account = models.BigIntegerField(primary_key=True)
+    since = models.BigIntegerField(help_text="Unix time at which less was to be kept")
+    time = models.BigIntegerField(help_text="of the last one, Unix time in milliseconds")
+    number = models.BigIntegerField(help_text="of the last one")
+
+    def __str__(self) -> str:
+        return f"rewriting of account {self.account}"
+
+
 class Tally(models.Model):
     """One number that only grows, of the whole installation: what monitoring systems read.
 

@@ -6,11 +6,11 @@ else asks through `tolerant` and goes on without.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import reduce
 from operator import or_
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from django.db import DatabaseError
 from django.db.models import BigIntegerField, CharField, Q, Sum, Value
@@ -31,6 +31,34 @@ log = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
 
 
+ALWAYS = (0, 1 << 62)
+"""Since and until of what has no end."""
+
+
+class Best(NamedTuple):
+    """A stretch of days in which one source sees a server best.
+
+    Attributes:
+        server: its number.
+        source: which.
+        since, until: when it begins and ends, Unix time in seconds; both begin a day.
+    """
+
+    server: int
+    source: Source
+    since: int = ALWAYS[0]
+    until: int = ALWAYS[1]
+
+    @property
+    def times(self) -> tuple[int, int]:
+        """Both ends."""
+        return self.since, self.until
+
+    def holds(self, server: int, source: Source, time: float) -> bool:
+        """Whether what a source saw of a server at a time counts."""
+        return (server, source) == (self.server, self.source) and self.since <= time < self.until
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """Which sightings are meant; what is left out does not matter.
@@ -46,8 +74,8 @@ class Wanted:
         outcomes: any of these.
         groups: any of these; which lists are our own shows in their names.
         sources: any of these.
-        best: only these pairs of server and source, and no lookups of names that are not listed,
-            so that nothing is seen twice; None for all.
+        best: only what these sources saw in their stretches of days, and no lookups of names that
+            are not listed, so that nothing is seen twice; None for all.
         rbl: name of the public list that decided.
         alone: whether it is known that no other list named the client.
         since: Unix time in seconds, inclusive.
@@ -64,7 +92,7 @@ class Wanted:
     outcomes: frozenset[Outcome] = frozenset()
     groups: frozenset[Group] = frozenset()
     sources: frozenset[Source] = frozenset()
-    best: frozenset[tuple[int, Source]] | None = None
+    best: tuple[Best, ...] | None = None
     rbl: str | None = None
     alone: bool = False
     since: float | None = None
@@ -94,8 +122,10 @@ def of_kind(wanted: Wanted) -> Q:
     if wanted.sources:
         meant &= Q(source__in=sorted(SOURCES[source] for source in wanted.sources))
     if wanted.best is not None:
-        # Of one client a mail server asks for several names.
-        meant &= _one_source_each(wanted.best) & ~Q(outcome=ASKED)
+        # Of one client a mail server asks for several names.  When each source counts is decided
+        # by `in_best_time`: here the tables have different names for it.
+        anytime = {Best(one.server, one.source) for one in wanted.best}
+        meant &= of_best(anytime, "") & ~Q(outcome=ASKED)
     if wanted.outcomes:
         meant &= Q(outcome__in=codes_of(wanted.outcomes))
     return meant
@@ -111,11 +141,26 @@ def decided(account: int, wanted: Wanted) -> Q | None:
     return None if number is None else meant & Q(rbl=number)
 
 
-def _one_source_each(best: frozenset[tuple[int, Source]]) -> Q:
+def in_best_time(wanted: Wanted) -> Q:
+    """The condition that a sighting's server was seen best by its source then."""
+    if wanted.best is None or all(one.times == ALWAYS for one in wanted.best):
+        return Q()
+    return of_best(wanted.best, "hour")
+
+
+def of_best(best: Iterable[Best], field: str) -> Q:
+    """The condition that a row is of the source that counts; `field` has its time in seconds."""
+    servers: dict[tuple[Source, int, int], list[int]] = {}
+    for one in sorted(best):
+        servers.setdefault((one.source, *one.times), []).append(one.server)
     meant = Q(server__in=[])  # nothing, when no server was seen
-    for source in Source:
-        if servers := sorted(server for server, one in best if one is source):
-            meant |= Q(source=SOURCES[source], server__in=servers)
+    for (source, since, until), numbers in servers.items():
+        part = Q(source=SOURCES[source], server__in=numbers)
+        if since != ALWAYS[0]:
+            part &= Q(**{f"{field}__gte": since})
+        if until != ALWAYS[1]:
+            part &= Q(**{f"{field}__lt": until})
+        meant |= part
     return meant
 
 

@@ -21,6 +21,7 @@ from mailmum.control.traffic.models import (
     ListsCount,
     NameDay,
     NetworkDay,
+    Rewriting,
     Seen,
     Stream,
     Total,
@@ -52,7 +53,7 @@ def forget(account: int) -> Iterator[int]:
     yield from _older(account, lambda _: _EVERYTHING, Terms())
     servers = LastSeen.objects.filter(account=account).values_list("server", flat=True)
     yield Stream.objects.filter(server__in=list(servers)).delete()[0]
-    for rows in (LastSeen.objects, Zone.objects, AccountTerms.objects):
+    for rows in (LastSeen.objects, Zone.objects, AccountTerms.objects, Rewriting.objects):
         yield rows.filter(account=account).delete()[0]
 
 

@@ -6,7 +6,11 @@ numbers of accounts, and must know the terms even while that database is away.
 
 from dataclasses import asdict
 
+from django.db import transaction
+
+from mailmum.control.traffic import rewriting
 from mailmum.control.traffic.models import AccountTerms
+from mailmum.control.traffic.router import traffic_database
 from mailmum.traffic.terms import Terms
 
 _FIELDS = tuple(Terms.__dataclass_fields__)
@@ -19,6 +23,11 @@ def terms_of(account: int) -> Terms:
 
 
 def set_terms(account: int, terms: Terms) -> None:
-    """Let terms hold for what is kept from now on."""
-    if terms_of(account) != terms:
+    """Let terms hold for what is kept from now on; what was kept is rewritten by and by."""
+    before = terms_of(account)
+    if before == terms:
+        return
+    with transaction.atomic(using=traffic_database()):
         AccountTerms.objects.update_or_create(account=account, defaults=asdict(terms))
+        if before.privacy != terms.privacy:
+            rewriting.begin(account, terms.privacy)

@@ -1,8 +1,9 @@
 """How much there was: by outcome, by server, by public list, over time.
 
 Sources are kept apart, since one contact is seen by several of them: what a mail server asked over
-DNS, it also logged.  Where none are named, each server counts by its best source in the time that
-is meant: its log if there is any, else the policy service, else DNS.
+DNS, it also logged.  Where none are named, each server counts on each day (UTC) by its best source
+in the part of it that is meant: its log if there is any, else the policy service, else DNS.  So
+what was seen before a log was read does not vanish with the log's first line.
 
 Times are widened to whole hours, and to whole days (UTC) where hours have run out.
 """
@@ -15,12 +16,14 @@ from typing import Any
 from django.db.models import Q, QuerySet
 
 from mailmum.control.traffic.models import LastSeen, ListsCount, Total, Zone
-from mailmum.control.traffic.reading import Wanted, counted, spans_of, total
+from mailmum.control.traffic.reading import ALWAYS, Best, Wanted, counted, of_best, spans_of, total
 from mailmum.traffic.batches import numbers_in
 from mailmum.traffic.codes import ASKED, SOURCES, outcome_of, source_of
 from mailmum.traffic.periods import DAY, HOUR, MINUTE, Span, start_of
 from mailmum.traffic.sightings import Outcome, Source
 
+_MOST_STRETCHES = 40
+"""Of a server with more the best source of all counts: a condition has to stay short."""
 _BEST = (SOURCES[Source.LOG], SOURCES[Source.POLICY], SOURCES[Source.DNS])
 
 Outcomes = Mapping[Outcome, int]
@@ -98,16 +101,57 @@ def last_seen(servers: list[int]) -> dict[int, dict[Source, float]]:
 
 
 def preferred(account: int, wanted: Wanted, now: float) -> Q:
-    """The condition that a row counts: of the sources that are named, or of each server's best."""
-    if wanted.sources:
-        return Q()
-    best: dict[int, list[int]] = {}
-    for server, source in best_pairs(account, wanted, now).items():
-        best.setdefault(source, []).append(server)
-    meant = Q(server__in=[])  # nothing, when no server was seen
-    for source, servers in best.items():
-        meant |= Q(source=source, server__in=servers)
-    return meant
+    """The condition that a row counts: of the sources that are named, or of each day's best."""
+    return Q() if wanted.sources else of_best(best_by_day(account, wanted, now), "start")
+
+
+def best_by_day(account: int, wanted: Wanted, now: float) -> tuple[Best, ...]:
+    """By which source each server is seen best, in stretches of days, the servers in order.
+
+    A day on which nothing was seen goes with those before it, and what comes with the last.
+    """
+    sources: dict[int, set[int]] = {}
+    for server, source in LastSeen.objects.filter(account=account).values_list("server", "source"):
+        sources.setdefault(server, set()).add(source)
+    daily = _daily(account, wanted, now, [one for one in sources if len(sources[one]) > 1])
+    found: list[Best] = []
+    for server in sorted(sources):
+        days = daily.get(server, {ALWAYS[0]: min(sources[server], key=_BEST.index)})
+        stretches = _stretches(server, days)
+        if len(stretches) > _MOST_STRETCHES:
+            best = min(days.values(), key=_BEST.index)
+            stretches = [Best(server, source_of(best))]
+        found += stretches
+    return tuple(found)
+
+
+def _daily(
+    account: int, wanted: Wanted, now: float, servers: list[int]
+) -> dict[int, dict[int, int]]:
+    """Of servers that several sources see the best of each day on which they were seen."""
+    pairs: dict[int, list[tuple[int, int]]] = {}
+    for span in spans_of(account, wanted, now) if servers else ():
+        rows = Total.objects.filter(_in(span), account=account, server__in=servers)
+        for start, server, source in rows.values_list("start", "server", "source").distinct():
+            pairs.setdefault(start_of(start, DAY), []).append((server, source))
+    daily: dict[int, dict[int, int]] = {}
+    for day in sorted(pairs):
+        for server, source in best_of(pairs[day]).items():
+            daily.setdefault(server, {})[day] = source
+    return daily
+
+
+def _stretches(server: int, days: Mapping[int, int]) -> list[Best]:
+    """Days with the same source, one after the other, as one; `days` are in order."""
+    made: list[Best] = []
+    for day, source in days.items():
+        word = source_of(source)
+        if not made:
+            made.append(Best(server, word))
+        elif made[-1].source is not word:
+            made[-1] = made[-1]._replace(until=day)
+            made.append(Best(server, word, day))
+    return made
 
 
 def best_of(pairs: Iterable[tuple[int, int]]) -> dict[int, int]:

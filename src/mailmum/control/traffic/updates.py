@@ -1,4 +1,4 @@
-"""News of accepted mail: how its delivery ended and what the spam filter thought of it.
+"""News of mail: how its delivery ended and what the spam filter thought of it.
 
 They come seconds or days after the sighting.  When that is gone by then, so is the news.
 """
@@ -11,6 +11,8 @@ from mailmum.traffic.batches import ADDRESS, NAME, QUEUE_ID, Maker, finite, fit
 from mailmum.traffic.codes import DELIVERIES, KEPT_BACK, OUTCOMES
 from mailmum.traffic.periods import HOUR, start_of
 from mailmum.traffic.sightings import Outcome, Update
+
+_OTHERS = (KEPT_BACK, OUTCOMES[Outcome.REJECTED], OUTCOMES[Outcome.DEFERRED])
 
 
 def apply(account: int, server: int, updates: Iterable[Update], maker: Maker) -> None:
@@ -36,18 +38,21 @@ def apply(account: int, server: int, updates: Iterable[Update], maker: Maker) ->
             account=account,
             host=fit(update.host, NAME),
         )
-        # Mail that was held and is let go: in no index by queue id, but of the very same time.
-        held = Seen.objects.filter(
+        # Mail that was held and is let go, or that the filter had rejected: in no index by queue
+        # id, but of the very same time.
+        others = Seen.objects.filter(
             account=account,
             time__range=(millis - 1000, millis + 1000),
             server=server,
-            outcome=KEPT_BACK,
+            outcome__in=_OTHERS,
             queue_id=fit(update.queue_id, QUEUE_ID),
             host=fit(update.host, NAME),
         )
         if update.recipient is not None:
-            address = maker.privacy.address(update.recipient)
-            recipient = address and fit(address, ADDRESS)
-            about, held = about.filter(recipient=recipient), held.filter(recipient=recipient)
+            # As it is kept now, and as it may still be where it waits to be rewritten.
+            texts = (maker.privacy.address(update.recipient) or "", update.recipient)
+            names = {fit(text, ADDRESS) for text in texts}
+            about = about.filter(recipient__in=names)
+            others = others.filter(recipient__in=names)
         if not about.update(**news):
-            held.update(**news)
+            others.update(**news)

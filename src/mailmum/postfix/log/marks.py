@@ -3,9 +3,12 @@
 Message-IDs are looked after from the first line on that a spam filter logs; before it, and in logs
 without any, they cost nothing.  Filters give messages back under another queue id and with the same
 Message-ID: the score is that of the first, the contact.
+
+A filter that is asked as a milter may have its message rejected: then its line stands just before
+the rejection or just after it.
 """
 
-from mailmum.postfix.log.book import MAX_MESSAGES, NOTES, Book, Host, Message
+from mailmum.postfix.log.book import MAX_MESSAGES, MAX_WAITING, NOTES, Book, Host, Message
 from mailmum.postfix.log.bounds import NOTE
 from mailmum.postfix.log.scores import Score
 from mailmum.traffic.sightings import Update
@@ -28,6 +31,22 @@ def scored(book: Book, host: Host, score: Score) -> None:
     time = host.gone.get(queue_id)
     if time is not None:
         book.updates.append(Update(time, host.name, queue_id, None, None, score.score))
+
+
+def refused_for(book: Book, host: Host, queue_id: str) -> None:
+    """The sighting just made is of a message that was turned away whole."""
+    message, last = host.open(queue_id), book.sightings[-1]
+    if message is not None and message.score is not None:
+        book.sightings[-1] = last._replace(score=message.score)
+    elif book.scoring:
+        remember(host, queue_id, last.time)
+
+
+def remember(host: Host, queue_id: str, time: float) -> None:
+    """A message was handed out without waiting for its score."""
+    host.gone[queue_id] = time
+    if len(host.gone) > MAX_WAITING:
+        del host.gone[next(iter(host.gone))]
 
 
 def identify(host: Host, queue_id: str, note: str) -> None:

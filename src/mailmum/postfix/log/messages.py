@@ -28,7 +28,7 @@ from mailmum.postfix.log.book import (
 )
 from mailmum.postfix.log.bounds import ADDRESS, client_parts, note_of
 from mailmum.postfix.log.chain import inherit, link, root, worst
-from mailmum.postfix.log.marks import identify
+from mailmum.postfix.log.marks import identify, remember
 from mailmum.traffic.sightings import Delivery, Outcome, Update
 
 MAX_RECIPIENTS = 1000
@@ -318,9 +318,7 @@ class Messages:
         if not message.told:
             self._sight(host, message, None, None)
         if self._book.scoring:
-            host.gone[message.queue_id] = self._book.moment(message[1])
-            if len(host.gone) > MAX_WAITING:
-                del host.gone[next(iter(host.gone))]
+            remember(host, message.queue_id, self._book.moment(message[1]))
 
     def _sight(
         self, host: Host, message: Message, recipient: str | None, delivery: Delivery | None

@@ -4,7 +4,7 @@ import re
 
 from mailmum.postfix.log.book import Book, Host, Message
 from mailmum.postfix.log.bounds import REASON
-from mailmum.postfix.log.marks import scored
+from mailmum.postfix.log.marks import refused_for, scored
 from mailmum.postfix.log.messages import Messages
 from mailmum.postfix.log.programs import is_known_warning, is_quiet, is_quiet_about_message
 from mailmum.postfix.log.refusals import checked, refusal
@@ -140,6 +140,7 @@ class Router:
             self._sessions.at(of, stamp, "").said = True
             return False
         if queue_id is not None and not text.startswith(("RCPT ", "MAIL ", "VRFY ")):
+            refused_for(self._book, host, queue_id)
             self._drop(host, queue_id)
         return True
 

@@ -1,8 +1,13 @@
 """Scores that spam filters log: Rspamd, SpamAssassin's spamd, Amavis.
 
 A filter's line names the message by the queue id it was handed over with, or by its Message-ID only
-(spamd).  Senders choose their Message-ID and addresses, so marks are looked for from the end, after
-what they wrote.
+(spamd).  Senders choose their Message-ID and addresses, so with spamd and Amavis marks are looked
+for from the end, after what they wrote.
+
+Rspamd's line begins with what it takes from the message: its Message-ID, in which blanks become
+question marks, and right behind it the queue id.  What else senders choose stands on both sides of
+the score, so of several that are told the highest counts: whoever writes one into an address can
+but accuse themselves.
 """
 
 import re
@@ -10,7 +15,7 @@ from typing import NamedTuple
 
 FILTERS = frozenset({"rspamd", "rspamd_proxy", "spamd", "amavis", "amavisd", "amavisd-new"})
 _NUMBER = r"(-?[0-9]{1,6}(?:\.[0-9]{1,6})?)"
-_RSPAMD = re.compile(rf"\(default: [A-Z] \([a-z -]{{1,40}}\): \[{_NUMBER}/{_NUMBER}\]")
+_RSPAMD = re.compile(rf"\(default: [A-Z] \([^()\[\]]{{1,40}}\): \[{_NUMBER}/{_NUMBER}\]")
 _SPAMD = re.compile(rf"(?:spamd: )?(?:identified spam|clean message) \({_NUMBER}/{_NUMBER}\) for ")
 _RESULT = re.compile(rf"(?:spamd: )?result: [Y.] {_NUMBER} - ")
 _HITS = re.compile(rf"{_NUMBER}(?=[,+ ]|$)")
@@ -34,7 +39,7 @@ class Scores:
 
     def read(self, key: str, text: str) -> Score | None:
         """The score that a line tells, if any."""
-        if "rspamd_task_write_log: " in text:
+        if "rspamd" in key.partition(" ")[2]:
             return _rspamd(text)
         if "result: " in text or ") for " in text:
             return self._spamd(key, text)
@@ -61,13 +66,13 @@ class Scores:
 
 
 def _rspamd(text: str) -> Score | None:
-    at = text.rfind("(default: ")
-    found = _RSPAMD.match(text, at) if at >= 0 else None
-    mark = text.rfind(", qid: <", 0, max(at, 0))
-    if found is None or mark < 0:
+    _, _, told = text.partition("rspamd_task_write_log: id: <")
+    message_id, _, told = told.partition(">, qid: <")
+    queue_id, _, told = told.partition(">, ")
+    scores = [float(found[1]) for found in _RSPAMD.finditer(told)]
+    if not scores or " " in message_id or queue_id == "undef":
         return None
-    queue_id = text[mark + 8 :].partition(">")[0]
-    return Score(float(found[1]), queue_id[:40], None) if queue_id != "undef" else None
+    return Score(max(scores), queue_id[:40], None)
 
 
 def _amavis(text: str, at: int) -> Score | None:

@@ -4,6 +4,9 @@ from django.http import HttpResponse
 
 from mailmum.control.accounts import services
 from mailmum.control.accounts.access import Owning, Reading
+from mailmum.control.accounts.models import Account
+from mailmum.control.traffic.reading import tolerant
+from mailmum.control.traffic.rewriting import progress_of
 from mailmum.domain.codes import code_text, parse_code
 from mailmum.domain.errors import BadInput, Refusal
 from mailmum.domain.lifetimes import lifetime_text, parse_keep
@@ -39,7 +42,7 @@ def parameters(request: PageRequest, access: Reading) -> HttpResponse:
             "privacy": account.privacy,
         }
     )
-    return _page(request, form)
+    return _page(request, account, form)
 
 
 @account_view(Owning, "POST")
@@ -61,12 +64,12 @@ def set_parameters(request: PageRequest, access: Owning) -> HttpResponse:
         )
     except Refusal as refusal:
         form.refuse(refusal)
-        return _page(request, form)
+        return _page(request, access.account, form)
     tell(request, "Saved the parameters of the account.")
     return to(access, "settings")
 
 
-def _page(request: PageRequest, form: Form) -> HttpResponse:
+def _page(request: PageRequest, account: Account, form: Form) -> HttpResponse:
     return show(
         request,
         "settings/parameters.html",
@@ -74,6 +77,7 @@ def _page(request: PageRequest, form: Form) -> HttpResponse:
         tab="parameters",
         form=form,
         privacies=PRIVACY,
+        rewriting=tolerant(lambda: progress_of(account.pk), None),
     )
 
 
