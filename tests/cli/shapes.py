@@ -44,6 +44,7 @@ def server(name: str = "mx1", **more: Any) -> dict[str, Any]:
         "askers": [],
         "barred": None,
         "ttl": 60,
+        "own": {"ttl": None, "code": None, "text": ""},
         "paused": None,
         "created": "2026-11-22T10:00:00Z",
         "last_query": None,

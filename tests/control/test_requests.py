@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mailmum.control.accounts.access import Reading
 from mailmum.control.accounts.models import Account
-from mailmum.control.accounts.services import set_parameters
+from mailmum.control.accounts.services import Told, set_parameters
 from mailmum.control.journal.models import Record
 from mailmum.control.listings.queries import explain
 from mailmum.control.listings.services import remove_server
@@ -97,16 +97,20 @@ def test_only_who_is_refused_may_ask_and_once(world: World, mx1: Server) -> None
         asked(mx1)
 
 
+def set_told(world: World, told: Told) -> None:
+    """Change what rejected senders are told, and nothing else."""
+    set_parameters(world.owner, ttl=60, code=None, key_keep=0, told=told)
+
+
 def test_an_account_that_takes_none(world: World, mx1: Server) -> None:
     """Like an address that there is not; a removed server likewise."""
-    usual = {"ttl": 60, "code": None, "key_keep": 0, "contact": ""}
-    set_parameters(world.owner, **usual, takes_requests=False)  # type: ignore[arg-type]
+    set_told(world, Told(takes_requests=False))
     for ref in (mx1.ref, "nowhere"):
         with pytest.raises(NotFound):
             ask(ref, "203.0.113.7", text="x", reply_to="", address="192.0.2.1")
-    set_parameters(world.owner, **usual)  # type: ignore[arg-type]
+    set_told(world, Told())
     assert not Account.objects.get(pk=world.owner.account.pk).takes_requests
-    set_parameters(world.owner, **usual, takes_requests=True)  # type: ignore[arg-type]
+    set_told(world, Told(takes_requests=True))
     remove_server(world.admin, "mx1")
     with pytest.raises(NotFound):
         asked(mx1)

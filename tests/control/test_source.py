@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from mailmum.control.accounts.services import Told, set_parameters
 from mailmum.control.dataplane.source import DatabaseSource
 from mailmum.control.journal.models import Record
 from mailmum.control.listings.draft import KEEP, make_wish
@@ -17,6 +18,7 @@ from mailmum.control.listings.services import (
     unlist_targets,
 )
 from mailmum.control.listings.undo import undo, why_not
+from mailmum.control.servers.answers import clean_answers
 from mailmum.control.servers.pauses import pause, resume
 from mailmum.control.servers.queries import current_key, find_server
 from mailmum.control.servers.services import add_server, edit_server, rotate_key
@@ -169,3 +171,33 @@ def test_servers_tell_who_may_ask(world: World) -> None:
     edit_server(world.admin, "mx1", askers=["2001:db8::/127"])
     (changes,) = source.changes(position)
     assert changes.servers[0].askers == ((6, 0x20010DB8 << 96, (0x20010DB8 << 96) + 1),)
+
+
+def test_a_server_answers_as_it_says_or_as_its_account(world: World) -> None:
+    """TTL, code and text; undo brings back what was."""
+    add_server(world.admin, "mx1")
+    told = Told(text="Not from there")
+    set_parameters(world.owner, ttl=90, code=None, key_keep=0, told=told)
+    source = DatabaseSource()
+
+    def answers() -> tuple[int, int | None, str]:
+        (server,) = source.load().servers
+        return server.ttl, server.code, server.text
+
+    assert answers() == (90, None, "Not from there")
+    edit_server(world.admin, "mx1", answers=clean_answers(5, "127.0.0.9", "Ask mx1"))
+    record = Record.objects.latest("seq")
+    (changes,) = source.changes(record.seq - 1)
+    assert [(one.ttl, one.code, one.text) for one in changes.servers] == [answers()]
+    assert answers() == (5, 0x7F000009, "Ask mx1")
+    assert record.after == {
+        "name": "mx1",
+        "addresses": [],
+        "ttl": 5,
+        "code": "127.0.0.9",
+        "text": "Ask mx1",
+    }
+    edit_server(world.admin, "mx1", answers=clean_answers(None, "", ""))
+    assert answers() == (90, None, "Not from there")
+    undo(world.admin, Record.objects.latest("seq").seq)
+    assert answers() == (5, 0x7F000009, "Ask mx1")

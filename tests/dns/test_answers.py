@@ -1,5 +1,7 @@
 """What the zones answer: the standards' fixed points, and everything against the naive reading."""
 
+from dataclasses import replace
+
 import dns.message
 import dns.rcode
 import dns.rdatatype
@@ -15,6 +17,7 @@ from tests.dns.world import (
     ENDING_KEY,
     KEY,
     KEYS,
+    MAIN,
     NOW,
     OLD_KEY,
     OTHER_KEY,
@@ -325,3 +328,18 @@ def test_an_account_ends_to_the_second() -> None:
         assert rrset.ttl == ttl
     assert ask(engine, name, now=NOW + 80).rcode() == dns.rcode.NXDOMAIN
     assert a_record(ask(engine, f"2.0.0.127.{zone_of('bl', ENDING_KEY)}", now=NOW + 80))
+
+
+def test_a_block_without_a_reason_says_the_text_of_the_server() -> None:
+    """What is allowed is not told it."""
+    world = World()
+    world.servers = (replace(MAIN, text="Not from there"), *world.servers[1:])
+    world.add("203.0.113.7")
+    world.add("203.0.113.8", Action.ALLOW)
+    engine = make_engine(world)
+    said = [
+        str(ask(engine, f"{last}.113.0.203.{zone_of(kind)}", "TXT").answer[0][0])
+        for last, kind in ((7, "bl"), (8, "wl"))
+    ]
+    assert said[0].startswith('"Not from there. See ')
+    assert said[1].startswith('"Allowed by the mail server')

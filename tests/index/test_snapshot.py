@@ -52,6 +52,7 @@ def sample() -> Index:
         ends=5,
         blocks_from=None,
         askers=ASKERS,
+        text="Sent spam hierher ä",
     )
     model.servers[11] = replace(model.servers[11], blocks_from=7)
     index = Index.build(model.everything())
@@ -199,7 +200,7 @@ def test_a_length_beyond_all_memory_takes_none() -> None:
     ("place", "value", "reason"),
     [
         (0, b"X", "does not begin as a snapshot"),
-        (8, b"\1", "its format is 1, and this version reads 2"),
+        (8, b"\1", "its format is 1, and this version reads 3"),
         (10, b"\1\2", "another kind of machine"),
         (len(SAMPLE) - 20, b"\xff", "which is not its length when written"),
         (40, b"\xff\xfe", "its checksum is wrong"),

@@ -224,3 +224,11 @@ def test_a_listing_holds_to_the_second() -> None:
     assert made.answer(request(), 50.0).verdict is None
     made.apply(Changes(2, listings=(listing("block", "203.0.113.7", id=9),)))
     assert made.answer(request(), 60.0).verdict is Action.BLOCK
+
+
+def test_a_block_without_a_reason_says_the_text_of_the_server() -> None:
+    """A reason of its own comes first."""
+    own = replace(SERVER, text="Not from there")
+    for reason, says in (("", b"Not from there"), ("Sent spam", b"Sent spam")):
+        made = engine(listing("block", "203.0.113.7", reason=reason), server=own)
+        assert action(made).startswith(b"REJECT 5.7.1 " + says)

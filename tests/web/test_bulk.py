@@ -2,11 +2,13 @@
 
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
 from mailmum.control.listings.models import Version
 from mailmum.control.listings.queries import current
+from mailmum.control.monitor import hits
 from mailmum.control.servers.services import add_server
 from mailmum.domain.listings import Action
 from mailmum.traffic.sightings import Outcome
@@ -81,6 +83,36 @@ def test_hits_and_stale_ones(site: Visitors, traffic: Traffic) -> None:
     assert "Nothing is listed yet" in text_of(
         site.outsider.client.get(f"/a/{other}/listings/?idle=30")
     )
+
+
+def test_all_stale_ones_at_once(site: Visitors, traffic: Traffic) -> None:
+    """On further pages too, but none that had a hit, nor what the text does not fit."""
+    traffic.listed(Action.BLOCK, *(f"203.0.113.{last}" for last in range(70)), "192.0.2.7")
+    traffic.asked("203.0.113.7", Outcome.LISTED, 12)
+    Version.objects.update(changed=datetime.fromtimestamp(traffic.now - 60 * DAY, UTC))
+    within = {"idle": "30", "q": "203.0.113.0/24"}
+    page = site.admin.get("listings", query=within)
+    assert "All without a hit" in text_of(page)
+    assert "All without a hit" not in text_of(site.admin.get("listings", query={"idle": "400"}))
+    given = {"all": "1", "match": urlencode(within)}
+    asked = site.admin.post("listings-bulk", given)
+    assert "Change 69 listings" in text_of(asked)
+    numbers = list(asked.context["numbers"])
+    done = {"number": numbers, "expected": "69", "do": "remove"}
+    assert "Removed 69 listings." in text_of(site.admin.post("listings-bulk", done))
+    left = current(traffic.world.viewer).order_by("target")
+    assert [one.target for one in left] == ["192.0.2.7", "203.0.113.7"]
+
+
+def test_what_could_not_be_counted_is_not_stale(
+    site: Visitors, traffic: Traffic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where reading broke off nobody knows."""
+    monkeypatch.setattr(hits, "BUDGET", 0)
+    traffic.listed(Action.BLOCK, "203.0.113.0/24")
+    traffic.asked("203.0.113.7", Outcome.LISTED, 12)
+    Version.objects.update(changed=datetime.fromtimestamp(traffic.now - 60 * DAY, UTC))
+    assert shown(site.admin.get("listings", query={"idle": "30"})) == []
 
 
 def test_traffic_that_is_away(

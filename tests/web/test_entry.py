@@ -4,12 +4,15 @@ import base64
 import hmac
 import struct
 import time
+from typing import Any
 
 import pytest
-from django.test import Client
+from django.test import Client, RequestFactory
+from django.urls import reverse
 
 from mailmum.control.accounts.models import Role, User
 from mailmum.control.accounts.services import add_sign_in_link, create_account, set_role
+from mailmum.web.callers import caller_of
 from tests.support.world import World
 from tests.web.conftest import Visitors, text_of
 
@@ -204,3 +207,32 @@ def test_a_second_factor_is_asked_for_whatever_the_first(world: World, way: str)
     )
     signed = fresh.post("/accounts/two-factor/authenticate/", {"code": recovery_code(client)})
     assert (signed.status_code, signed["Location"]) == (302, "/")
+
+
+@pytest.mark.parametrize(
+    ("direct", "passed_on", "caller"),
+    [
+        ("127.0.0.1", "198.51.100.1, 203.0.113.7", "203.0.113.7"),
+        ("::1", "2001:db8::7", "2001:db8::7"),
+        ("127.0.0.1", "", "127.0.0.1"),
+        ("127.0.0.1", "203.0.113.7, unknown", "127.0.0.1"),
+        ("192.0.2.1", "203.0.113.7", "192.0.2.1"),
+    ],
+)
+def test_whom_a_proxy_asks_for(direct: str, passed_on: str, caller: str) -> None:
+    """One on this machine is believed what it put last; nobody else is."""
+    request = RequestFactory().get("/", REMOTE_ADDR=direct, headers={"X-Forwarded-For": passed_on})
+    assert caller_of(request) == caller
+
+
+def test_tries_to_sign_in_are_counted_by_caller(settings: Any, db: None) -> None:
+    """Behind a proxy one who guesses passwords locks nobody else out."""
+    settings.ACCOUNT_RATE_LIMITS = {"login": "1/m/ip"}
+    fields = {"login": "nobody@example.net", "password": "wrong"}
+
+    def sign_in(caller: str) -> int:
+        headers = {"X-Forwarded-For": caller}
+        return Client().post(reverse("account_login"), fields, headers=headers).status_code
+
+    assert [sign_in(caller) for caller in ("203.0.113.7", "203.0.113.7")] == [200, 429]
+    assert sign_in("203.0.113.8") == 200

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from mailmum.control.accounts.models import Role
-from mailmum.control.accounts.services import set_parameters, set_role
+from mailmum.control.accounts.services import Told, set_parameters, set_role
 from mailmum.control.listings.draft import make_wish
 from mailmum.control.listings.queries import current
 from mailmum.control.listings.services import list_targets
@@ -31,7 +31,7 @@ def test_who_changed_what(site: Visitors, world: World) -> None:
     listed(world, Action.BLOCK, "203.0.113.7", reason="spam", lifetime="1d")
     listed(world, Action.BLOCK, "203.0.113.7", reason="more spam", lifetime="")
     listed(world, Action.ALLOW, "203.0.113.7")
-    set_parameters(world.owner, ttl=30, code=None, key_keep=3600, contact="")
+    set_parameters(world.owner, ttl=30, code=None, key_keep=3600, told=Told(contact=""))
     set_role(world.owner, "viewer@example.net", Role.ADMIN)
     text = text_of(site.viewer.get("journal"))
     told = [

@@ -7,6 +7,7 @@ import pytest
 from mailmum.control.listings.draft import make_wish
 from mailmum.control.listings.queries import current
 from mailmum.control.listings.services import list_targets
+from mailmum.control.servers.answers import answers_of
 from mailmum.control.servers.models import Server
 from mailmum.control.servers.queries import current_key, find_server, servers_of
 from mailmum.control.servers.services import add_server, rotate_key
@@ -205,3 +206,24 @@ def test_who_may_ask(site: Visitors, world: World, mx1: Server) -> None:
     BarredUse.objects.create(server=mx1.pk, queries=7, sender="203.0.113.9", last=int(time.time()))
     text = text_of(site.viewer.get("server", name="mx1"))
     assert "Somebody asks who may not. 7 lookups refused, the last from 203.0.113.9" in text
+
+
+def test_what_a_server_answers_with(site: Visitors, world: World, mx1: Server) -> None:
+    """What differs from the account is shown; faults stand beside their field; empty takes back."""
+    fields = {"name": "mx1", "addresses": "", "askers": ""}
+    faulty = {"ttl": "1h", "code": "10.0.0.1", "text": "a\x00"}
+    for name, value in faulty.items():
+        page = site.admin.post("server-edit", {**fields, name: value}, name="mx1")
+        assert page.context["form"][name].faults, name
+    own = {"ttl": "30", "code": "127.0.0.9", "text": "<b>Not from there</b>"}
+    site.admin.post("server-edit", fields | own, name="mx1")
+    page = site.viewer.get("server", name="mx1")
+    for words in ("TTL 30 s", "Return code 127.0.0.9", "<b>Not from there</b>"):
+        assert words in text_of(page)
+    assert "<b>Not from there" not in page.content.decode()
+    for visitor in (site.viewer, site.outsider):
+        refused = visitor.post("server-edit", fields | {"ttl": "5"}, name="mx1")
+        assert refused.status_code in {403, 404}
+    assert answers_of(find_server(world.viewer, "mx1")).ttl == 30
+    site.admin.post("server-edit", fields, name="mx1")
+    assert "TTL 30 s" not in text_of(site.viewer.get("server", name="mx1"))

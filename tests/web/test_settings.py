@@ -25,16 +25,18 @@ TRAFFIC = {
     "day_days": "400",
     "privacy": "full",
 }
-PARAMETERS = {"ttl": "60", "code": "", "key_keep": "7d", "contact": "", **TRAFFIC}
+PARAMETERS = {"ttl": "60", "code": "", "text": "", "key_keep": "7d", "contact": "", **TRAFFIC}
 
 
 def test_setting_parameters(site: Visitors, world: World) -> None:
     """What is typed is what stands, and is shown again."""
     given = {"ttl": "30", "code": "127.0.0.7", "key_keep": "1d12h", "contact": "a@example.net"}
+    given["text"] = "We take no mail from there"
     response = site.owner.post("settings-set", given | TRAFFIC)
     assert "Saved the parameters" in text_of(response)
     account = Account.objects.get(pk=world.owner.account.pk)
     assert (account.ttl, account.key_keep) == (30, 129_600)
+    assert account.text == given["text"]
     assert (account.code, account.contact) == (parse_code("127.0.0.7"), "a@example.net")
     for value in given.values():
         assert f'value="{value}"' in site.viewer.get("settings").content.decode()
@@ -52,6 +54,7 @@ def test_setting_parameters(site: Visitors, world: World) -> None:
         ("key_keep", "900d", "a year at most"),
         ("contact", "x" * 201, "201 characters"),
         ("contact", "a\x00", "control character"),
+        ("text", "x" * 301, "301 characters"),
     ],
 )
 def test_parameters_that_are_refused(

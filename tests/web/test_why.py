@@ -7,13 +7,14 @@ import pytest
 from django.test import Client
 
 from mailmum.control.accounts.models import Account
-from mailmum.control.accounts.services import set_parameters
+from mailmum.control.accounts.services import Told, set_parameters
 from mailmum.control.listings.draft import make_wish
 from mailmum.control.listings.models import Version
 from mailmum.control.listings.services import list_targets, remove_server
+from mailmum.control.servers.answers import clean_answers
 from mailmum.control.servers.models import Server
 from mailmum.control.servers.queries import current_key, find_server
-from mailmum.control.servers.services import add_server
+from mailmum.control.servers.services import add_server, edit_server
 from mailmum.domain.listings import Action
 from tests.support.world import World
 from tests.web.conftest import text_of
@@ -43,7 +44,8 @@ def ask(server: Server | str, client: str) -> Any:
 )
 def test_it_says_whose_decision_it_was(server: Server, world: World, client: str) -> None:
     """The reason, and how to reach somebody; robots stay away."""
-    set_parameters(world.owner, ttl=60, code=None, key_keep=0, contact="postmaster@example.net")
+    told = Told(contact="postmaster@example.net")
+    set_parameters(world.owner, ttl=60, code=None, key_keep=0, told=told)
     response = ask(server, client)
     text = text_of(response)
     assert "The administrator of this mail server does not accept mail" in text
@@ -117,3 +119,16 @@ def test_a_removed_server_is_unknown(server: Server, world: World) -> None:
     """Its reference explains nothing any more."""
     remove_server(world.admin, "secret-name")
     assert ask(server, "203.0.113.7").status_code == 404
+
+
+def test_a_block_without_a_reason_says_what_the_account_does(server: Server, world: World) -> None:
+    """Unless the server has a text of its own."""
+    wish = make_wish(Action.BLOCK, now=time.time())
+    list_targets(world.admin, ["192.0.2.99"], wish)
+    told = Told(text="We take no mail from there")
+    set_parameters(world.owner, ttl=60, code=None, key_keep=0, told=told)
+    assert "We take no mail from there" in text_of(ask(server, "192.0.2.99"))
+    edit_server(world.admin, server.name, answers=clean_answers(None, None, "Not to this one"))
+    text = text_of(ask(server, "192.0.2.99"))
+    assert "Not to this one" in text
+    assert "We take no mail" not in text

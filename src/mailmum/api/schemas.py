@@ -84,6 +84,14 @@ class Barred(Schema):
     last: str
 
 
+class OwnAnswers(Schema):
+    """What differs from the account; null and empty: as the account says."""
+
+    ttl: int | None
+    code: str | None
+    text: str
+
+
 class ServerOut(Schema):
     """A mail server."""
 
@@ -95,6 +103,7 @@ class ServerOut(Schema):
     askers: list[str] = Field(description="networks that may ask over DNS; none: anyone")
     barred: Barred | None = Field(description="lookups refused because of where they came from")
     ttl: int
+    own: OwnAnswers = Field(description="what it answers with where it differs from the account")
     paused: PauseOut | None = Field(description="the pause it is under, its own or the account's")
     created: str
     last_query: str | None
@@ -116,10 +125,19 @@ class ServerIn(Input):
     askers: Annotated[list[Short], Field(max_length=200, default_factory=list)]
 
 
+class OwnAnswersIn(Input):
+    """All three at once; null and empty: as the account says."""
+
+    ttl: int | None = None
+    code: Short | None = None
+    text: Annotated[str, Field(max_length=1000)] = ""
+
+
 class ServerEdit(Input):
     """What to change; a field left out stays."""
 
     name: Short | None = None
+    own: OwnAnswersIn | None = None
     addresses: Annotated[list[Short], Field(max_length=200)] | None = None
     askers: Annotated[list[Short], Field(max_length=200)] | None = None
 

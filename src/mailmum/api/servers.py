@@ -10,6 +10,7 @@ from mailmum.api.auth import reader, writer
 from mailmum.api.errors import READ_ERRORS, WRITE_ERRORS
 from mailmum.control.listings.services import remove_server
 from mailmum.control.servers import services
+from mailmum.control.servers.answers import clean_answers
 from mailmum.control.servers.queries import find_server, servers_of
 from mailmum.control.servers.show import as_dict
 from mailmum.domain.lifetimes import parse_keep
@@ -39,10 +40,16 @@ def show_server(request: HttpRequest, name: str) -> dict[str, Any]:
 
 @router.patch("/{name}", response={200: schemas.ServerOut, **WRITE_ERRORS})
 def edit_server(request: HttpRequest, name: str, wanted: schemas.ServerEdit) -> dict[str, Any]:
-    """Rename a server, change its own addresses or who may ask."""
+    """Rename a server, change its own addresses, who may ask or what it answers with."""
     access = writer(request)
+    own = wanted.own
     edited = services.edit_server(
-        access, name, new_name=wanted.name, addresses=wanted.addresses, askers=wanted.askers
+        access,
+        name,
+        new_name=wanted.name,
+        addresses=wanted.addresses,
+        askers=wanted.askers,
+        answers=None if own is None else clean_answers(own.ttl, own.code, own.text),
     )
     return as_dict(find_server(access, edited.name))
 

@@ -124,7 +124,8 @@ class KeyZone:
     def _text(self, hit: Hit, labels: tuple[bytes, ...]) -> bytes:
         base, record = self.place.zone.public_url, self.server.record
         link = f"{base}/why/{record.ref}/{self._client(labels)}" if base else ""
-        reason = hit.reason or texts.DEFAULT_TEXTS[self.kind.action]
+        own = record.text if hit.action is Action.BLOCK else ""
+        reason = hit.reason or own or texts.DEFAULT_TEXTS[self.kind.action]
         return texts.txt(reason, link, record.keys)
 
     def _client(self, labels: tuple[bytes, ...]) -> str:
@@ -152,7 +153,7 @@ def _code(hit: Hit | None) -> int:
 
 
 def entry_code(hit: Hit, kind: Kind, server: ServerEntry) -> int:
-    """The return code of a listing: its own, the account's, or the default for its sort."""
+    """The return code of a listing: its own, the server's, or the default for its sort."""
     if hit.code is not None:
         return hit.code
     if server.record.code is not None:

@@ -114,6 +114,6 @@ def _refusal(target: Target, action: Action, source: Source, danger: str) -> Ref
         )
     return NeedsConfirmation(
         f"{problem}: to {action.value} it needs a confirmation",
-        fix="repeat it with --force, or tick the confirmation, if that is meant",
+        fix="confirm it if that is meant (on the command line: --force)",
         field="target",
     )

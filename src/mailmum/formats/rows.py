@@ -84,7 +84,7 @@ def in_force(rows: Iterable[ExportRow], now: float) -> Iterator[ExportRow]:
             if server != WHOLE_ACCOUNT:
                 raise BadInput(
                     "this format holds the list of one server, and there are listings of several",
-                    fix="name one with --server, or export as csv or json",
+                    fix="name one of them, or export as csv or json",
                     field="server",
                 )
             server = scope

@@ -37,7 +37,8 @@ class ServerRecord:
         ref: public reference, for links.
         keys: every key it has or had; a revoked one is kept to be counted.
         ttl: TTL of answers and SOA MINIMUM, in seconds.
-        code: the account's own return code, a 32-bit integer, or None for the defaults.
+        code: return code of listings without their own, a 32-bit integer, or None for the defaults.
+        text: what is said where a block gives no reason, or empty for the default.
         active: False when nothing may be listed (account suspended, server removed).
         ends: Unix time in seconds from which nothing may be listed (the account expires), or None.
         blocks_from: Unix time in seconds before which nothing is blocked (`domain.pauses`): 0 when
@@ -58,6 +59,7 @@ class ServerRecord:
     blocks_from: int | None = 0
     askers: tuple[tuple[int, int, int], ...] = ()
     name: str = ""
+    text: str = ""
 
     def may_be_asked_by(self, sender: bytes) -> bool:
         """Whether a sender of queries (packed address, empty when unknown) is let."""

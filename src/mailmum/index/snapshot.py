@@ -38,7 +38,7 @@ from mailmum.index.terms import Terms, Tier
 __all__ = ["SnapshotDamaged", "dump", "load"]
 
 MAGIC = b"MailMum\n"
-VERSION = 2
+VERSION = 3
 _BYTE_ORDER = 0x0102
 _HEADER = Struct("=8sHH")
 _TRAILER = Struct("=Q16s")
@@ -121,6 +121,7 @@ def _server(record: ServerRecord) -> bytes:
         number(record.account),
         text(record.ref),
         text(record.name),
+        text(record.text),
         number(record.ttl),
         optional(record.code),
         number(record.active),
@@ -204,13 +205,13 @@ def _read_index(reader: Reader) -> Index:
 
 def _read_server(reader: Reader) -> ServerRecord:
     number, account = reader.number(), reader.number()
-    ref, name, ttl = reader.text(), reader.text(), reader.number()
+    ref, name, said, ttl = reader.text(), reader.text(), reader.text(), reader.number()
     code, active, ends = reader.optional(), reader.number(), reader.optional()
     blocks_from = reader.optional()
     keys = tuple(KeyRecord(reader.text(), reader.optional()) for _ in range(reader.count(9)))
     askers = tuple(_read_asker(reader) for _ in range(reader.count(40)))
-    times = (ends, blocks_from)
-    return ServerRecord(number, account, ref, keys, ttl, code, bool(active), *times, askers, name)
+    head = (number, account, ref, keys, ttl, code, bool(active), ends, blocks_from)
+    return ServerRecord(*head, askers, name, said)
 
 
 def _read_asker(reader: Reader) -> tuple[int, int, int]:

@@ -134,7 +134,8 @@ class Engine:
         if self._public_url and ODD not in subject.text:
             link = f"{self._public_url}/why/{server.record.ref}/{quote(subject.text, safe=':')}"
         keys = (key.key for key in server.record.keys)
-        return reject(hit.reason or DEFAULT_TEXTS[Action.BLOCK], link, keys)
+        reason = hit.reason or server.record.text or DEFAULT_TEXTS[Action.BLOCK]
+        return reject(reason, link, keys)
 
 
 def _server(index: Index, request: Request, now: float) -> ServerEntry | Answer:

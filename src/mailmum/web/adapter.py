@@ -4,6 +4,8 @@ from allauth.account.adapter import DefaultAccountAdapter
 from django.http import HttpRequest
 from django.urls import reverse
 
+from mailmum.web.callers import caller_of
+
 
 class ClosedSignUp(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no types
     """People are let in by owners."""
@@ -11,6 +13,10 @@ class ClosedSignUp(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         """Never."""
         return False
+
+    def get_client_ip(self, request: HttpRequest) -> str:
+        """Whose tries to sign in are counted together: behind a proxy not all the world's."""
+        return caller_of(request) or str(super().get_client_ip(request))
 
     def get_password_change_redirect_url(self, request: HttpRequest) -> str:
         """Where one goes with a new password: on with what one came for."""

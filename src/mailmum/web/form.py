@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 
 from django.http import QueryDict
 
-from mailmum.domain.errors import Refusal, SeveralRefused
+from mailmum.domain.errors import BadInput, Refusal, SeveralRefused
+from mailmum.domain.texts import shown
 
 FAULTS_SHOWN = 50
 
@@ -80,3 +81,19 @@ class Form:
 def posted(data: QueryDict, *names: str) -> Form:
     """A form with what was sent; what was left out is empty."""
     return Form({name: data.get(name, "") for name in names})
+
+
+def whole_number(text: str, field: str, unit: str, example: str) -> int:
+    """A number that somebody typed.
+
+    Raises:
+        BadInput: it is none, or longer than any that is taken.
+    """
+    given = text.strip()
+    if not (given.isascii() and given.isdigit() and len(given) <= 9):
+        raise BadInput(
+            f"{shown(text)} is not a number of {unit}",
+            fix=f"write for example {example}",
+            field=field,
+        )
+    return int(given)

@@ -61,6 +61,7 @@ _LABELS = {
     "addresses": "own addresses",
     "askers": "who may ask",
     "ttl": "TTL",
+    "text": "text of blocks without a reason",
     "key_keep": "old keys live on",
     "contact": "contact",
     "recent_days": "days of sightings",

@@ -16,6 +16,7 @@ from django.http import QueryDict
 from mailmum.control.accounts.access import Reading
 from mailmum.control.listings.bulk import Chosen
 from mailmum.control.listings.queries import Filter
+from mailmum.control.monitor.hits import all_stale
 from mailmum.control.servers.queries import find_server
 from mailmum.domain.listings import Action, Source
 
@@ -69,8 +70,17 @@ class Wanted:
             before=int(time.time()) - self.older * DAY if self.older else None,
         )
 
+    def stale_filter(self, access: Reading) -> Filter:
+        """Of people unless others are asked for: what a feed lists is the feed's to clear."""
+        filtered = self.filter(access)
+        return filtered if filtered.sources else replace(filtered, sources=(Source.PERSON.value,))
+
     def chosen(self, access: Reading, upto: int | None = None) -> Chosen:
         """All that fit, as far as there were so many; see `control.listings.bulk`."""
+        if self.idle:
+            # Which these are changes with each hit: they are chosen one by one.
+            found = all_stale(access, self.stale_filter(access), text=self.q, days=self.idle)
+            return Chosen(numbers=tuple(one.number for one in found))
         return Chosen(text=self.q, wanted=replace(self.filter(access), upto=upto))
 
 

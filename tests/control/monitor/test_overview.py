@@ -206,6 +206,21 @@ def test_a_spike(traffic: Traffic) -> None:
     assert changes(traffic.world.viewer, now=traffic.now).spikes == ()
 
 
+def test_a_spike_earlier_in_the_day(traffic: Traffic) -> None:
+    """Only where the week before is known, and of each kind the highest hour."""
+    hour = traffic.now - traffic.now % HOUR - 1800
+    for hours, count in ((5, 70), (9, 60), (11, 49)):
+        ago = traffic.now - hour + hours * HOUR
+        many = [traffic.seen("203.0.113.6", Outcome.AUTH_FAILED, ago=ago) for _ in range(count)]
+        traffic.log(*many)
+    assert changes(traffic.world.viewer, now=traffic.now).spikes == ()
+    traffic.log(traffic.seen("203.0.113.6", Outcome.ACCEPTED, ago=4 * DAY))
+    (spike,) = changes(traffic.world.viewer, now=traffic.now).spikes
+    assert (spike.group, spike.count) == (Group.AUTH, 70)
+    assert spike.start == int((hour - 5 * HOUR) // HOUR) * HOUR
+    assert changes(traffic.world.outsider, now=traffic.now).spikes == ()
+
+
 def test_a_silent_server(traffic: Traffic) -> None:
     """One that is usually seen; not one that seldom is."""
     busy = [

@@ -9,6 +9,7 @@ from django.db import models
 
 from mailmum.control.traffic.queries import token_last_used
 from mailmum.domain.pauses import HOLD
+from mailmum.domain.texts import REASON_LIMIT
 from mailmum.traffic.terms import Terms
 
 _TERMS = Terms()
@@ -63,6 +64,9 @@ class Account(models.Model):
     people = models.ManyToManyField(User, through="Membership", related_name="accounts")
     ttl = models.PositiveIntegerField(default=60)
     code = models.BigIntegerField(null=True, blank=True)
+    text = models.CharField(
+        max_length=REASON_LIMIT, blank=True, help_text="said where a block gives no reason; public"
+    )
     key_keep = models.PositiveIntegerField(default=7 * 86400)
     contact = models.CharField(max_length=200, blank=True)
     takes_requests = models.BooleanField(

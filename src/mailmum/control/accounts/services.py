@@ -15,7 +15,7 @@ from mailmum.control.journal.services import change
 from mailmum.control.traffic.terms import set_terms
 from mailmum.domain.codes import code_text
 from mailmum.domain.errors import BadInput, Conflict, Forbidden, NotFound
-from mailmum.domain.texts import LABEL_LIMIT, clean_line, shown
+from mailmum.domain.texts import LABEL_LIMIT, REASON_LIMIT, clean_line, shown
 from mailmum.traffic.terms import Terms
 
 TOKEN_PREFIX = "mm_"  # noqa: S105 (marks our tokens for secret scanners)
@@ -29,6 +29,34 @@ class NewToken:
 
     token: Token
     secret: str
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What rejected senders are told; None leaves a value as it is.
+
+    Attributes:
+        contact: how to reach the administrator.
+        text: what is said where a block gives no reason.
+        takes_requests: whether they may ask for removal.
+    """
+
+    contact: str | None = None
+    text: str | None = None
+    takes_requests: bool | None = None
+
+    def put_on(self, account: Account) -> None:
+        """Change the account.
+
+        Raises:
+            BadInput: a text is too long, or has control characters.
+        """
+        if self.contact is not None:
+            account.contact = clean_line(self.contact, field="contact", limit=200)
+        if self.text is not None:
+            account.text = clean_line(self.text, field="text", limit=REASON_LIMIT)
+        if self.takes_requests is not None:
+            account.takes_requests = self.takes_requests
 
 
 def digest(secret: str) -> str:
@@ -157,9 +185,8 @@ def set_parameters(
     ttl: int,
     code: int | None,
     key_keep: int,
-    contact: str,
+    told: Told,
     terms: Terms | None = None,
-    takes_requests: bool | None = None,
 ) -> Account:
     """Change the account's parameters.
 
@@ -168,25 +195,20 @@ def set_parameters(
         ttl: TTL of answers in seconds.
         code: own return code for all listings, or None for the defaults.
         key_keep: how long a rotated key lives on, in seconds.
-        contact: how a rejected sender reaches the administrator; public.
+        told: what rejected senders are told.
         terms: how long traffic is kept, and what of mail addresses; None leaves that as it is.
-        takes_requests: whether rejected senders may ask for removal; None leaves that as it is.
 
     Raises:
         BadInput: a value is out of range.
     """
-    low, high = TTL_RANGE
-    if not low <= ttl <= high:
-        raise BadInput(f"the TTL {ttl} is not between {low} and {high} seconds", field="ttl")
+    check_ttl(ttl)
     if not 0 <= key_keep <= 365 * 86400:
         raise BadInput("an old key can live on for a year at most", field="key_keep")
     with change(access.account.pk, access.actor, "account.set") as made:
         account = Account.objects.get(pk=access.account.pk)
         made.before = _parameters(account)
         account.ttl, account.code, account.key_keep = ttl, code, key_keep
-        account.contact = clean_line(contact, field="contact", limit=200)
-        if takes_requests is not None:
-            account.takes_requests = takes_requests
+        told.put_on(account)
         if terms is not None:
             for name, value in asdict(terms).items():
                 setattr(account, name, value)
@@ -199,6 +221,17 @@ def set_parameters(
             # Within the change: once an owner was told that addresses are not kept, none may be.
             set_terms(account.pk, terms)
     return account
+
+
+def check_ttl(ttl: int) -> None:
+    """Refuse a TTL that resolvers would not keep to.
+
+    Raises:
+        BadInput: out of range.
+    """
+    low, high = TTL_RANGE
+    if not low <= ttl <= high:
+        raise BadInput(f"the TTL {ttl} is not between {low} and {high} seconds", field="ttl")
 
 
 def add_token(
@@ -313,6 +346,7 @@ def _parameters(account: Account) -> dict[str, object]:
     return {
         "ttl": account.ttl,
         "code": None if account.code is None else code_text(account.code),
+        "text": account.text,
         "key_keep": account.key_keep,
         "contact": account.contact,
         "takes_requests": account.takes_requests,

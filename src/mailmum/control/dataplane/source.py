@@ -27,6 +27,7 @@ from mailmum.control.feeds.models import Content, Feed
 from mailmum.control.journal.models import Record
 from mailmum.control.listings.models import Version
 from mailmum.control.listings.values import stored_network
+from mailmum.control.servers.answers import answers_of
 from mailmum.control.servers.models import Server
 from mailmum.domain.listings import Action, Listing, Source
 from mailmum.domain.pauses import later
@@ -229,13 +230,15 @@ def _changed_servers(after: int, upto: int) -> Iterator[ServerRecord]:
 def _servers(found: Any) -> Iterator[ServerRecord]:
     for server in found.select_related("account").prefetch_related("keys"):
         account: Account = server.account
+        answers = answers_of(server)
         yield ServerRecord(
             id=server.pk,
             account=account.pk,
             ref=server.ref,
             keys=tuple(KeyRecord(key.label, key.until) for key in server.keys.all()),
-            ttl=account.ttl,
-            code=account.code,
+            ttl=account.ttl if answers.ttl is None else answers.ttl,
+            code=answers.code,
+            text=answers.text,
             active=server.removed is None and not account.suspended,
             ends=account.expires,
             blocks_from=later(account.blocks_from, server.blocks_from),

@@ -8,7 +8,7 @@ from datetime import UTC
 
 from mailmum.control.accounts.access import Owning, system_access
 from mailmum.control.accounts.models import Account, User
-from mailmum.control.accounts.services import add_sign_in_link, create_account, set_parameters
+from mailmum.control.accounts.services import Told, add_sign_in_link, create_account, set_parameters
 from mailmum.control.config import Config
 from mailmum.control.dataplane.handed import Batch, hand_in
 from mailmum.control.demo import MARK, is_demo
@@ -76,9 +76,8 @@ def fill(now: float | None = None) -> str | None:
 
 def _account(account: Account, hosts: tuple[Host, ...], now: float) -> None:
     access = system_access(account)
-    set_parameters(
-        access, ttl=60, code=None, key_keep=7 * 86_400, contact=f"postmaster@{account.name}"
-    )
+    told = Told(contact=f"postmaster@{account.name}")
+    set_parameters(access, ttl=60, code=None, key_keep=7 * 86_400, told=told)
     for number, host in enumerate(hosts, start=1):
         server = add_server(access, host.name, [f"192.0.2.{200 + number}"])
         lines = Week(host, now).lines()

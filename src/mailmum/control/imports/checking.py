@@ -162,7 +162,8 @@ class Checker:
             return WHOLE_ACCOUNT
         if entry.scope not in self._scopes:
             raise Refusal(
-                f"there is no server {entry.scope}", fix="add it first, or name one with --server"
+                f"there is no server {entry.scope}",
+                fix="add it first, or name one for the whole file",
             )
         return self._scopes[entry.scope]
 

@@ -10,6 +10,7 @@ from mailmum.control.accounts.access import Reading
 from mailmum.control.listings.models import Version
 from mailmum.control.listings.queries import current
 from mailmum.control.listings.values import scope_name, to_listing
+from mailmum.control.servers.answers import Answers, answers_of
 from mailmum.control.servers.queries import find_server, names_of_servers
 from mailmum.domain.listings import WHOLE_ACCOUNT, Action
 from mailmum.domain.targets import NetworkTarget, mapped
@@ -43,8 +44,11 @@ def export(
     chosen = find_format(name)
     parameters = config.current()
     found = current(reading) if among is None else among.filter(account=reading.account, until=None)
+    answers = Answers(reading.account.ttl, reading.account.code)
     if server:
-        found = found.filter(scope__in=[WHOLE_ACCOUNT, find_server(reading, server).pk])
+        named = find_server(reading, server)
+        answers = answers_of(named)
+        found = found.filter(scope__in=[WHOLE_ACCOUNT, named.pk])
     elif chosen.of_one_server:
         found = found.filter(scope=WHOLE_ACCOUNT)
     servers = names_of_servers(reading)
@@ -52,11 +56,11 @@ def export(
     options = WriteOptions(
         action=action,
         now=time.time(),
-        account_code=reading.account.code,
+        account_code=answers.code,
         head=ZoneHead(
             parameters.ns_names,
             _contact(parameters.hostmaster or f"hostmaster@{parameters.zone}"),
-            reading.account.ttl,
+            answers.ttl or reading.account.ttl,
         ),
         presorted=True,
     )

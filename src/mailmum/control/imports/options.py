@@ -45,7 +45,7 @@ class ImportOptions:
         if self.mine and self.remove_missing:
             raise BadInput(
                 "what a person lists has no source, so nothing can be said to have left it",
-                fix="leave out --mine, or --remove-missing",
+                fix="import it as a source's, or let what is missing stay",
                 field="remove_missing",
             )
         clean_line(self.label, field="label", limit=LABEL_LIMIT)

@@ -114,7 +114,7 @@ def _refuse_to_empty(options: ImportOptions, found: Findings) -> None:
     if options.remove_missing and not found.entries and not found.bad and not options.force:
         raise NeedsConfirmation(
             f"there is nothing to list in it, so everything from {options.label} would be removed",
-            fix="repeat it with --force if that is meant",
+            fix="if that is meant, remove the listings of that source instead, or force it",
             field="remove_missing",
         )
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from mailmum.control.accounts.access import Reading, system_access
 from mailmum.control.listings.queries import explain
+from mailmum.control.servers.answers import answers_of
 from mailmum.control.servers.queries import find_by_ref, keys_of_account
 from mailmum.domain.clients import parse_subject
 from mailmum.domain.errors import NotFound
@@ -53,7 +54,7 @@ def explain_publicly(ref: str, client: str) -> PublicAnswer:
     return PublicAnswer(
         subject.text,
         blocked=True,
-        reason=_without(keys, because.reason),
+        reason=_without(keys, because.reason or answers_of(server).text),
         contact=_without(keys, server.account.contact),
     )
 

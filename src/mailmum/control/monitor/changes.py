@@ -1,7 +1,8 @@
 """What changed: what a person would want to be told who has not looked for a day.
 
     silent     a server of which nothing is seen any more, though it usually is
-    spike      far more of one kind at a server in the last whole hour than is usual there
+    spike      far more of one kind at a server in a whole hour than is usual there: in the last
+               one, and for who looks once a day in any of the day before, where a week is known
     offender   a network that was never seen before, and of which nothing was accepted
     ending     a listing that ends soon
 
@@ -12,6 +13,8 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+
+from django.db.models import QuerySet
 
 from mailmum.control.accounts.access import Reading
 from mailmum.control.listings.models import Version
@@ -37,7 +40,7 @@ GAPS = 20
 LEAST_SEEN, LEAST_SPIKE, LEAST_OFFENCE = 50, 50, 20
 TIMES = 4
 """How many times the usual is a spike."""
-SHOWN = 5
+SHOWN, SPIKES = 5, 10
 SOON = 7 * DAY
 
 
@@ -90,7 +93,7 @@ def changes(reading: Reading, *, now: float | None = None) -> Changes:
     scope = scope_of(reading)
     return Changes(
         silent=silent(reading, now=clock),
-        spikes=spikes(reading, now=clock),
+        spikes=_of_the_day(reading, scope, clock),
         offenders=tuple(_offenders(reading, scope, clock)),
     )
 
@@ -111,6 +114,16 @@ def spikes(
     clock = time.time() if now is None else now
     found = _spikes(scope_of(reading), clock, times, least)
     return tuple(sorted(found, key=lambda one: -one.count / (one.usual + 1)))
+
+
+def _of_the_day(reading: Reading, scope: Scope, now: float) -> tuple[Spike, ...]:
+    """Those of the last whole hour and of the day before it, of each kind the highest."""
+    highest: dict[tuple[str, Group], Spike] = {}
+    for one in (*spikes(reading, now=now), *_earlier(scope, now)):
+        key = one.server, one.group
+        if key not in highest or one.count > highest[key].count:
+            highest[key] = one
+    return tuple(sorted(highest.values(), key=lambda one: -one.count / (one.usual + 1))[:SPIKES])
 
 
 def ending(
@@ -145,16 +158,33 @@ def _spikes(scope: Scope, now: float, times: int, least: int) -> Iterator[Spike]
             yield Spike(scope.name(server), group, hour, count, usual)
 
 
+def _earlier(scope: Scope, now: float) -> Iterator[Spike]:
+    """Hours of the day before the last whole one.
+
+    Each kind and list is weighed by itself, so that the database drops the many small sums.  What
+    is usual is known only where something was seen in the week before: else all would be new.
+    """
+    last = start_of(now, HOUR) - HOUR
+    first = last - DAY + HOUR
+    day = start_of(first, DAY)
+    rows = _told(scope, HOUR, first, last, now)
+    sums = rows.values_list("start", "server", "outcome", "rbl").annotate(sum=total()).order_by()
+    high = list(sums.filter(sum__gte=LEAST_SPIKE))
+    if not high:
+        return
+    before = _by_kind(scope, DAY, day - DAYS * DAY, day, now)
+    known = {server for server, _ in before}
+    for start, *row in high:
+        for server, group, count in grouped(scope, [tuple(row)]):
+            usual = before[server, group] / (DAYS * 24)
+            if server in known and group.stopped and count >= TIMES * usual:
+                yield Spike(scope.name(server), group, start, count, usual)
+
+
 def _by_kind(
     scope: Scope, step: int, since: int, until: int, now: float
 ) -> Counter[tuple[int, Group]]:
-    meant = Wanted(since=since, until=until)
-    rows = Total.objects.filter(
-        scope.condition & totals.preferred(scope.account, meant, now),
-        step=step,
-        start__gte=since,
-        start__lt=until,
-    ).exclude(outcome=ASKED)
+    rows = _told(scope, step, since, until, now)
     keys = ("server", "outcome", "rbl")
     sums: Counter[tuple[int, Group]] = Counter()
     for server, group, count in grouped(
@@ -162,6 +192,14 @@ def _by_kind(
     ):
         sums[server, group] += count
     return sums
+
+
+def _told(scope: Scope, step: int, since: int, until: int, now: float) -> QuerySet[Total]:
+    """The sums of a time, but for lookups of which no more is known."""
+    preferred = totals.preferred(scope.account, Wanted(since=since, until=until), now)
+    return Total.objects.filter(
+        scope.condition & preferred, step=step, start__gte=since, start__lt=until
+    ).exclude(outcome=ASKED)
 
 
 def _offenders(reading: Reading, scope: Scope, now: float) -> Iterator[Offender]:

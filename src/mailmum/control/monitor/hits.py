@@ -20,6 +20,7 @@ from django.db.models import Max, Q
 from mailmum.control.accounts.access import Reading
 from mailmum.control.listings.models import Version
 from mailmum.control.listings.queries import Filter, find_listings, target_of
+from mailmum.control.listings.search import search
 from mailmum.control.monitor.looking import last_days, named
 from mailmum.control.monitor.scope import Scope, own_zones, scope_of, zones_of
 from mailmum.control.traffic.models import ClientDay, NameDay
@@ -37,6 +38,8 @@ EACH = 2_000
 """Rows that are read for one target."""
 CANDIDATES = 500
 """Listings that are looked at in search of stale ones."""
+ROUNDS = 20
+"""How often so many are, for all that are stale."""
 _CHUNK = 200
 _NEAR = {4: 24, 6: 64}
 
@@ -119,6 +122,7 @@ def stale_among(
     reading: Reading,
     wanted: Filter,
     *,
+    text: str = "",
     days: int = DAYS,
     after: int = 0,
     limit: int = 50,
@@ -129,23 +133,50 @@ def stale_among(
     Args:
         reading: proof that the asker may read.
         wanted: among which.
+        text: what they have to fit, too; see `listings.search`.
         days: how far to look back.
         after: begin behind this number, from an earlier `next`.
         limit: how many to find.
         now: our own clock.
+
+    Raises:
+        BadInput: the text cannot be looked for.
     """
     clock = time.time() if now is None else now
     before = datetime.fromtimestamp(clock, UTC) - timedelta(days=days)
-    found = find_listings(reading, wanted).filter(enabled=True, changed__lt=before)
+    among = search(reading, text, wanted) if text else find_listings(reading, wanted)
+    found = among.filter(enabled=True, changed__lt=before)
     most = max(CANDIDATES * DAYS // max(days, DAYS), limit)
     old = list(found.filter(number__gt=after).order_by("number")[: most + 1])
     looked, more = old[:most], len(old) > most
     hits = hits_of(reading, looked, days=days, now=clock)
-    idle = [one for one in looked if not hits[one.number].count]
+    # Where reading broke off nobody knows: that is no reason to take a listing away.
+    idle = [one for one in looked if hits[one.number] == Hits()]
     if len(idle) > limit:
         last = idle[limit - 1].number
         return Stale(tuple(idle[:limit]), sum(1 for one in looked if one.number <= last), last)
     return Stale(tuple(idle), len(looked), looked[-1].number if more else None)
+
+
+def all_stale(
+    reading: Reading, wanted: Filter, *, text: str = "", days: int = DAYS, now: float | None = None
+) -> tuple[Version, ...]:
+    """All of `stale_among`, as far as so many are looked at.
+
+    Raises:
+        BadInput: the text cannot be looked for.
+    """
+    rows: list[Version] = []
+    after: int | None = 0
+    for _ in range(ROUNDS):
+        if after is None:
+            break
+        found = stale_among(
+            reading, wanted, text=text, days=days, after=after, limit=CANDIDATES, now=now
+        )
+        rows.extend(found.rows)
+        after = found.next
+    return tuple(rows)
 
 
 class _Counting:

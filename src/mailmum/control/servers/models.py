@@ -4,6 +4,7 @@ from django.db import models
 
 from mailmum.control.accounts.models import Account
 from mailmum.domain.pauses import HOLD
+from mailmum.domain.texts import REASON_LIMIT
 
 
 class Server(models.Model):
@@ -14,6 +15,9 @@ class Server(models.Model):
     ref = models.CharField(max_length=16, unique=True)
     addresses = models.JSONField(default=list, help_text="its own addresses and host names")
     askers = models.JSONField(default=list, help_text="networks that may ask; empty: anyone")
+    ttl = models.PositiveIntegerField(null=True, help_text="null: the account's, as is code")
+    code = models.BigIntegerField(null=True)
+    text = models.CharField(max_length=REASON_LIMIT, blank=True, help_text="empty: the account's")
     created = models.DateTimeField(auto_now_add=True)
     removed = models.BigIntegerField(null=True, help_text="journal sequence of the removal")
     blocks_from = models.BigIntegerField(

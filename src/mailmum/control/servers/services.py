@@ -7,6 +7,13 @@ from typing import Any
 from mailmum.control.accounts.access import Reading, Writing, writing
 from mailmum.control.accounts.services import NewToken, add_token
 from mailmum.control.journal.services import Change, change
+from mailmum.control.servers.answers import (
+    Answers,
+    as_state,
+    clean_answers,
+    own_answers,
+    set_answers,
+)
 from mailmum.control.servers.models import Key, Server
 from mailmum.control.servers.queries import find_server
 from mailmum.domain.clients import AddressSubject, NameSubject, parse_subject
@@ -58,8 +65,11 @@ def edit_server(
     new_name: str | None = None,
     addresses: Iterable[str] | None = None,
     askers: Iterable[str] | None = None,
+    answers: Answers | None = None,
 ) -> Server:
-    """Rename a server, change its own addresses or who may ask; None leaves a value as it is.
+    """Rename a server, change its own addresses, who may ask or what it answers with.
+
+    None leaves a value as it is.
 
     Raises:
         NotFound: no such server.
@@ -79,6 +89,8 @@ def edit_server(
             server.addresses = own
         if may_ask is not None:
             server.askers = may_ask
+        if answers is not None:
+            set_answers(server, answers)
         server.save()
         made.after = state(server)
         made.summary = f"server {name}" + (f" is now {label}" if label not in (None, name) else "")
@@ -141,7 +153,7 @@ def reinstate(access: Writing, server: Server, was: dict[str, Any]) -> None:
 
 
 def restore_state(access: Writing, server: Server, was: dict[str, Any]) -> None:
-    """Undo `edit_server`: name, addresses and who may ask as they were.
+    """Undo `edit_server`: name, addresses, who may ask and what it answers with as they were.
 
     Raises:
         Conflict: the former name has been given to another server.
@@ -152,13 +164,15 @@ def restore_state(access: Writing, server: Server, was: dict[str, Any]) -> None:
     server.name = name
     server.addresses = list(was["addresses"])
     server.askers = list(was.get("askers", ()))
+    set_answers(server, clean_answers(was.get("ttl"), was.get("code"), was.get("text")))
     server.save()
 
 
 def state(server: Server) -> dict[str, object]:
     """What the journal keeps of a server; never its key."""
     kept = {"name": server.name, "addresses": list(server.addresses)}
-    return kept | ({"askers": list(server.askers)} if server.askers else {})
+    askers = {"askers": list(server.askers)} if server.askers else {}
+    return kept | askers | as_state(own_answers(server))
 
 
 def clean_name(text: str) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from mailmum.control import config
 from mailmum.control.journal.moments import instant, moment
+from mailmum.control.servers.answers import answers_of, as_state, own_answers
 from mailmum.control.servers.models import Server
 from mailmum.control.servers.pauses import pause_at
 from mailmum.control.servers.queries import current_key
@@ -50,7 +51,8 @@ def as_dict(server: Server) -> dict[str, Any]:
         "addresses": list(server.addresses),
         "askers": list(server.askers),
         "barred": _barred(server),
-        "ttl": server.account.ttl,
+        "ttl": answers_of(server).ttl,
+        "own": {"ttl": None, "code": None, "text": ""} | as_state(own_answers(server)),
         "paused": None if pause is None else pause.as_dict(),
         "created": instant(server.created),
         "last_query": moment(last_query(server.pk)),

@@ -21,6 +21,7 @@ from mailmum.control.listings.bulk import (
     survey,
 )
 from mailmum.control.listings.draft import KEEP, Keep, Wish, make_wish
+from mailmum.control.monitor.hits import CANDIDATES, ROUNDS
 from mailmum.control.servers.queries import names_of_servers, present_servers
 from mailmum.domain.errors import Conflict, Refusal
 from mailmum.domain.listings import WHOLE_ACCOUNT
@@ -88,6 +89,8 @@ def ask(
         scopes=_scopes(found, names),
         whole=chosen.wanted is not None,
         match=request.POST.get("match", ""),
+        gathered=bool(request.POST.get("all")) and chosen.wanted is None,
+        looked=CANDIDATES * ROUNDS,
         numbers=chosen.numbers,
         too_many=found.total > LIMIT,
         limit=LIMIT,

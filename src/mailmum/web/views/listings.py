@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -21,7 +20,6 @@ from mailmum.control.traffic.reading import tolerant
 from mailmum.control.triggers.evidence import evidence_for
 from mailmum.domain.clients import parse_subject
 from mailmum.domain.errors import BadInput
-from mailmum.domain.listings import Source
 from mailmum.web import outcomes
 from mailmum.web.evidence import finding_rows
 from mailmum.web.form import Form
@@ -78,12 +76,9 @@ def index(request: PageRequest, access: Reading) -> HttpResponse:
 
 
 def _stale(request: PageRequest, access: Reading, wanted: Wanted) -> Stale:
-    """People's listings unless others are asked for: what a feed lists is the feed's to clear."""
-    filtered = wanted.filter(access)
-    if not filtered.sources:
-        filtered = replace(filtered, sources=(Source.PERSON.value,))
     after = before_of(request, "after") or 0
-    return stale_among(access, filtered, days=wanted.idle, after=after)
+    filtered = wanted.stale_filter(access)
+    return stale_among(access, filtered, text=wanted.q, days=wanted.idle, after=after)
 
 
 def _add_hits(access: Reading, rows: list[ListingRow], versions: Sequence[Version]) -> None:

@@ -11,6 +11,7 @@ from mailmum.control.listings.history import records_of
 from mailmum.control.listings.queries import current
 from mailmum.control.listings.services import remove_server
 from mailmum.control.servers import services
+from mailmum.control.servers.answers import Answers, clean_answers
 from mailmum.control.servers.models import Server
 from mailmum.control.servers.pauses import pause_at
 from mailmum.control.servers.queries import current_key, find_server, servers_of
@@ -22,9 +23,10 @@ from mailmum.control.traffic.queries import (
     uses_of,
     with_revoked_uses,
 )
+from mailmum.domain.codes import code_text
 from mailmum.domain.errors import NotFound, Refusal
 from mailmum.domain.lifetimes import parse_keep
-from mailmum.web.form import Form, posted
+from mailmum.web.form import Form, posted, whole_number
 from mailmum.web.gate import PageRequest, account_view
 from mailmum.web.reply import show, tell, to
 from mailmum.web.rows import SILENT_AFTER, ServerRow, state_of
@@ -38,6 +40,7 @@ ZONE_ROWS = (
     ("dbl", "Blocked names"),
     ("dwl", "Allowed names"),
 )
+EDITED = ("name", "addresses", "askers", "ttl", "code", "text")
 KEEPS = (("", "As set"), ("1d", "1 day"), ("30d", "30 days"), ("0s", "End it now"))
 
 
@@ -93,6 +96,7 @@ def detail(request: PageRequest, access: Reading, name: str) -> HttpResponse:
         "servers/show.html",
         SECTION,
         server=server,
+        code=None if server.code is None else code_text(server.code),
         key=key,
         base=base,
         zone_rows=ZONE_ROWS,
@@ -121,11 +125,14 @@ def edit(request: PageRequest, access: Writing, name: str) -> HttpResponse:
             "name": server.name,
             "addresses": "\n".join(server.addresses),
             "askers": "\n".join(server.askers),
+            "ttl": "" if server.ttl is None else str(server.ttl),
+            "code": "" if server.code is None else code_text(server.code),
+            "text": server.text,
         }
     )
     if request.method == "POST":
         before = _latest_change(access, server)
-        form = posted(request.POST, "name", "addresses", "askers")
+        form = posted(request.POST, *EDITED)
         try:
             edited = services.edit_server(
                 access,
@@ -133,6 +140,7 @@ def edit(request: PageRequest, access: Writing, name: str) -> HttpResponse:
                 new_name=form.values["name"],
                 addresses=form.lines("addresses"),
                 askers=form.lines("askers"),
+                answers=_answers(form),
             )
         except NotFound:
             raise
@@ -197,6 +205,16 @@ def _own_count(access: Reading, server: Server) -> int:
 def _latest_change(access: Reading, server: Server) -> int | None:
     record = records_of(access, server=server.pk).first()
     return record.seq if record else None
+
+
+def _answers(form: Form) -> Answers:
+    """What is left empty is the account's to say."""
+    ttl = form.filled("ttl")
+    return clean_answers(
+        None if ttl is None else whole_number(ttl, "ttl", "seconds", "60"),
+        form.filled("code"),
+        form.filled("text"),
+    )
 
 
 def _keep(form: Form) -> int | None:

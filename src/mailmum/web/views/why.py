@@ -11,9 +11,9 @@ from mailmum.control.listings.public import PublicAnswer, explain_publicly
 from mailmum.control.requests.asking import ask, takes_requests, told
 from mailmum.control.requests.models import REPLY_LIMIT, TEXT_LIMIT
 from mailmum.domain.errors import BadInput, Conflict, NotFound, Refusal
+from mailmum.web.callers import caller_of
 from mailmum.web.form import Form, posted
 
-_THIS_MACHINE = {"127.0.0.1", "::1"}
 _STATUS = {BadInput: 422, Conflict: 409}
 
 
@@ -42,7 +42,7 @@ def _ask(request: HttpRequest, ref: str, answer: PublicAnswer, form: Form) -> Ht
             answer.client,
             text=form.values["text"],
             reply_to=form.values["reply_to"],
-            address=_address(request),
+            address=caller_of(request),
         )
     except NotFound as error:
         raise Http404 from error
@@ -50,13 +50,6 @@ def _ask(request: HttpRequest, ref: str, answer: PublicAnswer, form: Form) -> Ht
         form.refuse(refusal)
         return _page(request, ref, answer, form, status=_STATUS.get(type(refusal), 400))
     return HttpResponseRedirect(f"{request.path}?{urlencode({'asked': token})}")
-
-
-def _address(request: HttpRequest) -> str:
-    """From where somebody asks; a proxy on this machine says for whom it asks, last of all."""
-    direct = request.META.get("REMOTE_ADDR", "")
-    passed_on: str = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
-    return passed_on if passed_on and direct in _THIS_MACHINE else direct
 
 
 def _page(
