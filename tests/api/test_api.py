@@ -80,6 +80,7 @@ OPERATIONS: dict[tuple[str, str], tuple[str, Any]] = {
     ("POST", "/feeds"): ("write", {"name": "new", "source": "https://lists.example/"}),
     ("POST", "/feeds/preview"): ("write", {"name": "x", "kind": "file", "source": "api.txt"}),
     ("GET", "/feeds/{feed}"): ("read", None),
+    ("PATCH", "/feeds/{feed}"): ("write", {"every": "1h"}),
     ("DELETE", "/feeds/{feed}"): ("write", None),
     ("POST", "/feeds/{feed}/refresh"): ("write", {}),
     ("POST", "/feeds/{feed}/upload"): ("write", [{"target": "192.0.2.1", "action": "block"}]),

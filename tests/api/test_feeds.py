@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 
 from mailmum.control.config import current
+from mailmum.control.servers.services import add_server
 from tests.api.conftest import Callers
+from tests.support.world import World
 
 
 def put(name: str, *lines: str) -> None:
@@ -44,6 +46,45 @@ def test_the_life_of_a_feed(api: Callers) -> None:
         "feed.version",
         "feed.add",
     ]
+
+
+def test_a_feed_is_changed(api: Callers, world: World) -> None:
+    """What is left out stays; another action empties it until it has been read again."""
+    add_server(world.owner, "mx1")
+    put("turn.txt", "203.0.113.7", "10.0.0.1")
+    api.admin("POST", "/feeds", {"name": "turn", "source": "turn.txt", "reason": "In a list"})
+    api.admin("POST", "/feeds/turn/refresh", {})
+    wanted = {"every": "1h", "shrink": 10, "grow": 20, "server": "mx1"}
+    status, body = api.admin("PATCH", "/feeds/turn", wanted)
+    assert (status, {name: body[name] for name in ("every", "shrink", "grow", "scope")}) == (
+        200,
+        {"every": "1h", "shrink": 10, "grow": 20, "scope": "mx1"},
+    )
+    assert (body["entries"], body["reason"]) == (1, "In a list")
+    body = api.admin("PATCH", "/feeds/turn", {"server": "", "action": "allow", "reason": ""})[1]
+    assert (body["scope"], body["action"], body["reason"]) == ("account", "allow", "")
+    assert (body["state"], body["entries"]) == ("waiting", 0)
+    assert api.viewer("GET", "/explain", client="203.0.113.7")[1]["verdict"] == "none"
+    assert api.admin("POST", "/feeds/turn/refresh", {})[1]["entries"] > 0
+    assert api.viewer("GET", "/explain", client="203.0.113.7")[1]["verdict"] == "allow"
+    before = api.viewer("GET", "/journal")[1]["records"][0]["seq"]
+    api.admin("PATCH", "/feeds/turn", {"every": "1h"})
+    records = api.viewer("GET", "/journal")[1]["records"]
+    assert records[0]["seq"] == before
+    assert [one["what"] for one in records].count("feed.set") == 2
+
+
+def test_what_a_feed_cannot_become(api: Callers) -> None:
+    """Uploads and providers keep their action; others see nothing of it."""
+    api.admin("POST", "/feeds", {"name": "mine"})
+    api.admin("POST", "/feeds", {"name": "P", "kind": "spf", "source": "a.example", "use": "warn"})
+    assert api.admin("PATCH", "/feeds/mine", {"action": "allow"})[0] == 422
+    assert api.admin("PATCH", "/feeds/P", {"action": "block"})[0] == 422
+    assert api.admin("PATCH", "/feeds/mine", {"every": "1s"})[1]["error"]["field"] == "every"
+    assert api.admin("PATCH", "/feeds/mine", {"server": "nowhere"})[0] == 404
+    assert api.admin("PATCH", "/feeds/none", {"every": "1h"})[0] == 404
+    assert api.viewer("PATCH", "/feeds/mine", {"every": "1h"})[0] == 403
+    assert api.outsider("PATCH", "/feeds/mine", {"every": "1h"})[0] == 404
 
 
 def test_an_upload_is_read_by_its_name(api: Callers) -> None:

@@ -35,6 +35,16 @@ def feed(name: str = "drop", **more: Any) -> dict[str, Any]:
     } | more
 
 
+def test_a_feed_is_changed(service: Service) -> None:
+    """Only what was said is sent; to say nothing is a mistake."""
+    service.on("PATCH", "/api/v1/feeds/drop", answer(feed(every="1h")))
+    result = service.run("feed", "edit", "drop", "--every", "1h", "--shrink", "0")
+    assert (result.exit_code, result.stdout) == (0, "drop: ok, blocks at all servers, every 1h\n")
+    [asked] = service.asked
+    assert json.loads(asked.body) == {"every": "1h", "shrink": 0}
+    assert service.run("feed", "edit", "drop").exit_code == 2
+
+
 def test_a_feed_is_added_and_refreshed(service: Service) -> None:
     """With what was asked for, and nothing else."""
     service.on("POST", "/api/v1/feeds", answer(feed(), 201))

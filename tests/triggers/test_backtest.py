@@ -15,6 +15,31 @@ from tests.triggers.naive import Spares, contact
 times = st.lists(st.tuples(st.integers(0, 6 * HOUR), st.sampled_from("abc")), max_size=40)
 
 
+@given(
+    st.lists(st.tuples(st.integers(0, 9), st.sampled_from("abc"), st.integers(1, 5))),
+    st.integers(1, 6),
+    st.booleans(),
+    st.integers(1, 60),
+)
+def test_finds_whom_the_plain_way_finds(
+    seen: list[tuple[int, str, int]], threshold: int, each: bool, cut: int
+) -> None:
+    """With the rows that count, wherever they are cut into pieces."""
+    rows = sorted((hour * HOUR, key, count) for hour, key, count in seen)
+    sieve = Sieve(threshold, 2 * HOUR, each=each)
+    for at in range(0, len(rows), cut):
+        sieve.take(rows[at : at + cut])
+    expected = {}
+    for key in "abc":
+        mine = [row for row in rows if row[1] == key]
+        for end in range(len(mine)):
+            within = [row for row in mine[: end + 1] if row[0] > mine[end][0] - 3 * HOUR]
+            if sum(1 if each else row[2] for row in within) >= threshold:
+                expected[key] = within + mine[end + 1 :]
+                break
+    assert sieve.found == expected
+
+
 @given(times, st.integers(1, 6), st.sampled_from([60, 600, HOUR, 2 * HOUR]))
 def test_keeps_everybody_who_could_have_reached_it(
     seen: list[tuple[int, str]], threshold: int, window: int

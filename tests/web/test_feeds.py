@@ -10,6 +10,7 @@ from mailmum.control.feeds.models import Feed
 from mailmum.control.feeds.queries import list_feeds, show_feed
 from mailmum.control.feeds.services import add_feed, refresh_feed
 from mailmum.control.feeds.wishes import make_wish
+from mailmum.control.servers.services import add_server
 from tests.support.world import World
 from tests.web.conftest import Visitors, text_of
 
@@ -134,6 +135,24 @@ def test_pausing_and_removing(site: Visitors, world: World, held: None) -> None:
     journal = text_of(site.viewer.get("journal"))
     for words in ("removed feed own list", "paused feed own list", "subscribed to feed own list"):
         assert words in journal
+
+
+def test_a_feed_is_changed_on_its_page(site: Visitors, world: World, held: None) -> None:
+    """Limits, interval and where it holds; what cannot be is refused, and nothing changes."""
+    add_server(world.owner, "mx1")
+    page = site.admin.get("feed", name="own list").content.decode()
+    assert 'value="edit"' in page
+    assert 'value="edit"' not in site.viewer.get("feed", name="own list").content.decode()
+    wanted = {"do": "edit", "action": "block", "server": "mx1", "every": "2h", "reason": "Listed"}
+    site.admin.post("feed-act", wanted | {"shrink": "5", "grow": "7"}, name="own list")
+    told = show_feed(world.owner, "own list")
+    assert (told["every"], told["scope"], told["reason"]) == ("2h", "mx1", "Listed")
+    assert (told["shrink"], told["grow"], told["state"]) == (5, 7, "held")
+    for wrong in ({"shrink": "many", "grow": "7"}, {"shrink": "101", "grow": "7"}):
+        site.admin.post("feed-act", wanted | {"every": "3h"} | wrong, name="own list")
+        assert show_feed(world.owner, "own list") == told
+    assert site.viewer.post("feed-act", wanted, name="own list").status_code == 403
+    assert site.outsider.post("feed-act", wanted, name="own list").status_code == 404
 
 
 def test_providers_are_proposed_until_they_are_there(site: Visitors, world: World) -> None:

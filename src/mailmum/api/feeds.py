@@ -12,6 +12,7 @@ from mailmum.api.errors import READ_ERRORS, WRITE_ERRORS
 from mailmum.api.query import Query
 from mailmum.control.accounts.access import Reading
 from mailmum.control.feeds import queries, services
+from mailmum.control.feeds.editing import edit_feed as edit
 from mailmum.control.feeds.models import Kind
 from mailmum.control.feeds.providers import PROPOSALS
 from mailmum.control.feeds.reading import BYTES_LIMIT
@@ -141,6 +142,17 @@ class FeedIn(schemas.Input):
         )
 
 
+class FeedChange(schemas.Input):
+    """What is to be different of a feed; what is left out stays."""
+
+    action: Action | None = None
+    server: schemas.Short | None = Field(None, description="empty: all servers")
+    reason: schemas.Text | None = None
+    every: schemas.Short | None = None
+    shrink: Annotated[int, Field(ge=0, le=100)] | None = None
+    grow: Annotated[int, Field(ge=0, le=100_000)] | None = None
+
+
 class Preview(Schema):
     """What a feed would bring."""
 
@@ -222,6 +234,14 @@ def preview(request: HttpRequest, wanted: FeedIn) -> dict[str, Any]:
 def show_feed(request: HttpRequest, feed: str) -> dict[str, Any]:
     """One feed with its versions."""
     return queries.show_feed(reader(request), feed)
+
+
+@router.patch("/{feed}", response={200: FeedWithVersions, **WRITE_ERRORS})
+def edit_feed(request: HttpRequest, feed: str, wanted: FeedChange) -> dict[str, Any]:
+    """Change how a feed is used; a change of its action empties it until it is refreshed."""
+    access = writer(request)
+    edit(access, feed, wanted.dict(exclude_unset=True))
+    return queries.show_feed(access, feed)
 
 
 @router.delete("/{feed}", response={200: Removed, **WRITE_ERRORS})

@@ -108,6 +108,25 @@ def _upload(client: Client, name: str, upload: tuple[str, bytes]) -> dict[str, A
 
 @feed.command()
 @_name
+@click.option("--action", type=click.Choice(["block", "allow"]), help="What becomes of entries.")
+@click.option("--server", metavar="NAME", help="For this server only; account for all.")
+@click.option("--every", metavar="6h", help="How often to refresh it.")
+@click.option("--reason", metavar="TEXT", help="Public: senders read it.")
+@click.option("--shrink", type=int, metavar="50", help="Hold back what loses more percent.")
+@click.option("--grow", type=int, metavar="100", help="Hold back what gains more percent.")
+@common
+@pass_session
+def edit(session: Session, /, name: str, **given: Any) -> None:
+    """Change a feed; options left out keep their value."""
+    body = {field: value for field, value in given.items() if value is not None}
+    if not body:
+        raise click.UsageError("Say what to change, for example --every 1h.")
+    found = session.client().send("PATCH", _path(name), body)
+    _tell(session, found, f"{found['state']}, {_does(found)}, every {found['every']}")
+
+
+@feed.command()
+@_name
 @click.argument("file", type=click.Path(path_type=Path))
 @common
 @pass_session

@@ -11,6 +11,7 @@ these are still kept.
     {'a': [(0, 'a', 3), (3600, 'a', 2)]}
 """
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -44,55 +45,62 @@ class Sieve:
     Args:
         threshold: how many are enough.
         window: within which time, in seconds.
+        each: whether a row counts once, whatever its count says.
     """
 
-    def __init__(self, threshold: int, window: int) -> None:
+    def __init__(self, threshold: int, window: int, *, each: bool = False) -> None:
         self.found: dict[Any, list[Row]] = {}
-        self._waiting: dict[Any, list[Row]] = {}
-        self._threshold = threshold
+        # The last row of everybody else, and all that matter of who came several times.  Plain
+        # tuples cost the garbage collector nothing; a list for each of millions is half the time.
+        self._last: dict[Any, Row] = {}
+        self._several: dict[Any, list[Row]] = {}
+        self._threshold, self._each = threshold, each
         # Two contacts within the window are in hours that begin less than this apart.
         self._apart = window + HOUR
+        self._newest = 0
 
     def take(self, rows: Iterable[Row]) -> None:
         """Sift rows: beginning of an hour, group, count, and whatever else; in order of time."""
-        found, waiting = self.found, self._waiting
         self._tidy()
-        threshold, apart = self._threshold, self._apart
+        found, last, apart = self.found, self._last, self._apart
+        # One row is enough when its count is, and never when each counts once.
+        enough = math.inf if self._each and self._threshold > 1 else self._threshold
+        row: Row = (self._newest,)
         for row in rows:
-            start, key, count = row[0], row[1], row[2]
-            if key in found:
+            key = row[1]
+            before = last.get(key)
+            if before is not None and before[0] > row[0] - apart:
+                self._again(key, before, row)
+            elif key in found:
                 found[key].append(row)
-            elif (hours := waiting.get(key)) is None:
-                if count >= threshold:
-                    found[key] = [row]
-                else:
-                    waiting[key] = [row]
-            elif hours[-1][0] <= start - apart:
-                # Most come back much later, if at all: nothing before can matter any more.
-                if count >= threshold:
-                    del waiting[key]
-                    found[key] = [row]
-                else:
-                    hours[:] = [row]
+            elif row[2] >= enough:
+                found[key] = [row]
+                last.pop(key, None)
             else:
-                hours.append(row)
-                if _reaches(hours, start - apart, threshold):
-                    found[key] = waiting.pop(key)
+                # Most come back much later, if at all: nothing before can matter any more.
+                last[key] = row
+        self._newest = row[0]
+
+    def _again(self, key: Any, before: Row, row: Row) -> None:
+        """Take a row of somebody who came shortly before."""
+        until = row[0] - self._apart
+        kept = self._several.pop(key, None)
+        # Those of an earlier time do not end with the row before this one.
+        rows = [before] if kept is None or kept[-1] is not before else kept
+        rows = [*(one for one in rows if one[0] > until), row]
+        many = len(rows) if self._each else sum(one[2] for one in rows)
+        if many >= self._threshold:
+            self.found[key] = rows
+            del self._last[key]
+        else:
+            self._several[key] = rows
+            self._last[key] = row
 
     def _tidy(self) -> None:
         """Forget who has not come for so long that it matters no more."""
-        newest = max((rows[-1][0] for rows in self._waiting.values()), default=0)
-        until = newest - self._apart
-        old = [key for key, rows in self._waiting.items() if rows[-1][0] <= until]
-        for key in old:
-            del self._waiting[key]
-
-
-def _reaches(hours: list[Row], until: int, threshold: int) -> bool:
-    while hours[0][0] <= until:
-        del hours[0]
-    reached: bool = sum(row[2] for row in hours) >= threshold
-    return reached
+        until = self._newest - self._apart
+        self._last = {key: row for key, row in self._last.items() if row[0] > until}
+        self._several = {key: rows for key, rows in self._several.items() if key in self._last}
 
 
 def run(judge: Judge, contacts: Iterable[Contact]) -> Iterator[Outcome]:

@@ -13,6 +13,7 @@ could be anybody's, and anybody would be listed then.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import NamedTuple
 
 from mailmum.domain.errors import BadInput
@@ -40,6 +41,7 @@ _ABOVE = {(4, 32): 24, (6, 128): 64, (6, 64): 48}
 # Below a top-level domain of a country names of so many letters stand for no owner: co.uk, com.br.
 _SHORT = 4
 _COUNTRY = 2
+_CLIENTS = 20_000
 
 
 class Contact(NamedTuple):
@@ -134,8 +136,12 @@ def unit_of(group: Group, client: bytes | None, name: str | None) -> Target | No
     """Whom a contact counts for, None for nobody."""
     if group is Group.DOMAIN:
         return domain_of(name)
-    if client is None:
-        return None
+    return None if client is None else _network_of(group, client)
+
+
+@lru_cache(_CLIENTS)
+def _network_of(group: Group, client: bytes) -> NetworkTarget:
+    """Kept for the few who come all the time."""
     version, value = _address(client)
     prefix = PREFIXES[group][version]
     free = (32 if version == 4 else 128) - prefix

@@ -14,6 +14,7 @@ _KINDS = {
     "listing.unlist": ("reject", "", "removed"),
     "listing.import": ("down", "", "imported"),
     "feed.add": ("feeds", "", "subscribed to"),
+    "feed.set": ("feeds", "", "changed"),
     "feed.version": ("feeds", "", "renewed"),
     "feed.drop": ("feeds", "", "did not take"),
     "feed.pause": ("pause", "", "paused"),
@@ -101,6 +102,10 @@ _LABELS = {
     "days": "days of these",
     "brake": "brake",
     "brake_window": "time of the brake",
+    "scope": "where it holds",
+    "every": "refreshed every",
+    "shrink": "held back at a loss of percent",
+    "grow": "held back at a gain of percent",
 }
 
 

@@ -1,5 +1,6 @@
 """Nobody is listed who must not be, and it is told why."""
 
+from ipaddress import ip_address
 from typing import Any
 
 import pytest
@@ -7,9 +8,12 @@ import pytest
 from mailmum.control.listings.draft import make_wish
 from mailmum.control.listings.services import list_targets
 from mailmum.control.servers.services import edit_server
+from mailmum.control.triggers.guard import AccountGuard
 from mailmum.control.triggers.models import Finding
 from mailmum.domain.listings import Action
+from mailmum.domain.targets import parse_network
 from mailmum.traffic.sightings import Delivery, Outcome
+from mailmum.triggers.rules import Metric, Rule
 from tests.control.providers_kit import provider
 from tests.control.triggers.kit import CLIENT, Scene
 from tests.support.nameserver import NameServer
@@ -54,6 +58,28 @@ def test_what_was_never_delivered_speaks_for_nobody(scene: Scene, more: dict[str
     scene.see()
     scene.follow()
     assert scene.listed() == [CLIENT]
+
+
+def test_many_looked_up_at_once_are_the_same(scene: Scene) -> None:
+    """Whether a backtest has looked ahead or not: at each time the same are spared."""
+    clients = [f"203.0.113.{last}" for last in range(1, 6)]
+    for last, client in enumerate(clients, start=1):
+        _mail(scene, last, client)
+        scene.see(client, last, Outcome.ACCEPTED, ago=4 * 86_400)
+        scene.see(client, last, Outcome.ACCEPTED, ago=400, delivery=Delivery.BOUNCED)
+    rule = Rule(Metric.UNKNOWN, 3, 600, accepted=5, days=3)
+    since, until = scene.now - 5 * 86_400, scene.now + 5
+    packed = [ip_address(client).packed for client in clients[:4]]
+    ahead = AccountGuard(scene.world.viewer, rule, asks_often=True)
+    ahead.foresee([bytes(10) + b"\xff\xff" + one for one in packed], since, until)
+    said = []
+    for client in clients:
+        for at in range(int(since), int(until), 3600):
+            plain = AccountGuard(scene.world.viewer, rule)
+            said.append(plain.spared(0, parse_network(client), at))
+            assert ahead.spared(0, parse_network(client), at) == said[-1]
+    assert "" in said
+    assert "delivered 5 accepted messages in 3 days" in said
 
 
 def test_mail_of_today_counts_up_to_the_moment(scene: Scene) -> None:

@@ -125,6 +125,7 @@ def backtest(
     for done in read(account, rule, context, past):
         yield Progress(_READING, done)
     guard = AccountGuard(reading, rule, asks_often=True)
+    guard.foresee((one.client for one in past.contacts if one.client), past.since, past.until)
     judge = Judge(rule, context, guard, keeps_going=True)
     judged = Judged()
     for count, so_far in enumerate(run(judge, past.contacts)):

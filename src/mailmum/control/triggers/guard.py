@@ -9,14 +9,15 @@ Accepted is what was delivered: mail that was held, discarded or bounced says no
 For a network all clients in it count together, for a domain all hosts under verified names.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from django.db import connections
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from mailmum.control.accounts.access import Reading
 from mailmum.control.feeds.providers import Providers, protecting
+from mailmum.control.listings.models import Version
 from mailmum.control.listings.queries import current
 from mailmum.control.listings.search import wider
 from mailmum.control.servers.queries import own_servers
@@ -32,7 +33,8 @@ from mailmum.traffic.codes import DELIVERIES, OUTCOMES, VERIFIED
 from mailmum.traffic.packing import bounds, reversed_name
 from mailmum.traffic.periods import DAY, HOUR, start_of
 from mailmum.traffic.sightings import Delivery, Outcome
-from mailmum.triggers.rules import Rule
+from mailmum.triggers.contacts import unit_of
+from mailmum.triggers.rules import Group, Rule
 
 _ACCEPTED = OUTCOMES[Outcome.ACCEPTED]
 _UNDELIVERED = (
@@ -42,8 +44,9 @@ _UNDELIVERED = (
 )
 
 _AHEAD = 40 * DAY
+NEVER = 2**62
 # As many parameters as any SQLite takes in one statement.
-_HOURS = 800
+_HOURS = _AT_ONCE = 800
 
 
 @dataclass(slots=True)
@@ -65,12 +68,29 @@ class AccountGuard:
     _mail: dict[Target, list[tuple[int, int]]] = field(default_factory=dict)
     _today: dict[tuple[Target, int], list[tuple[int, int]]] = field(default_factory=dict)
     _lost: dict[Target, list[float]] = field(default_factory=dict)
+    _kept: int | None = None
 
     def forget(self) -> None:
         """Look everything up anew from now on."""
         self._own = self._allows = None
         for known in (self._mail, self._today, self._lost):
             known.clear()
+
+    def foresee(self, clients: Iterable[bytes], since: float, until: float) -> None:
+        """Look up the mail of all clients at once of whom it may be asked in this time.
+
+        For the many of a backtest; who is not among them is looked up when it is asked of him.
+        """
+        if not self.rule.accepted or self.rule.group is not Group.ADDRESS:
+            return
+        account = self.reading.account.pk
+        first, last = start_of(since - self.rule.days * DAY, DAY), start_of(until, DAY)
+        found: dict[bytes, list[tuple[int, int]]] = {client: [] for client in clients}
+        for day, client, count in _accepted_by(account, sorted(found), first, last + DAY):
+            found[client].append((day, count))
+        for client, days in found.items():
+            if (target := unit_of(Group.ADDRESS, client, None)) is not None:
+                self._mail[target] = days
 
     def spared(self, scope: int, target: Target, at: float) -> str:
         """Why it must not be listed, empty when it may be."""
@@ -91,14 +111,12 @@ class AccountGuard:
         return ""
 
     def _allowed(self, scope: int, target: Target, at: float) -> str:
-        allows = current(self.reading).filter(action=Action.ALLOW.value, enabled=True)
-        if self.asks_often:
-            if self._allows is None:
-                # One look at all listings, for that of thousands of clients is asked.
-                self._allows = allows.exists()
-            if not self._allows:
-                return ""
-        found = allows.filter(
+        if self.asks_often and self._allows is None:
+            # One look at all listings, for that of thousands of clients is asked.
+            self._allows = self._all_allows().exists()
+        if self._allows is False:
+            return ""
+        found = self._all_allows().filter(
             Q(expires=None) | Q(expires__gt=int(at)),
             target__in=wider(target),
             scope__in={WHOLE_ACCOUNT, scope},
@@ -106,6 +124,9 @@ class AccountGuard:
         # Without an order SQLite looks these few up; with one it would read all listings in it.
         texts = sorted(found.order_by().values_list("target", flat=True))
         return f"is allowed by {texts[0]}" if texts else ""
+
+    def _all_allows(self) -> QuerySet[Version]:
+        return current(self.reading).filter(action=Action.ALLOW.value, enabled=True)
 
     def _protected(self, target: Target) -> str:
         if not isinstance(target, NetworkTarget):
@@ -146,8 +167,11 @@ class AccountGuard:
 
     def _undelivered(self, target: Target, since: float) -> list[float]:
         if target not in self._lost:
+            account = self.reading.account.pk
+            if self._kept is None or not self.asks_often:
+                self._kept = kept_since(account)
             days = [day for day, _ in self._mail[target]]
-            self._lost[target] = undelivered(self.reading.account.pk, target, since, days)
+            self._lost[target] = undelivered(account, target, since, days, self._kept)
         return self._lost[target]
 
 
@@ -165,7 +189,15 @@ def accepted_by_day(account: int, target: Target, since: int, until: int) -> lis
     return list(names.values_list("start", "count"))
 
 
-def undelivered(account: int, target: Target, since: float, days: Sequence[int]) -> list[float]:
+def kept_since(account: int) -> int:
+    """The first hour of which sightings are kept, or one that never comes."""
+    first = Seen.objects.filter(account=account).order_by("time").values_list("hour", flat=True)
+    return first.first() or NEVER
+
+
+def undelivered(
+    account: int, target: Target, since: float, days: Sequence[int], kept: int
+) -> list[float]:
     """When messages were accepted that were never delivered, of those kept one by one.
 
     Args:
@@ -173,19 +205,42 @@ def undelivered(account: int, target: Target, since: float, days: Sequence[int])
         target: whose.
         since: Unix time.
         days: those on which anything of it was accepted.
+        kept: the first hour of which sightings are kept.
     """
     rows = Seen.objects.filter(_UNDELIVERED, account=account, outcome=_ACCEPTED)
     if isinstance(target, NetworkTarget):
-        first = Seen.objects.filter(account=account).order_by("time").values_list("hour", flat=True)
-        kept = first.first() or 0
         # Only the hours of those days: the index of sightings begins with the hour.
         hours = [hour for day in days for hour in range(day, day + DAY, HOUR) if hour >= kept]
+        if not hours:
+            return []
         rows = rows.filter(within(target), hour__in=hours[-_HOURS:])
     else:
         same = Q(client_name__iexact=target.name)
         ending = Q(client_name__iendswith=f".{target.name}")
         rows = rows.filter(same | ending, time__gte=since * 1000)
     return [at / 1000 for at in rows.values_list("time", flat=True)]
+
+
+def _accepted_by(
+    account: int, clients: Sequence[bytes], since: int, until: int
+) -> Iterator[tuple[int, bytes, int]]:
+    """Day, client and how many were accepted, of many clients at once."""
+    connection = connections[traffic_database()]
+    first = ClientDay.objects.filter(account=account).order_by("start").values_list("start")
+    (earliest,) = first.first() or (until,)
+    days = range(max(since, earliest), until, DAY)
+    table = connection.ops.quote_name(ClientDay._meta.db_table)
+    for at in range(0, len(clients) if days else 0, _AT_ONCE):
+        some = clients[at : at + _AT_ONCE]
+        statement = f"""
+            SELECT start, client, count FROM {table} WHERE account = %s
+            AND start IN ({", ".join(map(str, days))})
+            AND client IN ({", ".join(["%s"] * len(some))}) AND outcome = %s
+        """  # noqa: S608 (names of our own, and whole numbers)
+        with connection.cursor() as cursor:
+            cursor.execute(statement, [account, *some, _ACCEPTED])
+            for day, client, count in cursor.fetchall():
+                yield day, bytes(client), count
 
 
 def _accepted(

@@ -60,7 +60,8 @@ def read(account: int, rule: Rule, context: Context, past: Past) -> Iterator[flo
     if by_sighting(rule):
         yield from _by_sighting(account, rule, past)
         return
-    sieve = Sieve(rule.threshold, rule.window)
+    # Each list counts once, and a row is of one list.
+    sieve = Sieve(rule.threshold, rule.window, each=rule.metric is Metric.LISTS)
     yield from _sift(account, rule, context, past, sieve)
     kept = _kept_since(account)
     past.exact = None if kept is None else max(kept, past.since)
@@ -85,12 +86,8 @@ def _sift(account: int, rule: Rule, context: Context, past: Past, sieve: Sieve) 
 def _keyed(rows: Iterator[Chunk], rule: Rule, past: Past) -> Iterator[tuple[Any, ...]]:
     """Rows with the group that they count for in second place, and how many in third."""
     plain = rule.group is Group.ADDRESS and rule.where is Where.ACCOUNT
-    for read in rows:
-        past.rows += len(read)
-        chunk = read
-        if rule.metric is Metric.LISTS:
-            # Each list counts once, and a row is of one list.
-            chunk = [(start, client, 1, *rest, many) for start, client, many, *rest in read]
+    for chunk in rows:
+        past.rows += len(chunk)
         if plain:
             yield from chunk
         else:
@@ -153,7 +150,7 @@ def _put_together(
     made: list[Contact] = []
     for rows in found:
         for row in rows:
-            counted = _counted(rule, row)
+            counted = _counted(row)
             start = row[0]
             if past.exact is not None and start >= past.exact and room > 0:
                 assert counted.client is not None
@@ -169,11 +166,9 @@ def _put_together(
     past.contacts = [one for one in made if past.since * 1000 <= one.at < past.until * 1000]
 
 
-def _counted(rule: Rule, row: tuple[Any, ...]) -> Contact:
+def _counted(row: tuple[Any, ...]) -> Contact:
     """A count by the hour as a contact at its beginning."""
     start, key, many, server, source, outcome, rbl, *rest = row
-    if rule.metric is Metric.LISTS:
-        many, *rest = rest
     client = rest[0] if rest else key
     return Contact(-1, start * 1000, server, source, outcome, bytes(client), rbl, many)
 

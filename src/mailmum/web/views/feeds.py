@@ -6,6 +6,7 @@ from django.http import HttpResponse
 
 from mailmum.control.accounts.access import Reading, Writing
 from mailmum.control.feeds import queries, services
+from mailmum.control.feeds.editing import edit_feed
 from mailmum.control.feeds.models import Feed, Kind, Use
 from mailmum.control.feeds.providers import PROPOSALS
 from mailmum.control.feeds.reading import BYTES_LIMIT
@@ -94,7 +95,14 @@ def detail(request: PageRequest, access: Reading, name: str) -> HttpResponse:
     """One feed: how it stands, and its versions."""
     found = queries.show_feed(access, name)
     (row,) = feed_rows([found])
-    return show(request, "feeds/show.html", SECTION, row=row, versions=version_rows(found))
+    return show(
+        request,
+        "feeds/show.html",
+        SECTION,
+        row=row,
+        versions=version_rows(found),
+        servers=[server.name for server in servers_of(access)],
+    )
 
 
 @account_view(Writing, "POST")
@@ -119,11 +127,31 @@ def _act(request: PageRequest, access: Writing, name: str, what: str) -> None:
         services.release(access, name, drop=what == "drop")
         words = "The update was not taken." if what == "drop" else "The update is in force."
         tell(request, words)
+    elif what == "edit":
+        edit_feed(access, name, _edited(request))
+        tell(request, f"Changed {name}.")
     elif what in ("pause", "resume"):
         services.pause(access, name, paused=what == "pause")
         tell(request, f"{name} {'rests' if what == 'pause' else 'goes on'}.")
     else:
         raise BadInput("that button is not known", fix="load the page again")
+
+
+def _edited(request: PageRequest) -> dict[str, Any]:
+    """What was filled in; a field that the page does not show for this kind of feed is left out."""
+    given: dict[str, Any] = {
+        field: request.POST[field]
+        for field in ("action", "server", "reason", "every")
+        if field in request.POST
+    }
+    for field in ("shrink", "grow"):
+        text = request.POST.get(field, "").strip()
+        if not text.isascii() or not text.isdecimal() or len(text) > len("100000"):
+            raise BadInput(
+                "a limit is a number of percent", fix="write for example 50", field=field
+            )
+        given[field] = int(text)
+    return given
 
 
 @account_view(Writing, "GET", "POST")
