@@ -113,7 +113,7 @@ def limited(made: Service, what: int, most: int) -> Iterator[None]:
 
 
 def test_a_full_disk(tmp_path: Path) -> None:
-    """Of SQLite: changes are refused whole and answers go on; afterwards everything is as it was."""
+    """Of SQLite: changes are refused whole, answers go on; afterwards everything is as it was."""
     with service(tmp_path, sqlite=True) as made:
         zone = made.json("server", "add", "mx1")["zones"]["bl"]
         made.run("block", "203.0.113.7")
