@@ -50,8 +50,8 @@ FIRST = (
     "tests/e2e/test_rbldnsd.py",
     "tests/web/test_browser*.py",
 )
-"""Tests of what browsers, mail servers and readers of guides see.  They meet the database of the run,
-but what is asked of it is tried on both by the tests beside them, in a fraction of the time."""
+"""Tests of what browsers, mail servers and readers of guides see.  They meet the database of the
+run, but what is asked of it is tried on both by tests beside them, in a fraction of the time."""
 
 _stack = contextlib.ExitStack()
 
