@@ -99,6 +99,7 @@ def watching(
     )
     page = context.new_page()
     page.set_default_timeout(PATIENCE)
+    expect.set_options(timeout=PATIENCE)
     page.on("console", lambda message: _told(problems, message, expected))
     page.on("pageerror", lambda error: problems.append(f"script threw {error}"))
     page.on("dialog", lambda dialog: problems.append(f"dialog {dialog.message}"))
