@@ -75,6 +75,8 @@ def test_from_a_row(running: Service, browser: Browser, signed_in: Any, look: Lo
         pop.get_by_label("Only mx1").check()
         expect(pop.get_by_label("Only mx1")).to_be_focused()
         pop.get_by_label("Reason").fill(EVIL)
+        page.wait_for_load_state("networkidle")
+        page.wait_for_timeout(600)
         go.press("Enter")
         expect(pop).to_contain_text("Blocked 203.0.113.66 on mx1")
         expect(row).to_contain_text("blocked")
