@@ -21,10 +21,10 @@ from mailmum.dns.limits import (
     SPARED,
     Limiter,
     Limits,
-    holds,
     packed,
     parse_networks,
 )
+from mailmum.domain.ranges import holds
 from mailmum.index.records import Changes
 from tests.dns.both import Both, extension
 from tests.dns.world import BASE, MAIN, NOW, World, make_engine, reverse, zone_of

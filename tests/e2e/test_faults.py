@@ -113,8 +113,8 @@ def limited(made: Service, what: int, most: int) -> Iterator[None]:
 
 
 def test_a_full_disk(tmp_path: Path) -> None:
-    """Changes are refused whole and answers go on; afterwards everything is as it was."""
-    with service(tmp_path) as made:
+    """Of SQLite: changes are refused whole, answers go on; afterwards everything is as it was."""
+    with service(tmp_path, sqlite=True) as made:
         zone = made.json("server", "add", "mx1")["zones"]["bl"]
         made.run("block", "203.0.113.7")
         made.eventually(lambda: blocked(made, zone, "203.0.113.7"))

@@ -99,6 +99,7 @@ def watching(
     )
     page = context.new_page()
     page.set_default_timeout(PATIENCE)
+    expect.set_options(timeout=PATIENCE)
     page.on("console", lambda message: _told(problems, message, expected))
     page.on("pageerror", lambda error: problems.append(f"script threw {error}"))
     page.on("dialog", lambda dialog: problems.append(f"dialog {dialog.message}"))
@@ -124,6 +125,11 @@ def sign_in(browser: Browser, running: Service) -> Any:
 
 def grave_violations(page: Page) -> list[str]:
     """What axe-core finds serious or critical on the page, with the elements it is about."""
+    # What still fades in has less contrast than it is going to have.
+    page.evaluate(
+        "Promise.allSettled(document.getAnimations().filter("
+        "a => a.effect.getComputedTiming().endTime !== Infinity).map(a => a.finished))"
+    )
     found = Axe().run(page).response["violations"]
     return [
         f"{one['id']}: {node['html'][:200]} {node['failureSummary']}"

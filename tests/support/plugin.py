@@ -7,7 +7,7 @@ pytest-xdist's workers inherit its address and take a database each.
 
 The suite runs on both, but what never meets the database is the same on both and runs once: tests
 below `ONCE`, and those marked `once` elsewhere; below `ONCE`, `both` marks the exceptions. The run
-on the second database leaves them out with --only-database, and the tests in a browser. That a test
+on the second database leaves them out with --only-database, and those in `FIRST`. That a test
 is rightly below `ONCE` is held in every run: one that asks for the database there is an error.
 """
 
@@ -42,9 +42,16 @@ ONCE = (
     "tests/triggers",
 )
 """Folders and files of tests that never meet the database of the run."""
-BROWSERS = "tests/web/test_browser*.py"
-"""Tests of what a browser makes of the pages.  They meet the database of the run, but what pages
-ask of it is tried on both by the tests beside them, in a fraction of the time."""
+FIRST = (
+    "tests/docs/test_guides.py",
+    "tests/e2e/test_demo.py",
+    "tests/e2e/test_policy.py",
+    "tests/e2e/test_postfix_service.py",
+    "tests/e2e/test_rbldnsd.py",
+    "tests/web/test_browser*.py",
+)
+"""Tests of what browsers, mail servers and readers of guides see.  They meet the database of the
+run, but what is asked of it is tried on both by tests beside them, in a fraction of the time."""
 
 _stack = contextlib.ExitStack()
 
@@ -128,7 +135,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _parted(items: list[pytest.Item]) -> tuple[list[pytest.Item], list[pytest.Item]]:
     """What the run on the second database is about, and what it leaves to the first."""
-    left = {item for item in items if runs_once(item) or item.path.match(BROWSERS)}
+    left = {item for item in items if runs_once(item) or any(map(item.path.match, FIRST))}
     return [item for item in items if item not in left], [item for item in items if item in left]
 
 

@@ -31,7 +31,7 @@ _SETTINGS = {
     "fsync": "off",
     "full_page_writes": "off",
     "listen_addresses": "127.0.0.1",
-    "max_connections": "60",
+    "max_connections": "200",
     "shared_buffers": "32MB",
     "synchronous_commit": "off",
 }

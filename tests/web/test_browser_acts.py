@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.support.browser import (
     LOOKS,
@@ -75,8 +75,7 @@ def test_from_a_row(running: Service, browser: Browser, signed_in: Any, look: Lo
         pop.get_by_label("Only mx1").check()
         expect(pop.get_by_label("Only mx1")).to_be_focused()
         pop.get_by_label("Reason").fill(EVIL)
-        go.focus()
-        page.keyboard.press("Enter")
+        go.press("Enter")
         expect(pop).to_contain_text("Blocked 203.0.113.66 on mx1")
         expect(row).to_contain_text("blocked")
         assert [one["reason"] for one in listed(running, "203.0.113.66")] == [EVIL]
@@ -87,6 +86,35 @@ def test_from_a_row(running: Service, browser: Browser, signed_in: Any, look: Lo
         page.keyboard.press("Escape")
         expect(pop).to_be_hidden()
         expect(row.locator("[data-did]")).to_have_count(0)
+
+
+def test_who_does_not_wait_for_the_impact(
+    running: Service, browser: Browser, signed_in: Any
+) -> None:
+    """What is still asked when somebody blocks is dropped, and does not cover what became of it."""
+    held: list[Route] = []
+    with watching(browser, running.url, LOOKS[0], state=signed_in) as page:
+        page.goto(f"{running.url}/a/1/search/?q=203.0.113.66")
+        page.get_by_role("link", name="Block 203.0.113.66").first.click()
+        pop = page.locator("#act")
+        go = pop.get_by_role("button", name="Block 203.0.113.66")
+        expect(go).to_be_visible()
+        page.route(
+            "**/listings/act/*",
+            lambda route: (
+                held.append(route) if route.request.method == "GET" else route.continue_()
+            ),
+        )
+        with page.expect_request("**/listings/act/?*"):
+            pop.get_by_label("Only mx1").check()
+        go.press("Enter")
+        expect(pop).to_contain_text("Blocked 203.0.113.66 on mx1")
+        for route in held:
+            route.continue_()
+        page.wait_for_load_state("networkidle")
+        expect(pop).to_contain_text("Blocked 203.0.113.66 on mx1")
+        pop.get_by_role("button", name="Undo").click()
+        expect(pop).to_contain_text("Undid")
 
 
 def test_a_popover_that_cannot_be_had(running: Service, browser: Browser, signed_in: Any) -> None:

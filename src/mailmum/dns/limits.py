@@ -26,10 +26,11 @@ compiled engine, which has the same in a table of fixed size; a clock that jumps
 """
 
 import ipaddress
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol
+
+from mailmum.domain.ranges import Range, holds
 
 PASS, SLIP, DROP = range(3)
 RATE, SLIPS = 500, 2
@@ -44,9 +45,6 @@ KNOWN = 86_400
 
 MASK = (1 << 40) - 1
 MOST_NETWORKS, MOST_KNOWN = 65_536, 50_000
-
-Range = tuple[int, int, int]
-"""Version, first and last address as integers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +112,6 @@ class Limiter:
         if len(self._known) >= MOST_KNOWN and sender not in self._known:
             self._known.clear()
         self._known[sender] = now + KNOWN
-
-
-def holds(ranges: Iterable[Range], sender: bytes) -> bool:
-    """Whether one of these networks has the address."""
-    version, value = 4 if len(sender) == 4 else 6, int.from_bytes(sender, "big")
-    return any(one == version and first <= value <= last for one, first, last in ranges)
 
 
 @lru_cache(maxsize=4096)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from mailmum.domain.listings import Action, Listing
+from mailmum.domain.ranges import Range, holds
 from mailmum.index.entries import Entries
 
 
@@ -57,18 +58,13 @@ class ServerRecord:
     active: bool = True
     ends: int | None = None
     blocks_from: int | None = 0
-    askers: tuple[tuple[int, int, int], ...] = ()
+    askers: tuple[Range, ...] = ()
     name: str = ""
     text: str = ""
 
     def may_be_asked_by(self, sender: bytes) -> bool:
         """Whether a sender of queries (packed address, empty when unknown) is let."""
-        if not self.askers:
-            return True
-        version, value = 4 if len(sender) == 4 else 6, int.from_bytes(sender, "big")
-        return bool(sender) and any(
-            one == version and first <= value <= last for one, first, last in self.askers
-        )
+        return not self.askers or holds(self.askers, sender)
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,11 +51,6 @@ class Wanted:
         pairs = [(name, getattr(self, name)) for name in self.__slots__]
         return urlencode([(name, value) for name, value in pairs if value], doseq=True)
 
-    @property
-    def without_text(self) -> str:
-        """The same without what is looked for."""
-        return replace(self, q="").query
-
     def filter(self, access: Reading) -> Filter:
         """The same for the control plane."""
         account_only = self.server == ACCOUNT_ONLY

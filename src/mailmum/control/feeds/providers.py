@@ -5,13 +5,11 @@ triggers from listing what is in it (an allowing one does so too), or is only na
 lists what is in it.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mailmum.control.feeds.contents import SHELF
 from mailmum.control.feeds.lookups import with_entries
 from mailmum.control.feeds.models import Kind, Use
-from mailmum.domain.clients import AddressSubject
 from mailmum.domain.targets import NetworkTarget
 from mailmum.index.entries import Entries
 
@@ -65,18 +63,6 @@ def protecting(account: int) -> Providers:
 def known(account: int) -> Providers:
     """All sets of an account."""
     return _sets(account, list(Use))
-
-
-def protected(account: int, client: AddressSubject) -> str | None:
-    """The provider whose networks keep a client from being listed by triggers."""
-    return protecting(account).of_address(client.version, client.address)
-
-
-def protected_among(account: int, clients: Iterable[AddressSubject]) -> dict[AddressSubject, str]:
-    """Those of many clients that are protected, each with its provider."""
-    providers = protecting(account)
-    found = {one: providers.of_address(one.version, one.address) for one in clients}
-    return {one: name for one, name in found.items() if name is not None}
 
 
 def _sets(account: int, uses: list[Use]) -> Providers:

@@ -197,11 +197,6 @@ def _covering(reading: Reading, subject: Subject) -> list[int]:
     return list(rows.values_list("pk", flat=True))
 
 
-def as_listings(versions: QuerySet[Version]) -> list[Listing]:
-    """The domain's view of some versions."""
-    return [to_listing(version) for version in versions]
-
-
 def target_of(version: Version) -> Target:
     """The target of a version."""
     return stored_target(version.kind, version.target)

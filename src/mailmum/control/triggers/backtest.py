@@ -26,7 +26,7 @@ from mailmum.control.traffic.totals import best_pairs
 from mailmum.control.triggers.contexts import context_of
 from mailmum.control.triggers.evidence import told
 from mailmum.control.triggers.guard import AccountGuard, accepted_by_day
-from mailmum.control.triggers.history import Past, by_sighting, read
+from mailmum.control.triggers.history import Past, read
 from mailmum.domain.targets import NameTarget, NetworkTarget, Target
 from mailmum.traffic.codes import ASKED, OUTCOMES, STOPPED, VERIFIED
 from mailmum.traffic.packing import bounds, reversed_name
@@ -312,9 +312,3 @@ def _sums(
     with connection.cursor() as cursor:
         cursor.execute(statement, [account, *bounds(target)])
         return list(cursor.fetchall())
-
-
-def looks_back(rule: Rule, account: int) -> int:
-    """For how many days at most a rule can be tried."""
-    terms = terms_of(account)
-    return terms.recent_days if by_sighting(rule) else terms.hour_days
