@@ -146,6 +146,14 @@ def test_stopping_again_neither_repeats_nor_prolongs() -> None:
     assert plan.due(9.0) == [Order(Act.KILL, "dns")]
 
 
+def test_who_answers_while_the_whole_is_stopped_is_ended_like_the_others() -> None:
+    """Both can come in the same moment; the answer must not make it forget the end."""
+    plan = started("dns")
+    plan.stop(5.0)
+    plan.answered("dns", 5.0)
+    assert plan.due(5.0) == [Order(Act.TERMINATE, "dns")]
+
+
 def test_a_resting_part_is_not_started_while_stopping() -> None:
     """What waits for its next start is simply gone."""
     plan = started("dns")

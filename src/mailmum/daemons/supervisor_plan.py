@@ -169,9 +169,9 @@ class Plan:
         return [name for name, s in self._states.items() if s.phase is _Phase.STARTING]
 
     def answered(self, part: str, now: float) -> None:
-        """The part has answered; said of a part that is not starting, it means nothing."""
+        """The part has answered; of one that is not starting, or is to end, it means nothing."""
         state = self._states[part]
-        if state.phase is _Phase.STARTING:
+        if state.phase is _Phase.STARTING and not self._stopping:
             state.phase = _Phase.READY
             state.due = math.inf
             state.ever_ready = True
