@@ -86,5 +86,5 @@ def test_listings_of_two_servers_are_refused() -> None:
         ExportRow(Listing(1, 1, scope, Action.BLOCK, parse_target("203.0.113.7")))
         for scope in (1, 2)
     ]
-    with pytest.raises(BadInput, match="--server"):
+    with pytest.raises(BadInput, match="name one of them"):
         list(write_plain(rows, WriteOptions()))

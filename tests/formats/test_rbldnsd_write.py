@@ -149,7 +149,7 @@ def test_a_reason_is_cut_between_characters(reason: str) -> None:
 def test_listings_of_two_servers_are_refused() -> None:
     """One file is one server's list."""
     rows = [row("203.0.113.7", scope=1), row("203.0.113.8", scope=2)]
-    with pytest.raises(BadInput, match="--server"):
+    with pytest.raises(BadInput, match="name one of them"):
         lines(rows, "ip4trie")
 
 

@@ -72,6 +72,7 @@ _SCREEN_MAIN = """\
 postscreen_upstream_proxy_protocol = haproxy
 postscreen_greet_wait = 1s
 """
+_RELOADED = " reload -- version "
 _SCREEN = "{host}:{port} inet n - y - 1 postscreen\n"
 
 
@@ -117,10 +118,15 @@ class Postfix:
     def shell(self, command: list[str] | str) -> str:
         """Run a program, or the text of a shell script; its output.
 
+        One that reloads is waited for until the master has done so: it only sends a signal.
+
         Raises AssertionError with the output of one that fails.
         """
+        reloads = self.log.count(_RELOADED) if "reload" in command else -1
         output = _run(["sh", "-e", "-c", command] if isinstance(command, str) else command)
         _age(self.config)
+        if reloads >= 0:
+            self._await(lambda: self.log.count(_RELOADED) > reloads, "no reload")
         return output
 
     def run(self, commands: Iterable[str]) -> None:
