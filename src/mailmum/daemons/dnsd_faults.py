@@ -45,7 +45,7 @@ class FaultLog:
 def without_keys(packet: bytes) -> bytes:
     r"""The packet with an x for each letter or digit of whatever may be a zone key.
 
-    >>> without_keys(b"\\x10k7dqpmw2x4hnt9ab\\x02bl")
-    b'\\x10xxxxxxxxxxxxxxxx\\x02bl'
+    >>> without_keys(b"\x10k7dqpmw2x4hnt9ab\x02bl")
+    b'\x10xxxxxxxxxxxxxxxx\x02bl'
     """
     return _LIKE_A_KEY.sub(lambda found: b"x" * len(found[0]), packet)
