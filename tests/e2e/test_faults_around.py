@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -111,6 +112,11 @@ def test_a_database_that_is_busy_most_of_the_time(world: World) -> None:
     assert {KEPT, *told, "203.0.113.3"} <= listed(made)
 
 
+def shows(world: World, address: str, there: bool) -> bool:
+    """Whether an address is blocked, or is not, as wanted."""
+    return blocked(world.made, world.zone, address) is there
+
+
 def test_the_clock_jumps(world: World) -> None:
     """Hours on and back: what has ended ends, and is in force again; all else stays as it is."""
     made, ending = world.made, "203.0.113.40"
@@ -119,10 +125,10 @@ def test_the_clock_jumps(world: World) -> None:
     with undisturbed(world):
         for seconds, there in ((7200, False), (-7200, True), (-86_400, True), (86_400, True)):
             world.clock.jump(seconds)
-            made.eventually(lambda there=there: blocked(made, world.zone, ending) is there)
+            made.eventually(partial(shows, world, ending, there))
             address = f"203.0.113.{60 + abs(seconds) % 97}"
             made.run("block", address)
-            made.eventually(lambda address=address: blocked(made, world.zone, address))
+            made.eventually(partial(shows, world, address, True))
     assert world.clock.shift == 0
 
 

@@ -21,7 +21,7 @@ class Clock:
         library, self._file = folder / "clock.so", folder / "clock"
         self.shift = 0
         self.jump(0)
-        command = ["cc", "-O2", "-shared", "-fPIC", "-o", library, _SOURCE]
+        command = ["cc", "-O2", "-shared", "-fPIC", "-o", str(library), str(_SOURCE)]
         subprocess.run(command, check=True)
         self.environment = {"LD_PRELOAD": str(library), "MAILMUM_TEST_CLOCK": str(self._file)}
 
