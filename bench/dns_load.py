@@ -19,8 +19,9 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import NamedTuple
 
-from bench.dns_bench import OURS, command_of, free_port, process
+from bench.dns_bench import OURS, command_of, free_port, process, processor_time
 from bench.dns_data import BASE, SIZES, FixedSource, Sizes
 from bench.dns_peers import PEERS, RBLDNSD, check_programs
 from mailmum.daemons import dnsd, snapshots
@@ -106,19 +107,31 @@ def measure(names: list[str], options: argparse.Namespace, folder: Path) -> None
         place.chmod(0o755)
         for name in names:
             commands[name, world] = prepared(name, world, place)
-    found: dict[tuple[str, str], list[tuple[float, int]]] = {key: [] for key in commands}
+    found: dict[tuple[str, str], list[Started]] = {key: [] for key in commands}
     for _ in range(options.rounds):
         for key, (command, port) in commands.items():
             found[key].append(start(key[0], command, port))
     more = total(SIZES[options.world]) - total(SIZES[NEXT_TO_NONE])
     for name in names:
-        bare, full = (found[name, world] for world in (NEXT_TO_NONE, options.world))
-        before, after = (statistics.median(one for one, _ in times) for times in (bare, full))
-        small, large = (statistics.median(size for _, size in times) for times in (bare, full))
+        bare, full = (middle(found[name, world]) for world in (NEXT_TO_NONE, options.world))
         print(
-            f"{name:12} answers after {after:.2f} s, {after - before:.2f} s more than with next to "
-            f"no listings; {large / 1e6:,.0f} MB, {(large - small) / more:.1f} bytes a listing"
+            f"{name:12} answers after {full.seconds:.2f} s, {full.seconds - bare.seconds:.2f} s "
+            f"more than with next to no listings ({full.used - bare.used:.2f} s of the processor); "
+            f"{full.memory / 1e6:,.0f} MB, {(full.memory - bare.memory) / more:.1f} bytes each"
         )
+
+
+class Started(NamedTuple):
+    """What it took until a server answered: seconds, those of the processor, bytes of memory."""
+
+    seconds: float
+    used: float
+    memory: float
+
+
+def middle(rounds: list[Started]) -> Started:
+    """The median of each."""
+    return Started(*map(statistics.median, zip(*rounds, strict=True)))
 
 
 def prepared(name: str, world: str, place: Path) -> tuple[list[str], int]:
@@ -133,12 +146,13 @@ def prepared(name: str, world: str, place: Path) -> tuple[list[str], int]:
     return [*own, "--serve", name, "--port", str(port), "--snapshot", str(snapshot)], port
 
 
-def start(name: str, command: list[str], port: int) -> tuple[float, int]:
-    """Start a server: seconds until it answers, and its bytes of memory."""
+def start(name: str, command: list[str], port: int) -> Started:
+    """Start a server and wait until it answers."""
     cores = ",".join(map(str, sorted(os.sched_getaffinity(0))))
     began = time.perf_counter()
     with process(name, command, port, cores) as server:
-        return time.perf_counter() - began, memory(server.child.pid)
+        pid = server.child.pid
+        return Started(time.perf_counter() - began, processor_time(pid), memory(pid))
 
 
 def memory(pid: int) -> int:
