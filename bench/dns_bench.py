@@ -2,6 +2,7 @@
 
     .venv/bin/python -m bench.dns_bench                       one account, a million listings
     .venv/bin/python -m bench.dns_bench --world many          10,000 accounts, 10,000 zones
+    .venv/bin/python -m bench.dns_bench --servers compiled,rbldnsd,rbldnsd-set
     .venv/bin/python -m bench.dns_bench --servers compiled,echo --threads 2
     .venv/bin/python -m bench.dns_bench --generator dnsperf --servers compiled,rbldnsd,nsd,knot
 
@@ -11,11 +12,11 @@ speed drifts, so what counts is the median of the ratios within rounds.  Each ro
 processor time that an answer took; where others work on the machine too, that says more than the
 rate.  What dnsd counts is added up and held against what was asked.
 
-`echo` (echo.c) sends back what it gets: no server can be faster.  Needs cc and taskset; rbldnsd,
-nsd, knot and dnsperf for what they are named in (all but rbldnsd are Debian packages that the tests
-do without).  NSD and Knot get ordinary zones, with networks as wildcards.  As root it asks for the
-cores with the highest priority; for that to mean something the shell's own group has to have it:
-echo -20 > /proc/self/autogroup.
+`echo` (echo.c) sends back what it gets: no server can be faster.  `rbldnsd` keeps its listings in
+an ip4trie, `rbldnsd-set` in an ip4set.  NSD and Knot get ordinary zones, networks as wildcards.
+Needs cc and taskset; rbldnsd, nsd, knot and dnsperf for what they are named in (all but rbldnsd are
+Debian packages that the tests do without).  `--first` asks for the cores with the highest priority,
+which root may have; where others work on the machine it starves them.
 """
 
 import argparse
@@ -23,7 +24,6 @@ import contextlib
 import os
 import platform
 import re
-import shutil
 import signal
 import socket
 import statistics
@@ -45,7 +45,7 @@ from bench.dns_data import (
     write_queries,
     write_zones,
 )
-from bench.dns_peers import PEERS, peer
+from bench.dns_peers import PEERS, RBLDNSD, check_programs, peer, rbldnsd
 from mailmum.daemons import dnsd
 from mailmum.daemons.counts import Parcel
 from mailmum.daemons.dnsd import DnsdOptions
@@ -56,6 +56,7 @@ HERE = Path(__file__).parent
 OURS = ("compiled", "python")
 RATIOS = (
     ("compiled", "rbldnsd"),
+    ("compiled", "rbldnsd-set"),
     ("compiled", "echo"),
     ("compiled", "nsd"),
     ("compiled", "knot"),
@@ -63,6 +64,10 @@ RATIOS = (
     ("rbldnsd", "echo"),
     ("compiled", "python"),
 )
+SERVERS = (*OURS, "echo", *RBLDNSD, *PEERS)
+FIRST = ("nice", "-n", "-20")
+LOADING = 180.0
+"""Seconds that a server may take to load its listings."""
 
 
 def serve(engine: str, port: int, threads: int, sizes: Sizes) -> None:
@@ -94,9 +99,10 @@ class Server:
 
 
 @contextlib.contextmanager
-def process(name: str, command: list[str], port: int, cores: str) -> Iterator[Server]:
+def process(
+    name: str, command: list[str], port: int, cores: str, first: tuple[str, ...] = ()
+) -> Iterator[Server]:
     """Run a server on some cores until it has answered and the block is done."""
-    first = ["nice", "-n", "-20"] if os.geteuid() == 0 else []
     child = subprocess.Popen(
         [*first, "taskset", "-c", cores, *command],
         # rbldnsd has a line to say for each of its zones.
@@ -115,17 +121,16 @@ def process(name: str, command: list[str], port: int, cores: str) -> Iterator[Se
 def wait_for(port: int, name: str, child: "subprocess.Popen[str]") -> None:
     """Wait until a question is answered from listings."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.settimeout(0.2)
+        sock.settimeout(0.05)
         sock.connect(("127.0.0.1", port))
-        for _ in range(400):
-            if child.poll() is not None:
-                break
+        end = time.monotonic() + LOADING
+        while time.monotonic() < end and child.poll() is None:
             with contextlib.suppress(OSError):
                 sock.send(query(0x7F000001))
                 answer = sock.recv(512)
                 if name == "echo" or answer[3] & 15 == 3:
                     return
-            time.sleep(0.2)
+            time.sleep(0.01)
     sys.exit(f"{name} does not answer on port {port}")
 
 
@@ -139,9 +144,11 @@ class Rate:
 
 
 def processor_time(pid: int) -> float:
-    """Seconds that all threads of a process have run so far."""
+    """Seconds that all threads of a process and of its children have run so far."""
     tasks = Path(f"/proc/{pid}/task").glob("*/schedstat")
-    return sum(int(task.read_text().split()[0]) for task in tasks) / 1e9
+    own = sum(int(task.read_text().split()[0]) for task in tasks) / 1e9
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return own + sum(processor_time(int(child)) for child in children)
 
 
 def perf(server: Server, seconds: float, names: Path) -> dict[str, float]:
@@ -164,9 +171,14 @@ def perf(server: Server, seconds: float, names: Path) -> dict[str, float]:
     return found
 
 
-def blast(program: Path | None, server: Server, seconds: float, queries: Path) -> Rate:
+def blast(
+    program: Path | None,
+    server: Server,
+    seconds: float,
+    queries: Path,
+    first: tuple[str, ...] = (),
+) -> Rate:
     """One round of one server; by dnsperf without a program."""
-    first = ["nice", "-n", "-20"] if os.geteuid() == 0 else []
     core = str(max(os.sched_getaffinity(0)))
     before = processor_time(server.child.pid)
     if program is None:
@@ -178,6 +190,8 @@ def blast(program: Path | None, server: Server, seconds: float, queries: Path) -
         )
         found = {name: float(value) for name, value in re.findall(r"(\w+) ([0-9.]+)", run.stdout)}
     used = processor_time(server.child.pid) - before
+    if not found["answered"]:
+        sys.exit(f"{server.name} answered nothing in {seconds} s: is the machine too busy?")
     if found["lost"] > found["answered"] / 1000:
         print(f"  {server.name} lost {found['lost']:.0f} of {found['answered']:.0f}")
     listed = found["listed"] / found["answered"]
@@ -213,10 +227,7 @@ def command_of(name: str, port: int, options: argparse.Namespace, folder: Path) 
         return [sys.executable, "-m", "bench.dns_bench", "--world", options.world, *own]
     if name in PEERS:
         return peer(name, port, options.threads, folder, SIZES[options.world])
-    found = shutil.which("rbldnsd", path="/usr/sbin:/usr/bin") or sys.exit("rbldnsd is missing")
-    bind = ["-b", f"127.0.0.1/{port}", "-w", str(folder)]
-    zones = write_zones(folder, SIZES[options.world])
-    return [found, "-n", "-a", "-c", "0", "-u", "nobody", *bind, *zones]
+    return rbldnsd(port, folder, write_zones(folder, SIZES[options.world], RBLDNSD[name]))
 
 
 def measure(options: argparse.Namespace, folder: Path) -> list[dict[str, Rate]]:
@@ -226,18 +237,19 @@ def measure(options: argparse.Namespace, folder: Path) -> list[dict[str, Rate]]:
     program = None if options.generator == "dnsperf" else compile_c(folder, "blast")
     compile_c(folder, "echo")
     cores = sorted(os.sched_getaffinity(0))[: options.threads]
+    first = FIRST if options.first else ()
     with contextlib.ExitStack() as stack:
         servers = []
         for name in options.servers.split(","):
             port = free_port()
             command = command_of(name, port, options, folder)
-            started = process(name, command, port, ",".join(map(str, cores)))
+            started = process(name, command, port, ",".join(map(str, cores)), first)
             servers.append(stack.enter_context(started))
         rounds = []
         for number in range(options.rounds):
             at = number % len(servers)
             rates = {
-                server.name: blast(program, server, options.seconds, folder / "queries")
+                server.name: blast(program, server, options.seconds, folder / "queries", first)
                 for server in servers[at:] + servers[:at]
             }
             rounds.append(rates)
@@ -294,12 +306,14 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=3.0)
     parser.add_argument("--queries", type=int, default=200_000)
     parser.add_argument("--threads", type=int, default=1, help="of the compiled engine")
+    parser.add_argument("--first", action="store_true", help="before all other work")
     parser.add_argument("--serve", choices=OURS, help=argparse.SUPPRESS)
     parser.add_argument("--port", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:
         serve(options.serve, options.port, options.threads, SIZES[options.world])
         return
+    check_programs(options.servers.split(","), SERVERS, options.generator)
     with tempfile.TemporaryDirectory(prefix="mailmum-bench-") as name:
         folder = Path(name)
         folder.chmod(0o755)

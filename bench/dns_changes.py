@@ -171,7 +171,7 @@ def tell(when: str, noted: Noted) -> None:
     print(
         f"{when}: {len(answers)} answers, {noted.missing} missing; median "
         f"{statistics.median(answers) * 1e3:.2f} ms, p99 {p99 * 1e3:.2f} ms, longest "
-        f"{noted.silence * 1e3:.1f} ms",
+        f"{noted.silence * 1e3:.1f} ms, {sum(one > 0.01 for one in answers)} over 10 ms",
         flush=True,
     )
 

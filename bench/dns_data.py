@@ -1,8 +1,9 @@
 """What the DNS servers are measured with: listings and queries, the same every time.
 
-Two worlds.  `one` is a single account with a million addresses and 20,000 networks, from /16 to
-/28.  `many` is 10,000 accounts, each with a zone of its own and 100 listings, a fifth of them
-networks.  In both about half of the queries are for something listed.
+`one` is a single account with a million addresses and 20,000 networks, from /16 to /28; `ten` has
+ten times as many, `small` a hundredth, `few` next to none.  `many` is 10,000 accounts, each with a
+zone of its own and 100 listings, a fifth of them networks; `thousand` has a tenth of them.  In all
+of them about half of the queries are for something listed.
 """
 
 import random
@@ -32,7 +33,14 @@ class Sizes:
     networks: int
 
 
-SIZES = {"one": Sizes(1, 1_000_000, 20_000), "many": Sizes(10_000, 80, 20)}
+SIZES = {
+    "one": Sizes(1, 1_000_000, 20_000),
+    "ten": Sizes(1, 10_000_000, 200_000),
+    "small": Sizes(1, 10_000, 200),
+    "few": Sizes(1, 100, 2),
+    "many": Sizes(10_000, 80, 20),
+    "thousand": Sizes(1_000, 80, 20),
+}
 
 
 def key_of(account: int) -> str:
@@ -87,7 +95,7 @@ class FixedSource:
                 yield Listing(number, account + 1, 0, Action.BLOCK, target)
 
 
-def write_zones(folder: Path, sizes: Sizes) -> list[str]:
+def write_zones(folder: Path, sizes: Sizes, kind: str = "ip4trie") -> list[str]:
     """The same listings for rbldnsd, one file an account; what to name on its command line."""
     zones = []
     for account in range(sizes.accounts):
@@ -95,7 +103,7 @@ def write_zones(folder: Path, sizes: Sizes) -> list[str]:
             file.write(SOA)
             for first, prefix in networks_of(sizes, account):
                 file.write(f"{IPv4Address(first)}{'' if prefix == 32 else f'/{prefix}'}\n")
-        zones.append(f"{key_of(account)}.bl.{BASE}:ip4trie:zone{account}")
+        zones.append(f"{key_of(account)}.bl.{BASE}:{kind}:zone{account}")
     return zones
 
 

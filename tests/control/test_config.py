@@ -63,6 +63,15 @@ def test_parameters_are_the_owners_alone(tmp_path: Path) -> None:
     assert path.read_text() == "# mine\n"
 
 
+def test_passwords_from_elsewhere_are_not_written_down(tmp_path: Path) -> None:
+    """Neither a parameter's own nor one within the URL of the database, not even as a comment."""
+    urls = "postgresql://mailmum:hidden1@db.example/mailmum?password=hidden2"
+    config.write_file(Config(data=tmp_path, database=urls, smtp_password="hidden3"))
+    written = (tmp_path / config.FILE_NAME).read_text()
+    assert "hidden" not in written
+    assert "# database = " in written
+
+
 def test_private_places_that_may_be_reached(tmp_path: Path) -> None:
     """Hosts and networks; a slip opens nothing and is told."""
     assert config.load(data=tmp_path, reach="lists.internal, 10.1.0.0/16").reach

@@ -16,9 +16,11 @@ from mailmum.daemons import snapshots
 from mailmum.daemons.dnsd_worker import Worker
 from mailmum.dns.engine import Engine
 from mailmum.index.index import Index
+from mailmum.index.snapshot import MAGIC
 from tests.daemons.dnsd_kit import (
     BL,
     DBL,
+    KEY,
     Database,
     Served,
     ask,
@@ -217,6 +219,24 @@ def test_a_snapshot_is_saved_while_running(database: Database, tmp_path: Path) -
         eventually(lambda: snapshots.read(snapshot).position > position)
 
 
+def test_a_snapshot_of_another_version_is_not_called_damaged(
+    database: Database, tmp_path: Path
+) -> None:
+    """After an upgrade it is passed over with a word, and made anew."""
+    snapshot = tmp_path / "snapshot"
+    with serving(database, snapshot=snapshot):
+        pass
+    data = bytearray(snapshot.read_bytes())
+    data[len(MAGIC)] ^= 0x40
+    snapshot.write_bytes(data)
+    with capture_logs() as logs, serving(database, snapshot=snapshot) as served:
+        assert served.codes("203.0.113.7") == ["127.0.0.2"]
+    told = {entry["event"]: entry for entry in logs if "snapshot-" in entry["event"]}
+    assert "dns.snapshot-damaged" not in told
+    assert "this version reads" in told["dns.snapshot-outdated"]["reason"]
+    assert snapshots.read(snapshot).position
+
+
 def test_a_damaged_snapshot_is_mentioned_and_ignored(database: Database, tmp_path: Path) -> None:
     """With the database as without."""
     snapshot = tmp_path / "snapshot"
@@ -283,6 +303,7 @@ def test_a_fault_of_ours_is_answered_counted_and_logged_once(database: Database)
         faults = [entry for entry in logs if entry["event"] == "dns.internal-fault"]
         assert len(faults) == 1
         assert b"\x05fault".hex() in faults[0]["packet"]
+        assert KEY.encode().hex() not in faults[0]["packet"]
     kinds = [dict(batch.faults) for batch in served.sink.batches]
     assert sum(kind.get("internal", 0) for kind in kinds) == 3
 

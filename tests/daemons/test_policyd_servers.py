@@ -25,9 +25,10 @@ from tests.support.process import running
 
 
 @contextmanager
-def serving(database: Database, *servers: tuple[str, str, int]) -> Iterator[Sink]:
-    """The daemon in a thread, with sockets of some servers."""
-    options = PolicydOptions("127.0.0.1", free_port(), URL, pace=QUICK, servers=servers)
+def serving(database: Database, *servers: tuple[str, str, int], shared: int = 0) -> Iterator[Sink]:
+    """The daemon in a thread, with sockets of some servers beside the one that all may ask."""
+    port = shared or free_port()
+    options = PolicydOptions("127.0.0.1", port, URL, pace=QUICK, servers=servers)
     loops: list[PolicyLoop] = []
     sink, ready = Sink(), threading.Event()
 
@@ -60,6 +61,25 @@ def ask(where: tuple[str, int] | str, asked: bytes) -> bytes:
         sock.sendall(asked)
         sock.shutdown(socket.SHUT_WR)
         return b"".join(iter(lambda: sock.recv(4096), b""))
+
+
+def test_a_name_is_no_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the port that all may ask nothing in a request or a lookup makes one that server."""
+    monkeypatch.setattr(dnsd_kit, "SERVER", replace(SERVER, name="mx1"))
+    database = Database(tmp_path)
+    database.block("203.0.113.7")
+    own, shared = free_port(), free_port()
+    with serving(database, ("mx1", "127.0.0.1", own), shared=shared) as sink:
+        assert ask(("127.0.0.1", own), request(key="")).startswith(b"action=REJECT")
+        eventually(lambda: sink.total("block") == 1)
+        for name in ("mx1", "=mx1", "=mx1:allow", " =mx1", "\nserver=mx1", "=mx1\nserver=mx1"):
+            assert ask(("127.0.0.1", shared), request(key=name)) == b"action=DUNNO\n\n"
+            lookup = f"{name} 203.0.113.7".encode()
+            if "\n" not in name:
+                assert (
+                    ask(("127.0.0.1", shared), b"%d:%b," % (len(lookup), lookup)) == b"9:NOTFOUND ,"
+                )
+        assert sink.total("block") == 1
 
 
 def test_a_port_and_a_path_tell_the_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -372,6 +372,10 @@ def use(overrides: Overrides) -> Config:
     return current()
 
 
+_SECRETS = ("database", "smtp_password")
+"""Parameters that are or may hold a password."""
+
+
 def write_file(config: Config) -> None:
     """Write `mailmum.toml` with the zone at the first start, so that it stays the same."""
     path = config.data / FILE_NAME
@@ -385,7 +389,7 @@ def write_file(config: Config) -> None:
             continue
         note = f"  # {info.description}" if info.description else ""
         # A secret that came through the environment is not written down.
-        value = "" if name == "smtp_password" else getattr(config, name)
+        value = "" if name in _SECRETS else getattr(config, name)
         mark = "" if name == "zone" else "# "
         lines.append(f"{mark}{name} = {_toml(value)}{note}")
     _create(path, "\n".join(lines) + "\n")

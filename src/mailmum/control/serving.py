@@ -1,21 +1,38 @@
-"""Serving pages and API with uvicorn."""
+"""Serving pages and API with uvicorn.
 
+Without a descriptor asyncio complains of as many connections as it would have taken at a time,
+and tries again as often.  So it takes one at a time here, which costs it nothing that shows; and
+it is told once, with what to do.
+"""
+
+import asyncio
 import socket
+from collections.abc import Callable
+from typing import Any
 
+import structlog
 import uvicorn
 
 from mailmum.control.config import Config, Endpoint, parse_endpoint
+from mailmum.daemons.seldom import Seldom
 from mailmum.daemons.supervisor_ready import tell_ready
 from mailmum.domain.errors import Refusal
 
 BACKLOG = 512
+_AGAIN = 3600.0
+
+log = structlog.get_logger()
 
 
 class _Server(uvicorn.Server):
     """Says when it answers."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        asyncio.get_running_loop().set_exception_handler(tell_seldom(Seldom(_AGAIN)))
         await super().startup(sockets)
+        for one in sockets or ():
+            # How many may wait is not how many are taken at a time.
+            one.listen(BACKLOG)
         if self.started:
             tell_ready()
 
@@ -43,9 +60,28 @@ def serve(parameters: Config) -> None:
         server_header=False,
         timeout_graceful_shutdown=5,
         limit_concurrency=200,
+        backlog=1,
         proxy_headers=False,
     )
     _Server(settings).run([listening])
+
+
+def tell_seldom(seldom: Seldom) -> Callable[[asyncio.AbstractEventLoop, dict[str, Any]], None]:
+    """What the event loop does when a connection cannot be taken; all else is told as ever."""
+
+    def tell(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        if "socket" not in context or not isinstance(error, OSError):
+            loop.default_exception_handler(context)
+        elif seldom.due(error.errno):
+            log.warning(
+                "web.not-accepted",
+                reason=error.strerror,
+                consequence="connections wait for a second at a time",
+                fix="raise LimitNOFILE of this service, or find out who keeps connections open",
+            )
+
+    return tell
 
 
 def listen(endpoint: Endpoint) -> socket.socket:

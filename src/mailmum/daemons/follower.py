@@ -108,15 +108,20 @@ class Follower:
         except FileNotFoundError:
             return
         except snapshots.SnapshotDamaged as error:
-            log.warning(
-                f"{self._loop.name}.snapshot-damaged",
-                file=str(self._snapshot),
-                reason=str(error),
-                consequence="starting without it",
-            )
+            self._tell_useless(error)
             return
         self._adopt(index)
         log.info(f"{self._loop.name}.snapshot-loaded", position=index.position)
+
+    def _tell_useless(self, error: snapshots.SnapshotDamaged) -> None:
+        # Of another version is what it is after an upgrade; nothing is wrong then.
+        outdated = isinstance(error, snapshots.SnapshotOutdated)
+        (log.info if outdated else log.warning)(
+            f"{self._loop.name}.snapshot-{'outdated' if outdated else 'damaged'}",
+            file=str(self._snapshot),
+            reason=str(error),
+            consequence="starting without it",
+        )
 
     def _follow(self) -> None:
         with closing(self._open_source()) as source:

@@ -13,11 +13,11 @@ from pathlib import Path
 from mailmum.index.base import no_pause
 from mailmum.index.firsts import Pause
 from mailmum.index.index import Index
-from mailmum.index.snapshot import SnapshotDamaged, dump, load
+from mailmum.index.snapshot import SnapshotDamaged, SnapshotOutdated, dump, load
 
 _PIECES_AT_ONCE = 16
 
-__all__ = ["SnapshotDamaged", "read", "save", "write"]
+__all__ = ["SnapshotDamaged", "SnapshotOutdated", "read", "save", "write"]
 
 
 def save(path: Path, index: Index) -> None:
@@ -66,6 +66,7 @@ def read(path: Path) -> Index:
 
     Raises:
         FileNotFoundError: there is none.
+        SnapshotOutdated: it is of another version.
         SnapshotDamaged: it cannot be read, or is not a whole and sound snapshot.
     """
     try:

@@ -89,8 +89,9 @@ def find_danger(target: Target, own_servers: Iterable[OwnServer] = ()) -> str | 
         return None
     if target.prefix < WIDEST[target.version]:
         return f"is wider than /{WIDEST[target.version]}"
+    lowest, highest = target.first, target.last
     for first, last, space in _RANGES[target.version]:
-        if target.first <= last and first <= target.last:
+        if lowest <= last and first <= highest:
             return f"is in {space}"
     return None
 

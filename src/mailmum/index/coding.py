@@ -17,6 +17,10 @@ class SnapshotDamaged(Exception):
     """The bytes are no snapshot, or not a whole one; the text says why."""
 
 
+class SnapshotOutdated(SnapshotDamaged):
+    """A snapshot of another version of MailMum, which nothing else is said about."""
+
+
 def number(value: int) -> bytes:
     """A signed number."""
     return _NUMBER.pack(value)

@@ -25,7 +25,16 @@ from typing import TypeVar
 from mailmum.domain.listings import Action, Source
 from mailmum.index.addresses import AddressTable
 from mailmum.index.base import Base, assembled
-from mailmum.index.coding import Reader, SnapshotDamaged, column, names, number, optional, text
+from mailmum.index.coding import (
+    Reader,
+    SnapshotDamaged,
+    SnapshotOutdated,
+    column,
+    names,
+    number,
+    optional,
+    text,
+)
 from mailmum.index.entries import packed, unpacked
 from mailmum.index.firsts import Firsts, restored_firsts
 from mailmum.index.index import Image, Index
@@ -35,7 +44,7 @@ from mailmum.index.rows import Details
 from mailmum.index.tables import NAMES, TableKey, Tables
 from mailmum.index.terms import Terms, Tier
 
-__all__ = ["SnapshotDamaged", "dump", "load"]
+__all__ = ["SnapshotDamaged", "SnapshotOutdated", "dump", "load"]
 
 MAGIC = b"MailMum\n"
 VERSION = 3
@@ -59,6 +68,7 @@ def load(data: "bytes | memoryview") -> Index:
     """The index of a snapshot.
 
     Raises:
+        SnapshotOutdated: it is of another version.
         SnapshotDamaged: the bytes are not a whole and sound snapshot of this format.
     """
     reader = Reader(_checked(memoryview(data)))
@@ -89,7 +99,7 @@ def _checked(data: memoryview) -> memoryview:
     if byte_order != _BYTE_ORDER:
         raise SnapshotDamaged("it was written on another kind of machine, or is damaged")
     if version != VERSION:
-        raise SnapshotDamaged(f"its format is {version}, and this version reads {VERSION}")
+        raise SnapshotOutdated(f"its format is {version}, and this version reads {VERSION}")
     end = len(data) - _TRAILER.size
     length, digest = _TRAILER.unpack_from(data, end) if end >= _HEADER.size else (0, b"")
     if length != end:

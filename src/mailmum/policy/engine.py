@@ -31,9 +31,6 @@ from mailmum.policy.requests import Request
 ACCESS = "smtpd_access_policy"
 """The only kind of request that Postfix sends."""
 
-NAMED = "="
-"""Stands before the name of a server that is told by the socket it asks over: no key has it."""
-
 ONLY_ALLOW = ":allow"
 """Stands after the key where nothing is to be blocked."""
 
@@ -111,10 +108,9 @@ class Engine:
         return Answer(action, number, hit.action, subject, not hit.single)
 
     def _server_of(self, index: Index, request: Request, now: float) -> ServerEntry | Answer:
-        """The server that asks, by key or by name."""
-        if request.kind == ACCESS and request.context.startswith(NAMED):
-            name = request.context[len(NAMED) :].removesuffix(ONLY_ALLOW)
-            return self._names(index).get(name) or _UNKNOWN_SERVER
+        """The server that asks, by key or by where it asks."""
+        if request.kind == ACCESS and request.server:
+            return self._names(index).get(request.server) or _UNKNOWN_SERVER
         return _server(index, request, now)
 
     def _names(self, index: Index) -> dict[str, ServerEntry | None]:

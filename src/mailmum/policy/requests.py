@@ -56,6 +56,8 @@ class Request:
         instance: the same for all requests about one message.
         sender: of the envelope, empty for the null sender too.
         recipient: of the envelope; empty before RCPT, and after it when there are several.
+        server: the name of the server whose socket it came over, empty for the one that all may
+            ask; nothing that is sent can set it, for it stands for a key.
     """
 
     kind: str = ""
@@ -67,6 +69,7 @@ class Request:
     instance: str = ""
     sender: str = ""
     recipient: str = ""
+    server: str = ""
 
 
 class Parser:

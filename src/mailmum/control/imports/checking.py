@@ -1,15 +1,14 @@
 """The first pass over an import: every line read and checked, nothing written.
 
-What passes is put aside in a temporary file, one JSON array a listing, so that the second pass
-neither reads the original again nor keeps a million listings in memory.
+What passes is put aside in a temporary file, so that the second pass neither reads the original
+again nor keeps a million listings in memory.
 """
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import IO, NamedTuple
 
 from mailmum.control.accounts.access import Writing
+from mailmum.control.imports.aside import Aside, Row
 from mailmum.control.imports.options import ImportOptions
 from mailmum.control.listings.services import scope_of
 from mailmum.control.listings.values import target_columns
@@ -24,25 +23,6 @@ from mailmum.formats.entries import BadLine, Entry, Item, Remark
 LINES_A_STEP = 5000
 TOLD_LIMIT = 1000
 """So many bad lines and remarks are told one by one; all are counted."""
-
-
-class Row(NamedTuple):
-    """A checked listing on its way to the second pass."""
-
-    kind: str
-    target: str
-    first: str | None
-    last: str | None
-    reversed_name: str | None
-    scope: int
-    action: str
-    source: str
-    origin: str
-    reason: str
-    note: str
-    code: int | None
-    expires: int | None
-    enabled: bool
 
 
 @dataclass(slots=True)
@@ -78,7 +58,7 @@ class Findings:
 class Checker:
     """Checks entries against guards, servers and limits, and puts the good ones aside."""
 
-    def __init__(self, access: Writing, options: ImportOptions, aside: IO[str], now: int) -> None:
+    def __init__(self, access: Writing, options: ImportOptions, aside: Aside, now: int) -> None:
         self._options = options
         self._aside = aside
         self._now = now
@@ -116,7 +96,7 @@ class Checker:
             if isinstance(refusal, NeedsConfirmation):
                 self.findings.note_guarded(BadLine(line.line, line.text, refusal.problem))
             return
-        self._aside.write(json.dumps(row) + "\n")
+        self._aside.add(row)
         self.findings.entries += 1
 
     def _row(self, entry: Entry) -> Row:
@@ -127,8 +107,8 @@ class Checker:
         return Row(
             kind=columns["kind"],
             target=columns["target"],
-            first=columns["first"] and columns["first"].hex(),
-            last=columns["last"] and columns["last"].hex(),
+            first=columns["first"],
+            last=columns["last"],
             reversed_name=columns["reversed_name"],
             scope=self._scope_of(entry),
             action=entry.action.value,
@@ -170,16 +150,3 @@ class Checker:
 
 def _reason(text: str) -> str:
     return clean_line(text, field="reason", limit=REASON_LIMIT)
-
-
-def read_back(aside: IO[str], size: int) -> Iterator[list[Row]]:
-    """What the first pass put aside, in batches."""
-    aside.seek(0)
-    batch: list[Row] = []
-    for line in aside:
-        batch.append(Row(*json.loads(line)))
-        if len(batch) == size:
-            yield batch
-            batch = []
-    if batch:
-        yield batch

@@ -12,12 +12,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import IntegrityError, transaction
 
 from mailmum.control.accounts.access import Writing
-from mailmum.control.imports.checking import Checker, Findings, Row, read_back
+from mailmum.control.imports.aside import Aside, Row
+from mailmum.control.imports.checking import Checker, Findings
 from mailmum.control.imports.options import Details, ImportOptions, Report
 from mailmum.control.journal.services import Change, change
 from mailmum.control.listings import store
@@ -83,7 +84,8 @@ def run_import(
     """
     chosen, chunks = _choose(options, chunks)
     report = Report(chosen.name, options.label, options.dry_run)
-    with tempfile.TemporaryFile("w+", encoding="utf-8", prefix="mailmum-") as aside:
+    with tempfile.TemporaryFile(prefix="mailmum-") as file:
+        aside = Aside(file)
         checker = Checker(access, options, aside, int(time.time()))
         items = chosen.read(chunks, ReadOptions(action=options.action))
         for lines in checker.check(items):
@@ -139,7 +141,7 @@ def _tell_guarded(details: Details, found: Findings) -> None:
 
 def _apply(
     access: Writing,
-    aside: IO[str],
+    aside: Aside,
     options: ImportOptions,
     report: Report,
     total: int,
@@ -149,7 +151,7 @@ def _apply(
         with change(access.account.pk, access.actor, "listing.import") as made:
             made.server = scope_of(access, options.server)
             merger = _Merger(access, made, options, report, details)
-            for batch in read_back(aside, BATCH):
+            for batch in aside.batches(BATCH):
                 merger.merge(batch)
                 yield Progress("writing", merger.done, total)
             if options.remove_missing:
@@ -187,6 +189,9 @@ class _Merger:
         self._access, self._made = access, made
         self._options, self._report = options, report
         self._seen: array[int] = array("q")
+        # Where nothing is listed nothing is to be compared.
+        self._compares = Version.objects.filter(account=access.account, until=None).exists()
+        self._last: Place | None = None
         self._common = {
             "account_id": access.account.pk,
             "changed": store.stored_time(made.at),
@@ -200,7 +205,10 @@ class _Merger:
         """Bring one batch in; of rows with the same place the first counts, as in rbldnsd."""
         wanted: dict[Place, Row] = {}
         for row in batch:
-            wanted.setdefault(_place(row), row)
+            # Of the same place come one after another, but perhaps in the next batch.
+            if (place := _place(row)) != self._last:
+                wanted[place] = row
+                self._last = place
         self._report.repeated += len(batch) - len(wanted)
         present = self._present(wanted)
         fresh: list[dict[str, Any]] = []
@@ -209,9 +217,7 @@ class _Merger:
             was = present.get(place)
             if was is not None:
                 self._seen.append(was.number)
-            if was is not None and was.since == self._made.seq:
-                self._report.repeated += 1
-            elif was is not None and self._same(was, row):
+            if was is not None and self._same(was, row):
                 self._report.unchanged += 1
                 self._tell("unchanged", row)
             else:
@@ -243,6 +249,8 @@ class _Merger:
         store.end(self._made, missing)
 
     def _present(self, wanted: dict[Place, Row]) -> dict[Place, _Present]:
+        if not self._compares:
+            return {}
         found = Version.objects.filter(
             account=self._access.account,
             until=None,
@@ -285,10 +293,7 @@ class _Merger:
 
 
 def _columns(row: Row) -> dict[str, Any]:
-    values = row._asdict()
-    if row.first is not None and row.last is not None:
-        values["first"], values["last"] = bytes.fromhex(row.first), bytes.fromhex(row.last)
-    return values
+    return row._asdict()
 
 
 def _place(row: Row) -> Place:
