@@ -66,6 +66,12 @@ cdef inline void approach(
             prefetch(
                 &job.table.hosts.buckets[<uint32_t>job.address >> job.table.hosts.bucket_shift]
             )
+        if job.table != NULL and job.table.networks.buckets != NULL:
+            prefetch(
+                &job.table.networks.buckets[
+                    <uint32_t>job.address >> job.table.networks.bucket_shift
+                ]
+            )
 
 
 cdef inline void meet(Job *job, Scratch *scratch) noexcept nogil:
@@ -109,12 +115,20 @@ cdef inline void come_close(Job *job) noexcept nogil:
     if job.state == ASK or not job.version or job.table == NULL:
         return
     rows = &job.table.hosts
-    if rows.buckets == NULL:
-        return
-    low = rows.buckets[<uint32_t>job.address >> rows.bucket_shift]
-    if low < rows.size:
-        prefetch(&rows.firsts[low])
-        prefetch(&rows.kinds[low * <uint32_t>rows.kind_size])
+    if rows.buckets != NULL:
+        low = rows.buckets[<uint32_t>job.address >> rows.bucket_shift]
+        if low < rows.size:
+            prefetch(&rows.firsts[low])
+            prefetch(&rows.kinds[low * <uint32_t>rows.kind_size])
+    rows = &job.table.networks
+    if rows.buckets != NULL:
+        low = rows.buckets[<uint32_t>job.address >> rows.bucket_shift]
+        if low < rows.size:
+            # The row is most often the one before.
+            low -= low > 0
+            prefetch(&rows.firsts[low])
+            prefetch(&rows.shifts[low])
+            prefetch(&rows.parents[low])
 
 
 cdef void decide(
