@@ -5,9 +5,10 @@
 
 Makes one small world after the other, lets listings, servers and merges come and go in it, and asks
 both engines the same: queries about what is near the listings, with bytes changed, left out, put in
-or cut off, at times around every expiry.  What the compiled engine answers must be, byte for byte,
-what the Python engine answers; it may leave anything to it.  Stops at the first difference with
-what it takes to see it again.
+or cut off, at times around every expiry; one by one, in batches, and in every other world with a
+limit on responses that few senders stay below.  What the compiled engine answers must be, byte for
+byte, what the Python engine answers; it may leave anything to it.  Stops at the first difference
+with what it takes to see it again.
 """
 
 import argparse
@@ -17,10 +18,11 @@ import sys
 import time
 from dataclasses import dataclass, replace
 
+from mailmum.dns.limits import Limits, parse_networks
 from mailmum.domain.listings import Action, Listing, Source
 from mailmum.domain.targets import NameTarget, NetworkTarget, Target
 from mailmum.index.records import Changes, KeyRecord
-from tests.dns.both import Both
+from tests.dns.both import CLIENT, Both
 from tests.dns.world import BASE, KEYS, NOW, OLD_KEY, SERVERS, World
 
 WORLD_SECONDS = 2.0
@@ -34,16 +36,22 @@ TYPES = (1,) * 8 + (16, 28, 255, 15, 41)
 # Nobody told, with and without the sender.
 ASKERS = ((), (), ((4, 0xC0000200, 0xC00002FF),), ((6, 0, 1 << 127), (4, 1, 2)))
 TIMES = (-10, 0, 0.5, 1, 29.5, 30, 89.999, 90, 90.5, 900, 999.99, 1000)
+# Two of one network, one that is spared, and one that cookies are made for.
+CLIENTS = (
+    *(CLIENT, CLIENT, ("198.51.100.1", 53), ("198.51.100.200", 53), ("127.0.0.1", 53)),
+    *(("2001:db8::1", 53), ("2001:db8:0:ff::1", 53), ("2001:db8:1::1", 53)),
+)
 FLAGS = (0, 0x0100, 0x0110, 0x0120) * 4 + (0x0200, 0x8000, 0x7800, 0x0040)
 
 
 @dataclass
 class Tally:
-    """How much was asked, and how much of it the compiled engine answered."""
+    """How much was asked, how much of it the compiled engine answered, and kept back or cut off."""
 
     worlds: int = 0
     asked: int = 0
     answered: int = 0
+    limited: int = 0
 
 
 class Fuzzer:
@@ -56,7 +64,8 @@ class Fuzzer:
         world = World()
         world.listings = [self.listing() for _ in range(chance.randrange(30))]
         self.there = {listing.id: listing for listing in world.listings}
-        self.both = Both(world)
+        self.limits = self.any_limits() if chance.random() < 0.5 else None
+        self.both = Both(world, self.limits)
         self.cookies = [self.both.cookie(NOW + made) for made in (-2000, -1000, 0, 100)]
         self.plan = None
 
@@ -65,11 +74,41 @@ class Fuzzer:
         self.tally.worlds += 1
         while time.monotonic() < until:
             self.change()
+            now = NOW + self.chance.choice(TIMES)
+            if self.limits is None and self.chance.random() < 0.2:
+                packets = [self.packet() for _ in range(self.chance.randrange(1, 65))]
+                self.note(*self.both.check_all(packets, now))
+                continue
             for _ in range(60):
-                now = NOW + self.chance.choice(TIMES)
-                self.tally.asked += 1
-                if self.both.check(self.packet(), now) is not None:
-                    self.tally.answered += 1
+                # A clock that jumps empties the limiter's buckets.
+                if self.chance.random() < (0.3 if self.limits is None else 0.03):
+                    now = NOW + self.chance.choice(TIMES)
+                self.note(self.ask(now))
+
+    def ask(self, now: float) -> bytes | None:
+        """The compiled answer to some packet, which is that of Python."""
+        if self.limits is None:
+            return self.both.check(self.packet(), now)
+        if self.chance.random() < 0.3:
+            self.both.forget()
+        return self.both.check_limited(self.packet(), now, self.chance.choice(CLIENTS))
+
+    def note(self, *answers: bytes | None) -> None:
+        """Count what was asked."""
+        for answer in answers:
+            self.tally.asked += 1
+            self.tally.answered += answer is not None
+            # Nothing at all, or with TC.
+            self.tally.limited += answer is not None and (not answer or bool(answer[2] & 2))
+
+    def any_limits(self) -> Limits:
+        """Limits that are reached soon."""
+        spared = self.chance.choice(("", "127.0.0.0/8,::1", "2001:db8:1::/48,198.51.100.200"))
+        return Limits(
+            self.chance.choice((1, 1, 3, 7)),
+            self.chance.choice((0, 1, 2, 3)),
+            parse_networks(spared),
+        )
 
     def change(self) -> None:
         """One thing that happens to an index."""
@@ -235,7 +274,8 @@ def main() -> None:
         seed += 1
     print(
         f"{tally.worlds} worlds, {tally.asked} packets, {tally.answered} answered by the compiled "
-        f"engine, no difference; seeds {arguments.seed} to {seed - 1}"
+        f"engine, {tally.limited} of those limited, no difference; "
+        f"seeds {arguments.seed} to {seed - 1}"
     )
 
 

@@ -122,6 +122,24 @@ def test_a_socket_that_is_no_good_rests(make: Make) -> None:
             eventually(handed)
 
 
+@pytest.mark.parametrize("make", [shut_down, with_errors, no_datagrams, never_connected, no_socket])
+def test_so_does_one_that_is_alone(make: Make) -> None:
+    """A thread with one socket waits where it receives, as long as that is any good."""
+    with ExitStack() as stack, answering(make(stack)) as (thread, _):
+        assert busy(thread) < ENOUGH
+
+
+def test_a_socket_is_left_as_it_was_found() -> None:
+    """While a service waits in it it blocks, afterwards no longer."""
+    with ExitStack() as stack:
+        sock = udp(stack)
+        with answering(sock.fileno()) as (_, handed):
+            sock.sendto(b"a question", sock.getsockname())
+            eventually(handed)
+        with pytest.raises(BlockingIOError):
+            sock.recv(100)
+
+
 def test_who_closes_a_socket_closes_his_own() -> None:
     """The service has another descriptor, and is served until it is ended."""
     with ExitStack() as stack:

@@ -85,6 +85,30 @@ def test_the_same_bytes_or_nothing(world: World, asked: list[tuple[bytes, float]
         both.check(packet, now)
 
 
+@settings(max_examples=40, suppress_health_check=SLOW)
+@given(worlds(), st.lists(packets(), min_size=1, max_size=64), times)
+def test_a_batch_is_answered_like_its_packets(world: World, asked: list[bytes], now: float) -> None:
+    """No packet takes anything over from one beside it."""
+    both = Both(world)
+    together = both.check_all(asked, now)
+    for packet, answer in zip(asked, together, strict=True):
+        # A cookie may have been found good since.
+        assert both.check(packet, now) == answer or answer is None
+
+
+@pytest.mark.parametrize("at", range(0, 32, 3))
+def test_only_letters_have_two_cases(at: int) -> None:
+    """Of KEY, list and BASE; any other byte that differs makes another name."""
+    both = Both(usual())
+    packet = bytearray(dns.message.make_query(f"7.113.0.203.{ZONE}", "A").to_wire())
+    place = packet.index(KEY.encode()) + at
+    before = packet[place]
+    for byte in range(256):
+        packet[place] = byte
+        same = bytes((byte,)).lower() == bytes((before,)).lower()
+        assert (both.check(bytes(packet), NOW) is not None) == same, byte
+
+
 @st.composite
 def steps(draw: st.DrawFn) -> list[tuple[str, Any]]:
     """A history of listings that come and go, of servers that change, of merges."""

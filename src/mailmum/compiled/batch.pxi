@@ -54,8 +54,9 @@ cdef inline void approach(
             return
     if not job.version:
         return
+    job.count_mark = count_mark(job.server.number, job.kind, job.version)
     job.count_hash = count_hash(
-        job.server.number, job.kind, <uint64_t>(job.address >> 64), <uint64_t>job.address
+        job.count_mark, <uint64_t>(job.address >> 64), <uint64_t>job.address
     )
     prefetch(&counts.slots[job.count_hash & (COUNT_SLOTS - 1)])
     job.table = NULL
@@ -64,6 +65,12 @@ cdef inline void approach(
         if job.table != NULL and job.table.hosts.buckets != NULL:
             prefetch(
                 &job.table.hosts.buckets[<uint32_t>job.address >> job.table.hosts.bucket_shift]
+            )
+        if job.table != NULL and job.table.networks.buckets != NULL:
+            prefetch(
+                &job.table.networks.buckets[
+                    <uint32_t>job.address >> job.table.networks.bucket_shift
+                ]
             )
 
 
@@ -108,12 +115,20 @@ cdef inline void come_close(Job *job) noexcept nogil:
     if job.state == ASK or not job.version or job.table == NULL:
         return
     rows = &job.table.hosts
-    if rows.buckets == NULL:
-        return
-    low = rows.buckets[<uint32_t>job.address >> rows.bucket_shift]
-    if low < rows.size:
-        prefetch(&rows.firsts[low])
-        prefetch(&rows.kinds[low * <uint32_t>rows.kind_size])
+    if rows.buckets != NULL:
+        low = rows.buckets[<uint32_t>job.address >> rows.bucket_shift]
+        if low < rows.size:
+            prefetch(&rows.firsts[low])
+            prefetch(&rows.kinds[low * <uint32_t>rows.kind_size])
+    rows = &job.table.networks
+    if rows.buckets != NULL:
+        low = rows.buckets[<uint32_t>job.address >> rows.bucket_shift]
+        if low < rows.size:
+            # The row is most often the one before.
+            low -= low > 0
+            prefetch(&rows.firsts[low])
+            prefetch(&rows.shifts[low])
+            prefetch(&rows.parents[low])
 
 
 cdef void decide(
@@ -172,21 +187,22 @@ cdef void decide(
 cdef void note(Job *job, CountTable *counts, const Scratch *scratch, const Hit *hit) noexcept nogil:
     # What was decided about whom.
     cdef Count wanted
-    memset(&wanted, 0, sizeof(Count))
-    wanted.server = job.server.number
-    wanted.list = <uint8_t>job.kind
+    cdef uint64_t code = 0
     if hit.state == FOUND:
-        wanted.code = (1 + hit.action) | (0 if hit.single else WIDE)
-    wanted.version = <uint8_t>job.version
+        code = (1 + hit.action) | (0 if hit.single else WIDE)
+    wanted.text = 0
     if job.version:
+        wanted.mark = job.count_mark | code
         wanted.high = <uint64_t>(job.address >> 64)
         wanted.low = <uint64_t>job.address
         count(counts, &wanted, job.count_hash, NULL)
         return
     wanted.high = scratch.name.numbers[0][0]
     wanted.low = scratch.name.numbers[0][1]
-    wanted.text_size = <uint8_t>scratch.text_size
-    job.count_hash = count_hash(wanted.server, wanted.list, wanted.high, wanted.low)
+    wanted.text = scratch.text_size
+    wanted.mark = count_mark(job.server.number, job.kind, 0)
+    job.count_hash = count_hash(wanted.mark, wanted.high, wanted.low)
+    wanted.mark |= code
     count(counts, &wanted, job.count_hash, scratch.text + 1)
 
 
@@ -212,7 +228,7 @@ cdef void process(
 
 
 cdef class Clerk:
-    """Answers one packet at a time and counts: the hot path without sockets, for tests."""
+    """Answers packets and counts: the hot path without sockets, for tests."""
 
     cdef CountTable counts
     cdef Scratch scratch
@@ -236,19 +252,34 @@ cdef class Clerk:
             now: Unix time in seconds.
             name: its sender, as the kernel tells it.
         """
-        cdef uint8_t room[ANSWER_ROOM]
-        cdef Job job
-        memset(&job, 0, sizeof(Job))
-        job.packet = packet
-        job.size = <uint32_t>min(len(packet), 65535)
-        job.answer = room
-        job.name = name
-        job.name_size = <uint32_t>len(name)
+        return self.answer_all(world, [packet], now, name)[0]
+
+    def answer_all(
+        self, World world not None, list packets not None, double now, bytes name not None=b""
+    ):
+        """The same for several packets of one sender at once, no more than fit into a batch."""
+        cdef Job jobs[BATCH]
+        cdef uint8_t room[BATCH][ANSWER_ROOM]
+        cdef int at, count = len(packets)
+        cdef bytes packet
+        if count > BATCH:
+            raise ValueError(f"a batch has {BATCH} packets at most")
+        for at in range(count):
+            packet = packets[at]
+            memset(&jobs[at], 0, sizeof(Job))
+            jobs[at].packet = packet
+            jobs[at].size = <uint32_t>min(len(packet), 65535)
+            jobs[at].answer = room[at]
+            jobs[at].name = name
+            jobs[at].name_size = <uint32_t>len(name)
         with nogil:
             pthread_mutex_lock(&gates[0])
-            process(&job, 1, &world.data, &self.counts, &self.scratch, now)
+            process(jobs, count, &world.data, &self.counts, &self.scratch, now)
             pthread_mutex_unlock(&gates[0])
-        return None if job.state == ASK else room[:job.answer_size]
+        return [
+            None if jobs[at].state == ASK else room[at][:jobs[at].answer_size]
+            for at in range(count)
+        ]
 
     def limit(self, Limiter limiter):
         """Answer within limits from now on, or without."""

@@ -13,19 +13,17 @@ cdef enum:
     TEXT_ROOM = 4 << 20
     # Added to the verdict when a network or domain decided.
     WIDE = 4
-    NOBODY = 255
+    # Beside 4, 6, and 0 for a name.
+    NOBODY = 1
 
 cdef struct Count:
-    # Version 0 is a name, whose text stands at `text`; a count of 0 is a free slot.
+    # Two to a line of the cache.  A count of 0 is a free slot; `text` is where the text of a name
+    # stands, and in the last 8 bits its size.
     uint64_t high
     uint64_t low
-    int64_t server
+    uint64_t mark
     uint32_t count
     uint32_t text
-    uint8_t list
-    uint8_t code
-    uint8_t version
-    uint8_t text_size
 
 cdef struct CountTable:
     Count *slots
@@ -39,8 +37,8 @@ cdef struct CountTable:
 
 cdef bint make_counts(CountTable *table) noexcept nogil:
     memset(table, 0, sizeof(CountTable))
-    # Not in huge pages: where memory is short, whoever counts would wait until one has been found.
-    table.slots = <Count *>calloc(COUNT_SLOTS, sizeof(Count))
+    # All of its memory is there from the begin, so that whoever counts never waits for it.
+    table.slots = <Count *>room_for(COUNT_SLOTS * sizeof(Count))
     table.order = <uint32_t *>malloc(MOST_COUNTS * sizeof(uint32_t))
     table.texts = <uint8_t *>malloc(TEXT_ROOM)
     return table.slots != NULL and table.order != NULL and table.texts != NULL
@@ -52,10 +50,14 @@ cdef void free_counts(CountTable *table) noexcept nogil:
     free(table.texts)
 
 
-cdef inline uint64_t count_hash(
-    int64_t server, int list_, uint64_t high, uint64_t low
-) noexcept nogil:
-    return mixed(mixed(low ^ <uint64_t>server << 40) ^ high ^ <uint64_t>list_)
+cdef inline uint64_t count_mark(int64_t server, int list_, int version) noexcept nogil:
+    # What a client is counted under, but for the code in the last 3 bits; `Server` sees to it that
+    # its number fits.
+    return <uint64_t>server << 10 | <uint64_t>list_ << 6 | <uint64_t>version << 3
+
+
+cdef inline uint64_t count_hash(uint64_t mark, uint64_t high, uint64_t low) noexcept nogil:
+    return mixed(mixed(low ^ mark << 32) ^ high ^ mark)
 
 
 cdef inline Count *find_count(CountTable *table, const Count *wanted, uint64_t hash) noexcept nogil:
@@ -66,12 +68,7 @@ cdef inline Count *find_count(CountTable *table, const Count *wanted, uint64_t h
     for probe in range(MOST_PROBES):
         slot = &table.slots[at]
         if not slot.count or (
-            slot.low == wanted.low
-            and slot.high == wanted.high
-            and slot.server == wanted.server
-            and slot.list == wanted.list
-            and slot.code == wanted.code
-            and slot.version == wanted.version
+            slot.low == wanted.low and slot.mark == wanted.mark and slot.high == wanted.high
         ):
             return slot
         at = (at + 1) & (COUNT_SLOTS - 1)
@@ -81,17 +78,20 @@ cdef inline Count *find_count(CountTable *table, const Count *wanted, uint64_t h
 cdef bint count_one(
     CountTable *table, const Count *wanted, uint64_t hash, uint32_t most, const uint8_t *text
 ) noexcept nogil:
+    # Of what is wanted the text is no more than a size, below 256.
     cdef Count *slot = find_count(table, wanted, hash)
+    cdef uint32_t size
     if slot == NULL:
         return False
     if not slot.count:
-        if table.used >= most or table.text_used + wanted.text_size > TEXT_ROOM:
+        size = wanted.text
+        if table.used >= most or table.text_used + size > TEXT_ROOM:
             return False
         slot[0] = wanted[0]
-        slot.text = table.text_used
-        if wanted.text_size:
-            memcpy(table.texts + table.text_used, text, wanted.text_size)
-            table.text_used += wanted.text_size
+        slot.text = table.text_used << 8 | size
+        if size:
+            memcpy(table.texts + table.text_used, text, size)
+            table.text_used += size
         table.order[table.used] = <uint32_t>(slot - table.slots)
         table.used += 1
     elif slot.count == <uint32_t>0xFFFFFFFF:
@@ -107,11 +107,10 @@ cdef void count(
     wanted.count = 0
     if count_one(table, wanted, hash, MOST_CLIENTS, text):
         return
-    wanted.version = NOBODY
-    wanted.text_size = 0
-    wanted.high = wanted.code
-    wanted.low = 0
-    hash = count_hash(wanted.server, wanted.list, wanted.high, wanted.low)
+    wanted.mark = wanted.mark & ~<uint64_t>(7 << 3) | NOBODY << 3
+    wanted.text = 0
+    wanted.high = wanted.low = 0
+    hash = count_hash(wanted.mark, 0, 0)
     if count_one(table, wanted, hash, MOST_COUNTS, text):
         table.nameless += 1
     else:
@@ -121,28 +120,32 @@ cdef void count(
 cdef tuple read_counts(CountTable *table, mark_of, nobody):
     # Counts by key, as `dns.counters` has them, how many are nameless or lost; an empty table again.
     cdef Count *slot
-    cdef uint32_t at
+    cdef uint32_t at, text
     cdef int64_t server = -1
+    cdef int version
     cdef dict found = {}
+    cdef int list_, code
     cdef list marks = [None] * 32
     above_v4 = 1 << 32
     for at in range(table.used):
         if at + 8 < table.used:
             prefetch(&table.slots[table.order[at + 8]])
         slot = &table.slots[table.order[at]]
-        if slot.server != server:
-            server, marks = slot.server, [None] * 32
-        mark = marks[slot.list << 3 | slot.code]
+        if <int64_t>(slot.mark >> 10) != server:
+            server, marks = <int64_t>(slot.mark >> 10), [None] * 32
+        list_, code, version = slot.mark >> 6 & 3, slot.mark & 7, slot.mark >> 3 & 7
+        mark = marks[list_ << 3 | code]
         if mark is None:
-            mark = marks[slot.list << 3 | slot.code] = mark_of(server, slot.list, slot.code)
-        if slot.version == 4:
+            mark = marks[list_ << 3 | code] = mark_of(server, list_, code)
+        if version == 4:
             key = mark + slot.low
-        elif slot.version == 6:
+        elif version == 6:
             key = mark + (<object>slot.high << 64 | slot.low) + above_v4
-        elif slot.version == NOBODY:
+        elif version == NOBODY:
             key = mark + nobody
         else:
-            key = (mark, table.texts[slot.text:slot.text + slot.text_size].decode("ascii"))
+            text = slot.text >> 8
+            key = (mark, table.texts[text:text + (slot.text & 255)].decode("ascii"))
         found[key] = slot.count
         slot.count = 0
     sums = found, table.nameless, table.lost

@@ -45,8 +45,9 @@ cdef struct Job:
     # The key, and what it hashes to; the server, once known.
     uint64_t hash
     uint32_t key_size
-    uint8_t key[KEY_ROOM]
+    uint64_t key[KEY_ROOM >> 3]
     const ServerData *server
+    uint64_t count_mark
     uint64_t count_hash
     # The sender's address, its version or 0, and what its network hashes to.
     uint64_t sender[2]
@@ -61,18 +62,22 @@ cdef inline uint8_t lower(uint8_t byte) noexcept nogil:
     return byte | 0x20 if 65 <= byte <= 90 else byte
 
 
+cdef inline uint64_t word_at(const uint8_t *at) noexcept nogil:
+    cdef uint64_t word
+    memcpy(&word, at, 8)
+    return word
+
+
+cdef inline uint64_t lower_word(uint64_t word) noexcept nogil:
+    # `lower` for eight bytes at once: the highest bit of each tells whether it is a capital letter.
+    cdef uint64_t rest = word & <uint64_t>0x7F7F7F7F7F7F7F7F
+    cdef uint64_t from_a = rest + <uint64_t>0x3F3F3F3F3F3F3F3F
+    cdef uint64_t beyond_z = rest + <uint64_t>0x2525252525252525
+    return word | ((from_a ^ beyond_z) & ~word & <uint64_t>0x8080808080808080) >> 2
+
+
 cdef inline uint32_t two_bytes(const uint8_t *at) noexcept nogil:
     return <uint32_t>at[0] << 8 | at[1]
-
-
-cdef inline void put_two(uint8_t *at, uint32_t value) noexcept nogil:
-    at[0] = <uint8_t>(value >> 8)
-    at[1] = <uint8_t>value
-
-
-cdef inline void put_four(uint8_t *at, uint32_t value) noexcept nogil:
-    put_two(at, value >> 16)
-    put_two(at + 2, value)
 
 
 # --- reading --------------------------------------------------------------------------------------
@@ -155,41 +160,76 @@ cdef bint read_name(Job *job, const WorldData *world) noexcept nogil:
     job.base_at = offsets[before]
     if at - job.base_at != world.base_size:
         return False
-    for length in range(world.base_size):
-        if lower(packet[job.base_at + length]) != world.base[length]:
-            return False
+    if not is_base(packet + job.base_at, world):
+        return False
     job.kind = read_kind(packet + offsets[before - 1])
     job.zone_at = offsets[before - 2]
     size = packet[job.zone_at]
     if job.kind < 0 or size >= KEY_ROOM:
         return False
-    memset(job.key, 0, KEY_ROOM)
-    for length in range(size):
-        job.key[length] = lower(packet[job.zone_at + 1 + length])
-    job.key_size = size
+    read_key(job, packet + job.zone_at + 1, size, world.places.seed[0])
     job.labels = before - 2
     return True
+
+
+cdef inline bint is_base(const uint8_t *name, const WorldData *world) noexcept nogil:
+    # As many bytes as BASE has are there.  The last word overlaps the one before it.
+    cdef uint32_t at, size = world.base_size
+    if size < 8:
+        for at in range(size):
+            if lower(name[at]) != world.base[at]:
+                return False
+        return True
+    for at in range(0, size - 8, 8):
+        if lower_word(word_at(name + at)) != word_at(world.base + at):
+            return False
+    return lower_word(word_at(name + size - 8)) == word_at(world.base + size - 8)
+
+
+cdef inline void read_key(
+    Job *job, const uint8_t *label, uint32_t size, uint64_t seed
+) noexcept nogil:
+    # The key and its hash, see `key_hash`.  A last word may reach 7 bytes beyond it: list, BASE,
+    # type and class are there, which have 10 at least.
+    cdef uint64_t hash = seed ^ size, word
+    cdef uint32_t at
+    for at in range(0, size, 8):
+        word = lower_word(word_at(label + at))
+        if size - at < 8:
+            word = first_bytes(word, size - at)
+        job.key[at >> 3] = word
+        hash = mixed(hash ^ word)
+    job.key_size = size
+    job.hash = hash
 
 
 cdef bint read_octets(Job *job) noexcept nogil:
     # Four labels of an IPv4 address; single digits may be IPv6, and the test entry has its own rules.
     cdef const uint8_t *label = job.packet + HEADER
-    cdef uint32_t value, address = 0
-    cdef int at, digit
+    cdef uint32_t value, address = 0, size, first, second, third
+    cdef int at
     if job.zone_at == HEADER + 8:
         return False
     for at in range(4):
-        if label[0] > 3 or (label[0] > 1 and label[1] == 48):
-            return False
-        value = 0
-        for digit in range(1, label[0] + 1):
-            if not 48 <= label[digit] <= 57:
+        # Three bytes are there whatever the size; those that are not of the label do not count.
+        size = label[0]
+        first = <uint32_t>label[1] - 48
+        second = <uint32_t>label[2] - 48
+        third = <uint32_t>label[3] - 48
+        if size == 3:
+            value = 100 * first + 10 * second + third
+            if first - 1 > 1 or second > 9 or third > 9 or value > 255:
                 return False
-            value = value * 10 + label[digit] - 48
-        if value > 255:
-            return False
+        elif size == 2:
+            value = 10 * first + second
+            if first - 1 > 8 or second > 9:
+                return False
+        else:
+            value = first
+            if size != 1 or first > 9:
+                return False
         address |= value << 8 * at
-        label += 1 + label[0]
+        label += 1 + size
     job.version = 4
     job.address = address
     return address != TEST_ADDRESS
@@ -237,7 +277,6 @@ cdef bint read(Job *job, const WorldData *world) noexcept nogil:
             return False
     elif job.labels != 32 or not read_nibbles(job):
         return False
-    job.hash = key_hash(job.key, job.key_size, world.places.seed[0])
     return True
 
 
@@ -331,37 +370,21 @@ cdef void cut_off(Job *job, const WorldData *world) noexcept nogil:
     finish(job, job.end, world)
 
 
-cdef uint8_t *put_name(
-    uint8_t *at, const KnownName *name, uint32_t base_at
-) noexcept nogil:
-    memcpy(at, name.labels, name.size)
-    at += name.size
-    if name.inside:
-        put_two(at, 0xC000 | base_at)
-        at += 2
-    return at
-
-
 cdef bint write_negative(Job *job, const WorldData *world) noexcept nogil:
     # NXDOMAIN with the zone's SOA record; false when there is no room for it.
-    cdef uint32_t names = world.names[0].size + world.names[1].size + 4
-    cdef uint8_t *soa
-    cdef uint8_t *at
-    if job.end + 12 + names + 20 + OPT_ROOM > ANSWER_ROOM:
+    cdef uint8_t *soa = job.answer + job.end
+    if job.end + world.soa_size + OPT_ROOM > ANSWER_ROOM:
         return False
     begin(job, 3, 0, 1)
-    soa = job.answer + job.end
+    memcpy(soa, world.soa, world.soa_size)
     put_two(soa, 0xC000 | job.zone_at)
-    put_four(soa + 2, 0x00060001)
     put_four(soa + 6, job.server.ttl)
-    at = put_name(soa + 12, &world.names[0], job.base_at)
-    at = put_name(at, &world.names[1], job.base_at)
-    put_four(at, world.serial)
-    memcpy(at + 4, world.timers, 12)
-    put_four(at + 16, job.server.ttl)
-    at += 20
-    put_two(soa + 10, <uint32_t>(at - soa) - 12)
-    finish(job, <uint32_t>(at - job.answer), world)
+    put_four(soa + world.soa_size - 4, job.server.ttl)
+    if world.soa_bases[0]:
+        put_two(soa + world.soa_bases[0], 0xC000 | job.base_at)
+    if world.soa_bases[1]:
+        put_two(soa + world.soa_bases[1], 0xC000 | job.base_at)
+    finish(job, job.end + world.soa_size, world)
     return True
 
 

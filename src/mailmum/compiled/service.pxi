@@ -43,9 +43,11 @@ cdef enum:
     MOST_SOCKETS = 64
     # So often in a row may a socket be ready in vain; bad checksums make one ready once each.
     MOST_BARREN = 4
-    # Milliseconds: how long to wait for a packet, and how long while a socket rests.
+    # Milliseconds: how long to wait for a packet, how long while a socket rests, and how long for
+    # the next packet while they come one after the other.
     LONG_WAIT = 1000
     SHORT_WAIT = 50
+    NEXT_WAIT = 20
 
 cdef struct Slot:
     # Address of the sender and what came with the packet; C wants both at multiples of 8.
@@ -73,6 +75,8 @@ cdef struct Desk:
     int news
     int stopping
     bint wildcard
+    # Whether `recvmmsg` waits for the first packet, which spares a busy thread calls of `poll`.
+    bint patient
     int count
     int fds[MOST_SOCKETS]
     int barren[MOST_SOCKETS]
@@ -88,8 +92,8 @@ cdef struct Desk:
     iovec parts_in[BATCH]
     iovec parts_out[BATCH]
     Slot slots[BATCH]
-    uint8_t *packets
-    uint8_t *answers
+    uint8_t packets[BATCH][PACKET_STEP]
+    uint8_t answers[BATCH][ANSWER_STEP]
     pthread_mutex_t ring_lock
     Handed *ring
     uint32_t first
@@ -122,23 +126,47 @@ cdef void hand_over(Desk *desk, int socket, int at) noexcept nogil:
     pthread_mutex_unlock(&desk.ring_lock)
 
 
-cdef int receive(Desk *desk, int fd) noexcept nogil:
-    cdef msghdr *head
-    cdef int at, count
+cdef void lay_out(Desk *desk) noexcept nogil:
+    # What stays the same for all batches.
+    cdef int at
     for at in range(BATCH):
+        desk.parts_in[at].iov_base = desk.packets[at]
+        desk.parts_in[at].iov_len = PACKET_ROOM
+        desk.heads_in[at].msg_hdr.msg_name = desk.slots[at].name
+        desk.heads_in[at].msg_hdr.msg_iov = &desk.parts_in[at]
+        desk.heads_in[at].msg_hdr.msg_iovlen = 1
+        desk.heads_out[at].msg_hdr.msg_iov = &desk.parts_out[at]
+        desk.heads_out[at].msg_hdr.msg_iovlen = 1
+        desk.jobs[at].packet = desk.packets[at]
+        desk.jobs[at].answer = desk.answers[at]
+        desk.jobs[at].name = <uint8_t *>desk.slots[at].name
+    make_ready(desk, BATCH)
+
+
+cdef void make_ready(Desk *desk, int count) noexcept nogil:
+    # The kernel has written over these.
+    cdef msghdr *head
+    cdef int at
+    for at in range(count):
         head = &desk.heads_in[at].msg_hdr
-        head.msg_name = desk.slots[at].name
         head.msg_namelen = NAME_ROOM
-        head.msg_iov = &desk.parts_in[at]
-        head.msg_iovlen = 1
         head.msg_control = desk.slots[at].control if desk.wildcard else NULL
         head.msg_controllen = CONTROL_ROOM if desk.wildcard else 0
-        desk.parts_in[at].iov_base = desk.packets + at * PACKET_STEP
-        desk.parts_in[at].iov_len = PACKET_ROOM
-    count = recvmmsg(fd, desk.heads_in, BATCH, MSG_DONTWAIT, NULL)
+
+
+cdef int receive(Desk *desk, int fd) noexcept nogil:
+    cdef int count = recvmmsg(
+        fd, desk.heads_in, BATCH, MSG_WAITFORONE if desk.patient else MSG_DONTWAIT, NULL
+    )
     if count < 0:
         if last_error() != EAGAIN and last_error() != EINTR:
             add_one(&desk.faults.unread)
+        return 0
+    if desk.patient and not desk.heads_in[0].msg_hdr.msg_namelen:
+        # Of nobody: a socket that has been shut down says so without end.  `poll` lets it rest.
+        desk.patient = False
+        fcntl_set(fd, F_SETFL, fcntl_get(fd, F_GETFL) | O_NONBLOCK)
+        make_ready(desk, count)
         return 0
     return count
 
@@ -158,10 +186,7 @@ cdef void decide_all(Desk *desk, int count) noexcept nogil:
     cdef timespec time
     cdef int at
     for at in range(count):
-        desk.jobs[at].packet = desk.packets + at * PACKET_STEP
         desk.jobs[at].size = min(desk.heads_in[at].msg_len, <uint32_t>PACKET_ROOM)
-        desk.jobs[at].answer = desk.answers + at * ANSWER_STEP
-        desk.jobs[at].name = <uint8_t *>desk.slots[at].name
         desk.jobs[at].name_size = min(desk.heads_in[at].msg_hdr.msg_namelen, <uint32_t>NAME_ROOM)
         desk.jobs[at].state = ASK
     clock_gettime(CLOCK_REALTIME, &time)
@@ -195,13 +220,13 @@ cdef int answer_batch(Desk *desk, int socket) noexcept nogil:
         if desk.jobs[at].state != FOUND:
             continue
         head = &desk.heads_out[answers].msg_hdr
-        head[0] = desk.heads_in[at].msg_hdr
+        head.msg_name = desk.slots[at].name
+        head.msg_namelen = desk.heads_in[at].msg_hdr.msg_namelen
+        head.msg_control = NULL
+        head.msg_controllen = desk.heads_in[at].msg_hdr.msg_controllen
         if head.msg_controllen:
+            head.msg_control = desk.slots[at].control
             answer_from(head)
-        else:
-            head.msg_control = NULL
-        head.msg_flags = 0
-        head.msg_iov = &desk.parts_out[answers]
         desk.parts_out[answers].iov_base = desk.jobs[at].answer
         desk.parts_out[answers].iov_len = desk.jobs[at].answer_size
         answers += 1
@@ -209,6 +234,7 @@ cdef int answer_batch(Desk *desk, int socket) noexcept nogil:
         send(desk, desk.fds[socket], answers)
     if handed:
         tell(desk.news)
+    make_ready(desk, count)
     return count
 
 
@@ -232,6 +258,18 @@ cdef void wait_for_packets(Desk *desk) noexcept nogil:
     for at in range(desk.count):
         if desk.polled[at].fd >= 0 and desk.polled[at].revents:
             desk.barren[at] += 1
+
+
+cdef bint wait_in_receive(int fd, int *flags) noexcept nogil:
+    # Have the only socket wait for a packet, though not for long, as `stop` cannot be heard there.
+    # What the flags of its description were; false, and nothing changed, where that cannot be.
+    cdef timeval limit
+    memset(&limit, 0, sizeof(timeval))
+    limit.tv_usec = NEXT_WAIT * 1000
+    flags[0] = fcntl_get(fd, F_GETFL)
+    if flags[0] < 0 or setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(timeval)):
+        return False
+    return fcntl_set(fd, F_SETFL, flags[0] & ~O_NONBLOCK) == 0
 
 
 cdef void answer_until_stopped(Desk *desk) noexcept nogil:
@@ -299,7 +337,10 @@ cdef class Service:
     cdef Limiter limiter
 
     def __cinit__(self, list sockets not None, bint wildcard, Limiter limiter=None):
-        cdef Desk *desk = <Desk *>_room(sizeof(Desk))
+        # In one huge page, as nearly all of it is read and written for each batch.
+        cdef Desk *desk = <Desk *>room_for(HUGE)
+        if desk == NULL:
+            raise MemoryError
         self.desk = desk
         desk.wake = desk.news = -1
         desk.wildcard = wildcard
@@ -318,8 +359,7 @@ cdef class Service:
             desk.count = at + 1
         desk.polled[desk.count].fd = desk.wake
         desk.polled[desk.count].events = POLLIN
-        desk.packets = <uint8_t *>_room(BATCH * PACKET_STEP)
-        desk.answers = <uint8_t *>_room(BATCH * ANSWER_STEP)
+        lay_out(desk)
         desk.ring = <Handed *>_room(WAITING * sizeof(Handed))
         if not make_counts(&desk.counts[0]) or not make_counts(&desk.counts[1]):
             raise MemoryError
@@ -336,8 +376,6 @@ cdef class Service:
             close(self.desk.news)
         free_counts(&self.desk.counts[0])
         free_counts(&self.desk.counts[1])
-        free(self.desk.packets)
-        free(self.desk.answers)
         free(self.desk.ring)
         free(self.desk)
 
@@ -360,11 +398,17 @@ cdef class Service:
     def run(self):
         """Answer until `stop`."""
         cdef sigset_t all_signals, before
+        cdef int flags = 0
+        cdef bint changed = False
         sigfillset(&all_signals)
         # Signals are for the main thread: it waits in Python, this one would not notice.
         pthread_sigmask(SIG_SETMASK, &all_signals, &before)
+        if self.desk.count == 1:
+            changed = self.desk.patient = wait_in_receive(self.desk.fds[0], &flags)
         with nogil:
             answer_until_stopped(self.desk)
+        if changed:
+            fcntl_set(self.desk.fds[0], F_SETFL, flags)
         self._leave()
         pthread_sigmask(SIG_SETMASK, &before, NULL)
 

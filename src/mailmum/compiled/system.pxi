@@ -14,6 +14,7 @@ cdef extern from *:
     #define _GNU_SOURCE
     #endif
     #include <errno.h>
+    #include <fcntl.h>
     #include <netinet/in.h>
     #include <poll.h>
     #include <pthread.h>
@@ -23,6 +24,7 @@ cdef extern from *:
     #include <sys/eventfd.h>
     #include <sys/mman.h>
     #include <sys/socket.h>
+    #include <sys/time.h>
     #include <time.h>
     #include <unistd.h>
 
@@ -30,6 +32,13 @@ cdef extern from *:
 
     #define mm_prefetch(at) __builtin_prefetch(at)
     #define mm_lowest_bit(word) __builtin_ctzll(word)
+
+    /* The first bytes of a word as it lies in memory, 1 to 7 of them; the others become zero. */
+    #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    #define mm_first_bytes(word, count) ((word) & ((UINT64_C(1) << 8 * (count)) - 1))
+    #else
+    #define mm_first_bytes(word, count) ((word) & ~(~UINT64_C(0) >> 8 * (count)))
+    #endif
 
     #define mm_add_one(at) __atomic_fetch_add(at, 1, __ATOMIC_RELAXED)
     #define mm_take(at) __atomic_exchange_n(at, 0, __ATOMIC_RELAXED)
@@ -70,6 +79,7 @@ cdef extern from *:
     ctypedef unsigned long long u128 "mm_u128"
     void prefetch "mm_prefetch"(const void *) noexcept nogil
     int lowest_bit "mm_lowest_bit"(uint64_t) noexcept nogil
+    uint64_t first_bytes "mm_first_bytes"(uint64_t, uint32_t) noexcept nogil
     uint64_t add_one "mm_add_one"(uint64_t *) noexcept nogil
     uint64_t take_all "mm_take"(uint64_t *) noexcept nogil
     void set_flag "mm_set"(int *) noexcept nogil
@@ -131,14 +141,33 @@ cdef extern from *:
         pass
     struct sockaddr_in6:
         pass
+    struct timeval:
+        long tv_sec
+        long tv_usec
     int AF_INET, AF_INET6
-    int MSG_DONTWAIT
+    int SOL_SOCKET, SO_RCVTIMEO
+    int setsockopt(int, int, int, const void *, unsigned int) noexcept nogil
+    int F_GETFL, F_SETFL, O_NONBLOCK
+    int fcntl_get "fcntl"(int, int) noexcept nogil
+    int fcntl_set "fcntl"(int, int, int) noexcept nogil
+    int MSG_DONTWAIT, MSG_WAITFORONE
     int recvmmsg(int, mmsghdr *, unsigned int, int, timespec *) noexcept nogil
     int sendmmsg(int, mmsghdr *, unsigned int, int) noexcept nogil
     long sendmsg(int, const msghdr *, int) noexcept nogil
 
-# NEVER is the end of what has none, as in the index's columns.
+cdef inline void put_two(uint8_t *at, uint32_t value) noexcept nogil:
+    at[0] = <uint8_t>(value >> 8)
+    at[1] = <uint8_t>value
+
+
+cdef inline void put_four(uint8_t *at, uint32_t value) noexcept nogil:
+    put_two(at, value >> 16)
+    put_two(at + 2, value)
+
+
+# NEVER is the end of what has none, as in the index's columns; HUGE the size of a huge page.
 cdef enum:
+    HUGE = 2 << 20
     NOTHING = 0
     FOUND = 1
     ASK = 2

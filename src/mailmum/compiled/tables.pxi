@@ -87,6 +87,8 @@ cdef class Server:
         double blocks_from,
         list askers not None=[],
     ):
+        if not 0 <= number < <int64_t>1 << 53:
+            raise ValueError("the number of a server is out of range")
         self.data.number = number
         self.data.ttl = min(ttl, <uint32_t>0x7FFFFFFF)
         self.data.code = code

@@ -4,30 +4,28 @@ cdef enum:
     # More entries than this are put into a copy, which then takes the place of the original.
     MOST_AT_ONCE = 4000
     KEY_ROOM = 64
+    # Two names, and what is of fixed size.
+    SOA_ROOM = 12 + 2 * 257 + 20
 
 cdef struct Key:
     const ServerData *server
     double until
     uint8_t size
-    uint8_t name[KEY_ROOM]
-
-cdef struct KnownName:
-    # A name of the SOA record: what stands before BASE, or all of it.
-    uint32_t size
-    bint inside
-    uint8_t labels[256]
+    uint64_t name[KEY_ROOM >> 3]
 
 cdef struct WorldData:
     Places places
     uint64_t chain[2]
     Key *keys
     uint64_t key_mask
-    uint32_t serial
     uint8_t base[256]
     uint32_t base_size
     uint32_t base_labels
-    KnownName names[2]
-    uint8_t timers[12]
+    # All of an SOA record but where zone and BASE are, serial and TTL; see `put_soa`.
+    uint8_t soa[SOA_ROOM]
+    uint32_t soa_size
+    # Where in it BASE is pointed at; 0 for nowhere.
+    uint32_t soa_bases[2]
     uint16_t payload
 
 cdef struct Staged:
@@ -60,25 +58,33 @@ cdef struct Plan:
     uint64_t key_mask
 
 
-cdef inline uint64_t key_hash(const uint8_t *name, uint32_t size, uint64_t seed) noexcept nogil:
+cdef inline uint64_t key_hash(const uint64_t *name, uint32_t size, uint64_t seed) noexcept nogil:
     # The room behind the name is zero.
-    cdef uint64_t hash = seed ^ size, word
+    cdef uint64_t hash = seed ^ size
     cdef uint32_t at
-    for at in range(0, size, 8):
-        memcpy(&word, name + at, 8)
-        hash = mixed(hash ^ word)
+    for at in range((size + 7) >> 3):
+        hash = mixed(hash ^ name[at])
     return hash
 
 
 cdef inline const Key *find_key(
-    const WorldData *world, const uint8_t *name, uint32_t size, uint64_t hash
+    const WorldData *world, const uint64_t *name, uint32_t size, uint64_t hash
 ) noexcept nogil:
     cdef uint64_t at = hash & world.key_mask
     while world.keys[at].server != NULL:
-        if world.keys[at].size == size and memcmp(world.keys[at].name, name, size) == 0:
+        if world.keys[at].size == size and is_same(world.keys[at].name, name, size):
             return &world.keys[at]
         at = (at + 1) & world.key_mask
     return NULL
+
+
+cdef inline bint is_same(const uint64_t *one, const uint64_t *other, uint32_t size) noexcept nogil:
+    # What is behind them in their last words is zero.
+    cdef uint32_t at
+    for at in range((size + 7) >> 3):
+        if one[at] != other[at]:
+            return False
+    return True
 
 
 cdef void change_places(Places *places, const Plan *plan) noexcept nogil:
@@ -126,7 +132,7 @@ cdef bint carry_out(WorldData *world, const Plan *plan) noexcept nogil:
         old_keys = world.keys
         world.keys = plan.keys
         world.key_mask = plan.key_mask
-    world.serial = plan.serial
+    put_four(world.soa + world.soa_size - 20, plan.serial)
     open_gates(count)
     free(old_places)
     free(old_keys)
@@ -172,21 +178,28 @@ cdef class World:
         self.data.base_size = len(base)
         self.data.base_labels = _count_labels(base)
         memcpy(self.data.base, <const uint8_t *>base, len(base))
-        memcpy(self.data.timers, <const uint8_t *>timers, 12)
-        for at in range(2):
-            self._name(&self.data.names[at], names[at][0], names[at][1])
+        self._prepare_soa(names, timers)
         self.kept = []
 
     def __dealloc__(self):
         free(self.data.places.slots)
         free(self.data.keys)
 
-    cdef int _name(self, KnownName *name, bytes labels, bint inside) except -1:
-        if len(labels) > 255:
-            raise ValueError("a name has 255 bytes at most")
-        name.size = len(labels)
-        name.inside = inside
-        memcpy(name.labels, <const uint8_t *>labels, len(labels))
+    cdef int _prepare_soa(self, tuple names, bytes timers) except -1:
+        cdef uint32_t at = 12
+        cdef bytes labels
+        for which, (labels, inside) in enumerate(names):
+            if len(labels) > 255:
+                raise ValueError("a name has 255 bytes at most")
+            memcpy(self.data.soa + at, <const uint8_t *>labels, len(labels))
+            at += len(labels)
+            if inside:
+                self.data.soa_bases[which] = at
+                at += 2
+        put_four(self.data.soa + 2, 0x00060001)
+        put_two(self.data.soa + 10, at + 20 - 12)
+        memcpy(self.data.soa + at + 4, <const uint8_t *>timers, 12)
+        self.data.soa_size = at + 20
         return 0
 
     def number_of(self, bytes name not None):
@@ -285,7 +298,7 @@ cdef class World:
         return 0
 
     cdef Key *_free_key(self, Plan *plan, bytes name) except NULL:
-        cdef uint8_t padded[KEY_ROOM]
+        cdef uint64_t padded[KEY_ROOM >> 3]
         cdef uint64_t at
         memset(padded, 0, KEY_ROOM)
         memcpy(padded, <const uint8_t *>name, len(name))

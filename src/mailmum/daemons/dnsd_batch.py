@@ -55,24 +55,24 @@ AVAILABLE = hasattr(_C, "recvmmsg") and hasattr(_C, "sendmmsg")
 class Client:
     """The sender of the query in one slot, spelt out only when somebody asks."""
 
-    __slots__ = ("_family", "_name")
+    __slots__ = ("_address", "_family", "_name")
 
     def __init__(self, family: int, name: memoryview) -> None:
         self._family = family
         self._name = name
+        self._address = name[4:8] if family == socket.AF_INET else name[8:24]
 
     @property
     def packed(self) -> bytes:
         """The address as bytes."""
-        return bytes(self._name[4:8] if self._family == socket.AF_INET else self._name[8:24])
+        return self._address.tobytes()
 
     def __getitem__(self, at: int) -> object:
         """The address as text at 0, the port at 1."""
         # struct sockaddr_in: family, port, address; sockaddr_in6 has flow information between.
         if at == 1:
             return int.from_bytes(self._name[2:4], "big")
-        packed = self._name[4:8] if self._family == socket.AF_INET else self._name[8:24]
-        return socket.inet_ntop(self._family, bytes(packed))
+        return socket.inet_ntop(self._family, self._address)
 
 
 class Batch:

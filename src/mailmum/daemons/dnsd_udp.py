@@ -64,7 +64,7 @@ def _in_batches(udp: socket.socket, engine: Engine, faults: FaultLog) -> Drain:
             return
         now, start = clock(), 0
         for slot, base, received_at, answer_at in slots[:count]:
-            packet = bytes(received[base : base + received_lengths[received_at]])
+            packet = received[base : base + received_lengths[received_at]].tobytes()
             try:
                 answer = handle(packet, clients[slot], now, False)
             # The last resort: one packet that shows a fault of ours must not end the service.

@@ -271,15 +271,17 @@ class Counters:
     def take(self) -> CountBatch:
         """The counts since the last call, which begin at zero again."""
         self._fold()
-        counts, nameless = self._counts, sum(self._nameless.values())
-        counts.update(self._nameless)
+        nameless = sum(self._nameless.values())
+        self._counts.update(self._nameless)
+        tables: list[dict[Key, int]] = [self._counts]
         for take in self._others:
             more, unnamed, lost, faults = take()
             nameless += unnamed
             self._lost += lost
             for kind, count in faults.items():
                 self.fault(kind, count)
-            counts = _sum(more, counts)
+            tables.append(more)
+        counts = _sum([table for table in tables if table])
         revoked = tuple(RevokedCount(*use, count) for use, count in self._revoked.items())
         barred = tuple(BarredCount(server, *use) for server, use in self._barred.items())
         told = tuple(self._faults.items())
@@ -311,13 +313,14 @@ class Counters:
                 self._lost += count
 
 
-def _sum(more: dict[Key, int], counts: Counter[Key]) -> Counter[Key]:
-    """The sum of two tables, the smaller of them added to the larger."""
-    if len(more) < len(counts):
-        counts.update(more)
-        return counts
-    sums = Counter(more)
-    sums.update(counts)
+def _sum(tables: list[dict[Key, int]]) -> dict[Key, int]:
+    """The sum of some tables, the smaller ones added to the largest; one alone is that itself."""
+    if len(tables) < 2:
+        return tables[0] if tables else {}
+    *smaller, largest = sorted(tables, key=len)
+    sums = largest if isinstance(largest, Counter) else Counter(largest)
+    for table in smaller:
+        sums.update(table)
     return sums
 
 

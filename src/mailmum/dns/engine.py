@@ -109,10 +109,13 @@ class Engine:
                 limit = self._limit
                 if limit is None:
                     return quick
+                sender = getattr(client, "packed", None)
+                if sender is None:
+                    sender = _sender(client)
                 if tcp:
-                    limit.know(_sender(client), now)
+                    limit.know(sender, now)
                     return quick
-                limited = limit.check(_sender(client), now)
+                limited = limit.check(sender, now)
                 if limited == PASS:
                     return quick
                 # It is not answered, so it is not counted as if it were.

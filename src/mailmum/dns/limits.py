@@ -75,9 +75,16 @@ class Limit(Protocol):
 
 
 class Limiter:
-    """The limiter of the Python engine."""
+    """The limiter of the Python engine.
 
-    __slots__ = ("_beyond", "_buckets", "_cost", "_known", "_limits")
+    Packets come in batches of one time, most often several of one sender, so the bucket of the last
+    one is kept at hand, and is put back when another is asked for.
+    """
+
+    __slots__ = (
+        *("_beyond", "_brim", "_buckets", "_cost", "_empty", "_known", "_limits", "_network"),
+        *("_now", "_sender"),
+    )
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -86,20 +93,35 @@ class Limiter:
         self._buckets: dict[bytes, int] = {}
         self._known: dict[bytes, float] = {}
         self._beyond = 0
+        # Of the last one asked about: when its bucket will be empty, and until when it has room.
+        self._sender = self._network = b""
+        self._now = 0.0
+        self._empty = self._brim = 0
 
     def check(self, sender: bytes, now: float) -> int:
         """See `Limit`."""
         # On the way of nearly every answer, so no more than it takes.
+        if now == self._now and sender == self._sender and self._empty <= self._brim:
+            self._empty += self._cost
+            return PASS
+        return self._check(sender, now)
+
+    def _check(self, sender: bytes, now: float) -> int:
         buckets, cost = self._buckets, self._cost
+        if self._network in buckets:
+            buckets[self._network] = self._empty & MASK
         network = sender[:3] if len(sender) == 4 else sender[:7]
         ticks = int(now * 1e6) & MASK
         ahead = (buckets.get(network, ticks) - ticks) & MASK
         if ahead > WINDOW + cost:
             ahead = 0
+        self._sender, self._network, self._now = sender, network, now
+        self._empty, self._brim = ticks + ahead, ticks + WINDOW
         if ahead <= WINDOW:
             if len(buckets) >= MOST_NETWORKS and network not in buckets:
                 buckets.clear()
-            buckets[network] = (ticks + ahead + cost) & MASK
+            self._empty += cost
+            buckets[network] = self._empty & MASK
             return PASS
         if self._known.get(sender, 0.0) > now or holds(self._limits.spared, sender):
             return PASS

@@ -92,6 +92,27 @@ def test_the_made_log_tells_something(stamp: str) -> None:
     assert len(updates) < len(sightings)
 
 
+def test_a_queue_id_that_is_used_again_ends_the_message_of_another() -> None:
+    """A client is told once, by the message that it began itself, whichever way lines are read."""
+    heads = (f"2026-11-25T08:00:0{second}.000000+00:00 mx1 postfix/" for second in range(1, 9))
+    lines = [
+        "smtpd[3]: connect from mail7.example[203.0.113.14]",
+        "smtpd[7]: 8F1D04: client=unknown[203.0.113.2]",
+        "qmgr[6]: 8F1D04: from=<>, size=9, nrcpt=1 (queue active)",
+        "submission/smtpd[2]: 8F1D04: client=mail5.example[203.0.113.5]",
+        "smtpd[7]: disconnect from unknown[203.0.113.2] ehlo=1 quit=1 commands=2",
+    ]
+    data = "".join(f"{head}{line}\n" for head, line in zip(heads, lines, strict=False)).encode()
+    plain = result([data], Plain)
+    assert sorted(one.client or "" for one in plain[0]) == [
+        "203.0.113.14",
+        "203.0.113.2",
+        "203.0.113.5",
+    ]
+    assert result([data]) == plain
+    assert result([data], Interpreted) == plain
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     seed=st.integers(0, 2**32),

@@ -176,7 +176,7 @@ class Sessions:
             return
         if session.queue_ids:
             host = self._book.host(self._book.place(key)[0])
-            unqueued = [one for one in session.queue_ids if self._is_unqueued(host, one)]
+            unqueued = [one for one in session.queue_ids if self._is_unqueued(host, key, one)]
             if len(unqueued) < len(session.queue_ids):
                 return
             # The queue manager's line may come after the client has gone, or never.
@@ -186,10 +186,12 @@ class Sessions:
             return
         self._say(key, session)
 
-    def _is_unqueued(self, host: Host, queue_id: str) -> bool:
+    def _is_unqueued(self, host: Host, key: str, queue_id: str) -> bool:
+        # Where another process has begun a message of that id since, this one's is over.
         message = host.open(queue_id)
         return (
             message is not None
+            and message[0] == key
             and not message.queued
             and not any(note.startswith(("from=<", "to=<")) for note in message[NOTES:])
         )
@@ -197,7 +199,7 @@ class Sessions:
     def _decide(self, unsure: str) -> None:
         key, queue_id, session = self._unsure.pop(unsure)
         host = self._book.host(self._book.place(key)[0])
-        if self._is_unqueued(host, queue_id):
+        if self._is_unqueued(host, key, queue_id):
             del host.fresh[queue_id]
             self._say(key, session)
 
