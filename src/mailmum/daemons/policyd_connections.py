@@ -16,7 +16,6 @@ from mailmum.daemons.policyd_desk import Desk
 from mailmum.daemons.policyd_options import Limits
 from mailmum.domain.listings import Action
 from mailmum.policy.actions import DUNNO, reply
-from mailmum.policy.engine import NAMED, ONLY_ALLOW
 from mailmum.policy.requests import Parser, Request
 from mailmum.policy.socketmap import NOT_FOUND, Lookup, Lookups, found, request_of
 
@@ -47,7 +46,7 @@ class Connections:
 
     def accept(self, server: str = "") -> "Connection":
         """The protocol of a new connection, over which the server of a name asks, if it is told."""
-        return Connection(self, f"{NAMED}{server}" if server else "")
+        return Connection(self, server)
 
     def add(self, connection: "Connection") -> None:
         """Take note of a connection; when there are too many the longest idle is closed."""
@@ -90,9 +89,9 @@ class Connection(asyncio.BufferedProtocol):
         begun: since when a request or a reply has been on its way, None when none is.
     """
 
-    def __init__(self, connections: Connections, context: str = "") -> None:
+    def __init__(self, connections: Connections, server: str = "") -> None:
         self._connections = connections
-        self._context = context
+        self._server = server
         self._desk = connections.desk
         self._parser: Parser | Lookups | None = None
         self._looked_up: Lookup | None = None
@@ -170,10 +169,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def _told(self, request: Request) -> Request:
         """The request with the server told by where it asks, whatever it says of that itself."""
-        if not self._context:
-            return request
-        suffix = ONLY_ALLOW if request.context.strip().endswith(ONLY_ALLOW) else ""
-        return replace(request, context=self._context + suffix)
+        return replace(request, server=self._server) if self._server else request
 
     def _look_up(self, lookup: Lookup, now: float) -> bytes:
         request = request_of(lookup, self._looked_up)

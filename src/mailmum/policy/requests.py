@@ -56,6 +56,8 @@ class Request:
         instance: the same for all requests about one message.
         sender: of the envelope, empty for the null sender too.
         recipient: of the envelope; empty before RCPT, and after it when there are several.
+        server: name of the server, told by the socket that the request came over; never by the
+            request itself, for a name proves nothing.
     """
 
     kind: str = ""
@@ -67,6 +69,7 @@ class Request:
     instance: str = ""
     sender: str = ""
     recipient: str = ""
+    server: str = ""
 
 
 class Parser:
