@@ -15,6 +15,7 @@ from mailmum.control.feeds import fetching, refreshing
 from mailmum.control.feeds.fetching import file_of
 from mailmum.control.feeds.models import Content, Feed, FeedVersion
 from mailmum.control.feeds.queries import find_feed, list_feeds, show_feed
+from mailmum.control.feeds.reading import read_list
 from mailmum.control.feeds.refreshing import due_feeds, forget_contents, refresh, refresh_due
 from mailmum.control.feeds.services import (
     FIRST_REFRESH,
@@ -33,8 +34,10 @@ from mailmum.control.monitor.impact import check
 from mailmum.control.servers.queries import find_server
 from mailmum.control.servers.services import add_server, edit_server
 from mailmum.daemons.outgoing import Outgoing
+from mailmum.domain.carving import MOST_HOLES
 from mailmum.domain.clients import parse_subject
 from mailmum.domain.errors import BadInput, Conflict, Forbidden, NotFound, Refusal
+from mailmum.domain.listings import Action
 from mailmum.domain.reachable import parse_reachable
 from mailmum.domain.targets import parse_target
 from tests.control.test_listings import allow
@@ -320,6 +323,13 @@ def test_exceptions_are_taken_out(world: World, site: Site) -> None:
     assert again(feed) == "current"
     assert verdict(world.viewer, "192.0.2.9") == ("block", "drop")
     assert verdict(world.viewer, "192.0.2.8") == ("none", "")
+
+
+def test_a_list_of_nothing_but_exceptions_is_not_kept_in_memory() -> None:
+    """It is refused at the first that is too many, not when all have been read."""
+    lines = b"".join(b"!192.0.%d.%d\n" % divmod(number, 256) for number in range(MOST_HOLES + 2))
+    with pytest.raises(BadInput, match="more than 10000 exceptions"):
+        read_list(lines + b"no target\n" * 100, "ip4set", Action.BLOCK)
 
 
 def test_a_feed_of_one_server(world: World, site: Site) -> None:

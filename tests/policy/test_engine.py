@@ -197,6 +197,18 @@ def test_where_only_an_allow_is_wanted() -> None:
     assert action(made, "203.0.113.7").startswith(b"REJECT")
 
 
+def test_a_reference_stays_when_others_take_the_name() -> None:
+    """Tenants name their servers as they like: even as the reference of another's."""
+    mine, theirs = replace(SERVER, name="mx1"), ServerRecord(12, 2, "ref12", (), name="mx1")
+    hidden = replace(theirs, id=13, ref="ref13", name="ref11")
+    block = replace(listing("block", "203.0.113.7"), account=2)
+    made = Engine(URL)
+    made.index = Index.build(Everything(1, (mine, theirs, hidden), [block]))
+    assert made.answer(request(server="mx1"), 0.0).fault == "unknown-server"
+    assert made.answer(request(server="ref11"), 0.0) == Answer(server=11)
+    assert made.answer(request(server="ref12"), 0.0).server == 12
+
+
 @pytest.mark.parametrize("server", [replace(SERVER, active=False), replace(SERVER, ends=0)])
 def test_an_account_that_has_ended_blocks_nothing(server: ServerRecord) -> None:
     """Suspended or expired: mail flows."""

@@ -12,8 +12,12 @@ from typing import Any
 import pytest
 import uvicorn
 
+from mailmum.control.accounts.services import add_token
+from mailmum.control.servers.services import add_server
 from mailmum.web import limits
+from mailmum.web.asgi import known_token
 from mailmum.web.limits import IMPORT_PATH, LARGE, SMALL, BodyLimit
+from tests.support.world import World
 
 PIECE = b"x" * 65536
 
@@ -81,6 +85,16 @@ def test_an_import_may_be_large_with_a_token(path: str) -> None:
     assert request(path, 3 * SMALL, token="good")[0] == 200
     assert request(path, 3 * SMALL)[0] == 413
     assert request("/api/v1/listings", 3 * SMALL, token="good")[0] == 413
+
+
+@pytest.mark.django_db(transaction=True, databases="__all__")
+def test_only_a_token_that_writes_sends_much(world: World) -> None:
+    """Whoever may not import must not be able to fill the disk with one either."""
+    secrets = [add_token(world.admin, "cron", writes=writes).secret for writes in (True, False)]
+    server = add_server(world.admin, "mx1")
+    secrets.append(add_token(world.admin, "logs", writes=False, ships=server.pk).secret)
+    secrets.append("mm_unknown")
+    assert list(map(known_token, secrets)) == [True, False, False, False]
 
 
 def test_nobody_is_read_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:

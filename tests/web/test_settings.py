@@ -1,14 +1,21 @@
 """Parameters, people and tokens of an account."""
 
 import re
+import time
 
 import pytest
 from django.test import Client
 from django.utils import timezone
 
+from mailmum.control.accounts.access import Owning, access
 from mailmum.control.accounts.models import Account, Membership, Role, Token, User
 from mailmum.control.accounts.queries import access_by_token
-from mailmum.control.accounts.services import create_account, set_role
+from mailmum.control.accounts.services import (
+    create_account,
+    invitation,
+    remove_person,
+    set_role,
+)
 from mailmum.control.journal.models import Record
 from mailmum.control.servers.services import add_server
 from mailmum.control.traffic.models import Rewriting
@@ -166,7 +173,6 @@ def test_an_owner_cannot_get_into_somebody_elses_sign_in(site: Visitors, world: 
     """No link for those who have a password, have signed in, or are in another account."""
     known = site.owner.post("person-add", {"email": "outsider@example.org", "role": "viewer"})
     assert "/enter/" not in known.content.decode()
-    assert "outsider@example.org is viewer now and signs in as before." in text_of(known)
     invited_elsewhere = create_account("Third", "third@example.org")
     set_role(invited_elsewhere, "shared@example.org", Role.ADMIN)
     for page in ("person-add", "person-link"):
@@ -177,6 +183,74 @@ def test_an_owner_cannot_get_into_somebody_elses_sign_in(site: Visitors, world: 
     assert "not in this account" in text_of(
         site.owner.post("person-link", {"email": "third@example.org"})
     )
+
+
+def _offered(site: Visitors, email: str, role: str = "admin") -> str:
+    """The link by which somebody joins the owner's account, without being in it yet."""
+    page = site.owner.post("person-add", {"email": email, "role": role})
+    link = re.search(r"/join/[\w:-]+/", page.content.decode())
+    assert link is not None
+    assert "They sign in here already" in text_of(page)
+    assert not Membership.objects.filter(person__email=email, account=site.owner.account).exists()
+    return link[0]
+
+
+def test_who_was_let_in_elsewhere_joins_by_a_link(site: Visitors, world: World) -> None:
+    """Once, as what was offered; only as who it was made for, and the journal says by whom."""
+    link, where = _offered(site, "outsider@example.org"), site.outsider.path("listings")
+    assert site.nobody.client.get(link)["Location"].startswith("/accounts/login/?next=/join/")
+    for method in ("get", "post"):
+        other = getattr(site.viewer.client, method)(link)
+        assert other.status_code == 403
+        assert "outsider@" not in text_of(other)
+    assert site.outsider.client.get(where).status_code == 404
+    assert "Join Example" in text_of(site.outsider.client.get(link))
+    assert site.outsider.client.get(where).status_code == 404
+    assert site.outsider.client.post(link)["Location"] == f"/a/{site.owner.account}/"
+    assert site.outsider.client.get(where).status_code == 200
+    assert "outsider@example.org is admin" in text_of(site.owner.get("journal"))
+    set_role(world.owner, "outsider@example.org", Role.VIEWER)
+    assert site.outsider.client.post(link).status_code == 404
+    mine = Membership.objects.filter(account=site.owner.account)
+    assert mine.get(person__email="outsider@example.org").role == "viewer"
+    site.owner.post("person-remove", {"email": "outsider@example.org"})
+    assert site.outsider.client.post(link).status_code == 404
+    assert site.outsider.client.get(where).status_code == 404
+
+
+def test_naming_an_address_lets_in_nobody_who_took_it(site: Visitors, world: World) -> None:
+    """Another owner let it in, kept the link and signed in under it: that opens nothing here."""
+    set_role(world.outsider, "victim@example.com", Role.VIEWER)
+    secret = invitation(world.outsider, "victim@example.com")
+    thief = Client()
+    thief.post(f"/enter/{secret}/")
+    _offered(site, "victim@example.com")
+    site.owner.post("person-role", {"email": "victim@example.com", "role": "admin"})
+    assert thief.get(site.owner.path("listings")).status_code == 404
+
+
+@pytest.mark.parametrize("why", ["forged", "old", "owner-gone", "owner-less"])
+def test_an_offer_holds_while_its_owner_stands_by_it(
+    site: Visitors, world: World, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For a day, and for as long as who offers it owns the account."""
+    link = _offered(site, "outsider@example.org")
+    if why == "forged":
+        link = link[:-3] + ("aa/" if link[-3:-1] != "aa" else "bb/")
+    elif why == "old":
+        late = time.time() + 86_401
+        monkeypatch.setattr("django.core.signing.time.time", lambda: late)
+    else:
+        set_role(world.owner, "admin@example.net", Role.OWNER)
+        owner = access(User.objects.get(email="admin@example.net"), None, via="test")
+        assert isinstance(owner, Owning)
+        if why == "owner-gone":
+            remove_person(owner, "owner@example.net")
+        else:
+            set_role(owner, "owner@example.net", Role.ADMIN)
+    assert site.outsider.client.get(link).status_code == 404
+    assert site.outsider.client.post(link).status_code == 404
+    assert site.outsider.client.get(site.outsider.path("listings")).status_code == 404
 
 
 def test_another_link_for_somebody_who_never_came(site: Visitors) -> None:

@@ -44,7 +44,11 @@ async def pushed(make: Callable[[], Iterator[bytes]]) -> AsyncIterator[bytes]:
             connections.close_all()
             put(None)
 
-    working = loop.run_in_executor(None, work)
+    # Of its own: the loop's few are for what is short, and a handful of backtests would hold up
+    # imports and live streams of everybody else.
+    thread = ThreadPoolExecutor(1)
+    working = loop.run_in_executor(thread, work)
+    thread.shutdown(wait=False)
     while (piece := await pieces.get()) is not None:
         yield piece
     await working

@@ -99,7 +99,8 @@ class Desk:
         self._counters.fault(answer.fault)
         if answer.fault in _FIXES and self._seldom.due(answer.fault):
             fix = _FIXES[answer.fault]
-            log.warning(f"policy.{answer.fault}", given=shown(request.context), fix=fix)
+            given = shown(request.server or request.context)
+            log.warning(f"policy.{answer.fault}", given=given, fix=fix)
 
     def _internal(self, request: Request, error: Exception) -> Answer:
         self._counters.fault("internal")

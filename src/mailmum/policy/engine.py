@@ -108,19 +108,25 @@ class Engine:
         return Answer(action, number, hit.action, subject, not hit.single)
 
     def _server_of(self, index: Index, request: Request, now: float) -> ServerEntry | Answer:
-        """The server that asks, by key or by where it asks."""
+        """The server that asks, by key or by name."""
         if request.kind == ACCESS and request.server:
             return self._names(index).get(request.server) or _UNKNOWN_SERVER
         return _server(index, request, now)
 
     def _names(self, index: Index) -> dict[str, ServerEntry | None]:
-        """Servers by name; None for a name that several accounts have."""
+        """Servers by name and by reference; None for a name that several accounts have.
+
+        Tenants name their servers as they like, so a name may become another's, or several's.  A
+        reference never does, and no name hides one.
+        """
         if self._named is None or self._named[0] is not index or self._named[1] != index.position:
             names: dict[str, ServerEntry | None] = {}
             for entry in index.servers:
                 if entry.record.active:
                     taken = entry.record.name in names
                     names[entry.record.name] = None if taken else entry
+            active = (entry for entry in index.servers if entry.record.active)
+            names |= {entry.record.ref: entry for entry in active}
             self._named = index, index.position, names
         return self._named[2]
 

@@ -56,8 +56,8 @@ class Request:
         instance: the same for all requests about one message.
         sender: of the envelope, empty for the null sender too.
         recipient: of the envelope; empty before RCPT, and after it when there are several.
-        server: the name of the server whose socket it came over, empty for the one that all may
-            ask; nothing that is sent can set it, for it stands for a key.
+        server: name of the server, told by the socket that the request came over; never by the
+            request itself, for a name proves nothing.
     """
 
     kind: str = ""

@@ -1,8 +1,8 @@
 """The ASGI application that uvicorn serves: pages and API, behind a bound on request bodies.
 
 Django reads a whole body (into a temporary file) before any view runs, so the bound has to stand
-before it.  Large files are taken only where an import asks for them, and only from a known token:
-otherwise anybody could fill the disk.
+before it.  Large files are taken only where an import asks for them, and only from a token that may
+import: otherwise anybody could fill the disk.
 """
 
 from asgiref.sync import sync_to_async
@@ -15,14 +15,16 @@ django_application = get_asgi_application()
 
 
 def known_token(secret: str) -> bool:
-    """Whether a token may be used at all."""
+    """Whether a token may be used to write: one that only reads imports nothing."""
     from django.db import connections
     from django.utils import timezone
 
+    from mailmum.control.accounts.access import Writing
     from mailmum.control.accounts.queries import access_by_token
 
     try:
-        return access_by_token(secret, timezone.now()) is not None
+        found = access_by_token(secret, timezone.now())
+        return found is not None and isinstance(found[0], Writing)
     finally:
         connections.close_all()
 

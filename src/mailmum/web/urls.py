@@ -18,6 +18,7 @@ from mailmum.web.views import (
     feeds,
     files,
     health,
+    join,
     journal,
     listing_forms,
     listings,
@@ -168,6 +169,7 @@ account: Addresses = [
 urlpatterns: Addresses = [
     path("", entry.home, name="home"),
     path("enter/<str:secret>/", entry.enter, name="enter"),
+    path("join/<str:secret>/", join.join, name="join"),
     path("a/<num:account>/", include(account)),
     path("stop/<str:token>/", stop.stop, name="stop"),
     path("why/<str:ref>/<path:client>", why.why, name="why"),

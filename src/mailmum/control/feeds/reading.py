@@ -92,7 +92,7 @@ def read_list(body: bytes, format_: str, action: Action, filename: str = "") -> 
             _note_bad(found, item)
         elif isinstance(item, Entry) and item.enabled:
             _take(found, holes, item, action)
-    _refuse_odd(found, holes)
+    _refuse_odd(found)
     if holes:
         found.builder = Builder(carve(found.builder.targets(), holes))
         found.exceptions = len(holes)
@@ -125,6 +125,9 @@ def _take(found: Found, holes: set[Target], entry: Entry, action: Action) -> Non
     target = entry.target
     if entry.action is not action:
         holes.add(target)
+        if len(holes) > MOST_HOLES:
+            # Here, not at the end: a list of nothing else would fill the memory first.
+            raise BadInput(f"it has more than {MOST_HOLES} exceptions", fix="choose another list")
         return
     if is_loopback(target):
         found.left_out["is loopback"] += 1
@@ -143,7 +146,7 @@ def _take(found: Found, holes: set[Target], entry: Entry, action: Action) -> Non
         raise BadInput(f"it has more than {ENTRIES_LIMIT} entries", fix="choose a smaller list")
 
 
-def _refuse_odd(found: Found, holes: set[Target]) -> None:
+def _refuse_odd(found: Found) -> None:
     if found.bad * 100 > _BAD_PERCENT * (len(found.builder) + found.bad):
         first = found.told[0]
         raise BadInput(
@@ -154,5 +157,3 @@ def _refuse_odd(found: Found, holes: set[Target]) -> None:
         )
     if not len(found.builder):
         raise BadInput("there is nothing to list in it", fix="check that it is the right list")
-    if len(holes) > MOST_HOLES:
-        raise BadInput(f"it has more than {MOST_HOLES} exceptions", fix="choose another list")

@@ -5,7 +5,7 @@ from django.urls import reverse
 from django.views.decorators.debug import sensitive_variables
 
 from mailmum.control import config
-from mailmum.control.accounts import services
+from mailmum.control.accounts import joining, services
 from mailmum.control.accounts.access import Owning, Reading
 from mailmum.control.accounts.models import Role
 from mailmum.control.accounts.queries import people_of
@@ -27,29 +27,41 @@ def people(request: PageRequest, access: Reading) -> HttpResponse:
 @account_view(Owning, "POST")
 @sensitive_variables("secret")
 def add_person(request: PageRequest, access: Owning) -> HttpResponse:
-    """Let a person in, and show the link by which they sign in for the first time."""
+    """Let a person in, and show the link by which they sign in for the first time.
+
+    Who signs in already, let in by another account, joins by a link: see `accounts.joining`.
+    """
     form = posted(request.POST, "email", "role")
+    email, role = form.values["email"], form.values["role"]
     try:
-        member = services.set_role(access, form.values["email"], _role(form.values["role"]))
+        if joining.signs_in_already(access, email):
+            link = _link("join", joining.offer(access, email, _role(role)))
+            invited = services.clean_email(email)
+            return _people_page(
+                request, access, _empty_person(), invited=invited, link=link, joins=True
+            )
+        member = services.set_role(access, email, _role(role))
     except Refusal as refusal:
         form.refuse(refusal, otherwise="email")
         return _people_page(request, access, form)
     email = member.person.email
     secret = services.invitation(access, email)
     if secret is None:
-        tell(request, f"{email} is {member.role} now and signs in as before.")
+        tell(request, f"{email} is {member.role} now.")
         return to(access, "people")
     # Shown in the answer itself: the link is not kept, so no other page could show it again.
-    return _people_page(request, access, _empty_person(), invited=email, link=_link(secret))
+    link = _link("enter", secret)
+    return _people_page(request, access, _empty_person(), invited=email, link=link)
 
 
 @account_view(Owning, "POST")
 def set_role(request: PageRequest, access: Owning) -> HttpResponse:
-    """Change what a person may do."""
+    """Change what a person may do who is in the account."""
+    email = request.POST.get("email", "")
     try:
-        member = services.set_role(
-            access, request.POST.get("email", ""), _role(request.POST.get("role", ""))
-        )
+        if not people_of(access).filter(person__email=services.clean_email(email)).exists():
+            raise BadInput(f"{shown(email)} is not in this account", fix="add them", field="email")
+        member = services.set_role(access, email, _role(request.POST.get("role", "")))
     except Refusal as refusal:
         warn(request, str(refusal))
     else:
@@ -83,11 +95,18 @@ def new_link(request: PageRequest, access: Owning) -> HttpResponse:
     if secret is None:
         warn(request, f"{email} can sign in already; a link would let others in as them")
         return to(access, "people")
-    return _people_page(request, access, _empty_person(), invited=email, link=_link(secret))
+    link = _link("enter", secret)
+    return _people_page(request, access, _empty_person(), invited=email, link=link)
 
 
 def _people_page(
-    request: PageRequest, access: Reading, form: Form, *, invited: str = "", link: str = ""
+    request: PageRequest,
+    access: Reading,
+    form: Form,
+    *,
+    invited: str = "",
+    link: str = "",
+    joins: bool = False,
 ) -> HttpResponse:
     return show(
         request,
@@ -99,6 +118,7 @@ def _people_page(
         roles=Role.values,
         invited=invited,
         link=link,
+        joins=joins,
     )
 
 
@@ -106,8 +126,8 @@ def _empty_person() -> Form:
     return Form({"email": "", "role": Role.VIEWER.value})
 
 
-def _link(secret: str) -> str:
-    return config.current().base_url + reverse("enter", kwargs={"secret": secret})
+def _link(page: str, secret: str) -> str:
+    return config.current().base_url + reverse(page, kwargs={"secret": secret})
 
 
 def _role(text: str) -> Role:
