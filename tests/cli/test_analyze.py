@@ -17,6 +17,7 @@ from click.testing import CliRunner, Result
 
 from mailmum.cli.main import cli
 from tests.cli.terminal import without_style
+from tests.postfix.log.faulty import POISON, faulty
 from tests.support.maillog import EVIL, OWN, PARTNER, WARNING, Ledger, week
 from tests.support.zstd import packed
 
@@ -74,6 +75,23 @@ def test_the_contract(log: Path, ledger: Ledger) -> None:
     assert all(ledger.clients[client] == count for client, count in shown.items())
     assert next(iter(shown)) == ledger.clients.most_common(1)[0][0]
     assert len(shown) == 100
+
+
+def test_lines_on_which_the_reader_fails_are_told(
+    log: Path, ledger: Ledger, tmp_path: Path
+) -> None:
+    """All else counts as ever; the exit status is that of a log that was read."""
+    half = ledger.text.index("\n", len(ledger.text) // 2) + 1
+    poisoned = tmp_path / "poisoned.log"
+    poisoned.write_text(ledger.text[:half] + POISON.decode() + ledger.text[half:])
+    os.utime(poisoned, (log.stat().st_mtime, log.stat().st_mtime))
+    with faulty():
+        told = document(poisoned)
+        printed = run(poisoned, "--unrecognised", *UTC_ZONE).stdout
+    assert (told["lines"], told["failed"], told["unrecognised"]) == (len(ledger.lines) + 1, 1, 1)
+    assert {word: count for word, count in told["totals"].items() if count} == ledger.outcomes
+    assert "a line made the reader itself fail (ZeroDivisionError)" in " ".join(printed.split())
+    assert "a poisoned line" in printed
 
 
 def test_against_plain_counting(log: Path) -> None:

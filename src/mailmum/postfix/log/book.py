@@ -41,6 +41,15 @@ _RANK = {
 }
 
 
+Attempt = Callable[..., object]
+"""Does something with one thing that is held, `attempt(do, *args)`."""
+
+
+def attempted(do: Callable[..., object], *args: object) -> None:
+    """Do it; what fails, fails."""
+    do(*args)
+
+
 class Session:
     """A connection of a client, from connect to disconnect, of which more is known than that.
 

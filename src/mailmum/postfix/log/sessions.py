@@ -16,11 +16,13 @@ from mailmum.postfix.log.book import (
     MAX_SESSIONS,
     NOTES,
     PARTS,
+    Attempt,
     Book,
     Host,
     Message,
     Opened,
     Session,
+    attempted,
     sighting,
 )
 from mailmum.postfix.log.bounds import REASON, client_parts
@@ -209,30 +211,30 @@ class Sessions:
         more = (None, None, ended.reason, ended.named)
         self._book.sightings.append(sighting(where + what + more))
 
-    def finish(self) -> None:
+    def finish(self, attempt: Attempt = attempted) -> None:
         """The log ends: so does every session."""
         for key in list(self._unsure):
-            self._decide(key)
+            attempt(self._decide, key)
         for key, opened in self._book.sessions.items():
-            self.end(key, opened)
+            attempt(self.end, key, opened)
         for key in list(self._unsure):
-            self._decide(key)
+            attempt(self._decide, key)
         self._book.sessions.clear()
 
-    def advance(self, now: float) -> None:
+    def advance(self, now: float, attempt: Attempt = attempted) -> None:
         """The log is at this time: what is too old is over."""
         while self._unsure:
             unsure, (_, _, session) = next(iter(self._unsure.items()))
             if self._book.moment(session.stamp) > now - _QUEUE_WAIT:
                 break
-            self._decide(unsure)
+            attempt(self._decide, unsure)
         sessions = self._book.sessions
         while sessions:
             key, opened = next(iter(sessions.items()))
             if self._book.moment(_stamp(opened)) > now - _MAX_AGE:
                 break
             del sessions[key]
-            self.end(key, opened)
+            attempt(self.end, key, opened)
 
     def pack(self) -> list[Any]:
         """What waits for the queue manager, for a dump."""
