@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import tzinfo
 from typing import Protocol
 
+from mailmum.cli.analyze_beside import Beside, Steps, is_beside
 from mailmum.cli.analyze_files import Log, in_order
 from mailmum.cli.analyze_unpack import DamagedError
 from mailmum.cli.analyze_window import Window
@@ -74,9 +75,17 @@ def read(names: Sequence[str], settings: Settings, window: Window, sink: Sink, b
     """
     logs = [Log(name) for name in names]
     settings = replace(settings, now=_as_of(logs, settings.now))
-    logs = in_order(logs, lambda head: _first_moment(head, settings))
-    told = Input([log.name for log in logs], settings.zone, window)
-    run = _Run(told, Whole(LogReader(settings), time.time()), sink, bar, _total(logs))
+    beside = [log for log in logs if is_beside(log.head())] if len(logs) > 1 else []
+    alone = beside if len(beside) == len(logs) else []
+    logs = alone or in_order(
+        [log for log in logs if log not in beside], lambda head: _first_moment(head, settings)
+    )
+    every = logs if alone else [*logs, *beside]
+    told = Input([log.name for log in every], settings.zone, window)
+    run = _Run(told, Whole(LogReader(settings), time.time()), sink, bar, _total(every))
+    if not alone:
+        run.beside = [Beside(log, settings.zone) for log in beside]
+        run.steps = Steps(settings) if beside else None
     # Nothing here makes cycles, and to look for them among the sightings takes its time.
     gc.disable()
     try:
@@ -105,6 +114,8 @@ class _Run:
         self._size = size
         self._done = 0
         self._fault: BaseException | None = None
+        self.beside: list[Beside] = []
+        self.steps: Steps | None = None
 
     def read(self, log: Log) -> None:
         """Read one log; where it cannot be read on, what came before counts."""
@@ -113,20 +124,46 @@ class _Run:
         block = b""
         try:
             for block in log.blocks():
-                self._take(self._whole.feed(block))
-                self._bar.read(log.name, self._done + log.taken, self._size)
+                self._feed(block)
+                self._bar.read(log.name, self._taken() + log.taken, self._size)
         except DamagedError as error:
-            self._told.damaged.append(f"{log.name}: {error}; what came before it counts")
+            self._damaged(log, error)
         if block and not block.endswith(b"\n"):
             # A last line without an end is complete, and no part of the next file's first.
-            self._take(self._whole.feed(b"\n"))
+            self._feed(b"\n")
         self._done += log.size or 0
         reader = self._whole.reader
         self._judge(log, reader.lines - lines, reader.foreign - foreign)
 
+    def _feed(self, block: bytes) -> None:
+        if self.steps is None:
+            self._take(self._whole.feed(block))
+            return
+        for piece, moment in self.steps.pieces(block):
+            if moment is not None:
+                self._read_beside(moment)
+            self._take(self._whole.feed(piece))
+
+    def _read_beside(self, moment: float | None) -> None:
+        """Read on in the logs that go along; None: to their ends."""
+        for one in list(self.beside):
+            try:
+                for lines in one.until(moment):
+                    self._take(self._whole.feed(lines))
+            except DamagedError as error:
+                self._damaged(one.log, error)
+                self.beside.remove(one)
+
+    def _damaged(self, log: Log, error: DamagedError) -> None:
+        self._told.damaged.append(f"{log.name}: {error}; what came before it counts")
+
+    def _taken(self) -> int:
+        return self._done + sum(one.log.taken for one in self.beside)
+
     def finish(self) -> None:
         """Take what was still open."""
         told = self._told
+        self._read_beside(None)
         self._take(self._whole.finish())
         reader = self._whole.reader
         told.lines, told.foreign = reader.lines, reader.foreign

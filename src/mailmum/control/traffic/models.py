@@ -99,6 +99,7 @@ class Seen(models.Model):
     named = models.CharField(  # noqa: DJ001
         max_length=255, null=True, help_text="numbers of all lists that named the client: ,3,7,"
     )
+    spam = models.BooleanField(null=True, help_text="what the spam filter takes it for")
 
     class Meta:
         """Few indexes, all of which grow at their end: each costs every sighting."""

@@ -30,7 +30,7 @@ from mailmum.postfix.log.book import (
 )
 from mailmum.postfix.log.bounds import ADDRESS, client_parts, note_of
 from mailmum.postfix.log.chain import inherit, link, root, worst
-from mailmum.postfix.log.marks import identify, remember
+from mailmum.postfix.log.marks import identify, remember, take_early
 from mailmum.traffic.sightings import Delivery, Outcome, Update
 
 MAX_RECIPIENTS = 1000
@@ -314,6 +314,8 @@ class Messages:
             return
         if not message.queued and message.reason is None:
             return  # the client went away before it was through
+        if self._book.early:
+            take_early(self._book, message)
         message.told = {}
         for recipient, fate in (message.fates or {}).items():
             self._sight(host, message, recipient, worst(fate))
@@ -332,7 +334,7 @@ class Messages:
         time = self._book.moment(message[1])
         where = (time, host.name, service, address, name, message.helo)
         what = (message.sender, recipient, _ACCEPTED, 250, None, message.queue_id)
-        fate = (delivery, message.score, message.reason, ())
+        fate = (delivery, message.score, message.reason, (), message.spam)
         self._book.sightings.append(sighting(where + what + fate))
 
     def _give_early(self, host: Host, message: Message) -> None:

@@ -22,6 +22,7 @@ from mailmum.postfix.log.book import Attempt, Book, Host, attempted
 from mailmum.postfix.log.bounds import LINE
 from mailmum.postfix.log.clock import Clock
 from mailmum.postfix.log.headers import Entry, entry, repeats
+from mailmum.postfix.log.marks import settle
 from mailmum.postfix.log.messages import Messages
 from mailmum.postfix.log.programs import SPECIAL, program
 from mailmum.postfix.log.quick import NEVER, Lane, compiled_loop
@@ -185,6 +186,7 @@ class LogReader:
     def _advance(self, now: float) -> None:
         self._sessions.advance(now, self.attempt)
         self._messages.advance(now, self.attempt)
+        settle(self._book, now, self.settings.hold or 0)
         self._mark_advanced(now)
 
     def _mark_advanced(self, now: float) -> None:

@@ -224,5 +224,5 @@ class Router:
         score = self.scores.read(key, text)
         if score is None:
             return None
-        scored(self._book, host, score)
+        scored(self._book, host, score, self._book.moment(stamp))
         return True

@@ -165,6 +165,7 @@ class Sessions:
                         None,
                         None,
                         (),
+                        None,
                     )
                 )
             )
@@ -208,7 +209,7 @@ class Sessions:
         host, service = self._book.place(key)
         where = (self._book.moment(ended.stamp), host, service, address, name, ended.helo)
         what = (None, None, ended.outcome, ended.code, ended.rbl, None)
-        more = (None, None, ended.reason, ended.named)
+        more = (None, None, ended.reason, ended.named, None)
         self._book.sightings.append(sighting(where + what + more))
 
     def finish(self, attempt: Attempt = attempted) -> None:
@@ -292,7 +293,7 @@ class Sessions:
         host, service = self._book.place(key)
         where = (self._book.moment(stamp), host, service, address, name, helo)
         what = (sender, recipient, _WARNED if warned else outcome, code, rbl, queue_id)
-        self._book.sightings.append(sighting((*where, *what, None, None, reply, named)))
+        self._book.sightings.append(sighting((*where, *what, None, None, reply, named, None)))
 
     def accepted(self, key: str, stamp: str, verb: str, queue_id: str | None, text: str) -> bool:
         """`discard` and `hold`: the client is told that its mail is accepted."""
@@ -311,7 +312,7 @@ class Sessions:
         host, service = self._book.place(key)
         where = (self._book.moment(stamp), host, service, address, name, read[6])
         what = (read[4], read[5], Outcome.ACCEPTED, 250, None, queue_id)
-        self._book.sightings.append(sighting((*where, *what, None, None, reason, ())))
+        self._book.sightings.append(sighting((*where, *what, None, None, reason, (), None)))
         return True
 
     def learned(self, key: str, stamp: str, text: str) -> None:
