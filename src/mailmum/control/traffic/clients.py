@@ -19,6 +19,7 @@ from mailmum.control.traffic.models import (
     ClientDay,
     ClientHour,
     NetworkDay,
+    WideDay,
     Zone,
 )
 from mailmum.control.traffic.reading import Best, Wanted, counted, spans_of, total, within
@@ -29,7 +30,7 @@ from mailmum.traffic.codes import outcome_of, source_of
 from mailmum.traffic.packing import bounds, client_text
 from mailmum.traffic.periods import DAY, HOUR
 from mailmum.traffic.sightings import Outcome, Source
-from mailmum.traffic.worst import network_key
+from mailmum.traffic.worst import DEPTHS, network_key
 
 CLIENTS_LIMIT = 10_000
 _SUMMED = {4: 24, 6: 64}
@@ -90,7 +91,7 @@ def about(
     firsts, lasts = list[int](), list[int]()
     tables = by_client = _tables(account, replace(wanted, client=client), clock)
     if is_wide(client):
-        tables = _tables(account, replace(wanted, client=client), clock, networks=True)
+        tables = _tables(account, replace(wanted, client=client), clock, _sums_of(client))
     counts = _Counts(account, wanted, clock)
     # By period only where what counts is not the same in all of them.
     keys = ("server", "source", "outcome", "rbl", *(["start"] if counts.changes else []))
@@ -135,8 +136,8 @@ def networks_in(
     """Every /24, and /64 of IPv6, of a network no narrower than that, in the order of addresses."""
     clock = time.time() if now is None else now
     sums = Sums()
-    prefer = preferred(account, wanted, clock)
-    for table in _tables(account, replace(wanted, client=network), clock, networks=True):
+    prefer, networks = preferred(account, wanted, clock), NetworkDay.objects.all()
+    for table in _tables(account, replace(wanted, client=network), clock, networks):
         for client, outcome, count in grouped(table.filter(prefer), "client", "outcome"):
             sums.add(network_key(bytes(client)), outcome_of(outcome), count)
     return [Client(target_of(first, network=True), sums.by[first]) for first in sorted(sums.by)]
@@ -247,6 +248,14 @@ def is_wide(network: NetworkTarget) -> bool:
     return network.prefix <= _SUMMED[network.version]
 
 
+def _sums_of(network: NetworkTarget) -> QuerySet[Any]:
+    """The sums by network, of those that make up a network the widest."""
+    for depth, prefix in enumerate(DEPTHS[network.version]):
+        if network.prefix <= prefix:
+            return WideDay.objects.filter(depth=depth)
+    return NetworkDay.objects.all()
+
+
 def _periods(
     account: int, wanted: Wanted, now: float, *, networks: bool
 ) -> list[tuple[type[ClientCount], list[int]]]:
@@ -273,17 +282,22 @@ def _summed_up(account: int, days: list[int]) -> list[int]:
 
 
 def _tables(
-    account: int, wanted: Wanted, now: float, *, networks: bool = False
+    account: int, wanted: Wanted, now: float, summed: QuerySet[Any] | None = None
 ) -> list[QuerySet[Any]]:
-    """The rows that are meant: in the table of days, in that of hours, or some in each."""
+    """The rows that are meant: in the table of days, in that of hours, or some in each.
+
+    Those of `summed` instead of days by client, where there are any.
+    """
     meant = counted(account, wanted)
     if meant is None:
         return []
     if wanted.client is not None:
         meant &= within(wanted.client)
     return [
-        model._default_manager.filter(meant, start__in=starts)
-        for model, starts in _periods(account, wanted, now, networks=networks)
+        (
+            summed if summed is not None and model is NetworkDay else model._default_manager.all()
+        ).filter(meant, start__in=starts)
+        for model, starts in _periods(account, wanted, now, networks=summed is not None)
     ]
 
 

@@ -224,6 +224,30 @@ class NetworkDay(ClientCount):
     """
 
 
+class WideDay(models.Model):
+    """By the day for wide networks: /4, /8 and /16, and /16, /32 and /48 of IPv6.
+
+    Even of networks there are millions in a month, too many to be added up while somebody waits.
+    Made from `NetworkDay` and with it.
+    """
+
+    pk = models.CompositePrimaryKey(
+        "account", "start", "depth", "client", "server", "source", "outcome", "rbl"
+    )
+    account = models.BigIntegerField()
+    start = models.BigIntegerField(help_text="Unix time at which the day begins")
+    depth = models.SmallIntegerField(help_text="0 is the widest")
+    client = models.BinaryField(max_length=16, help_text="the first address of the network")
+    server = models.BigIntegerField()
+    source = models.SmallIntegerField()
+    outcome = models.SmallIntegerField()
+    rbl = models.BigIntegerField()
+    count = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.count} from {self.start}"
+
+
 class NameDay(models.Model):
     """How many sightings of a client under a name there were on a day."""
 
