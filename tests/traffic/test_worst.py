@@ -61,7 +61,7 @@ def test_networks_are_summed_up(rows: list[Row]) -> None:
     assert found == sorted((*key, count) for key, count in sums.items())
 
 
-@given(ROWS, st.integers(0, 2))
+@given(ROWS, st.integers(0, 3))
 def test_wide_networks_are_summed_up(rows: list[Row], depth: int) -> None:
     """From the sums by network, which lie in the same order."""
     narrow = by_network(sorted(rows))
@@ -69,7 +69,7 @@ def test_wide_networks_are_summed_up(rows: list[Row], depth: int) -> None:
     sums = Counter[tuple[object, ...]]()
     for client, *kind, count in rows:
         address = IPv6Address(client)
-        prefix = 96 + (4, 8, 16)[depth] if address.ipv4_mapped else (16, 32, 48)[depth]
+        prefix = 96 + (4, 8, 12, 16)[depth] if address.ipv4_mapped else (16, 32, 40, 48)[depth]
         wide = IPv6Network((client, prefix), strict=False).network_address
         sums[wide.packed, *kind] += count
     assert found == sorted((*key, count) for key, count in sums.items())

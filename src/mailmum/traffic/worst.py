@@ -76,25 +76,23 @@ def network_key(client: bytes) -> bytes:
     return client[:15] + b"\0" if client[:12] == MAPPED else client[:8] + bytes(8)
 
 
-DEPTHS = {4: (4, 8, 16), 6: (16, 32, 48)}
-"""Prefixes of the networks that are summed up beyond that, by depth."""
+DEPTHS = {4: (4, 8, 12, 16), 6: (16, 32, 40, 48)}
+"""Prefixes of the wide networks that are summed up, too, by depth."""
 
 
 def wide_key(client: bytes, depth: int) -> bytes:
     """The first address of the wide network of that depth that a client lies in.
 
     >>> from mailmum.traffic.packing import client_text, pack_client
-    >>> [client_text(wide_key(pack_client("203.0.113.7"), depth)) for depth in range(3)]
+    >>> [client_text(wide_key(pack_client("203.0.113.7"), depth)) for depth in (0, 1, 3)]
     ['192.0.0.0', '203.0.0.0', '203.0.0.0']
-    >>> [client_text(wide_key(pack_client("2001:db8:1::7"), depth)) for depth in range(3)]
+    >>> [client_text(wide_key(pack_client("2001:db8:1::7"), depth)) for depth in (0, 1, 3)]
     ['2001::', '2001:db8::', '2001:db8:1::']
     """
-    if client[:12] != MAPPED:
-        kept = DEPTHS[6][depth] // 8
-        return client[:kept] + bytes(16 - kept)
-    if depth == 0:
-        return client[:12] + bytes((client[12] & 0xF0, 0, 0, 0))
-    return client[: 12 + depth] + bytes(4 - depth)
+    kept = 96 + DEPTHS[4][depth] if client[:12] == MAPPED else DEPTHS[6][depth]
+    whole, half = divmod(kept, 8)
+    first = client[:whole] + bytes((client[whole] & 0xF0,)) if half else client[:whole]
+    return first + bytes(16 - len(first))
 
 
 def by_network(

@@ -225,7 +225,7 @@ class NetworkDay(ClientCount):
 
 
 class WideDay(models.Model):
-    """By the day for wide networks: /4, /8 and /16, and /16, /32 and /48 of IPv6.
+    """By the day for wide networks: /4, /8, /12 and /16, and /16, /32, /40 and /48 of IPv6.
 
     Even of networks there are millions in a month, too many to be added up while somebody waits.
     Made from `NetworkDay` and with it.
