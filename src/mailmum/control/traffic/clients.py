@@ -89,9 +89,8 @@ def about(
     clock = time.time() if now is None else now
     best, servers, lists = Sums(), Sums(), dict[int, int]()
     firsts, lasts = list[int](), list[int]()
-    tables = by_client = _tables(account, replace(wanted, client=client), clock)
-    if is_wide(client):
-        tables = _tables(account, replace(wanted, client=client), clock, _sums_of(client))
+    here = replace(wanted, client=client)
+    tables = _tables(account, here, clock, _sums_of(client) if is_wide(client) else None)
     counts = _Counts(account, wanted, clock)
     # By period only where what counts is not the same in all of them.
     keys = ("server", "source", "outcome", "rbl", *(["start"] if counts.changes else []))
@@ -111,7 +110,9 @@ def about(
         outcomes=best.by.get(None, {}),
         servers=servers.by,
         lists={names[number]: count for number, count in lists.items() if number in names},
-        clients=min(len(firsts), 1) if client.kind is Kind.ADDRESS else _different(by_client),
+        clients=min(len(firsts), 1)
+        if client.kind is Kind.ADDRESS
+        else _different(account, here, clock),
         first=min(firsts, default=None),
         last=max(lasts, default=None),
     )
@@ -306,10 +307,26 @@ def grouped(rows: QuerySet[Any], *keys: str) -> Iterable[tuple[Any, ...]]:
     yield from rows.values_list(*keys).annotate(sum=total()).order_by()
 
 
-def _different(tables: list[QuerySet[Any]]) -> int:
+def _different(account: int, wanted: Wanted, now: float) -> int:
     found: set[bytes] = set()
-    for table in tables:
-        # With a limit the database stops as soon as there are enough.
-        different = table.order_by().values_list("client", flat=True).distinct()
-        found.update(map(bytes, different[:CLIENTS_LIMIT]))
+    for rows in _day_by_day(account, wanted, now):
+        if len(found) >= CLIENTS_LIMIT:
+            break
+        found.update(map(bytes, rows.values_list("client", flat=True).distinct()[:CLIENTS_LIMIT]))
     return min(len(found), CLIENTS_LIMIT)
+
+
+def _day_by_day(account: int, wanted: Wanted, now: float) -> Iterator[QuerySet[Any]]:
+    """The rows that are meant: of each table the last period by itself, then all others.
+
+    In one period clients lie in order, so that the database can stop as soon as there are enough.
+    Of many at once PostgreSQL would read all rows to the end, limit or not.
+    """
+    meant = counted(account, wanted)
+    if meant is None or wanted.client is None:
+        return
+    meant &= within(wanted.client)
+    for model, starts in _periods(account, wanted, now, networks=False):
+        rows = model._default_manager.filter(meant)
+        yield rows.filter(start=starts[-1]).order_by("client")
+        yield rows.filter(start__in=starts[:-1]).order_by()
