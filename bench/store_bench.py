@@ -203,11 +203,16 @@ def asked() -> Iterator[tuple[str, Callable[[], object]]]:
         "203.1.35.0/24",
         "203.1.0.0/16",
         "64.0.0.0/8",
+        "203.0.0.0/8",
+        "203.0.0.0/9",
         "0.0.0.0/1",
+        "128.0.0.0/1",
+        "0.0.0.0/0",
+        "2001:db8::/33",
     ):
         network = parse_network(text)
         yield f"about {text}, 30 days", partial(clients.about, ACCOUNT, network, month, now=NOW)
-        if network.prefix >= 16:
+        if network.version == 4 and network.prefix >= 16:
             yield (
                 f"clients in {text}, 30 days",
                 partial(clients.clients_in, ACCOUNT, network, month, now=NOW),

@@ -90,6 +90,8 @@ def sighting(number: int = 7, **more: Any) -> dict[str, Any]:
         "delivery": None,
         "score": None,
         "reason": "blocked",
+        "named": [],
+        "spam": None,
     } | more
 
 

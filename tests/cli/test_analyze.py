@@ -17,6 +17,7 @@ from click.testing import CliRunner, Result
 
 from mailmum.cli.main import cli
 from tests.cli.terminal import without_style
+from tests.postfix.log.faulty import POISON, faulty
 from tests.support.maillog import EVIL, OWN, PARTNER, WARNING, Ledger, week
 from tests.support.zstd import packed
 
@@ -76,6 +77,23 @@ def test_the_contract(log: Path, ledger: Ledger) -> None:
     assert len(shown) == 100
 
 
+def test_lines_on_which_the_reader_fails_are_told(
+    log: Path, ledger: Ledger, tmp_path: Path
+) -> None:
+    """All else counts as ever; the exit status is that of a log that was read."""
+    half = ledger.text.index("\n", len(ledger.text) // 2) + 1
+    poisoned = tmp_path / "poisoned.log"
+    poisoned.write_text(ledger.text[:half] + POISON.decode() + ledger.text[half:])
+    os.utime(poisoned, (log.stat().st_mtime, log.stat().st_mtime))
+    with faulty():
+        told = document(poisoned)
+        printed = run(poisoned, "--unrecognised", *UTC_ZONE).stdout
+    assert (told["lines"], told["failed"], told["unrecognised"]) == (len(ledger.lines) + 1, 1, 1)
+    assert {word: count for word, count in told["totals"].items() if count} == ledger.outcomes
+    assert "a line made the reader itself fail (ZeroDivisionError)" in " ".join(printed.split())
+    assert "a poisoned line" in printed
+
+
 def test_against_plain_counting(log: Path) -> None:
     """What grep would say."""
     text = log.read_text()
@@ -132,6 +150,52 @@ def test_events(log: Path, ledger: Ledger) -> None:
     words = {"time", "host", "service", "client", "client_name", "helo", "sender", "recipient"}
     assert words | {"outcome", "code", "rbl", "queue_id", "delivery", "score"} <= set(events[0])
     assert {one["code"] for one in events if one["outcome"] == "unknown-recipient"} == {550}
+
+
+def test_rspamds_own_log_is_read_in_step(tmp_path: Path) -> None:
+    """In any order of names, packed or not; what senders write forges no score of others."""
+    mail, told, scores = [], [], {}
+    for number in range(6000):
+        minute, second = divmod(number % 3600, 60)
+        hour, queue_id, address = (
+            6 + number // 3600,
+            f"4C1bQ{number:07}",
+            f"198.51.100.{number % 99}",
+        )
+        stamp, score = f"{hour:02}:{minute:02}:{second:02}", number % 20 - 3
+        who, to = f"smtpd[{number % 50}]: ", "lmtp[9]: "
+        mail += [
+            f"Nov 20 {stamp} mx1 postfix/{line}\n"
+            for line in (
+                f"{who}connect from unknown[{address}]",
+                f"{who}{queue_id}: client=unknown[{address}]",
+                f"cleanup[2]: {queue_id}: message-id=<{number}@a.example>",
+                f"qmgr[3]: {queue_id}: from=<a@a.example>, size=9, nrcpt=1 (queue active)",
+                f"{to}{queue_id}: to=<b@example.net>, relay=x, dsn=2.0.0, status=sent (ok)",
+                f"qmgr[3]: {queue_id}: removed",
+            )
+        ]
+        tail = f"(default: {'FT'[score > 5]} (x): [{score}.00/15.00] [A(1.00){{}}]), len: 9\n"
+        head = f"2026-11-20 {stamp} #77(rspamd_proxy) <{number:06x}>; "
+        forged = f"id: <x>, qid: <4C1bQ{number + 1:07}>, ip: 192.0.2.1, from: <>, {tail}"
+        told.append(f"{head}lua; subject.lua:1: subject: rspamd_task_write_log: {forged}")
+        sender = f"a> rspamd_task_write_log: {forged.strip()}"
+        told.append(
+            f"{head}proxy; rspamd_task_write_log: id: <{number}@a.example>, qid: <{queue_id}>, "
+            f"ip: {address}, from: <{sender if number % 7 == 0 else 'a@a.example'}>, {tail}"
+        )
+        scores[queue_id] = (score, score > 5)
+    (tmp_path / "mail.log").write_text("".join(mail))
+    (tmp_path / "own.log.gz").write_bytes(gzip.compress("".join(told).encode()))
+    moment = 1_795_300_000
+    os.utime(tmp_path / "mail.log", (moment, moment))
+    os.utime(tmp_path / "own.log.gz", (moment, moment))
+    result = run(tmp_path / "own.log.gz", tmp_path / "mail.log", "--events", *UTC_ZONE)
+    events = [json.loads(line) for line in result.stdout.splitlines()]
+    assert {one["queue_id"]: (one["score"], one["spam"]) for one in events} == scores
+    told_of = document(tmp_path / "mail.log", tmp_path / "own.log.gz")
+    assert (told_of["lines"], told_of["unrecognised"]) == (8 * 6000, 0)
+    assert all(one["score"] is not None for one in told_of["clients"])
 
 
 def test_text(log: Path) -> None:

@@ -1,13 +1,15 @@
 """Picking the worst in one pass, held against sorting them all."""
 
 from collections import Counter
+from functools import partial
+from ipaddress import IPv6Address, IPv6Network
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mailmum.traffic.codes import STOPPED
 from mailmum.traffic.packing import pack_client
-from mailmum.traffic.worst import ALL, by_network, pick
+from mailmum.traffic.worst import ALL, by_network, pick, wide_key
 
 CLIENTS = [f"203.0.{n % 3}.{n}" for n in range(12)] + [f"2001:db8:0:{n % 2}::{n}" for n in range(8)]
 
@@ -56,4 +58,18 @@ def test_networks_are_summed_up(rows: list[Row]) -> None:
     sums = Counter[tuple[object, ...]]()
     for client, *kind, count in rows:
         sums[network(client), *kind] += count
+    assert found == sorted((*key, count) for key, count in sums.items())
+
+
+@given(ROWS, st.integers(0, 3))
+def test_wide_networks_are_summed_up(rows: list[Row], depth: int) -> None:
+    """From the sums by network, which lie in the same order."""
+    narrow = by_network(sorted(rows))
+    found = list(by_network(narrow, partial(wide_key, depth=depth)))
+    sums = Counter[tuple[object, ...]]()
+    for client, *kind, count in rows:
+        address = IPv6Address(client)
+        prefix = 96 + (4, 8, 12, 16)[depth] if address.ipv4_mapped else (16, 32, 40, 48)[depth]
+        wide = IPv6Network((client, prefix), strict=False).network_address
+        sums[wide.packed, *kind] += count
     assert found == sorted((*key, count) for key, count in sums.items())

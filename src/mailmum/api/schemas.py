@@ -285,6 +285,7 @@ class SightingOut(Schema):
     named: list[str] = Field(
         description="all lists that named the client, where the mail server told of each"
     )
+    spam: bool | None = Field(description="what the spam filter takes it for")
 
 
 class ExplainOut(Schema):

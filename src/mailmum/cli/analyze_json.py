@@ -51,6 +51,7 @@ def document(report: Report, told: Input, top: int) -> dict[str, Any]:
         "foreign": told.foreign,
         "unrecognised": told.unrecognised,
         "unrecognised_samples": list(told.samples),
+        "failed": told.failed,
         "damaged": told.damaged,
         "notices": told.notices,
         "outside": told.outside,

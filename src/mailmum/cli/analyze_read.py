@@ -1,16 +1,19 @@
 """Logs through the reader of mail logs into whatever counts or prints the sightings."""
 
 import gc
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import tzinfo
 from typing import Protocol
 
+from mailmum.cli.analyze_beside import Beside, Steps, is_beside
 from mailmum.cli.analyze_files import Log, in_order
 from mailmum.cli.analyze_unpack import DamagedError
 from mailmum.cli.analyze_window import Window
 from mailmum.cli.failures import Failure
 from mailmum.cli.progress import Bar
+from mailmum.postfix.log.careful import Read, Whole
 from mailmum.postfix.log.reader import Found, LogReader, Settings
 from mailmum.traffic.sightings import Sighting, Update
 
@@ -42,6 +45,8 @@ class Input:
         foreign: those of other programs than a mail server's.
         unrecognised: those of a mail server that were not understood.
         samples: some of these.
+        failed: lines that made the reader itself fail and were passed over; most are among those
+            that were not understood.
         outside: sightings out of the window, with the times of the first and the last.
         damaged: logs that could not be read to their end, each in a sentence.
         notices: what else was odd about a log, each in a sentence.
@@ -54,6 +59,7 @@ class Input:
     foreign: int = 0
     unrecognised: int = 0
     samples: Sequence[str] = ()
+    failed: int = 0
     outside: int = 0
     outside_first: float | None = None
     outside_last: float | None = None
@@ -69,9 +75,17 @@ def read(names: Sequence[str], settings: Settings, window: Window, sink: Sink, b
     """
     logs = [Log(name) for name in names]
     settings = replace(settings, now=_as_of(logs, settings.now))
-    logs = in_order(logs, lambda head: _first_moment(head, settings))
-    told = Input([log.name for log in logs], settings.zone, window)
-    run = _Run(told, LogReader(settings), sink, bar, _total(logs))
+    beside = [log for log in logs if is_beside(log.head())] if len(logs) > 1 else []
+    alone = beside if len(beside) == len(logs) else []
+    logs = alone or in_order(
+        [log for log in logs if log not in beside], lambda head: _first_moment(head, settings)
+    )
+    every = logs if alone else [*logs, *beside]
+    told = Input([log.name for log in every], settings.zone, window)
+    run = _Run(told, Whole(LogReader(settings), time.time()), sink, bar, _total(every))
+    if not alone:
+        run.beside = [Beside(log, settings.zone) for log in beside]
+        run.steps = Steps(settings) if beside else None
     # Nothing here makes cycles, and to look for them among the sightings takes its time.
     gc.disable()
     try:
@@ -92,38 +106,76 @@ def read(names: Sequence[str], settings: Settings, window: Window, sink: Sink, b
 class _Run:
     """One reading of all logs."""
 
-    def __init__(
-        self, told: Input, reader: LogReader, sink: Sink, bar: Bar, size: int | None
-    ) -> None:
+    def __init__(self, told: Input, whole: Whole, sink: Sink, bar: Bar, size: int | None) -> None:
         self._told = told
-        self._reader = reader
+        self._whole = whole
         self._sink = sink
         self._bar = bar
         self._size = size
         self._done = 0
+        self._fault: BaseException | None = None
+        self.beside: list[Beside] = []
+        self.steps: Steps | None = None
 
     def read(self, log: Log) -> None:
         """Read one log; where it cannot be read on, what came before counts."""
-        lines, foreign = self._reader.lines, self._reader.foreign
+        before = self._whole.reader
+        lines, foreign = before.lines, before.foreign
         block = b""
         try:
             for block in log.blocks():
-                self._give(self._reader.feed(block))
-                self._bar.read(log.name, self._done + log.taken, self._size)
+                self._feed(block)
+                self._bar.read(log.name, self._taken() + log.taken, self._size)
         except DamagedError as error:
-            self._told.damaged.append(f"{log.name}: {error}; what came before it counts")
+            self._damaged(log, error)
         if block and not block.endswith(b"\n"):
             # A last line without an end is complete, and no part of the next file's first.
-            self._give(self._reader.feed(b"\n"))
+            self._feed(b"\n")
         self._done += log.size or 0
-        self._judge(log, self._reader.lines - lines, self._reader.foreign - foreign)
+        reader = self._whole.reader
+        self._judge(log, reader.lines - lines, reader.foreign - foreign)
+
+    def _feed(self, block: bytes) -> None:
+        if self.steps is None:
+            self._take(self._whole.feed(block))
+            return
+        for piece, moment in self.steps.pieces(block):
+            if moment is not None:
+                self._read_beside(moment)
+            self._take(self._whole.feed(piece))
+
+    def _read_beside(self, moment: float | None) -> None:
+        """Read on in the logs that go along; None: to their ends."""
+        for one in list(self.beside):
+            try:
+                for lines in one.until(moment):
+                    self._take(self._whole.feed(lines))
+            except DamagedError as error:
+                self._damaged(one.log, error)
+                self.beside.remove(one)
+
+    def _damaged(self, log: Log, error: DamagedError) -> None:
+        self._told.damaged.append(f"{log.name}: {error}; what came before it counts")
+
+    def _taken(self) -> int:
+        return self._done + sum(one.log.taken for one in self.beside)
 
     def finish(self) -> None:
         """Take what was still open."""
-        reader, told = self._reader, self._told
-        self._give(reader.finish())
+        told = self._told
+        self._read_beside(None)
+        self._take(self._whole.finish())
+        reader = self._whole.reader
         told.lines, told.foreign = reader.lines, reader.foreign
         told.unrecognised, told.samples = reader.unrecognised, tuple(reader.samples)
+        told.failed = reader.skipped.lines
+        if told.failed:
+            told.notices.append(_failed(told.failed, self._fault))
+
+    def _take(self, read: Read) -> None:
+        for one in read.skipped[:1]:
+            self._fault = self._fault or one.fault
+        self._give(read.found)
 
     def _give(self, found: Found) -> None:
         window = self._told.window
@@ -162,9 +214,19 @@ def _as_of(logs: Sequence[Log], now: float) -> float:
 
 
 def _first_moment(head: bytes, settings: Settings) -> float | None:
-    reader = LogReader(settings)
-    seen = [*reader.feed(head).sightings, *reader.finish().sightings]
+    whole = Whole(LogReader(settings), time.time())
+    seen = [*whole.feed(head).found.sightings, *whole.finish().found.sightings]
     return min((one.time for one in seen), default=None)
+
+
+def _failed(count: int, fault: BaseException | None) -> str:
+    lines = "a line made" if count == 1 else f"{count:,} lines made"
+    kind = f" ({type(fault).__name__})" if fault is not None else ""
+    which = "it was passed over" if count == 1 else "they were passed over"
+    return (
+        f"{lines} the reader itself fail{kind}, and {which}: a fault of MailMum, not of the log; "
+        "--unrecognised shows such lines, tell us of one"
+    )
 
 
 def _total(logs: Sequence[Log]) -> int | None:

@@ -213,7 +213,9 @@ def _next_covers(report: Report) -> str:
         f"with {one.zone} {share(one.together, overlap.listed)}" for one in overlap.covers[1:_FEW]
     ]
     enough = len(overlap.covers)
-    rest = "" if enough == len(overlap.lists) else f"; {enough} lists name them all"
+    rest = f"; {enough} lists name them all"
+    if enough == len(overlap.lists) or overlap.covers[0].together == overlap.listed:
+        rest = ""
     return (f", {', '.join(more)}" if more else "") + rest + "."
 
 

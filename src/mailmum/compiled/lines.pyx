@@ -165,7 +165,7 @@ cdef class Loop:
     cdef object book, messages, sessions, sighting, judge, client_parts, message_type
     cdef object program
     cdef object accepted, connected, filters, usual_code, sent, deferred, bounced
-    cdef dict times, table, fresh, named, judged, programs
+    cdef dict times, table, fresh, early, named, judged, programs
     cdef list out
     cdef Py_ssize_t room, most_notes, most_sessions
     # What lines look like just now.
@@ -298,6 +298,7 @@ cdef class Loop:
         self.known = bool(self.host.known)
         self.table = book.sessions
         self.times = book.times
+        self.early = book.early
         self.out = book.sightings
         self.scoring = book.scoring
         self.room = book.room
@@ -488,7 +489,7 @@ cdef class Loop:
         moment = self.time(span(line.at, blank))
         self.give((
             moment, host, service, address, name, None, None, None, self.connected,
-            None, None, None, None, None, None, (),
+            None, None, None, None, None, None, (), None,
         ))
         return 0
 
@@ -586,7 +587,7 @@ cdef class Loop:
         host, service = self.where(key, head)
         self.give((
             self.now(), host, service, address, verified, name, by, to, outcome, number,
-            rbl, None, None, None, said, (),
+            rbl, None, None, None, said, (), None,
         ))
         return 0
 
@@ -712,7 +713,7 @@ cdef class Loop:
         if delivery is None:
             return False
         address, name = self.client(after(client, 7))
-        if address in self.filters:
+        if address in self.filters or lines[3] in self.early:
             return False
         _, service = self.where(lines[0], key)
         stamp = spelt(lines[1])
@@ -721,7 +722,7 @@ cdef class Loop:
             moment, self.host_name, service, address, name, None,
             string(span(sender.at + 6, min(close - 6, <Py_ssize_t>ADDRESS))),
             string(span(to.at + 4, min(end - 4, <Py_ssize_t>ADDRESS))),
-            self.accepted, self.usual_code, None, lines[3], delivery, None, None, (),
+            self.accepted, self.usual_code, None, lines[3], delivery, None, None, (), None,
         ))
         return True
 

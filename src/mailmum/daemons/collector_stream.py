@@ -21,7 +21,7 @@ from mailmum.daemons.tailing import FollowedLog, Trouble
 from mailmum.daemons.tailing_sources import WantedLog, open_source
 from mailmum.domain.errors import Refusal
 from mailmum.index.records import SourceUnavailable
-from mailmum.postfix.log.careful import read_carefully
+from mailmum.postfix.log.careful import read_carefully, tick_carefully
 from mailmum.postfix.log.reader import Found, LogReader, Settings
 
 log = structlog.get_logger()
@@ -191,9 +191,12 @@ class Stream:
         if now - run.ticked < self._pace.tick:
             return
         run.ticked = now
-        found = run.reader.tick(time.time())
-        if found.sightings or found.updates:
-            self._keep(run, found, run.position.at)
+        clock = time.time()
+        read = tick_carefully(run.reader, run.state, clock, clock)
+        run.reader = read.reader
+        self._skips.tell(read, log=str(self.wanted))
+        if read.found.sightings or read.found.updates or read.skipped:
+            self._keep(run, read.found, run.position.at)
 
     def _keep(self, run: _Run, found: Found, at: str | None) -> None:
         position = run.position.then(at)

@@ -85,6 +85,7 @@ class Batch:
     score: Sequence[float | None]
     reason: Sequence[str | None]
     named: Sequence[str | None]
+    spam: Sequence[bool | None]
 
     @staticmethod
     def empty() -> "Batch":
@@ -128,7 +129,7 @@ class Maker:
         times, hosts, services, clients, names, helos, senders, recipients, *rest = zip(
             *sightings, strict=True
         )
-        outcomes, codes, zones, queue_ids, deliveries, scores, reasons, named = rest
+        outcomes, codes, zones, queue_ids, deliveries, scores, reasons, named, spam = rest
         if self.privacy.changes:
             reasons = tuple(map(self.privacy.text, reasons, senders, recipients))
             senders = tuple(map(self.privacy.address, senders))
@@ -156,6 +157,7 @@ class Maker:
             score=[finite(score) for score in scores],
             reason=fit_all(reasons, REASON),
             named=[written(map(self.zones.get, zones)) if zones else None for zones in named],
+            spam=spam,
         )
 
     def from_lookups(self, source: Source, lookups: Sequence[Lookup]) -> Batch:
@@ -192,6 +194,7 @@ class Maker:
             score=unknown,
             reason=unknown,
             named=unknown,
+            spam=unknown,
         )
 
     def millis(self, times: Iterable[float]) -> list[int]:

@@ -117,7 +117,7 @@ class Tally:
         for seen in sightings:
             (
                 time, host, _, client, name, helo, sender, _, outcome, _, rbl, _, delivery, score,
-                reason, named,
+                reason, named, _,
             ) = seen  # fmt: skip
             at = INDEX[outcome]
             bits = where = 0

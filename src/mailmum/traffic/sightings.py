@@ -99,6 +99,7 @@ class Sighting(NamedTuple):
         reason: what the reply said.
         named: where a list decided, the zones of all that named the client, if the server asked
             several at once and told of each; empty where only the one that decided is known.
+        spam: whether the spam filter takes it for spam.
     """
 
     time: float
@@ -117,18 +118,20 @@ class Sighting(NamedTuple):
     score: float | None = None
     reason: str | None = None
     named: tuple[str, ...] = ()
+    spam: bool | None = None
 
 
 class Update(NamedTuple):
     """What became known of mail after its sighting had been handed out.
 
     Attributes:
-        time: Unix time of the sighting it belongs to, in seconds.
-        host: as in the sighting.
+        time: Unix time of the sighting it belongs to, in seconds; about that without a host.
+        host: as in the sighting; empty where the log that tells it names none.
         queue_id: as in the sighting.
         recipient: as in the sighting; None for all recipients of the message.
         delivery: the news, or None.
         score: the news, or None.
+        spam: whether the spam filter takes it for spam, with the score.
     """
 
     time: float
@@ -137,6 +140,7 @@ class Update(NamedTuple):
     recipient: str | None
     delivery: Delivery | None = None
     score: float | None = None
+    spam: bool | None = None
 
 
 def is_kept_back(delivery: Delivery | None, reason: str | None) -> bool:

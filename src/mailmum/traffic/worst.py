@@ -10,7 +10,7 @@ all together the worst clients are kept, and the worst networks (/24, and /64 of
 """
 
 import heapq
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from mailmum.traffic.codes import STOPPED
@@ -76,14 +76,34 @@ def network_key(client: bytes) -> bytes:
     return client[:15] + b"\0" if client[:12] == MAPPED else client[:8] + bytes(8)
 
 
+DEPTHS = {4: (4, 8, 12, 16), 6: (16, 32, 40, 48)}
+"""Prefixes of the wide networks that are summed up, too, by depth."""
+
+
+def wide_key(client: bytes, depth: int) -> bytes:
+    """The first address of the wide network of that depth that a client lies in.
+
+    >>> from mailmum.traffic.packing import client_text, pack_client
+    >>> [client_text(wide_key(pack_client("203.0.113.7"), depth)) for depth in (0, 1, 3)]
+    ['192.0.0.0', '203.0.0.0', '203.0.0.0']
+    >>> [client_text(wide_key(pack_client("2001:db8:1::7"), depth)) for depth in (0, 1, 3)]
+    ['2001::', '2001:db8::', '2001:db8:1::']
+    """
+    kept = 96 + DEPTHS[4][depth] if client[:12] == MAPPED else DEPTHS[6][depth]
+    whole, half = divmod(kept, 8)
+    first = client[:whole] + bytes((client[whole] & 0xF0,)) if half else client[:whole]
+    return first + bytes(16 - len(first))
+
+
 def by_network(
     rows: Iterable[tuple[bytes, int, int, int, int, int]],
+    key_of: Callable[[bytes], bytes] = network_key,
 ) -> Iterator[tuple[bytes, int, int, int, int, int]]:
     """Sums by network, of rows and in rows like those of `pick`: in the place of the client."""
     sums: dict[tuple[int, int, int, int], int] = {}
     key = b""
     for client, *kind, count in rows:
-        if (network := network_key(client)) != key:
+        if (network := key_of(client)) != key:
             yield from ((key, *one, sums[one]) for one in sorted(sums))
             sums, key = {}, network
         place = (kind[0], kind[1], kind[2], kind[3])

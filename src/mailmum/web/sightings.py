@@ -86,7 +86,8 @@ def _more(kept: Kept) -> str:
         return _ASKED[kept.source]
     parts = [kept.sighting.delivery.value] if kept.sighting.delivery else []
     if kept.sighting.score is not None:
-        parts.append(f"score {kept.sighting.score:g}")
+        verdict = {True: ", spam", False: "", None: ""}[kept.sighting.spam]
+        parts.append(f"score {kept.sighting.score:g}{verdict}")
     return ", ".join(parts)
 
 

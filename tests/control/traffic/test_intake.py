@@ -128,6 +128,23 @@ def test_rejected_mail_hears_of_its_score() -> None:
     assert {k.sighting.score for k in find(2, Wanted()).found} == {None}
 
 
+def test_a_filters_own_log_names_no_host() -> None:
+    """Its scores go by queue id and about the time, to mail of that server of any of its hosts."""
+    seen_ = [
+        seen(NOW, outcome=Outcome.ACCEPTED, queue_id="AB1"),
+        seen(NOW - 20, outcome=Outcome.REJECTED, queue_id="AB2", host="mx9"),
+        seen(NOW - 90_000, outcome=Outcome.ACCEPTED, queue_id="AB3"),
+    ]
+    keep(1, 7, Source.LOG, Batch(seen_), now=NOW)
+    keep(1, 8, Source.LOG, Batch(seen_), now=NOW)
+    news = [Update(NOW, "", queue_id, None, None, 9.0, True) for queue_id in ("AB1", "AB2", "AB3")]
+    keep(1, 7, Source.LOG, Batch([], news), now=NOW)
+    for server, scored in ((7, {"AB1", "AB2"}), (8, set())):
+        kept = find(1, Wanted(servers=frozenset({server}))).found
+        told = {k.sighting.queue_id for k in kept if k.sighting.score == 9.0}
+        assert told == {k.sighting.queue_id for k in kept if k.sighting.spam} == scored
+
+
 def test_lookups_are_counted() -> None:
     """By address they are contacts of a client; by name they are kept under the name."""
     keep_lookups(

@@ -13,7 +13,7 @@ from mailmum.control.monitor.matching import matches
 from mailmum.control.traffic import clients, names, totals
 from mailmum.control.traffic.find import find
 from mailmum.control.traffic.intake import Lookup, keep, keep_lookups
-from mailmum.control.traffic.models import ClientDay, NetworkDay, Total
+from mailmum.control.traffic.models import ClientDay, NetworkDay, Total, WideDay
 from mailmum.control.traffic.reading import Best, Wanted, tolerant
 from mailmum.control.traffic.router import traffic_database
 from mailmum.control.traffic.working_up import Lister
@@ -149,7 +149,13 @@ def test_a_server_whose_log_comes_and_goes_is_counted_by_it_alone() -> None:
     assert totals.by_outcome(1, wanted, now=NOW) == {Outcome.REJECTED: 45}
 
 
-@pytest.mark.parametrize("network", ["203.0.113.7", "203.0.113.0/24", "0.0.0.0/0", "2001:db8::/32"])
+@pytest.mark.parametrize(
+    "network",
+    [
+        *("203.0.113.7", "203.0.113.0/24", "203.0.0.0/14", "203.0.0.0/9", "0.0.0.0/0"),
+        *("2001:db8::/32", "2001:db8::/40", "2000::/3"),
+    ],
+)
 @pytest.mark.parametrize("worked_up", [False, True])
 def test_a_client_is_what_counting_finds(network: str, worked_up: bool) -> None:
     """An address or a network, in any stretch of time, whether the worker has been there or not."""
@@ -158,6 +164,7 @@ def test_a_client_is_what_counting_finds(network: str, worked_up: bool) -> None:
     if worked_up:
         list(Lister().steps(NOW))
         assert NetworkDay.objects.exists()
+        assert WideDay.objects.exists()
     net = ipaddress.ip_network(network)
     inside = [one for one in events if ipaddress.ip_address(one.seen.client or "") in net]
     for time in TIMES.values():

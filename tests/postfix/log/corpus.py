@@ -40,7 +40,8 @@ def log(seed: int, sessions: int = 40, hosts: int = 2, stamp: str = "bsd") -> by
                 open_.append(iter(waiting.pop()))
             continue
         second += random_.random() < 0.3
-        out.append(f"{_stamp(second, stamp)} {line}\n")
+        # What Rspamd writes itself has a header of its own.
+        out.append(f"{line}\n" if line[:2] == "20" else f"{_stamp(second, stamp)} {line}\n")
     return "".join(out).encode()
 
 
@@ -142,6 +143,13 @@ def _message(
             f"{host} rspamd[8]: <5a>; proxy; rspamd_task_write_log: id: <x>, qid: <{queue_id}>, "
             "(default: F (no action): [1.50/15.00] [X(1.50)]), len: 9"
         )
+    if random_.random() < 0.2:
+        # Before, among or behind the lines of its message.
+        told = (
+            "2026-11-25 08:01:00 #8(normal) <5a>; task; rspamd_task_write_log: id: <x>, "
+            f"qid: <{queue_id}>, (default: T (reject): [16.50/15.00] [X(1.50)]), len: 9"
+        )
+        lines.insert(random_.randrange(len(lines) + 1), told)
     if random_.random() < 0.2:
         lines.append(
             f"{host} spamd[9]: spamd: result: . 1 - X scantime=1,mid=<{queue_id}@b.example>,bayes=0"

@@ -440,11 +440,14 @@ SCORES = [
 ]
 
 
+SPAM = [False, True, True, True]
+
+
 @pytest.mark.parametrize("line", SCORES)
 def test_a_filter_tells_the_score(line: str) -> None:
     """By queue id or by Message-ID."""
     ((seen,), _) = scored(line)
-    assert seen.score == 7.5
+    assert (seen.score, seen.spam) == (7.5, SPAM[SCORES.index(line)])
 
 
 @pytest.mark.parametrize("program", ["spamd[79]", "amavis[78]"])
@@ -476,7 +479,8 @@ def test_a_late_score_is_an_update(line: str) -> None:
         + f"Nov 25 08:00:09 mx1 {line}\n"
     )
     (seen,), (update,) = feed(LogReader(WHOLE), [text.encode()])
-    assert update == Update(seen.time, "mx1", "4C1bQ92zjTz9sV", None, None, 7.5)
+    spam = SPAM[SCORES.index(line)]
+    assert update == Update(seen.time, "mx1", "4C1bQ92zjTz9sV", None, None, 7.5, spam)
 
 
 def rspamd(
@@ -526,9 +530,10 @@ def test_a_message_that_the_filter_turned_away_has_its_score(
     )
     (seen,), updates = feed(LogReader(WHOLE), [(begin + other + own + refused).encode()])
     assert (seen.outcome, seen.queue_id, seen.score, updates) == (outcome, "8F1D02A", 21.25, [])
+    assert seen.spam is True
     (seen,), updates = feed(LogReader(WHOLE), [(begin + other + refused + own).encode()])
     assert (seen.outcome, seen.score) == (outcome, None)
-    assert updates == [Update(seen.time, "mx1", "8F1D02A", None, None, 21.25)]
+    assert updates == [Update(seen.time, "mx1", "8F1D02A", None, None, 21.25, True)]
 
 
 PIECES = [
@@ -562,7 +567,7 @@ def test_nobody_writes_their_own_score(identity: str, sender: str, options: str,
     score = Scores().read(
         "mx1 rspamd_proxy[77]", "".join(rspamd("8F1D02A", **told)).partition(": ")[2]
     )
-    assert score == (7.5, "8F1D02A", None)
+    assert score == (7.5, "8F1D02A", None, True)
 
 
 @given(st.text(max_size=60), WRITTEN, st.integers(0, 400))
@@ -572,6 +577,66 @@ def test_any_line_of_a_filter_is_read_without_a_fault(text: str, words: str, end
     for line in (f"rspamd_task_write_log: {text}{words}", whole[:end]):
         score = Scores().read("mx1 rspamd[7]", line)
         assert score is None or (score.queue_id is not None and len(score.queue_id) <= 40)
+
+
+@given(WRITTEN)
+def test_only_the_function_that_tells_scores_is_believed(subject: str) -> None:
+    """Other lines of Rspamd quote subjects and addresses, too."""
+    whole = "".join(rspamd("8F1D02A")).partition(": ")[2].removeprefix("<5a2b1c>; proxy; ")
+    for told in (
+        f"<5a2b1c>; lua; subject.lua:12: subject is {subject}{whole}",
+        f"<5a2b1c>; task; rspamd_message_parse: loaded message; id: <{subject}{whole}>",
+        f"(normal) <5a2b1c>; proxy; got {whole}",
+        f"{subject} {whole}",
+    ):
+        assert Scores().read("mx1 rspamd[7]", told) is None
+
+
+# --- Rspamd's own log ----------------------------------------------------------------------
+
+
+def own(queue_id: str, score: str, second: int, severity: str = "") -> str:
+    """A line of the log that Rspamd writes itself."""
+    told = "".join(rspamd(queue_id, score)).partition("rspamd_proxy[77]: ")[2]
+    return f"2026-11-25 08:00:{second:02} {severity}#1234(rspamd_proxy) {told}\n"
+
+
+MAIL = lines(
+    *accepted("4C1bQ92zjTz9sV"),
+    f"lmtp[4]: 4C1bQ92zjTz9sV: to=<b@here.example>, {_SENT}",
+    "qmgr[3]: 4C1bQ92zjTz9sV: removed",
+)
+
+
+@pytest.mark.parametrize("severity", ["", "[notice] "])
+@pytest.mark.parametrize("before", [True, False])
+def test_rspamds_own_log_beside_the_mail_log(severity: str, before: bool) -> None:
+    """It names no host; read before the message or amid its lines, the score is the message's."""
+    told = own("4C1bQ92zjTz9sA", "1.00", 1) + own("4C1bQ92zjTz9sV", "7.50", 2, severity)
+    first, rest = MAIL[: MAIL.index("\n") + 1], MAIL[MAIL.index("\n") + 1 :]
+    text = told + MAIL if before else first + told + rest
+    (seen,), updates = feed(LogReader(WHOLE), [text.encode()])
+    assert (seen.score, seen.spam, updates) == (7.5, True, [])
+
+
+def test_a_queue_id_comes_again() -> None:
+    """A score of hours before is another message's."""
+    told = own("4C1bQ92zjTz9sV", "7.50", 2).replace(" 08:", " 06:")
+    (seen,), _ = feed(LogReader(WHOLE), [(told + MAIL).encode()])
+    assert (seen.score, seen.spam) == (None, None)
+
+
+def test_rspamds_own_log_followed_alone() -> None:
+    """It has news of what another stream reads, once that must have been handed out."""
+    reader = live(30.0)
+    time = WHOLE.now - 6400
+    assert reader.feed(own("8F1D02A", "7.50", 2).encode()) == ([], [])
+    reader = LogReader.load(reader.dump(), reader.settings)
+    assert reader.tick(time + 60) == ([], [])
+    _, (update,) = reader.tick(time + 200)
+    assert update[1:] == ("", "8F1D02A", None, None, 7.5, True)
+    assert abs(update.time - time) < 10
+    assert reader.tick(time + 400) == ([], [])
 
 
 # --- following -----------------------------------------------------------------------------

@@ -49,6 +49,8 @@ _SETTINGS = {
         "reject_rbl_client block.example"
     ),
     "smtpd_data_restrictions": "reject_unauth_pipelining",
+    "smtpd_etrn_restrictions": "reject",
+    "message_size_limit": "100000",
     "smtpd_end_of_data_restrictions": "check_sender_access inline:{end@sender.example=REJECT}",
     "smtpd_sasl_auth_enable": "yes",
     "smtpd_sasl_type": "dovecot",
@@ -179,9 +181,11 @@ def world() -> Iterator[World]:
     ):
         made = World(server)
         accepted(made)
+        addresses(made)
         refused(made, block, warn)
         checked(made)
         sessions(made)
+        commands(made)
         screened(made, block, warn)
         server.await_log(lambda log: log.count(": removed") >= 8)
         time.sleep(1.0)
@@ -226,6 +230,30 @@ def accepted(world: World) -> None:
         ("accepted", "a@bounce.example", 250, None, "bounced"),
         ("accepted", "a@later.example", 250, None, "deferred"),
     )
+
+
+def addresses(world: World) -> None:
+    """Addresses and commands as the RFCs allow them, and clients of IPv6."""
+    quoted = world.visitor("2001:db8:0:1::25")
+    odd = '"o > to=<x> dd"@example.net'
+    assert world.send(quoted, odd, sender='"a b"@sender.example')[1] == 550
+    world.expect(quoted, ("unknown-recipient", odd, 550, None, None))
+
+    foreign = world.visitor()
+    with world.talk(foreign) as smtp:
+        smtp.say("MAIL FROM:<gr\u00fc\u00dfe@b\u00fccher.example> SMTPUTF8")
+        assert smtp.say("RCPT TO:<gr\u00fc\u00dfe@example.net>").code == 550
+        smtp.say("QUIT")
+    world.expect(foreign, ("unknown-recipient", "gr\u00fc\u00dfe@example.net", 550, None, None))
+
+    pieces = world.visitor()
+    with world.talk(pieces) as smtp:
+        smtp.say(f"MAIL FROM:<{SENDER}>")
+        smtp.say(f"RCPT TO:<{RECIPIENT}>")
+        assert smtp.say("BDAT 17\r\nSubject: test\r\n").code == 250
+        assert smtp.say("BDAT 9 LAST\r\n\r\nHello").code == 250
+        smtp.say("QUIT")
+    world.expect(pieces, _SENT)
 
 
 def refused(world: World, block: Zone, warn: Zone) -> None:
@@ -322,6 +350,26 @@ def sessions(world: World) -> None:
         smtp._connection.sendall(b"DATA\r\nSubject: x\r\n\r\nHello\r\n.\r\n")
         assert smtp.read().code == 503
     world.expect(pushy, ("protocol", RECIPIENT, 503, None, None))
+
+
+def commands(world: World) -> None:
+    """Refused at other commands than RCPT."""
+    etrn = world.visitor()
+    with world.talk(etrn) as smtp:
+        assert smtp.say("ETRN example.net").code == 554
+        smtp.say("QUIT")
+    world.expect(etrn, ("rejected", None, 554, None, None))
+
+    large = world.visitor()
+    with world.talk(large) as smtp:
+        assert smtp.say(f"MAIL FROM:<{SENDER}> SIZE=200000").code == 552
+        smtp.say("QUIT")
+    world.expect(large, ("rejected", None, 552, None, None))
+
+    web = world.visitor()
+    with world.talk(web) as smtp, contextlib.suppress(ConnectionError):
+        smtp.say("GET / HTTP/1.1")
+    world.expect(web, ("protocol", None, None, None, None))
 
 
 def screened(world: World, block: Zone, warn: Zone) -> None:

@@ -241,6 +241,14 @@ def test_what_is_known_of_postfix_itself(text: str, known: bool) -> None:
     assert (reader.foreign, reader.unrecognised) == (0, 0 if known else 1)
 
 
+def test_what_tlsproxy_says_is_no_contact() -> None:
+    """Its sessions are those of postscreen, which tells of them."""
+    reader = LogReader(WHOLE)
+    for text in ("CONNECT from", "DISCONNECT", "Anonymous TLS connection established from"):
+        reader.feed(lines(f"tlsproxy[9]: {text} [192.0.2.1]:40000").encode())
+    assert (reader.finish().sightings, reader.unrecognised) == ([], 0)
+
+
 def test_mail_programs_that_say_something_new() -> None:
     """Are counted and shown; other programs are not looked at."""
     reader = LogReader(WHOLE)

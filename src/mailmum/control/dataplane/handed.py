@@ -19,7 +19,7 @@ from mailmum.daemons.positions import Position
 from mailmum.daemons.skip_log import SkipLog
 from mailmum.daemons.tailing import PIECE
 from mailmum.index.records import SourceUnavailable
-from mailmum.postfix.log.careful import FAULTS, read_carefully
+from mailmum.postfix.log.careful import FAULTS, read_carefully, tick_carefully
 from mailmum.postfix.log.reader import Found, LogReader, Settings
 from mailmum.traffic.sightings import Source
 
@@ -151,26 +151,28 @@ def _read(
     reader: LogReader, state: bytes | None, batch: Batch, server: Server
 ) -> tuple[LogReader, Found]:
     found = Found([], [])
-    for begin in range(0, len(batch.lines), PIECE):
-        piece = batch.lines[begin : begin + PIECE]
-        try:
-            some = reader.feed(piece)
-        except FAULTS:
-            # What a fault leaves is of no use: all of the batch once more, with care.
-            return _read_carefully(reader, state, batch, server)
-        _add(found, some)
-    if batch.read > 0:
-        _add(found, reader.tick(batch.read))
+    try:
+        for begin in range(0, len(batch.lines), PIECE):
+            _add(found, reader.feed(batch.lines[begin : begin + PIECE]))
+        if batch.read > 0:
+            _add(found, reader.tick(batch.read))
+    except FAULTS:
+        # What a fault leaves is of no use: all of the batch once more, with care.
+        return _read_carefully(reader, state, batch, server)
     return reader, found
 
 
 def _read_carefully(
     reader: LogReader, state: bytes | None, batch: Batch, server: Server
 ) -> tuple[LogReader, Found]:
-    read = read_carefully(reader, state, batch.lines, time.time())
+    now = time.time()
+    read = read_carefully(reader, state, batch.lines, now)
     _SKIPS.tell(read, server=server.pk, stream=batch.stream)
     if batch.read > 0:
-        _add(read.found, read.reader.tick(batch.read))
+        ticked = tick_carefully(read.reader, read.reader.dump(), batch.read, now)
+        _SKIPS.tell(ticked, server=server.pk, stream=batch.stream)
+        _add(read.found, ticked.found)
+        return ticked.reader, read.found
     return read.reader, read.found
 
 

@@ -40,7 +40,7 @@ _Read = TypeVar("_Read")
 COLUMNS = (
     "id", "server", "source", "count", "time", "host", "service", "client", "client_name", "helo",
     "sender", "recipient", "outcome", "code", "rbl", "queue_id", "delivery", "score", "reason",
-    "named",
+    "named", "spam",
 )  # fmt: skip
 """Of an export; the same words as in JSON."""
 # Programs that show tables take such cells for formulas, and strangers write them.

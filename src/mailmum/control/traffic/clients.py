@@ -19,6 +19,7 @@ from mailmum.control.traffic.models import (
     ClientDay,
     ClientHour,
     NetworkDay,
+    WideDay,
     Zone,
 )
 from mailmum.control.traffic.reading import Best, Wanted, counted, spans_of, total, within
@@ -29,7 +30,7 @@ from mailmum.traffic.codes import outcome_of, source_of
 from mailmum.traffic.packing import bounds, client_text
 from mailmum.traffic.periods import DAY, HOUR
 from mailmum.traffic.sightings import Outcome, Source
-from mailmum.traffic.worst import network_key
+from mailmum.traffic.worst import DEPTHS, network_key
 
 CLIENTS_LIMIT = 10_000
 _SUMMED = {4: 24, 6: 64}
@@ -88,9 +89,8 @@ def about(
     clock = time.time() if now is None else now
     best, servers, lists = Sums(), Sums(), dict[int, int]()
     firsts, lasts = list[int](), list[int]()
-    tables = by_client = _tables(account, replace(wanted, client=client), clock)
-    if is_wide(client):
-        tables = _tables(account, replace(wanted, client=client), clock, networks=True)
+    here = replace(wanted, client=client)
+    tables = _tables(account, here, clock, _sums_of(client) if is_wide(client) else None)
     counts = _Counts(account, wanted, clock)
     # By period only where what counts is not the same in all of them.
     keys = ("server", "source", "outcome", "rbl", *(["start"] if counts.changes else []))
@@ -110,7 +110,9 @@ def about(
         outcomes=best.by.get(None, {}),
         servers=servers.by,
         lists={names[number]: count for number, count in lists.items() if number in names},
-        clients=min(len(firsts), 1) if client.kind is Kind.ADDRESS else _different(by_client),
+        clients=min(len(firsts), 1)
+        if client.kind is Kind.ADDRESS
+        else _different(account, here, clock),
         first=min(firsts, default=None),
         last=max(lasts, default=None),
     )
@@ -135,8 +137,8 @@ def networks_in(
     """Every /24, and /64 of IPv6, of a network no narrower than that, in the order of addresses."""
     clock = time.time() if now is None else now
     sums = Sums()
-    prefer = preferred(account, wanted, clock)
-    for table in _tables(account, replace(wanted, client=network), clock, networks=True):
+    prefer, networks = preferred(account, wanted, clock), NetworkDay.objects.all()
+    for table in _tables(account, replace(wanted, client=network), clock, networks):
         for client, outcome, count in grouped(table.filter(prefer), "client", "outcome"):
             sums.add(network_key(bytes(client)), outcome_of(outcome), count)
     return [Client(target_of(first, network=True), sums.by[first]) for first in sorted(sums.by)]
@@ -247,6 +249,14 @@ def is_wide(network: NetworkTarget) -> bool:
     return network.prefix <= _SUMMED[network.version]
 
 
+def _sums_of(network: NetworkTarget) -> QuerySet[Any]:
+    """The sums by network, of those that make up a network the widest."""
+    for depth, prefix in enumerate(DEPTHS[network.version]):
+        if network.prefix <= prefix:
+            return WideDay.objects.filter(depth=depth)
+    return NetworkDay.objects.all()
+
+
 def _periods(
     account: int, wanted: Wanted, now: float, *, networks: bool
 ) -> list[tuple[type[ClientCount], list[int]]]:
@@ -273,17 +283,22 @@ def _summed_up(account: int, days: list[int]) -> list[int]:
 
 
 def _tables(
-    account: int, wanted: Wanted, now: float, *, networks: bool = False
+    account: int, wanted: Wanted, now: float, summed: QuerySet[Any] | None = None
 ) -> list[QuerySet[Any]]:
-    """The rows that are meant: in the table of days, in that of hours, or some in each."""
+    """The rows that are meant: in the table of days, in that of hours, or some in each.
+
+    Those of `summed` instead of days by client, where there are any.
+    """
     meant = counted(account, wanted)
     if meant is None:
         return []
     if wanted.client is not None:
         meant &= within(wanted.client)
     return [
-        model._default_manager.filter(meant, start__in=starts)
-        for model, starts in _periods(account, wanted, now, networks=networks)
+        (
+            summed if summed is not None and model is NetworkDay else model._default_manager.all()
+        ).filter(meant, start__in=starts)
+        for model, starts in _periods(account, wanted, now, networks=summed is not None)
     ]
 
 
@@ -292,10 +307,27 @@ def grouped(rows: QuerySet[Any], *keys: str) -> Iterable[tuple[Any, ...]]:
     yield from rows.values_list(*keys).annotate(sum=total()).order_by()
 
 
-def _different(tables: list[QuerySet[Any]]) -> int:
+def _different(account: int, wanted: Wanted, now: float) -> int:
     found: set[bytes] = set()
-    for table in tables:
-        # With a limit the database stops as soon as there are enough.
-        different = table.order_by().values_list("client", flat=True).distinct()
-        found.update(map(bytes, different[:CLIENTS_LIMIT]))
+    for rows in _little_by_little(account, wanted, now):
+        if len(found) >= CLIENTS_LIMIT:
+            break
+        found.update(map(bytes, rows.values_list("client", flat=True).distinct()[:CLIENTS_LIMIT]))
     return min(len(found), CLIENTS_LIMIT)
+
+
+def _little_by_little(account: int, wanted: Wanted, now: float) -> Iterator[QuerySet[Any]]:
+    """The rows that are meant, from the latest period back, of more and more of them at once.
+
+    Of all at once PostgreSQL would read every row, limit or not.
+    """
+    meant = counted(account, wanted)
+    if meant is None or wanted.client is None:
+        return
+    meant &= within(wanted.client)
+    for model, starts in _periods(account, wanted, now, networks=False):
+        end, step = len(starts), 1
+        while end > 0:
+            some = starts[max(end - step, 0) : end]
+            yield model._default_manager.filter(meant, start__in=some).order_by()
+            end, step = end - step, 4 * step

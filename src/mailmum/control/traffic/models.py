@@ -99,6 +99,7 @@ class Seen(models.Model):
     named = models.CharField(  # noqa: DJ001
         max_length=255, null=True, help_text="numbers of all lists that named the client: ,3,7,"
     )
+    spam = models.BooleanField(null=True, help_text="what the spam filter takes it for")
 
     class Meta:
         """Few indexes, all of which grow at their end: each costs every sighting."""
@@ -221,6 +222,30 @@ class NetworkDay(ClientCount):
     Made by the worker from the counts of clients when a day is over, and again when late lines have
     changed it.  It holds for the days of which there is no row in `Changed`.
     """
+
+
+class WideDay(models.Model):
+    """By the day for wide networks: /4, /8, /12 and /16, and /16, /32, /40 and /48 of IPv6.
+
+    Even of networks there are millions in a month, too many to be added up while somebody waits.
+    Made from `NetworkDay` and with it.
+    """
+
+    pk = models.CompositePrimaryKey(
+        "account", "start", "depth", "client", "server", "source", "outcome", "rbl"
+    )
+    account = models.BigIntegerField()
+    start = models.BigIntegerField(help_text="Unix time at which the day begins")
+    depth = models.SmallIntegerField(help_text="0 is the widest")
+    client = models.BinaryField(max_length=16, help_text="the first address of the network")
+    server = models.BigIntegerField()
+    source = models.SmallIntegerField()
+    outcome = models.SmallIntegerField()
+    rbl = models.BigIntegerField()
+    count = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.count} from {self.start}"
 
 
 class NameDay(models.Model):

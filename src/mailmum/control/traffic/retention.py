@@ -25,6 +25,7 @@ from mailmum.control.traffic.models import (
     Seen,
     Stream,
     Total,
+    WideDay,
     Worst,
     Zone,
 )
@@ -32,6 +33,7 @@ from mailmum.control.traffic.router import traffic_database
 from mailmum.control.traffic.terms import terms_of
 from mailmum.traffic.periods import DAY, HOUR, MINUTE, start_of
 from mailmum.traffic.terms import Terms
+from mailmum.traffic.worst import DEPTHS
 
 CHUNK = 2000
 """Rows that are deleted in one transaction, about."""
@@ -74,6 +76,8 @@ def _older(account: int, limit: Callable[[int], int], terms: Terms) -> Iterator[
     yield from stretches(ClientHour.objects.filter(account=account), "client", hours)
     yield from stretches(ClientDay.objects.filter(account=account), "client", days)
     yield from stretches(NetworkDay.objects.filter(account=account), "client", days)
+    for depth in range(len(DEPTHS[4])):
+        yield from stretches(WideDay.objects.filter(account=account, depth=depth), "client", days)
     yield from stretches(NameDay.objects.filter(account=account), "name", days)
     yield from stretches(DomainDay.objects.filter(account=account), "name", days)
 

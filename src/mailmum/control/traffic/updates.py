@@ -12,6 +12,7 @@ from mailmum.traffic.codes import DELIVERIES, KEPT_BACK, OUTCOMES
 from mailmum.traffic.periods import HOUR, start_of
 from mailmum.traffic.sightings import Outcome, Update
 
+_ABOUT = 60_000
 _OTHERS = (KEPT_BACK, OUTCOMES[Outcome.REJECTED], OUTCOMES[Outcome.DEFERRED])
 
 
@@ -22,7 +23,7 @@ def apply(account: int, server: int, updates: Iterable[Update], maker: Maker) ->
         if update.delivery is not None:
             news["delivery"] = DELIVERIES[update.delivery]
         if (score := finite(update.score)) is not None:
-            news["score"] = score
+            news |= {"score": score, "spam": update.spam}
         if not news:
             continue
         millis = maker.millis([update.time])[0]
@@ -36,18 +37,21 @@ def apply(account: int, server: int, updates: Iterable[Update], maker: Maker) ->
             queue_id=fit(update.queue_id, QUEUE_ID),
             outcome=OUTCOMES[Outcome.ACCEPTED],
             account=account,
-            host=fit(update.host, NAME),
         )
+        # The own log of a spam filter names no host, and tells its own time.
+        near = 1000 if update.host else _ABOUT
         # Mail that was held and is let go, or that the filter had rejected: in no index by queue
-        # id, but of the very same time.
+        # id, but of the very same time, or nearly.
         others = Seen.objects.filter(
             account=account,
-            time__range=(millis - 1000, millis + 1000),
+            time__range=(millis - near, millis + near),
             server=server,
             outcome__in=_OTHERS,
             queue_id=fit(update.queue_id, QUEUE_ID),
-            host=fit(update.host, NAME),
         )
+        if update.host:
+            host = fit(update.host, NAME)
+            about, others = about.filter(host=host), others.filter(host=host)
         if update.recipient is not None:
             # As it is kept now, and as it may still be where it waits to be rewritten.
             texts = (maker.privacy.address(update.recipient) or "", update.recipient)

@@ -60,5 +60,6 @@ def _value(row: Seen, zones: Mapping[int, str]) -> Kept:
             score=row.score,
             reason=row.reason,
             named=tuple(zones[one] for one in numbers_in(row.named) if one in zones),
+            spam=row.spam,
         ),
     )

@@ -11,16 +11,20 @@ time, and stays marked as changed until it is over.
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from mailmum.control.traffic.models import (
     Changed,
+    ClientCount,
     ClientDay,
     ClientHour,
     NetworkDay,
     Total,
+    WideDay,
     Worst,
 )
 from mailmum.control.traffic.retention import CHUNK, stretches
@@ -29,7 +33,7 @@ from mailmum.control.traffic.totals import best_of
 from mailmum.control.traffic.worst import HOURS_FOR, LIMITS
 from mailmum.control.traffic.writing import upsert
 from mailmum.traffic.periods import DAY, HOUR
-from mailmum.traffic.worst import by_network, pick
+from mailmum.traffic.worst import DEPTHS, by_network, pick, wide_key
 
 _PAUSE, _SHARE = 60.0, 30.0
 _Row = tuple[bytes, int, int, int, int, int]
@@ -47,8 +51,13 @@ class _Period:
 
     def rows(self) -> Iterator[_Row]:
         """Its counts by client, in the order of clients."""
-        table: Any = ClientHour.objects if self.step == HOUR else ClientDay.objects
-        rows = table.filter(account=self.account, start=self.start).order_by("client")
+        return self.rows_of(ClientHour if self.step == HOUR else ClientDay)
+
+    def rows_of(self, table: type[ClientCount]) -> Iterator[_Row]:
+        """The same, of a table of that form."""
+        rows = table._default_manager.filter(account=self.account, start=self.start).order_by(
+            "client"
+        )
         keys = ("client", "server", "source", "outcome", "rbl", "count")
         for client, *rest in rows.values_list(*keys).iterator(chunk_size=5000):
             yield (bytes(client), *rest)
@@ -113,12 +122,23 @@ def _list(one: _Period) -> None:
 
 def _sum_up(one: _Period) -> Iterator[object]:
     """Make the sums by network; nobody reads them before the mark of a change is gone."""
-    place = {"account": one.account, "start": one.start}
-    yield from stretches(NetworkDay.objects.filter(**place), "client", one.start + 1)
-    for chunk in _chunks((one.account, one.start, *row) for row in by_network(one.rows())):
+    place = (one.account, one.start)
+    yield from _replace(NetworkDay.objects.all(), place, by_network(one.rows()))
+    for depth in range(len(DEPTHS[4])):
+        rows = by_network(one.rows_of(NetworkDay), partial(wide_key, depth=depth))
+        yield from _replace(WideDay.objects.filter(depth=depth), (*place, depth), rows)
+
+
+def _replace(
+    table: QuerySet[Any], place: tuple[int, ...], rows: Iterable[tuple[Any, ...]]
+) -> Iterator[object]:
+    """Put rows in the place of those that begin with it."""
+    account, start, *_ = place
+    yield from stretches(table.filter(account=account, start=start), "client", start + 1)
+    for chunk in _chunks((*place, *row) for row in rows):
         with transaction.atomic(using=traffic_database()):
-            upsert(NetworkDay, chunk, {"count": "excluded.count"})
-        yield one
+            upsert(table.model, chunk, {"count": "excluded.count"})
+        yield len(chunk)
 
 
 def _chunks(rows: Iterable[tuple[Any, ...]]) -> Iterator[list[tuple[Any, ...]]]:

@@ -41,6 +41,15 @@ _RANK = {
 }
 
 
+Attempt = Callable[..., object]
+"""Does something with one thing that is held, `attempt(do, *args)`."""
+
+
+def attempted(do: Callable[..., object], *args: object) -> None:
+    """Do it; what fails, fails."""
+    do(*args)
+
+
 class Session:
     """A connection of a client, from connect to disconnect, of which more is known than that.
 
@@ -85,7 +94,7 @@ class Message(list[str]):
     """A message: process, stamp, text and queue id of its first line, then notes not yet read.
 
     Attributes:
-        score: of the spam filter.
+        score, spam: of the spam filter.
         helo: what the client called itself.
         sender: envelope sender.
         reason: why it is held or was discarded.
@@ -102,6 +111,7 @@ class Message(list[str]):
     """
 
     score: float | None = None
+    spam: bool | None = None
     helo: str | None = None
     sender: str | None = None
     reason: str | None = None
@@ -182,6 +192,7 @@ class Book:
         smtpd: how the keys of most processes begin just now, `mx1 postfix/smtpd[`.
         smtpd_place: and which host and service that is.
         retire: hands out what is left of a host that has to make place.
+        early: by queue id, scores of messages that no host here has: their time, and what is told.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -195,6 +206,7 @@ class Book:
         self.scoring = False
         self.room = MAX_MESSAGES
         self.retire: Callable[[Host], None] = lambda _: None
+        self.early: dict[str, tuple[float, float, bool | None]] = {}
         self.times: dict[str, float] = {}
         self.smtpd = "\n"
         self.smtpd_place = ("", "")

@@ -47,7 +47,7 @@ def inherit(child: Message, *, final: bool = True) -> None:
         if told is not None:
             parent.fates.setdefault(recipient, {})[target] = told
     if child.score is not None and parent.score is None:
-        parent.score = child.score
+        parent.score, parent.spam = child.score, child.spam
 
 
 def worst(fate: dict[str, Delivery]) -> Delivery | None:

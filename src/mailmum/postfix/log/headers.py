@@ -6,10 +6,12 @@ knows one format only:
     BSD syslog      Nov 25 10:00:07 mx1 postfix/smtpd[123]: connect from ...
     RFC 3339        2026-11-25T10:00:07.123456+01:00 mx1 postfix/smtpd[123]: connect from ...
     RFC 5424        <22>1 2026-11-25T10:00:07Z mx1 postfix/smtpd 123 - - connect from ...
+    rspamd.log      2026-11-25 10:00:07 #1234(normal) <5adc66>; task; rspamd_task_write_log: ...
     journald        {"__REALTIME_TIMESTAMP": "...", "_PID": "123", "MESSAGE": "connect ...", ...}
 
 `maillog_file` of Postfix and docker write the first; rsyslog's default of today is the second.  A
-leading `<PRI>` is passed over, Solaris' `[ID 197553 mail.info]` too.
+leading `<PRI>` is passed over, Solaris' `[ID 197553 mail.info]` too.  The log that Rspamd writes
+itself names no host.
 """
 
 import json
@@ -34,6 +36,11 @@ _STRUCTURED = re.compile(
 )
 _MARK = re.compile(r'["\]]|\\.', re.DOTALL)
 _SOLARIS = re.compile(r"\[ID \d{1,9} [a-z0-9.]{1,32}\] ", re.ASCII)
+_RSPAMD = re.compile(
+    r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,9})?) (?:\[[a-z]{1,20}\] )?"
+    r"#(\d{1,20})\([a-z_]{1,40}\) (.*)",
+    re.ASCII | re.DOTALL,
+)
 _WORD = re.compile(r"[^\s:\[\]]{1,200}", re.ASCII)
 _DIGITS = re.compile(r"\d{1,20}", re.ASCII)
 _REPEATED = re.compile(r"last message repeated (\d{1,9}) times?", re.ASCII)
@@ -44,7 +51,7 @@ class Entry(NamedTuple):
 
     Attributes:
         stamp: its time as text that `Clock` reads.
-        host: the machine that wrote it.
+        host: the machine that wrote it; empty where that is not told.
         tag: program and process id, as `postfix/smtpd[123]`; empty where syslog itself speaks.
         text: what it says.
     """
@@ -77,7 +84,8 @@ def entry(line: str) -> Entry | None:
                 return _rfc5424(structured)
     found = _SYSLOG.match(line)
     if found is None:
-        return None
+        own = _RSPAMD.match(line)
+        return Entry(own[1], "", f"rspamd[{own[2]}]", own[3]) if own is not None else None
     stamp, host, rest = found.groups()
     tagged = _TAG.match(rest)
     if tagged is None:

@@ -21,14 +21,16 @@ from mailmum.postfix.log.book import (
     MAX_MESSAGES,
     MAX_WAITING,
     NOTES,
+    Attempt,
     Book,
     Host,
     Message,
+    attempted,
     sighting,
 )
 from mailmum.postfix.log.bounds import ADDRESS, client_parts, note_of
 from mailmum.postfix.log.chain import inherit, link, root, worst
-from mailmum.postfix.log.marks import identify, remember
+from mailmum.postfix.log.marks import identify, remember, take_early
 from mailmum.traffic.sightings import Delivery, Outcome, Update
 
 MAX_RECIPIENTS = 1000
@@ -139,11 +141,11 @@ class Messages:
         if len(self._due) > 4 * MAX_MESSAGES:
             self._ripe(*heapq.heappop(self._due))
 
-    def advance(self, now: float) -> None:
+    def advance(self, now: float, attempt: Attempt = attempted) -> None:
         """The log is at this time: hand out what has waited long enough."""
         due = self._due
         while due and due[0][0] <= now:
-            self._ripe(*heapq.heappop(due))
+            attempt(self._ripe, *heapq.heappop(due))
         for host in self._book.hosts.values():
             while host.known:
                 queue_id, message = next(iter(host.known.items()))
@@ -312,6 +314,8 @@ class Messages:
             return
         if not message.queued and message.reason is None:
             return  # the client went away before it was through
+        if self._book.early:
+            take_early(self._book, message)
         message.told = {}
         for recipient, fate in (message.fates or {}).items():
             self._sight(host, message, recipient, worst(fate))
@@ -330,7 +334,7 @@ class Messages:
         time = self._book.moment(message[1])
         where = (time, host.name, service, address, name, message.helo)
         what = (message.sender, recipient, _ACCEPTED, 250, None, message.queue_id)
-        fate = (delivery, message.score, message.reason, ())
+        fate = (delivery, message.score, message.reason, (), message.spam)
         self._book.sightings.append(sighting(where + what + fate))
 
     def _give_early(self, host: Host, message: Message) -> None:
@@ -378,26 +382,23 @@ class Messages:
         self._due = [(until, name, queue_id) for until, name, queue_id in state["due"]]
         self.filters = set(state["filters"])
 
-    def finish(self) -> None:
+    def finish(self, attempt: Attempt = attempted) -> None:
         """The log ends: hand out all."""
         self._due.clear()
         for host in self._book.hosts.values():
-            self._finish(host)
+            self._finish(host, attempt)
 
-    def _finish(self, host: Host) -> None:
+    def _finish(self, host: Host, attempt: Attempt = attempted) -> None:
         fresh = [one for one in map(host.open, host.fresh) if one is not None]
         for message in fresh:
-            self.fold(host, message)
+            attempt(self.fold, host, message)
         rest = [*host.orphans.values(), *fresh]
         for message in rest:
             message.removed = True
         for message in rest:
             if message.parent is not None:
-                inherit(message)
+                attempt(inherit, message)
         for first in {id(one): one for one in map(root, rest)}.values():
-            if first.told is None:
-                self.give(host, first)
-            else:
-                self._news(host, first)
+            attempt(self.give if first.told is None else self._news, host, first)
         host.fresh.clear()
         host.orphans.clear()

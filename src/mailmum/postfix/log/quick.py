@@ -250,6 +250,7 @@ class Lane:
                         None,
                         reply,
                         (),
+                        None,
                     )
                 )
             )
@@ -258,7 +259,7 @@ class Lane:
         """Whether the usual was said about a message that is removed, and only that."""
         if len(lines) != NOTES + 3 or type(lines) is not list:
             return False
-        _, _, client, _, told, sender, to = lines
+        _, _, client, queue_id, told, sender, to = lines
         end = to.find(">, ", 4)
         return (
             to[:4] == "to=<"
@@ -267,6 +268,7 @@ class Lane:
             and ">, size=" in sender
             and ", " not in client
             and told[:3] == "mes"
+            and queue_id not in self._book.early
             and client_parts(client[7:])[0] not in self._messages.filters
         )
 
@@ -303,6 +305,7 @@ class Lane:
                         None,
                         None,
                         (),
+                        None,
                     )
                 )
             )

@@ -18,10 +18,11 @@ from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Any, NamedTuple
 
-from mailmum.postfix.log.book import Book, Host
+from mailmum.postfix.log.book import Attempt, Book, Host, attempted
 from mailmum.postfix.log.bounds import LINE
 from mailmum.postfix.log.clock import Clock
 from mailmum.postfix.log.headers import Entry, entry, repeats
+from mailmum.postfix.log.marks import settle
 from mailmum.postfix.log.messages import Messages
 from mailmum.postfix.log.programs import SPECIAL, program
 from mailmum.postfix.log.quick import NEVER, Lane, compiled_loop
@@ -51,10 +52,10 @@ class Found(NamedTuple):
 
 
 class Skips(NamedTuple):
-    """Lines that were passed over since they made the reader itself fail.
+    """Lines, and things held, that were passed over since they made the reader itself fail.
 
     Attributes:
-        lines: how many since the log began.
+        lines: how many since the log began; of things held each counts as one.
         last: Unix time of the latest.
     """
 
@@ -79,10 +80,16 @@ class Settings:
 
 
 class LogReader:
-    """Reads one stream of log lines."""
+    """Reads one stream of log lines.
+
+    Attributes:
+        attempt: handles each thing that is held when its time has come; `careful` has it go on
+            behind one that fails.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.attempt: Attempt = attempted
         self.lines = 0
         self.foreign = 0
         self.unrecognised = 0
@@ -177,8 +184,9 @@ class LogReader:
         return self._take()
 
     def _advance(self, now: float) -> None:
-        self._sessions.advance(now)
-        self._messages.advance(now)
+        self._sessions.advance(now, self.attempt)
+        self._messages.advance(now, self.attempt)
+        settle(self._book, now, self.settings.hold or 0)
         self._mark_advanced(now)
 
     def _mark_advanced(self, now: float) -> None:
@@ -192,8 +200,8 @@ class LogReader:
             if not self._skipping:
                 self._lines(rest.decode("utf-8", "replace"))
         self._skipping = False
-        self._sessions.finish()
-        self._messages.finish()
+        self._sessions.finish(self.attempt)
+        self._messages.finish(self.attempt)
         return self._take()
 
     def _take(self) -> Found:
@@ -216,6 +224,10 @@ class LogReader:
         self._rest = b""
         self._skipping = not line.endswith(b"\n")
         self._lane.previous = ""
+        self.passed_over(now)
+
+    def passed_over(self, now: float) -> None:
+        """Count a line, or a thing held, that made the reader fail."""
         self.skipped = Skips(self.skipped.lines + 1, now)
 
     # --- every line ------------------------------------------------------------------------

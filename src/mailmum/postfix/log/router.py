@@ -23,6 +23,9 @@ _TELLING = frozenset(
     {"filter", "redirect", "warn", "prepend", "permit", "bcc", "info", "trigger", "delay", "dunno"}
 )
 _SESSION = ("connect from ", "disconnect from ", "lost connection after ")
+# What tlsproxy says of the sessions of postscreen that it encrypts.
+_PROXIED = ("CONNECT ", "DISCONNECT ")
+_SCREENING = frozenset({"postscreen", "dnsblog", "tlsproxy"})
 _CHECKED = ("header ", "body ", "content ", "mime-header ", "nested-header ")
 
 
@@ -43,9 +46,7 @@ class Router:
         """A line of a program; whether it was understood, None for what is somebody else's."""
         if program in FILTERS:
             return self._scored(host, key, stamp, text)
-        if program == "postscreen" and self.screen.said(key, stamp, text):
-            return True
-        if program == "dnsblog" and self.screen.listed_by(host.name, stamp, text):
+        if program in _SCREENING and self._screened(host, program, key, stamp, text):
             return True
         word, found, rest = text.partition(": ")
         if found:
@@ -60,6 +61,14 @@ class Router:
         if self._session(key, stamp, text):
             return True
         return is_quiet(text)
+
+    def _screened(self, host: Host, program: str, key: str, stamp: str, text: str) -> bool:
+        """What postscreen says, and those that work for it."""
+        if program == "postscreen":
+            return self.screen.said(key, stamp, text)
+        if program == "dnsblog":
+            return self.screen.listed_by(host.name, stamp, text)
+        return text.startswith(_PROXIED)
 
     def _session(self, key: str, stamp: str, text: str) -> bool:
         if text.startswith("connect from "):
@@ -224,5 +233,5 @@ class Router:
         score = self.scores.read(key, text)
         if score is None:
             return None
-        scored(self._book, host, score)
+        scored(self._book, host, score, self._book.moment(stamp))
         return True

@@ -16,11 +16,13 @@ from mailmum.postfix.log.book import (
     MAX_SESSIONS,
     NOTES,
     PARTS,
+    Attempt,
     Book,
     Host,
     Message,
     Opened,
     Session,
+    attempted,
     sighting,
 )
 from mailmum.postfix.log.bounds import REASON, client_parts
@@ -163,6 +165,7 @@ class Sessions:
                         None,
                         None,
                         (),
+                        None,
                     )
                 )
             )
@@ -208,33 +211,33 @@ class Sessions:
         host, service = self._book.place(key)
         where = (self._book.moment(ended.stamp), host, service, address, name, ended.helo)
         what = (None, None, ended.outcome, ended.code, ended.rbl, None)
-        more = (None, None, ended.reason, ended.named)
+        more = (None, None, ended.reason, ended.named, None)
         self._book.sightings.append(sighting(where + what + more))
 
-    def finish(self) -> None:
+    def finish(self, attempt: Attempt = attempted) -> None:
         """The log ends: so does every session."""
         for key in list(self._unsure):
-            self._decide(key)
+            attempt(self._decide, key)
         for key, opened in self._book.sessions.items():
-            self.end(key, opened)
+            attempt(self.end, key, opened)
         for key in list(self._unsure):
-            self._decide(key)
+            attempt(self._decide, key)
         self._book.sessions.clear()
 
-    def advance(self, now: float) -> None:
+    def advance(self, now: float, attempt: Attempt = attempted) -> None:
         """The log is at this time: what is too old is over."""
         while self._unsure:
             unsure, (_, _, session) = next(iter(self._unsure.items()))
             if self._book.moment(session.stamp) > now - _QUEUE_WAIT:
                 break
-            self._decide(unsure)
+            attempt(self._decide, unsure)
         sessions = self._book.sessions
         while sessions:
             key, opened = next(iter(sessions.items()))
             if self._book.moment(_stamp(opened)) > now - _MAX_AGE:
                 break
             del sessions[key]
-            self.end(key, opened)
+            attempt(self.end, key, opened)
 
     def pack(self) -> list[Any]:
         """What waits for the queue manager, for a dump."""
@@ -292,7 +295,7 @@ class Sessions:
         host, service = self._book.place(key)
         where = (self._book.moment(stamp), host, service, address, name, helo)
         what = (sender, recipient, _WARNED if warned else outcome, code, rbl, queue_id)
-        self._book.sightings.append(sighting((*where, *what, None, None, reply, named)))
+        self._book.sightings.append(sighting((*where, *what, None, None, reply, named, None)))
 
     def accepted(self, key: str, stamp: str, verb: str, queue_id: str | None, text: str) -> bool:
         """`discard` and `hold`: the client is told that its mail is accepted."""
@@ -311,7 +314,7 @@ class Sessions:
         host, service = self._book.place(key)
         where = (self._book.moment(stamp), host, service, address, name, read[6])
         what = (read[4], read[5], Outcome.ACCEPTED, 250, None, queue_id)
-        self._book.sightings.append(sighting((*where, *what, None, None, reason, ())))
+        self._book.sightings.append(sighting((*where, *what, None, None, reason, (), None)))
         return True
 
     def learned(self, key: str, stamp: str, text: str) -> None:

@@ -15,7 +15,7 @@ from mailmum.traffic.sightings import Delivery, Outcome
 
 _NAME = b"mailmum-log"
 _VERSION = b"1"
-_PLAIN = ("score", "helo", "sender", "reason", "queued", "removed", "message_id", "blank")
+_PLAIN = ("score", "spam", "helo", "sender", "reason", "queued", "removed", "message_id", "blank")
 _SESSION = ("outcome", "code", "reason", "rbl", "helo", "said", "named", "queue_ids", "held")
 _TABLES = ("fresh", "known", "orphans")
 
@@ -77,6 +77,7 @@ def pack_book(book: Book) -> dict[str, Any]:
         "now": book.clock.now,
         "dropped": book.dropped,
         "scoring": book.scoring,
+        "early": list(book.early.items()),
         "gone": {host.name: host.gone for host in book.hosts.values()},
         "ids": {host.name: host.ids for host in book.hosts.values()},
         "sessions": sessions,
@@ -91,6 +92,8 @@ def unpack_book(book: Book, state: dict[str, Any]) -> None:
     book.clock.set(state["now"])
     book.dropped = state["dropped"]
     book.scoring = state["scoring"]
+    for queue_id, (time, score, spam) in state.get("early", ()):
+        book.early[queue_id] = (time, score, spam)
     messages = [_unpack_message(one) for one in state["messages"]]
     for message, one in zip(messages, state["messages"], strict=True):
         if "parent" in one:
