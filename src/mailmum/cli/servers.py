@@ -106,6 +106,7 @@ def show(session: Session, name: str) -> None:
 @pass_session
 def edit(
     session: Session,
+    /,
     name: str,
     new_name: str | None,
     addresses: tuple[str, ...],

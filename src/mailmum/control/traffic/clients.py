@@ -172,11 +172,12 @@ def counts_of(
     counts, sums = _Counts(account, wanted, now), Sums()
     networks = all(map(is_wide, targets))
     for model, starts in _periods(account, wanted, now, networks=networks):
+        kept: Iterable[tuple[Any, ...]]
         if counts.changes or wanted.sources or len(counts.pairs) > _PAIRS:
             rows = _joined(model, account, targets, starts, _DATED)
             kept = ((one[0], *one[4:]) for one in rows if counts.has(*one[1:4]))
         else:
-            kept = iter(_joined(model, account, targets, starts, _SUMS, counts.pairs))
+            kept = _joined(model, account, targets, starts, _SUMS, counts.pairs)
         for first, outcome, count in kept:
             sums.add(by_first[bytes(first)], outcome_of(outcome), count)
     return [Client(target, outcomes) for target, outcomes in sums.by.items()]
