@@ -7,6 +7,7 @@
 """
 
 from datetime import datetime
+from itertools import pairwise
 
 from mailmum.domain.targets import NameTarget, NetworkTarget, Target
 
@@ -37,7 +38,7 @@ def in_future(seconds: float) -> str:
     """
     if seconds < 1:
         return "now"
-    for (length, unit), (next_length, _) in zip(_STEPS, _STEPS[1:], strict=False):
+    for (length, unit), (next_length, _) in pairwise(_STEPS):
         if seconds >= length - next_length / 2:
             return f"in {_counted(int(seconds / length + 0.5), unit)}"
     return f"in {_coarse(seconds)}"
