@@ -30,6 +30,7 @@ from mailmum.web.words import ago, coarse, span
 SERVERS_SHOWN = 10
 LISTS_SHOWN = 10
 WORST_SHOWN = 8
+SILENT_SHOWN = 5
 BY = ("networks", "clients")
 LOOKED_AT = 300
 """Records of the journal that are looked at for events."""
@@ -189,7 +190,8 @@ def _changes(wanted: Wanted) -> dict[str, Any]:
     found = changing.changes(wanted.access, now=wanted.stretch.now)
     now = wanted.stretch.now
     return {
-        "silent": [(one, _usual(one.usual)) for one in found.silent],
+        "silent": [(one, _usual(one.usual)) for one in found.silent[:SILENT_SHOWN]],
+        "more_silent": len(found.silent[SILENT_SHOWN:]),
         "spikes": [
             (
                 one,
