@@ -45,6 +45,15 @@ def test_a_feed_is_changed(service: Service) -> None:
     assert service.run("feed", "edit", "drop").exit_code == 2
 
 
+def test_what_a_provider_is_for_is_changed(service: Service) -> None:
+    """In the words of the command line; to say nothing is a mistake."""
+    service.on("PATCH", "/api/v1/feeds/Webmail", answer(feed(name="Webmail", kind="spf")))
+    assert service.run("provider", "edit", "Webmail", "--use", "allow").exit_code == 0
+    [asked] = service.asked
+    assert json.loads(asked.body) == {"use": "list"}
+    assert service.run("provider", "edit", "Webmail").exit_code == 2
+
+
 def test_a_feed_is_added_and_refreshed(service: Service) -> None:
     """With what was asked for, and nothing else."""
     service.on("POST", "/api/v1/feeds", answer(feed(), 201))

@@ -112,6 +112,31 @@ def test_edit_without_sense_is_wrong_usage(service: Service, options: list[str])
     assert service.asked == []
 
 
+@pytest.mark.parametrize(
+    ("options", "sent"),
+    [
+        (["--ttl", "120"], {"ttl": 120, "code": "127.0.0.8", "text": "Ask us"}),
+        (["--code", "127.0.0.9", "--text", ""], {"ttl": None, "code": "127.0.0.9", "text": ""}),
+        (["--code", "", "--ttl", ""], {"ttl": None, "code": None, "text": "Ask us"}),
+    ],
+)
+def test_its_own_answers(service: Service, options: list[str], sent: object) -> None:
+    """What is left out stays, what is given empty is the account's; shown where it differs."""
+    own = {"ttl": None, "code": "127.0.0.8", "text": "Ask us"}
+    service.on("GET", "/api/v1/servers/mx1", answer(server(own=own)))
+    service.on("PATCH", "/api/v1/servers/mx1", answer(server(own=own)))
+    shown = service.run("server", "edit", "mx1", *options).stdout
+    assert service.asked[-1].json == {"own": sent}
+    assert "  answers of its own: code 127.0.0.8, text Ask us\n" in shown
+
+
+@pytest.mark.parametrize("ttl", ["1h", "-5", "9" * 20, "²"])
+def test_a_ttl_is_a_number(service: Service, ttl: str) -> None:
+    """Refused before anything is asked."""
+    assert service.run("server", "edit", "mx1", "--ttl", ttl).exit_code == 2
+    assert service.asked == []
+
+
 @pytest.mark.parametrize(("options", "keep"), [([], None), (["--keep", "0s"], "0s")])
 def test_rotate_key(service: Service, options: list[str], keep: str | None) -> None:
     """Without --keep the account's parameter holds."""

@@ -2,6 +2,7 @@
 
 import pytest
 
+from mailmum.control.feeds.editing import edit_feed
 from mailmum.control.feeds.providers import (
     PROPOSALS,
     known,
@@ -72,8 +73,13 @@ def test_uses(world: World, names: NameServer) -> None:
     assert known(account).of_network(parse_network("203.0.113.128/25")) == "Three"
     assert known(account).of_network(parse_network("203.1.0.0/16")) is None
     assert protected(world.outsider.account.pk, clients[0]) is None
-    pause(world.admin, "One", paused=True)
-    assert protected(account, clients[0]) is None
+    edit_feed(world.admin, "Two", {"use": "list"})
+    edit_feed(world.admin, "One", {"use": "warn"})
+    verdicts = [explain(world.viewer, client, None).verdict.word.value for client in clients]
+    assert verdicts == ["none", "allow", "none", "none"]
+    assert [protected(account, client) for client in clients] == [None, "Two", None, None]
+    pause(world.admin, "Two", paused=True)
+    assert protected(account, clients[1]) is None
 
 
 def test_the_last_good_set_stays(world: World, names: NameServer) -> None:

@@ -15,8 +15,13 @@ def page(made: Service, path: str) -> str:
         return connection.getresponse().read().decode()
 
 
+def targets(made: Service, *command: str) -> set[str]:
+    """What the answers of a command are about."""
+    return {one["target"] for one in made.json(*command)}
+
+
 def test_the_demo(tmp_path: Path) -> None:
-    """Two accounts, four servers, traffic from logs and from the DNS that runs."""
+    """Two accounts, four servers, traffic from logs and the DNS that runs, and what comes of it."""
     made = make_service(tmp_path, "--demo", sqlite=True)
     with made.up():
         accounts = made.json("account", "list")
@@ -28,6 +33,14 @@ def test_the_demo(tmp_path: Path) -> None:
         made.eventually(lambda: bool(made.json("server", "show", "mx1")["last_query"]), 30)
         assert made.json("explain", "203.0.113.7")["verdict"] == "block"
         assert len(made.json("requests", "list")) == 1
+        listed = {"198.51.100.201", "2001:db8:feed::7"}
+        made.eventually(lambda: listed <= targets(made, "listings"), 30)
+        assert {one["state"] for one in made.json("feed", "list")} == {"held", "failing", "ok"}
+        assert {one["mode"] for one in made.json("trigger", "list")} == {"enforce", "observe"}
+        # What the worker makes of it, once it has ranked the worst.
+        made.eventually(lambda: len(made.json("alerts", "list")) >= 3, 60)
+        suggested = {"198.51.100.64/27", "192.0.2.40"}
+        made.eventually(lambda: targets(made, "suggestions", "list") == suggested, 60)
         assert "are made up" in page(made, "/accounts/login/")
         assert "are made up" in page(made, urlsplit(made.sign_in_link()).path)
     # Started again without the option it is still a demo, and nothing is made twice.

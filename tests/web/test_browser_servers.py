@@ -89,6 +89,8 @@ def test_a_server_is_set_up_and_says_so(
             asking.sendto(make_query(f"9.2.0.192.{zone}", "A").to_wire(), running.dns)
         expect(lamp).to_contain_text("It asks")
         expect(lamp).to_contain_text("allowed addresses")
+        expect(page.locator("#setup-steps .done")).to_have_count(4)
+        expect(page.locator("#server-state")).to_contain_text("asked")
         sound(page)
 
 

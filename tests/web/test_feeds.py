@@ -148,11 +148,36 @@ def test_a_feed_is_changed_on_its_page(site: Visitors, world: World, held: None)
     told = show_feed(world.owner, "own list")
     assert (told["every"], told["scope"], told["reason"]) == ("2h", "mx1", "Listed")
     assert (told["shrink"], told["grow"], told["state"]) == (5, 7, "held")
-    for wrong in ({"shrink": "many", "grow": "7"}, {"shrink": "101", "grow": "7"}):
-        site.admin.post("feed-act", wanted | {"every": "3h"} | wrong, name="own list")
+    for wrong, says in (
+        ({"shrink": "many", "grow": "7"}, "a limit is a number of percent"),
+        ({"shrink": "101", "grow": "7"}, "it has to lie between 0 and 100 percent"),
+        ({"shrink": "5", "grow": "7", "reason": "a\x07b"}, "control character"),
+    ):
+        page = site.admin.post("feed-act", wanted | {"every": "3h"} | wrong, name="own list")
         assert show_feed(world.owner, "own list") == told
+        # Beside the field, with what was typed and the form open.
+        assert says in text_of(page)
+        assert '<details class="more" open>' in page.content.decode()
+        assert wrong["shrink"] in page.content.decode()
     assert site.viewer.post("feed-act", wanted, name="own list").status_code == 403
     assert site.outsider.post("feed-act", wanted, name="own list").status_code == 404
+
+
+def test_what_a_provider_is_for_is_changed_on_its_page(site: Visitors, world: World) -> None:
+    """It is said there, to who may change it; only a set of a provider has another use."""
+    add_feed(world.admin, make_wish("Webmail", "webmail.example", kind="spf", use="warn"))
+    assert (
+        'name="use" value="warn" checked' in site.admin.get("feed", name="Webmail").content.decode()
+    )
+    wanted = {"do": "edit", "use": "except", "every": "1d", "shrink": "50", "grow": "100"}
+    assert site.viewer.post("feed-act", wanted, name="Webmail").status_code == 403
+    assert site.outsider.post("feed-act", wanted, name="Webmail").status_code == 404
+    site.admin.post("feed-act", wanted, name="Webmail")
+    told = show_feed(world.viewer, "Webmail")
+    assert (told["use"], told["every"]) == ("except", "1d")
+    assert "Triggers leave it out" in text_of(site.viewer.get("feed", name="Webmail"))
+    site.admin.post("feed-act", wanted | {"use": "nothing"}, name="Webmail")
+    assert show_feed(world.viewer, "Webmail") == told
 
 
 def test_providers_are_proposed_until_they_are_there(site: Visitors, world: World) -> None:

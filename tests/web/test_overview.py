@@ -15,7 +15,7 @@ from mailmum.control.traffic.working_up import Lister
 from mailmum.domain.listings import Action
 from mailmum.traffic.groups import Group
 from mailmum.traffic.sightings import Outcome, Source
-from mailmum.web.sections import PARTS
+from mailmum.web.sections import PARTS, SILENT_SHOWN
 from tests.control.monitor.kit import STRANGE, Traffic, traffic
 from tests.support.week import EVIL
 from tests.support.world import World
@@ -162,6 +162,21 @@ def test_who_may_act_is_offered_to(busy: Traffic, site: Visitors) -> None:
     listed = {row["one"].network.text: row["listed"] for row in shown(clients, "worst")["rows"]}
     assert listed["203.0.113.9"] == ""
     assert listed["198.51.100.64"] == "blocked"
+
+
+def test_of_many_silent_servers_the_longest_silent_are_named(
+    traffic: Traffic, site: Visitors
+) -> None:
+    """Two hundred of them would hide all else that changed; the others are counted."""
+    for number in range(SILENT_SHOWN + 2):
+        name = f"old{number}"
+        traffic.servers[name] = add_server(traffic.world.owner, name).pk
+        ago = 3 * DAY - number * HOUR
+        traffic.log(*[traffic.seen("203.0.113.1", Outcome.ACCEPTED, ago=ago)] * 90, server=name)
+    text = text_of(site.viewer.get("account"))
+    assert "Nothing from old0" in text
+    assert f"Nothing from old{SILENT_SHOWN}" not in text
+    assert "Nothing from 2 more servers either" in text
 
 
 def test_what_changed(busy: Traffic, site: Visitors) -> None:

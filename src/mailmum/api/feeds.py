@@ -146,6 +146,9 @@ class FeedChange(schemas.Input):
     """What is to be different of a feed; what is left out stays."""
 
     action: Action | None = None
+    use: Annotated[str, Field(max_length=10)] | None = Field(
+        None, description="of providers: list (allow), except or warn"
+    )
     server: schemas.Short | None = Field(None, description="empty: all servers")
     reason: schemas.Text | None = None
     every: schemas.Short | None = None

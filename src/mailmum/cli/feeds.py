@@ -179,6 +179,24 @@ def _proposed(client: Client, name: str) -> tuple[str, str]:
     )
 
 
+@provider.command("edit")
+@_name
+@click.option("--use", type=click.Choice(list(_USES)), help="What the set is for.")
+@click.option("--server", metavar="NAME", help="For this server only; account for all.")
+@click.option("--every", metavar="6h", help="How often to refresh it.")
+@common
+@pass_session
+def edit_provider(session: Session, /, name: str, **given: Any) -> None:
+    """Change what the set of a provider is for; options left out keep their value."""
+    body = {field: value for field, value in given.items() if value is not None}
+    if not body:
+        raise click.UsageError("Say what to change, for example --use warn.")
+    if "use" in body:
+        body["use"] = _USES[body["use"]]
+    found = session.client().send("PATCH", _path(name), body)
+    _tell(session, found, f"{found['state']}, {_does(found)}, every {found['every']}")
+
+
 @provider.command()
 @common
 @pass_session

@@ -15,6 +15,7 @@ _LISTS = {
     "dbl": "blocked names",
     "dwl": "allowed names",
 }
+_ANSWERS = ("ttl", "code", "text")
 _name = click.argument("name")
 _addresses = click.option(
     "--address",
@@ -98,10 +99,14 @@ def show(session: Session, name: str) -> None:
 @click.option("--no-addresses", is_flag=True, help="Forget its own addresses.")
 @_askers
 @click.option("--asked-from-anywhere", is_flag=True, help="Let anyone ask its zones again.")
+@click.option("--ttl", metavar="SECONDS", help="For how long its answers may be kept.")
+@click.option("--code", metavar="127.0.0.9", help="Return code of listings without their own.")
+@click.option("--text", metavar="TEXT", help="What senders are told where a block has no reason.")
 @common
 @pass_session
 def edit(
     session: Session,
+    /,
     name: str,
     new_name: str | None,
     addresses: tuple[str, ...],
@@ -109,8 +114,12 @@ def edit(
     *,
     no_addresses: bool,
     asked_from_anywhere: bool,
+    **own: str | None,
 ) -> None:
-    """Rename a mail server, or replace its own addresses or who may ask."""
+    """Rename a mail server, or replace its own addresses, who may ask, or its answers.
+
+    --ttl, --code and --text hold on this server only; given empty, the account's hold again.
+    """
     if addresses and no_addresses:
         raise click.UsageError("--address and --no-addresses exclude each other.")
     if askers and asked_from_anywhere:
@@ -120,9 +129,27 @@ def edit(
         body["addresses"] = list(addresses)
     if askers or asked_from_anywhere:
         body["askers"] = list(askers)
-    if not body:
+    given = _answers({word: value for word, value in own.items() if value is not None})
+    if not body and not given:
         raise click.UsageError("Say what to change, for example with --name or --address.")
-    _show(session, session.client().send("PATCH", server_path(name), body))
+    client = session.client()
+    if given:
+        # The service takes all three at once, so what is left out is asked for.
+        body["own"] = client.get(server_path(name))["own"] | given
+    _show(session, client.send("PATCH", server_path(name), body))
+
+
+def _answers(given: dict[str, str]) -> dict[str, Any]:
+    """What the options say, as the service takes it; empty means the account's."""
+    found: dict[str, Any] = {word: value.strip() or None for word, value in given.items()}
+    if found.get("ttl") is not None:
+        ttl = found["ttl"]
+        if not (ttl.isascii() and ttl.isdigit() and len(ttl) < 10):
+            raise click.UsageError("--ttl takes a number of seconds, or nothing: --ttl ''")
+        found["ttl"] = int(ttl)
+    if "text" in found:
+        found["text"] = found["text"] or ""
+    return found
 
 
 @server.command("rotate-key")
@@ -168,6 +195,8 @@ def _show(session: Session, one: dict[str, Any]) -> None:
         say(f"  own addresses: {', '.join(one['addresses'])}")
     if one["askers"]:
         say(f"  asked from: {', '.join(one['askers'])}")
+    if own := [f"{word} {one['own'][word]}" for word in _ANSWERS if one["own"][word]]:
+        say(f"  answers of its own: {', '.join(own)}")
     if one["barred"]:
         barred = one["barred"]
         say(

@@ -94,11 +94,12 @@ def tasks() -> list[Task]:
     return [
         Task("terms", 60.0, _terms),
         Task("worst", 10.0, lister.steps),
-        Task("retention", 600.0, _expire),
-        Task("privacy", 30.0, _rewrite),
         Task("alerts", 60.0, alerting.looking),
         Task("suggestions", 3600.0, thinking),
         Task("reports", 300.0, alerting.tidying),
+        Task("privacy", 30.0, _rewrite),
+        # Last: after a log of weeks was read there is much to remove, and nobody waits for it.
+        Task("retention", 600.0, _expire),
         Task("findings", 3600.0, tidying.steps),
     ]
 

@@ -32,7 +32,8 @@ from mailmum.index.index import Index
 
 log = structlog.get_logger()
 
-_TICK = 1.0
+_TICK = 0.5
+"""Seconds: so who follows live sees a lookup within one, the way through the database included."""
 
 
 class Loop:
@@ -41,7 +42,7 @@ class Loop:
     Args:
         engine: gives the answers.
         limits: what TCP clients may take up.
-        on_tick: called about once a second.
+        on_tick: called about twice a second.
         fast: answers what is plain over UDP; None to answer all of it here.
     """
 

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from mailmum.index.index import Index
 from mailmum.policy.engine import Engine
 
-_TICK = 1.0
+_TICK = 0.5
+"""Seconds: so who follows live sees a lookup within one, the way through the database included."""
 
 
 class PolicyLoop:
@@ -32,7 +33,7 @@ class PolicyLoop:
         return self._stopping
 
     async def until_stopped(self, on_tick: Callable[[], None]) -> None:
-        """Wait for `stop`; meanwhile something is called about once a second.
+        """Wait for `stop`; meanwhile something is called about twice a second.
 
         Raises:
             Exception: what a job raised; the index may then be half changed, so all must end.

@@ -3,14 +3,15 @@
 Every number comes with the address of the sightings behind it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
 from mailmum.control.accounts.access import Reading
 from mailmum.control.listings.history import records_of
-from mailmum.control.listings.search import covers
+from mailmum.control.listings.models import Version
+from mailmum.control.listings.search import covers_each
 from mailmum.control.monitor import changes as changing
 from mailmum.control.monitor import overview as monitor
 from mailmum.control.monitor.overview import Groups, ListHits, Offender
@@ -29,6 +30,7 @@ from mailmum.web.words import ago, coarse, span
 SERVERS_SHOWN = 10
 LISTS_SHOWN = 10
 WORST_SHOWN = 8
+SILENT_SHOWN = 5
 BY = ("networks", "clients")
 LOOKED_AT = 300
 """Records of the journal that are looked at for events."""
@@ -188,7 +190,8 @@ def _changes(wanted: Wanted) -> dict[str, Any]:
     found = changing.changes(wanted.access, now=wanted.stretch.now)
     now = wanted.stretch.now
     return {
-        "silent": [(one, _usual(one.usual)) for one in found.silent],
+        "silent": [(one, _usual(one.usual)) for one in found.silent[:SILENT_SHOWN]],
+        "more_silent": len(found.silent[SILENT_SHOWN:]),
         "spikes": [
             (
                 one,
@@ -257,6 +260,7 @@ def _worst(wanted: Wanted) -> dict[str, Any]:
         now=wanted.stretch.now,
     )
     most = max((one.contacts for one in found), default=0)
+    listed = covers_each(wanted.access, [one.network for one in found])
     return {
         "rows": [
             {
@@ -264,17 +268,16 @@ def _worst(wanted: Wanted) -> dict[str, Any]:
                 "bar": plots.shares(one, most),
                 "stopped": wanted.whole(q=one.network.text, what=STOPPED),
                 "accepted": wanted.whole(q=one.network.text, what=Group.ACCEPTED.value),
-                "listed": _listed(wanted.access, one),
+                "listed": _listed(covering),
             }
-            for one in found
+            for one, covering in zip(found, listed, strict=True)
         ],
         **{by: wanted.query_with(by=by) for by in BY},
     }
 
 
-def _listed(access: Reading, one: Offender) -> str:
-    """Whether a listing decides on all of it already."""
-    found = covers(access, one.network)
+def _listed(found: Sequence[Version]) -> str:
+    """Whether a listing decides on all of it already; of those that cover it, the widest first."""
     if not found:
         return ""
     return "blocked" if found[-1].action == Action.BLOCK else "allowed"

@@ -7,6 +7,7 @@
 """
 
 from datetime import datetime
+from itertools import pairwise
 
 from mailmum.domain.targets import NameTarget, NetworkTarget, Target
 
@@ -30,8 +31,17 @@ def rough(seconds: float) -> str:
 
 
 def in_future(seconds: float) -> str:
-    """How far off something is."""
-    return "now" if seconds < 1 else f"in {_coarse(seconds)}"
+    """How far off something is, to the nearest: what was given seven days is not off six at once.
+
+    >>> in_future(7 * 86400 - 3), in_future(86400 - 3), in_future(3599), in_future(0.4)
+    ('in 7 days', 'in 1 day', 'in 1 h', 'now')
+    """
+    if seconds < 1:
+        return "now"
+    for (length, unit), (next_length, _) in pairwise(_STEPS):
+        if seconds >= length - next_length / 2:
+            return f"in {_counted(int(seconds / length + 0.5), unit)}"
+    return f"in {_coarse(seconds)}"
 
 
 def span(seconds: int) -> str:

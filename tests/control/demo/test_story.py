@@ -9,7 +9,7 @@ import pytest
 
 from mailmum.control.demo.asking import names, query
 from mailmum.control.demo.fill import ACCOUNTS
-from mailmum.control.demo.story import DAY, DAYS, OWN, Host, Week
+from mailmum.control.demo.story import DAY, DAYS, LAST_HOURS, OWN, Host, Week
 from mailmum.postfix.log.reader import LogReader, Settings
 from mailmum.traffic.sightings import Outcome, Sighting
 from tests.dns.world import NOW
@@ -25,7 +25,7 @@ DOCUMENTATION = [
 def sightings(host: Host) -> tuple[list[Sighting], int]:
     """What the log reader finds in a week, and how many lines it does not understand."""
     reader = LogReader(Settings(now=END, zone=UTC, hold=None))
-    found = list(reader.feed(Week(host, END).lines()).sightings)
+    found = list(reader.feed(Week(host, END).lines()[0]).sightings)
     found += reader.tick(END + 3600).sightings
     return found, reader.unrecognised
 
@@ -61,10 +61,19 @@ def test_the_same_each_time_and_another_for_each_server() -> None:
     assert Week(HOSTS[0], END).lines() != Week(HOSTS[1], END).lines()
 
 
+def test_in_two_parts() -> None:
+    """The last hours apart, and no line lost: between them triggers are made."""
+    whole, nothing = Week(HOSTS[0], END).lines()
+    most, last = Week(HOSTS[0], END).lines(END - LAST_HOURS)
+    assert nothing == b""
+    assert most + last == whole
+    assert most.count(b"\n") > last.count(b"\n") > 100
+
+
 @pytest.mark.parametrize("host", HOSTS, ids=lambda host: host.name)
 def test_only_addresses_and_names_for_documentation(host: Host) -> None:
     """Nobody real is shown as an abuser."""
-    text = Week(host, END).lines().decode()
+    text = Week(host, END).lines()[0].decode()
     for client in set(re.findall(r"\[([0-9a-f.:]+)\]: ", text)) | {
         one.client for one in sightings(host)[0] if one.client
     }:

@@ -4,6 +4,8 @@ from collections import Counter
 from dataclasses import astuple
 
 import pytest
+from django.db import connections
+from django.test.utils import CaptureQueriesContext
 
 from mailmum.control import config
 from mailmum.control.listings.draft import make_wish
@@ -11,6 +13,7 @@ from mailmum.control.listings.services import list_targets
 from mailmum.control.monitor.changes import changes, ending
 from mailmum.control.monitor.overview import alone, by_list, by_server, overview, worst
 from mailmum.control.monitor.ranges import WORDS, between, range_of
+from mailmum.control.traffic.router import traffic_database
 from mailmum.control.traffic.working_up import Lister
 from mailmum.domain.errors import BadInput, NotFound
 from mailmum.domain.listings import Action
@@ -219,6 +222,20 @@ def test_a_spike_earlier_in_the_day(traffic: Traffic) -> None:
     assert (spike.group, spike.count) == (Group.AUTH, 70)
     assert spike.start == int((hour - 5 * HOUR) // HOUR) * HOUR
     assert changes(traffic.world.outsider, now=traffic.now).spikes == ()
+
+
+def test_spikes_are_asked_for_together(traffic: Traffic) -> None:
+    """However many hours and servers have one, nothing is asked once for each."""
+    traffic.log(traffic.seen("203.0.113.6", Outcome.ACCEPTED, ago=4 * DAY))
+    asked = []
+    for hours in ((5,), (3, 7, 9, 11, 13)):
+        for ago in hours:
+            one = traffic.seen("203.0.113.6", Outcome.AUTH_FAILED, ago=ago * HOUR)
+            traffic.log(*[one] * 70)
+        with CaptureQueriesContext(connections[traffic_database()]) as queries:
+            assert changes(traffic.world.viewer, now=traffic.now).spikes
+        asked.append(len(queries))
+    assert asked[0] == asked[1]
 
 
 def test_a_silent_server(traffic: Traffic) -> None:

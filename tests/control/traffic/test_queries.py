@@ -257,8 +257,13 @@ def test_names_that_were_asked_for() -> None:
     assert totals.by_outcome(1, Wanted(), now=NOW) == {Outcome.LISTED: 4}
 
 
-def test_the_worst_come_first() -> None:
-    """As counting ranks them, once the worker has been there; by server, and as networks."""
+@pytest.mark.parametrize("pairs", [0, clients._PAIRS])
+def test_the_worst_come_first(monkeypatch: pytest.MonkeyPatch, pairs: int) -> None:
+    """As counting ranks them, once the worker has been there; by server, and as networks.
+
+    The same where the sources that count are too many to be named in the question.
+    """
+    monkeypatch.setattr(clients, "_PAIRS", pairs)
     events = week(7, 500)
     fill(events)
     list(Lister().steps(NOW))

@@ -98,6 +98,16 @@ def test_it_goes_in_small_steps(monkeypatch: pytest.MonkeyPatch, chunk: int) -> 
     assert list(expire(1, NOW)) == []
 
 
+def test_many_short_periods_go_at_once() -> None:
+    """Not minute by minute: whoever keeps hours waits between two steps."""
+    minutes = [seen(NOW - 3 * DAY + 60 * n) for n in range(300)]
+    keep(1, 10, Source.LOG, Batch(minutes), now=NOW)
+    set_terms(1, Terms(recent_days=9, minute_days=1, hour_days=9, day_days=9))
+    assert Total.objects.filter(step=60).count() == 300
+    assert list(expire(1, NOW)) == [300]
+    assert not Total.objects.filter(step=60).exists()
+
+
 def test_an_account_that_is_no_more_is_forgotten() -> None:
     """All of it, and nothing of another."""
     old_traffic(3)

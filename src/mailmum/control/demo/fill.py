@@ -12,10 +12,12 @@ from mailmum.control.accounts.services import Told, add_sign_in_link, create_acc
 from mailmum.control.config import Config
 from mailmum.control.dataplane.handed import Batch, hand_in
 from mailmum.control.demo import MARK, is_demo
-from mailmum.control.demo.story import Host, Week
+from mailmum.control.demo.machines import add_feeds, add_triggers
+from mailmum.control.demo.story import LAST_HOURS, Host, Week
 from mailmum.control.listings.draft import make_wish
 from mailmum.control.listings.services import list_targets
 from mailmum.control.requests.asking import ask
+from mailmum.control.servers.models import Server
 from mailmum.control.servers.services import add_server
 from mailmum.domain.errors import Refusal
 from mailmum.domain.listings import Action
@@ -29,6 +31,8 @@ ACCOUNTS = {
     ),
     "shop.example": (Host("mail", "shop.example", 18, 21),),
 }
+MACHINES = "office.example"
+"""The account with triggers and feeds."""
 _BLOCKS = (
     (("203.0.113.0/25",), "Sent spam to our trap", "cheapcloud: three complaints unanswered", ""),
     (("2001:db8:bad::/64",), "Guesses passwords", "", "30d"),
@@ -78,14 +82,25 @@ def _account(account: Account, hosts: tuple[Host, ...], now: float) -> None:
     access = system_access(account)
     told = Told(contact=f"postmaster@{account.name}")
     set_parameters(access, ttl=60, code=None, key_keep=7 * 86_400, told=told)
+    weeks = []
     for number, host in enumerate(hosts, start=1):
         server = add_server(access, host.name, [f"192.0.2.{200 + number}"])
-        lines = Week(host, now).lines()
-        hand_in(server, Batch(lines, "mail.log", None, "", UTC, read=now))
+        weeks.append((server, Week(host, now).lines(now - LAST_HOURS)))
+    for server, (most, _) in weeks:
+        _hand_in(server, most, now - LAST_HOURS)
     _list(access, now)
     first = access.account.servers.order_by("pk").first()
     assert first is not None
     ask(first.ref, "203.0.113.7", text=_ASKS, reply_to="postmaster@cheapcloud.example", address="")
+    if account.name == MACHINES:
+        add_triggers(access, now)
+        add_feeds(access)
+    for server, (_, last) in weeks:
+        _hand_in(server, last, now)
+
+
+def _hand_in(server: Server, lines: bytes, read: float) -> None:
+    hand_in(server, Batch(lines, "mail.log", None, "", UTC, read=read))
 
 
 def _list(access: Owning, now: float) -> None:

@@ -6,7 +6,9 @@ Made from a seed and the time it ends at: the same two give the same lines.  Who
 - 203.0.113.0/25, a cloud that sends spam; it is blocked here since the third day;
 - 198.51.100.64/27, a pool of dial-up lines that public lists know;
 - 203.0.113.192/28 tries user names on the last day, and 2001:db8:bad::/64 passwords all week;
-- 198.51.100.25, a customer's relay that a public list hits for a day.
+- 198.51.100.25, a customer's relay that a public list hits for a day, and 192.0.2.40, a partner
+  whom it hits for three hours;
+- in the last hours two who try user names faster than anybody types: triggers list them.
 """
 
 import random
@@ -19,6 +21,9 @@ ZEN, COPPER = "zen.dnsbl.example", "bl.copper.example"
 DAY, HOUR = 86_400, 3600
 DAYS = 7
 SPAM_BLOCKED_AFTER = 2 * DAY
+LAST_HOURS = 26 * HOUR
+_GUESSERS = (("198.51.100.201", 3 * HOUR), ("2001:db8:feed::7", HOUR))
+"""Who guesses user names, and how long before the end."""
 _PARTNERS = (
     ("192.0.2.10", "out1.newsletter.example"),
     ("192.0.2.11", "out2.newsletter.example"),
@@ -64,10 +69,13 @@ class Week:
         self._process = 1000
         self._queue = 0x4D0000000
 
-    def lines(self) -> bytes:
-        """All of it, in the order of time."""
+    def lines(self, until: float | None = None) -> tuple[bytes, bytes]:
+        """All of it in the order of time, in two parts: before a time, and from then on."""
         events = sorted(self._events(), key=lambda event: event[0])
-        return "".join(f"{line}\n" for _, lines in events for line in lines).encode()
+        parts: tuple[list[str], list[str]] = ([], [])
+        for at, lines in events:
+            parts[until is not None and at >= until].extend(f"{line}\n" for line in lines)
+        return "".join(parts[0]).encode(), "".join(parts[1]).encode()
 
     def _events(self) -> Iterator[Event]:
         chance, start = self._chance, self._begin
@@ -79,6 +87,7 @@ class Week:
                     yield self._one(at)
             start += HOUR
         yield from self._dictionary()
+        yield from self._guessing()
 
     def _one(self, at: float) -> Event:
         makers: tuple[Callable[[float], Event], ...] = (
@@ -92,6 +101,8 @@ class Week:
         hit = 4 * DAY < at - self._begin < 5 * DAY
         if client == "198.51.100.25" and hit:
             return self._listed(at, client, name, COPPER, "listed for a day")
+        if client == "192.0.2.40" and 5 * DAY < at - self._begin < 5 * DAY + 3 * HOUR:
+            return self._listed(at, client, name, COPPER, "listed by mistake")
         return self._accepted(at, client, name)
 
     def _spam(self, at: float) -> Event:
@@ -99,7 +110,7 @@ class Week:
         client, name = f"203.0.113.{number}", f"vps{number}.cheapcloud.example"
         if at - self._begin > SPAM_BLOCKED_AFTER:
             return self._listed(at, client, name, OWN, "Sent spam to our trap")
-        if self._chance.random() < 0.4:
+        if self._chance.random() < 0.7:
             return self._listed(at, client, name, ZEN, "listed")
         return self._accepted(at, client, name)
 
@@ -121,8 +132,12 @@ class Week:
         )
 
     def _greylisted(self, at: float) -> Event:
-        number = self._chance.randrange(120, 140)
-        who = f"mta{number}.sender.example[192.0.2.{number}]"
+        client = f"192.0.2.{self._chance.randrange(120, 140)}"
+        name = f"mta{client.rpartition('.')[2]}.sender.example"
+        # Who comes again is let in.
+        if self._chance.random() < 0.5:
+            return self._accepted(at, client, name)
+        who = f"{name}[{client}]"
         reply = "450 4.2.0 <{to}>: Recipient address rejected: Greylisted"
         return at, self._session(at, who, (self._refused(who, reply, "mta.sender.example"),))
 
@@ -133,6 +148,13 @@ class Week:
             who = f"unknown[203.0.113.{192 + number % 16}]"
             refused = self._refused(who, _UNKNOWN, "localhost", f"user{number}")
             yield at, self._session(at, who, (refused,))
+
+    def _guessing(self) -> Iterator[Event]:
+        for client, before in _GUESSERS:
+            for number in range(24):
+                at = self._end - before + number * 11
+                refused = self._refused(f"unknown[{client}]", _UNKNOWN, "localhost", f"u{number}")
+                yield at, self._session(at, f"unknown[{client}]", (refused,))
 
     def _listed(self, at: float, client: str, name: str, rbl: str, why: str) -> Event:
         who = f"{name}[{client}]"

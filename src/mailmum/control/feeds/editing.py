@@ -21,7 +21,7 @@ from mailmum.domain.codes import code_text
 from mailmum.domain.errors import BadInput, Conflict
 from mailmum.domain.lifetimes import lifetime_text
 
-FIELDS = ("action", "every", "reason", "shrink", "grow")
+FIELDS = ("action", "use", "every", "reason", "shrink", "grow")
 
 
 def edit_feed(access: Writing, name: str, given: Mapping[str, Any]) -> Feed:
@@ -60,6 +60,7 @@ def _values(access: Writing, feed: Feed, given: Mapping[str, Any]) -> dict[str, 
     _check(feed, given)
     stays: dict[str, Any] = {
         "action": feed.action,
+        "use": feed.use,
         "every": lifetime_text(feed.every),
         "reason": feed.reason,
         "shrink": feed.shrink,
@@ -70,7 +71,6 @@ def _values(access: Writing, feed: Feed, given: Mapping[str, Any]) -> dict[str, 
         feed.name,
         feed.source,
         kind=feed.kind,
-        use=feed.use,
         code=None if feed.code is None else code_text(feed.code),
         **chosen,
     )

@@ -7,6 +7,7 @@ and origins, so that half an address finds something too.
 
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from django.db.models import Count, Q, QuerySet
@@ -101,17 +102,34 @@ def covers(reading: Reading, target: Target, server: int | None = None) -> list[
         target: what is covered.
         server: number of a server: its own and the account's; None: all scopes.
     """
+    return covers_each(reading, [target], server)[0]
+
+
+def covers_each(
+    reading: Reading, targets: Sequence[Target], server: int | None = None
+) -> list[list[Version]]:
+    """The same of several targets, looked up together."""
     found = find_listings(reading, Filter(server=server)).filter(enabled=True)
+    texts = [wider(target) for target in targets]
+    all_texts = list(dict.fromkeys(text for some in texts for text in some))
     # Without an order: with one SQLite would read all listings in it instead of looking these up.
-    texts = wider(target)
-    rows = [*found.filter(target__in=texts).order_by()]
+    rows = [*found.filter(target__in=all_texts).order_by()]
     scopes = (WHOLE_ACCOUNT, server)
     rows += [
         one
-        for one in further(reading.account.pk, list(map(parse_target, texts)))
+        for one in further(reading.account.pk, list(map(parse_target, all_texts)))
         if server is None or one.scope in scopes
     ]
-    return sorted(rows, key=lambda one: (target_of(one).specificity, one.number))
+    by_text: dict[str, list[Version]] = {}
+    for one in rows:
+        by_text.setdefault(one.target, []).append(one)
+    return [
+        sorted(
+            (one for text in some for one in by_text.get(text, ())),
+            key=lambda one: (target_of(one).specificity, one.number),
+        )
+        for some in texts
+    ]
 
 
 def within(reading: Reading, target: Target, server: int | None = None) -> QuerySet[Version]:

@@ -19,7 +19,7 @@ from django.db.models import QuerySet
 from mailmum.control.accounts.access import Reading
 from mailmum.control.listings.models import Version
 from mailmum.control.listings.queries import current
-from mailmum.control.listings.search import covers
+from mailmum.control.listings.search import covers_each
 from mailmum.control.monitor.overview import Offender, grouped, offender
 from mailmum.control.monitor.scope import Scope, scope_of
 from mailmum.control.servers.queries import present_servers
@@ -174,11 +174,11 @@ def _earlier(scope: Scope, now: float) -> Iterator[Spike]:
         return
     before = _by_kind(scope, DAY, day - DAYS * DAY, day, now)
     known = {server for server, _ in before}
-    for start, *row in high:
-        for server, group, count in grouped(scope, [tuple(row)]):
-            usual = before[server, group] / (DAYS * 24)
-            if server in known and group.stopped and count >= TIMES * usual:
-                yield Spike(scope.name(server), group, start, count, usual)
+    keyed = (((start, server), *row) for start, server, *row in high)
+    for (start, server), group, count in grouped(scope, keyed):
+        usual = before[server, group] / (DAYS * 24)
+        if server in known and group.stopped and count >= TIMES * usual:
+            yield Spike(scope.name(server), group, start, count, usual)
 
 
 def _by_kind(
@@ -215,10 +215,7 @@ def _offenders(reading: Reading, scope: Scope, now: float) -> Iterator[Offender]
         one.network
         for one in counts_of(scope.account, [one.network for one in fresh], earlier, now)
     }
-    shown = 0
-    for one in fresh:
-        if one.network not in known and not covers(reading, one.network):
-            yield one
-            shown += 1
-            if shown == SHOWN:
-                return
+    new = [one for one in fresh if one.network not in known]
+    listed = covers_each(reading, [one.network for one in new])
+    free = [one for one, covering in zip(new, listed, strict=True) if not covering]
+    yield from free[:SHOWN]

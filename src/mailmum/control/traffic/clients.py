@@ -26,7 +26,7 @@ from mailmum.control.traffic.reading import Best, Wanted, counted, spans_of, tot
 from mailmum.control.traffic.router import traffic_database
 from mailmum.control.traffic.totals import Outcomes, best_by_day, preferred
 from mailmum.domain.targets import Kind, NetworkTarget, parse_network
-from mailmum.traffic.codes import outcome_of, source_of
+from mailmum.traffic.codes import SOURCES, outcome_of, source_of
 from mailmum.traffic.packing import bounds, client_text
 from mailmum.traffic.periods import DAY, HOUR
 from mailmum.traffic.sightings import Outcome, Source
@@ -34,6 +34,8 @@ from mailmum.traffic.worst import DEPTHS, network_key
 
 CLIENTS_LIMIT = 10_000
 _SUMMED = {4: 24, 6: 64}
+_PAIRS = 2000
+"""Servers that a statement may name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,13 +174,14 @@ def counts_of(
     counts, sums = _Counts(account, wanted, now), Sums()
     networks = all(map(is_wide, targets))
     for model, starts in _periods(account, wanted, now, networks=networks):
-        for first, start, server, source, outcome, count in _joined(
-            model, account, targets, starts, dated=counts.changes
-        ):
-            if wanted.servers is not None and server not in wanted.servers:
-                continue
-            if counts.has(server, source, start):
-                sums.add(by_first[bytes(first)], outcome_of(outcome), count)
+        kept: Iterable[tuple[Any, ...]]
+        if counts.changes or wanted.sources or len(counts.pairs) > _PAIRS:
+            rows = _joined(model, account, targets, starts, _DATED)
+            kept = ((one[0], *one[4:]) for one in rows if counts.has(*one[1:4]))
+        else:
+            kept = _joined(model, account, targets, starts, _SUMS, counts.pairs)
+        for first, outcome, count in kept:
+            sums.add(by_first[bytes(first)], outcome_of(outcome), count)
     return [Client(target, outcomes) for target, outcomes in sums.by.items()]
 
 
@@ -186,7 +189,7 @@ class _Counts:
     """Which rows count: those of the sources that are named, or of each day's best."""
 
     def __init__(self, account: int, wanted: Wanted, now: float) -> None:
-        self._sources = wanted.sources
+        self._sources, self._servers = wanted.sources, wanted.servers
         self._best: dict[int, list[Best]] = {}
         for one in () if wanted.sources else best_by_day(account, wanted, now):
             self._best.setdefault(one.server, []).append(one)
@@ -196,12 +199,28 @@ class _Counts:
         """Whether it depends on the day."""
         return any(len(stretches) > 1 for stretches in self._best.values())
 
+    @property
+    def pairs(self) -> list[tuple[int, int]]:
+        """The servers with their sources, where it does not depend on the day."""
+        return [
+            (server, SOURCES[one.source])
+            for server, stretches in self._best.items()
+            for one in stretches
+            if self._servers is None or server in self._servers
+        ]
+
     def has(self, server: int, source: int, start: int) -> bool:
         """Whether a row counts; `start` matters only where it changes."""
         word = source_of(source)
+        if self._servers is not None and server not in self._servers:
+            return False
         if self._sources:
             return word in self._sources
         return any(one.holds(server, word, start) for one in self._best.get(server, ()))
+
+
+_DATED = ("server", "source", "start", "outcome")
+_SUMS = ("outcome",)
 
 
 def _joined(
@@ -209,30 +228,36 @@ def _joined(
     account: int,
     targets: Sequence[NetworkTarget],
     starts: Sequence[int],
-    *,
-    dated: bool,
+    keys: Sequence[str],
+    pairs: Sequence[tuple[int, int]] | None = None,
 ) -> list[Any]:
-    # One statement for all: a look into each period for each target.
-    start = "one.start" if dated else "0"
+    """The first address, the keys and the sum, of the servers and sources of `pairs`; None: all.
+
+    One statement for all: a look into each period for each target.
+    """
+    if not (targets and starts) or pairs == []:
+        return []
     connection = connections[traffic_database()]
     packed = model._meta.get_field("client").db_type(connection)
     places = ", ".join([f"(CAST(%s AS {packed}), CAST(%s AS {packed}))"] * len(targets))
     periods = ", ".join(["(%s)"] * len(starts))
     table = connection.ops.quote_name(model._meta.db_table)
-    if not (targets and starts):
-        return []
+    columns = ", ".join(["place.first", *(f"one.{key}" for key in keys)])
+    # With a sign before them they are no key to look by: that is the client, in each period.
+    named = ", ".join(["(%s, %s)"] * len(pairs or ()))
+    among = f"AND (+one.server, +one.source) IN (VALUES {named})" if pairs else ""
     statement = f"""
         WITH place (first, last) AS (VALUES {places}), period (start) AS (VALUES {periods})
-        SELECT place.first, {start}, one.server, one.source, one.outcome,
-        CAST(SUM(one.count) AS bigint)
+        SELECT {columns}, CAST(SUM(one.count) AS bigint)
         FROM place CROSS JOIN period CROSS JOIN {table} one
         WHERE one.account = %s AND one.start = period.start
-        AND one.client >= place.first AND one.client <= place.last
-        GROUP BY place.first, {"one.start, " if dated else ""}one.server, one.source, one.outcome
+        AND one.client >= place.first AND one.client <= place.last {among}
+        GROUP BY {columns}
     """  # noqa: S608 (names of our own)
     given = [end for target in targets for end in bounds(target)]
+    counting = [number for pair in pairs or () for number in pair]
     with connection.cursor() as cursor:
-        cursor.execute(statement, [*given, *starts, account])
+        cursor.execute(statement, [*given, *starts, account, *counting])
         return list(cursor.fetchall())
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from django.db.models import Q, QuerySet
 
 from mailmum.control.traffic.models import LastSeen, ListsCount, Total, Zone
-from mailmum.control.traffic.reading import ALWAYS, Best, Wanted, counted, of_best, spans_of, total
+from mailmum.control.traffic.reading import Best, Wanted, counted, of_best, spans_of, total
 from mailmum.traffic.batches import numbers_in
 from mailmum.traffic.codes import ASKED, SOURCES, outcome_of, source_of
 from mailmum.traffic.periods import DAY, HOUR, MINUTE, Span, start_of
@@ -116,7 +116,9 @@ def best_by_day(account: int, wanted: Wanted, now: float) -> tuple[Best, ...]:
     daily = _daily(account, wanted, now, [one for one in sources if len(sources[one]) > 1])
     found: list[Best] = []
     for server in sorted(sources):
-        days = daily.get(server, {ALWAYS[0]: min(sources[server], key=_BEST.index)})
+        if (days := daily.get(server)) is None:
+            found.append(Best(server, source_of(min(sources[server], key=_BEST.index))))
+            continue
         stretches = _stretches(server, days)
         if len(stretches) > _MOST_STRETCHES:
             best = min(days.values(), key=_BEST.index)

@@ -12,6 +12,7 @@ from mailmum.control.feeds.providers import PROPOSALS
 from mailmum.control.feeds.reading import BYTES_LIMIT
 from mailmum.control.feeds.refreshing import Outcome
 from mailmum.control.feeds.wishes import FeedWish, make_wish
+from mailmum.control.listings.values import ACCOUNT_SCOPE
 from mailmum.control.servers.queries import servers_of
 from mailmum.domain.errors import BadInput, NotFound, Refusal
 from mailmum.formats.feeds import FEED_FORMATS
@@ -28,6 +29,8 @@ KINDS = (
     (Kind.FILE.value, "File"),
     (Kind.SPF.value, "Provider"),
 )
+CHANGED = ("action", "use", "every", "reason", "shrink", "grow")
+"""Fields of the form to change a feed, beside the server."""
 USES = (
     (Use.EXCEPT.value, "Triggers never list what is in it"),
     (Use.LIST.value, "Allow it"),
@@ -93,6 +96,12 @@ def _first(
 @account_view(Reading)
 def detail(request: PageRequest, access: Reading, name: str) -> HttpResponse:
     """One feed: how it stands, and its versions."""
+    return _shown(request, access, name)
+
+
+def _shown(
+    request: PageRequest, access: Reading, name: str, form: Form | None = None
+) -> HttpResponse:
     found = queries.show_feed(access, name)
     (row,) = feed_rows([found])
     return show(
@@ -100,19 +109,32 @@ def detail(request: PageRequest, access: Reading, name: str) -> HttpResponse:
         "feeds/show.html",
         SECTION,
         row=row,
+        form=form or _as_it_is(found),
         versions=version_rows(found),
         servers=[server.name for server in servers_of(access)],
+        uses=USES,
     )
+
+
+def _as_it_is(told: dict[str, Any]) -> Form:
+    """The form to change a feed, as the feed is."""
+    server = "" if told["scope"] == ACCOUNT_SCOPE else told["scope"]
+    return Form({name: f"{told[name]}" for name in CHANGED} | {"server": server})
 
 
 @account_view(Writing, "POST")
 def act(request: PageRequest, access: Writing, name: str) -> HttpResponse:
-    """Refresh, renew, release, drop, pause, resume: by the button that was pressed."""
+    """Refresh, renew, release, drop, pause, resume, edit: by the button that was pressed."""
+    what = request.POST.get("do", "")
     try:
-        _act(request, access, name, request.POST.get("do", ""))
+        _act(request, access, name, what)
     except NotFound:
         raise
     except Refusal as refusal:
+        if what == "edit":
+            form = posted(request.POST, *CHANGED, "server")
+            form.refuse(refusal)
+            return _shown(request, access, name, form)
         warn(request, f"Nothing was changed: {refusal}.")
     return to(access, "feed", name=name)
 
@@ -141,7 +163,7 @@ def _edited(request: PageRequest) -> dict[str, Any]:
     """What was filled in; a field that the page does not show for this kind of feed is left out."""
     given: dict[str, Any] = {
         field: request.POST[field]
-        for field in ("action", "server", "reason", "every")
+        for field in ("action", "use", "server", "reason", "every")
         if field in request.POST
     }
     for field in ("shrink", "grow"):

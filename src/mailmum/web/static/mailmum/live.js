@@ -6,7 +6,7 @@
 // hidden    the connection is given back (a browser has few for a host); it comes back with the tab
 const $ = (sel, root = document) => root.querySelector(sel);
 const body = $("[data-stream]"), state = $("[data-state]"), pause = $("[data-pause]");
-const WINDOW = 60_000, AGAIN = 5_000, LONGEST = 60_000;
+const WINDOW = 60_000, AGAIN = 5_000, LONGEST = 60_000, MARKED = 10;
 let source, cursor, waiting = [], missed = 0, failed = 0, later, came = [];
 
 function tell(mark, text) {
@@ -63,7 +63,8 @@ function release() {
 function put(rows) {
   // The page and the stream may both have what came while the page was made.
   const fresh = rows.filter(row => !$(`[data-row="${row.dataset.row}"]`, body));
-  for (const row of fresh) row.classList.add("fresh");
+  // In a flood a mark points at nothing, and to fade hundreds of rows is all that a browser does then.
+  if (fresh.length <= MARKED) for (const row of fresh) row.classList.add("fresh");
   body.prepend(...fresh);
   while (body.children.length > body.dataset.kept) body.lastElementChild.remove();
 }
