@@ -17,7 +17,7 @@ from mailmum.control.feeds.refreshing import (
     take_upload,
 )
 from mailmum.control.feeds.wishes import FeedWish
-from mailmum.control.journal.services import change
+from mailmum.control.journal.services import Change, change
 from mailmum.control.listings.services import scope_of
 from mailmum.domain.errors import BadInput, Conflict
 
@@ -136,6 +136,8 @@ def release(access: Writing, name: str, *, drop: bool = False) -> FeedVersion:
         with change(access.account.pk, access.actor, "feed.drop", server=feed.scope) as made:
             held.state = State.DROPPED
             held.save(update_fields=["state"])
+            told = {"feed": feed.name, "version": held.pk}
+            made.before, made.after = (told | {"state": one} for one in (State.HELD, State.DROPPED))
             made.summary = f"{feed.name}: an update to {held.entries} entries was not taken"
         return held
     put_in_force(feed, held, access.actor, guard_of(access.account)[1])
@@ -157,6 +159,9 @@ def pause(access: Writing, name: str, *, paused: bool) -> Feed:
         feed.paused, feed.due = paused, time.time()
         feed.save(update_fields=["paused", "due"])
         made.server = feed.scope
+        made.before, made.after = (
+            {"feed": feed.name, "paused": one} for one in (not paused, paused)
+        )
         made.summary = f"feed {feed.name} {'rests' if paused else 'goes on'}"
     return feed
 
@@ -172,8 +177,13 @@ def remove_feed(access: Writing, name: str) -> None:
         made.server, made.before = feed.scope, summary(feed)
         made.count = feed.content.entries if feed.content else 0
         made.summary = f"feed {feed.name}: {made.count} entries"
-        feed.removed = made.seq
-        feed.content = feed.whole = None
-        feed.save(update_fields=["removed", "content", "whole"])
-        feed.versions.update(content=None, whole=None)
+        take_away(made, feed)
     forget_contents()
+
+
+def take_away(made: Change, feed: Feed) -> None:
+    """Remove a feed as part of a change; `forget_contents` tidies up after it."""
+    feed.removed = made.seq
+    feed.content = feed.whole = None
+    feed.save(update_fields=["removed", "content", "whole"])
+    feed.versions.update(content=None, whole=None)

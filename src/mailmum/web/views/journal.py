@@ -89,6 +89,10 @@ def _target(text: str) -> str:
         return line
 
 
+_SECTIONS = {"trigger.": "triggers", "feed.": "feeds"}
+"""Where the things are of which changes were undone, by what their kinds begin with."""
+
+
 @account_view(Writing, "POST")
 def undo_change(request: PageRequest, access: Writing, seq: int) -> HttpResponse:
     """Undo one change, as a change of its own that can be undone too."""
@@ -106,6 +110,12 @@ def undo_change(request: PageRequest, access: Writing, seq: int) -> HttpResponse
     if made.what.removeprefix("undo.").startswith("server."):
         # The page of a server may have gone with its name.
         return to(access, "servers")
+    for name, section in _SECTIONS.items():
+        if made.what.removeprefix("undo.").startswith(name):
+            # Likewise the page of a trigger or feed; who comes from the journal goes back there.
+            came = request.POST.get("next", "")
+            listed = path(access, "journal")
+            return back(request, listed) if came.startswith(listed) else to(access, section)
     if _is_gone(access, request.POST.get("next", "")):
         return to(access, "listings")
     return back(request, path(access, "listings"))

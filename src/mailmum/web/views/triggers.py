@@ -185,9 +185,9 @@ def remove(request: PageRequest, access: Writing, name: str) -> HttpResponse:
     trigger = find_trigger(access, name)
     if request.method == "POST":
         with_listings = bool(request.POST.get("listings"))
-        _, count = services.remove_trigger(access, name, with_listings=with_listings)
+        change, count = services.remove_trigger(access, name, with_listings=with_listings)
         gone = f" with {plural(count, 'listing')}" if with_listings else ""
-        tell(request, f"Removed the trigger {name}{gone}.")
+        tell(request, f"Removed the trigger {name}{gone}.", access=access, change=change)
         return to(access, "triggers")
     count = listings_of(access, trigger).count()
     return show(request, "triggers/remove.html", SECTION, trigger=trigger, in_force=count)
