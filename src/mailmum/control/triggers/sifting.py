@@ -10,8 +10,9 @@ be too many, never too few; what is read goes through the finer `Sieve`, and the
 from collections.abc import Iterator
 from typing import Any
 
+from django.core.exceptions import EmptyResultSet
 from django.db import connections
-from django.db.models import Count, F, Max, Min, Q, QuerySet, Sum
+from django.db.models import BinaryField, Count, F, Max, Min, Q, QuerySet, Sum
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Substr
 
@@ -66,7 +67,6 @@ def _able(counted: QuerySet[Any], rule: Rule, begin: int, end: int) -> set[bytes
     """Groups that can have reached the threshold in a piece of time; None for anybody."""
     if rule.threshold <= 1:
         return None
-    alias = traffic_database()
     found: set[bytes] = set()
     for part, unit in _units(rule.group, range(begin, end, HOUR)):
         sums = counted.filter(part).values(unit=unit)
@@ -76,10 +76,8 @@ def _able(counted: QuerySet[Any], rule: Rule, begin: int, end: int) -> set[bytes
             sums = sums.filter(many__gte=rule.threshold, most__gt=F("least"))
         else:
             sums = sums.annotate(many=Sum("count")).filter(many__gte=rule.threshold)
-        statement, given = sums.values_list("unit").order_by().query.get_compiler(alias).as_sql()
-        with connections[alias].cursor() as cursor:
-            cursor.execute(statement, given)
-            found.update(bytes(unit) for (unit, *_) in cursor.fetchall())
+        for chunk in _fetched(sums.values_list("unit").order_by()):
+            found.update(bytes(row[0]) for row in chunk)
     return found if len(found) <= _GROUPS else None
 
 
@@ -91,9 +89,9 @@ def _units(group: Group, hours: range) -> Iterator[tuple[Q, Combinable]]:
         return
     # The hours are named one by one: then the part of the key that follows bounds what is read.
     named = Q(start__in=list(hours))
-    yield named & _IPV4, Substr("client", 1, four)
+    yield named & _IPV4, _start(four)
     for part in _IPV6:
-        yield named & part, Substr("client", 1, six)
+        yield named & part, _start(six)
 
 
 def _rows(
@@ -122,15 +120,29 @@ def _read_through(rows: QuerySet[Any], group: Group, able: set[bytes]) -> Iterat
         four, six = LENGTHS[group]
         short = Q(four__in=[one for one in able if one[:12] == MAPPED]) & _IPV4
         long = Q(six__in=[one for one in able if one[:12] != MAPPED]) & (_IPV6[0] | _IPV6[1])
-        rows = rows.annotate(four=Substr("client", 1, four), six=Substr("client", 1, six))
+        rows = rows.annotate(four=_start(four), six=_start(six))
         rows = rows.filter(short | long)
     yield from raw(rows.order_by("start", "client"))
 
 
+def _start(length: int) -> Substr:
+    """So many first bytes of a client."""
+    return Substr("client", 1, length, output_field=BinaryField())
+
+
 def raw(rows: QuerySet[Any]) -> Iterator[list[Row]]:
-    """Rows without the ORM, in pieces: there are many of them."""
+    """Columns `KEYS` of rows, in pieces."""
+    return _fetched(rows.values_list(*KEYS))
+
+
+def _fetched(wanted: QuerySet[Any, Any]) -> Iterator[list[Row]]:
+    """Without the ORM: there are many of them."""
     alias = traffic_database()
-    statement, given = rows.values_list(*KEYS).query.get_compiler(using=alias).as_sql()
+    try:
+        statement, given = wanted.query.get_compiler(using=alias).as_sql()
+    except EmptyResultSet:
+        # Where no public list is known yet, say, none can be asked for.
+        return
     with connections[alias].chunked_cursor() as cursor:
         cursor.execute(statement, given)
         while chunk := cursor.fetchmany(_ROWS):

@@ -89,10 +89,6 @@ def _target(text: str) -> str:
         return line
 
 
-_SECTIONS = {"trigger.": "triggers", "feed.": "feeds"}
-"""Where the things are of which changes were undone, by what their kinds begin with."""
-
-
 @account_view(Writing, "POST")
 def undo_change(request: PageRequest, access: Writing, seq: int) -> HttpResponse:
     """Undo one change, as a change of its own that can be undone too."""
@@ -107,16 +103,17 @@ def undo_change(request: PageRequest, access: Writing, seq: int) -> HttpResponse
     if request.htmx:
         return _in_place(request, text)
     tell(request, text, access=access, change=made.seq)
-    if made.what.removeprefix("undo.").startswith("server."):
-        # The page of a server may have gone with its name.
+    return _after_undo(request, access, made.what.removeprefix("undo.").partition(".")[0])
+
+
+def _after_undo(request: PageRequest, access: Writing, sort: str) -> HttpResponse:
+    """Back to where it was asked for, unless that page may have gone with what was undone."""
+    came, journal = request.POST.get("next", ""), path(access, "journal")
+    if sort == "server":
         return to(access, "servers")
-    for name, section in _SECTIONS.items():
-        if made.what.removeprefix("undo.").startswith(name):
-            # Likewise the page of a trigger or feed; who comes from the journal goes back there.
-            came = request.POST.get("next", "")
-            listed = path(access, "journal")
-            return back(request, listed) if came.startswith(listed) else to(access, section)
-    if _is_gone(access, request.POST.get("next", "")):
+    if sort in ("trigger", "feed") and not came.startswith(journal):
+        return to(access, f"{sort}s")
+    if _is_gone(access, came):
         return to(access, "listings")
     return back(request, path(access, "listings"))
 
