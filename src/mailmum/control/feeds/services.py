@@ -108,6 +108,21 @@ def refresh_feed(access: Writing, name: str) -> Outcome:
     return outcome
 
 
+def ask_refresh(access: Writing, name: str) -> None:
+    """Have the worker refresh a feed as soon as it can: who asks need not wait for its source.
+
+    Raises:
+        NotFound: no such feed.
+        BadInput: it is renewed by uploads only, or rests.
+    """
+    feed = find_feed(access, name)
+    if feed.kind == Kind.UPLOAD:
+        raise BadInput(f"the feed {name} is renewed by uploads", fix="upload the list again")
+    if feed.paused:
+        raise BadInput(f"the feed {name} rests", fix="let it go on, which refreshes it")
+    Feed.objects.filter(pk=feed.pk).update(due=time.time())
+
+
 def upload_feed(access: Writing, name: str, body: bytes, filename: str = "") -> Outcome:
     """Renew a feed from what is uploaded.
 
