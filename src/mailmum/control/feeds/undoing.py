@@ -33,16 +33,16 @@ def undo_set(access: Writing, made: Change, record: Record) -> None:
     Raises:
         Conflict: it has been changed or removed since, or is being refreshed.
     """
-    told = record.after
+    was, told = _both(record, "change it back by hand")
     feed = _feed(access, told["name"])
     if _said(feed, names_of_servers(access)) != {name: told[name] for name in _TOLD}:
         raise Conflict(
             f"the feed {feed.name} has been changed since",
             fix="undo the later change first, or edit the feed",
         )
-    given = {name: record.before[name] for name in FIELDS}
+    given = {name: was[name] for name in FIELDS}
     try:
-        rewrite(access, feed, given | {"server": record.before["scope"]})
+        rewrite(access, feed, given | {"server": was["scope"]})
     except NotFound as refusal:
         raise Conflict(
             "the server where it held has been removed",
@@ -94,12 +94,11 @@ def undo_pause(access: Writing, _made: Change, record: Record) -> None:
         BadInput: the journal did not tell enough yet when this was done.
         Conflict: it has been paused, resumed or removed since.
     """
-    if record.after is None:
-        raise BadInput("it does not tell which feed", fix="pause or resume the feed instead")
-    feed = _feed(access, record.after["feed"])
-    if feed.paused != record.after["paused"]:
+    was, told = _both(record, "pause or resume the feed instead")
+    feed = _feed(access, told["feed"])
+    if feed.paused != told["paused"]:
         raise Conflict("it has been paused or resumed since")
-    feed.paused, feed.due = record.before["paused"], time.time()
+    feed.paused, feed.due = was["paused"], time.time()
     feed.save(update_fields=["paused", "due"])
 
 
@@ -110,19 +109,25 @@ def undo_drop(access: Writing, _made: Change, record: Record) -> None:
         BadInput: the journal did not tell enough yet when this was done.
         Conflict: another version has come since.
     """
-    if record.after is None:
-        raise BadInput("it does not tell which update", fix="refresh the feed instead")
-    feed = _feed(access, record.after["feed"])
+    was, told = _both(record, "refresh the feed instead")
+    feed = _feed(access, told["feed"])
     newest = feed.versions.first()
     if (
         newest is None
-        or newest.pk != record.after["version"]
-        or newest.state != record.after["state"]
+        or newest.pk != told["version"]
+        or newest.state != told["state"]
         or newest.content_id is None
     ):
         raise Conflict(f"the feed {feed.name} has moved on since", fix="refresh it instead")
-    newest.state = State(record.before["state"])
+    newest.state = State(was["state"])
     newest.save(update_fields=["state"])
+
+
+def _both(record: Record, instead: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """How it was before a change and after it; of some, older journals do not tell."""
+    if record.before is None or record.after is None:
+        raise BadInput(f"change {record.seq} does not tell what it changed", fix=instead)
+    return record.before, record.after
 
 
 def _feed(access: Writing, name: str) -> Feed:
