@@ -19,7 +19,7 @@ from django.db.models.functions import Substr
 from mailmum.control.traffic.models import ClientHour
 from mailmum.control.traffic.router import traffic_database
 from mailmum.traffic.packing import MAPPED
-from mailmum.traffic.periods import HOUR
+from mailmum.traffic.periods import DAY, HOUR
 from mailmum.triggers.rules import Group, Metric, Rule
 
 Row = tuple[Any, ...]
@@ -27,8 +27,9 @@ KEYS = ("start", "client", "count", "server", "source", "outcome", "rbl")
 LENGTHS = {Group.ADDRESS: (16, 16), Group.NETWORK: (15, 8), Group.WIDE: (15, 6)}
 """By how many bytes of a client, IPv4 and IPv6, a group is known."""
 
-_PIECE = 8
-"""A piece is so many overlaps long, besides the overlap itself: an eighth is summed up twice."""
+_PIECE, _SHORTEST = 8, DAY
+"""A piece is so many overlaps long, besides the overlap itself, an eighth is then summed up twice;
+and so many seconds at least, since each takes several statements."""
 _SEEKS = 20_000
 """So many looks into the key cost less than reading all of a piece."""
 _GROUPS = 20_000
@@ -52,10 +53,13 @@ def sifted(
         first, last: hours, from one to before the other.
     """
     overlap = (rule.window + HOUR - 1) // HOUR * HOUR
-    step = _PIECE * overlap
+    step = max(_PIECE * overlap, _SHORTEST)
     counted = ClientHour.objects.filter(meant, account=account)
     before: set[bytes] | None = set()
-    for begin in range(first, last, step):
+    kept = ClientHour.objects.filter(account=account, start__gte=first, start__lt=last)
+    earliest = kept.order_by("start").values_list("start", flat=True).first()
+    # Of many an account nothing is kept yet, or but a few days.
+    for begin in range(last if earliest is None else earliest, last, step):
         end = min(begin + step, last)
         now = _able(counted, rule, begin, min(end + overlap, last))
         able = None if before is None or now is None else before | now
