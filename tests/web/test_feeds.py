@@ -1,5 +1,6 @@
 """Feeds in the browser."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from mailmum.control.config import current
 from mailmum.control.feeds.models import Feed
 from mailmum.control.feeds.queries import list_feeds, show_feed
+from mailmum.control.feeds.refreshing import refresh_due
 from mailmum.control.feeds.services import add_feed, refresh_feed
 from mailmum.control.feeds.wishes import make_wish
 from mailmum.control.servers.services import add_server
@@ -20,6 +22,11 @@ def put(name: str, *lines: str) -> None:
     folder: Path = current().data / "feeds"
     folder.mkdir(exist_ok=True)
     (folder / name).write_text("\n".join(lines) + "\n")
+
+
+def work() -> None:
+    """Let the worker have its turn."""
+    list(refresh_due(time.time()))
 
 
 @pytest.fixture
@@ -52,8 +59,10 @@ def test_a_look_keeps_nothing_and_subscribing_does(site: Visitors, world: World)
     response = site.admin.post("feed-add", wanted)
     assert response.redirect_chain[-1][0] == site.admin.path("feed", name="own")
     page = text_of(response)
-    assert "Subscribed to own. 2 entries." in page
-    assert "Works , 2 entries" in page
+    for words in ("Subscribed to own.", "Nothing has come yet", "It is being refreshed."):
+        assert words in page
+    work()
+    assert "Works , 2 entries" in text_of(site.admin.get("feed", name="own"))
     assert show_feed(world.viewer, "own")["entries"] == 2
     told = text_of(site.viewer.get("client", query={"q": "203.0.113.7"}))
     assert "203.0.113.7 blocked for the account by own feed" in told
@@ -83,10 +92,32 @@ def test_a_feed_that_cannot_be_added(site: Visitors, fields: dict[str, str], say
 def test_a_feed_that_cannot_be_had_stays_and_says_why(site: Visitors) -> None:
     """It may be the list's server that is away."""
     wanted = {"name": "inside", "source": "https://127.0.0.1/", "every": "6h"}
-    page = text_of(site.admin.post("feed-add", wanted))
-    assert "Nothing came: 127.0.0.1 is in loopback space" in page
+    site.admin.post("feed-add", wanted)
+    work()
+    page = text_of(site.admin.get("feed", name="inside"))
     assert "It cannot be refreshed" in page
+    assert "127.0.0.1 is in loopback space" in page
     assert "Fails" in text_of(site.viewer.get("feeds"))
+
+
+def test_the_worker_refreshes_what_is_asked_for(site: Visitors, world: World, held: None) -> None:
+    """The page does not wait for the list's server; it asks until something has come of it."""
+    put("web.txt", *(f"203.0.113.{number}" for number in range(90)))
+    page = site.admin.post("feed-act", {"do": "refresh"}, name="own list")
+    assert "It is being refreshed." in text_of(page)
+    assert show_feed(world.viewer, "own list")["entries"] == 100
+    assert site.viewer.fragment("feed", {}, name="own list").status_code == 204
+    work()
+    answer = site.admin.fragment("feed", {}, name="own list")
+    assert answer.headers["HX-Refresh"] == "true"
+    page = text_of(site.admin.get("feed", name="own list"))
+    assert "Refreshed. 90 entries." in page
+    assert "It is being refreshed." not in page
+    site.admin.post("feed-act", {"do": "pause"}, name="own list")
+    page = text_of(site.admin.post("feed-act", {"do": "refresh"}, name="own list"))
+    assert "the feed own list rests" in page
+    assert site.viewer.post("feed-act", {"do": "refresh"}, name="own list").status_code == 403
+    assert site.outsider.fragment("feed", {}, name="own list").status_code == 404
 
 
 def test_an_upload(site: Visitors, world: World) -> None:

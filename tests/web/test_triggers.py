@@ -1,6 +1,13 @@
 """The pages of triggers, without script: list, form with the trial, one trigger with evidence."""
 
+import re
+from collections.abc import Iterator
+from itertools import count
+from typing import Any
+
 import pytest
+from asgiref.sync import async_to_sync
+from django.http import HttpResponse
 
 from mailmum.control.listings.models import Version
 from mailmum.control.triggers.models import Trigger
@@ -9,9 +16,12 @@ from mailmum.control.triggers.services import add_trigger
 from mailmum.control.triggers.values import rule_of
 from mailmum.traffic.sightings import Outcome
 from tests.control.triggers.kit import CLIENT, Scene, scene
-from tests.web.conftest import Visitors, text_of, undo_address
+from tests.web.conftest import Visitor, Visitors, text_of, undo_address
 
 __all__ = ["scene"]
+
+THREADED = pytest.mark.django_db(transaction=True, databases="__all__")
+"""A trial runs in a thread of its own."""
 
 FORM = {
     "name": "guesses",
@@ -83,35 +93,92 @@ def test_fields_that_the_metric_has_no_use_for_are_left_aside(site: Visitors, sc
     assert "the spam score from which on messages count is missing" in page
 
 
+def tried(visitor: Visitor, form: dict[str, str]) -> str:
+    """What comes beside the form as somebody types."""
+    path = visitor.path("trigger-try")
+    response: Any = visitor.client.post(path, form, headers={"HX-Request": "true"})
+
+    async def pieces() -> bytes:
+        return b"".join([piece async for piece in response.streaming_content])
+
+    return async_to_sync(pieces)().decode()
+
+
+def said(visitor: Visitor, form: dict[str, str]) -> str:
+    """The same as a reader reads it."""
+    return text_of(HttpResponse(tried(visitor, form)))
+
+
+@THREADED
+def test_the_trial_tells_how_far_it_is(site: Visitors, scene: Scene) -> None:
+    """In comments that a browser passes over, rising, before the one fragment that is shown."""
+    scene.see(count=12, outcome=Outcome.AUTH_FAILED, ago=7200)
+    add_trigger(scene.world.owner, "guesses", {"metric": "auth", "threshold": 10, "window": "1h"})
+    for form in (FORM, FORM | {"saved": "guesses", "threshold": "5"}):
+        before, fragment, _ = tried(site.admin, form).partition('<div class="beside"')
+        assert fragment
+        told = [int(one) for one in re.findall(r"<!--(\d+)-->", before)]
+        assert len(told) > 2
+        assert told == sorted(set(told))
+        assert told[-1] <= 100
+
+
+@THREADED
+def test_a_trial_ends_when_nobody_waits_for_it(
+    site: Visitors, scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when another change of the form has taken its place."""
+    ended: list[str] = []
+
+    def endless(*_: object) -> Iterator[int]:
+        try:
+            yield from count()
+        finally:
+            ended.append("ended")
+
+    monkeypatch.setattr("mailmum.web.views.triggers.steps", endless)
+    response: Any = site.admin.client.post(site.admin.path("trigger-try"), FORM)
+
+    async def leave_early() -> bytes:
+        pieces = response.streaming_content
+        first: bytes = await anext(pieces)
+        await pieces.aclose()
+        return first
+
+    assert async_to_sync(leave_early)() == b"<!--0-->\n"
+    assert ended == ["ended"]
+
+
+@THREADED
 def test_the_trial_says_what_it_would_have_done(site: Visitors, scene: Scene) -> None:
     """As a fragment while somebody types, and by a button without script; nothing is saved."""
     scene.see(count=12, outcome=Outcome.AUTH_FAILED, ago=7200)
     scene.see(count=3, outcome=Outcome.ACCEPTED, ago=7000)
-    fragment = site.admin.client.post(
-        site.admin.path("trigger-try"), FORM, headers={"HX-Request": "true"}
-    )
-    text = text_of(fragment)
+    fragment = tried(site.admin, FORM)
+    text = text_of(HttpResponse(fragment))
     assert "would have made 1 listing and hit 1 client that delivers mail to you" in text
     assert CLIENT in text
-    assert "<html" not in fragment.content.decode()
+    assert "<html" not in fragment
     page = site.admin.post("trigger-add", FORM | {"try": "1"})
     assert "would have made 1 listing" in text_of(page)
     assert not Trigger.objects.exists()
 
 
+@THREADED
 def test_the_trial_compares_with_what_is_saved(site: Visitors, scene: Scene) -> None:
     """Side by side, with the difference."""
     add_trigger(scene.world.owner, "guesses", {"metric": "auth", "threshold": 10, "window": "1h"})
     for last in (1, 2):
         scene.see(f"203.0.113.{last}", 6, Outcome.AUTH_FAILED, ago=7200)
-    text = text_of(site.admin.post("trigger-try", FORM | {"saved": "guesses", "threshold": "5"}))
+    text = said(site.admin, FORM | {"saved": "guesses", "threshold": "5"})
     assert "Saved This setting Change" in text
     assert "Listings made 0 2 +2" in text
 
 
+@THREADED
 def test_what_cannot_be_tried_says_why(site: Visitors) -> None:
     """In the place of the figures."""
-    text = text_of(site.admin.post("trigger-try", FORM | {"window": "soon"}))
+    text = said(site.admin, FORM | {"window": "soon"})
     assert "soon is not a lifetime" in text
 
 
@@ -165,12 +232,13 @@ def test_the_brake_is_told_and_all_taken_back_as_one(site: Visitors, scene: Scen
     assert "stopped itself" in text_of(site.owner.get("journal"))
 
 
+@THREADED
 def test_an_outsider_sees_nothing_of_it(site: Visitors, scene: Scene) -> None:
     """A trial in the outsider's own account knows nothing of this one's traffic or triggers."""
     scene.trigger("mine")
     scene.see(count=12, outcome=Outcome.AUTH_FAILED, ago=7200)
     own = type(site.outsider)(site.outsider.client, scene.world.outsider.account.pk)
-    assert "would have made 0 listings" in text_of(own.post("trigger-try", FORM))
+    assert "would have made 0 listings" in said(own, FORM)
     assert own.post("trigger-try", FORM | {"saved": "mine"}).status_code == 404
     assert own.get("trigger", name="mine").status_code == 404
     assert "mine" not in text_of(own.get("triggers"))

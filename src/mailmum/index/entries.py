@@ -184,6 +184,8 @@ def unpacked(data: "bytes | memoryview", pause: Pause = no_pause) -> Entries:
     body = reader.take(reader.left)
     if _digest(body) != digest:
         raise SnapshotDamaged("the checksum of the entries is wrong")
+    # Up to here others had the interpreter: of long bytes a digest is made without its lock.
+    pause()
     return read_columns(Reader(body), digest, pause)
 
 

@@ -6,7 +6,7 @@ listed from when it happened, so it may have run out by now.
 
 1.  A contact counts for its group, and is spent when the group is acted upon.
 2.  Who is listed by this trigger, alone or with its network, is not listed again before that ends;
-    what it does meanwhile counts for the time after.
+    what it does meanwhile counts for the time after, if a window reaches that far.
 3.  Who offends again is listed longer each time; who was not listed for the quiet time begins anew.
 4.  When enough are listed in one network, the network is listed instead of them.
 5.  Before anybody is listed `Guard` is asked.  Who is spared is told, and counts from nothing.
@@ -75,6 +75,9 @@ class Judge:
         place = self._place(contact)
         if place is None or self.stopped:
             return
+        if self._is_settled(place, contact.at):
+            self._windows.pass_by(contact.at)
+            return
         entry = _entry(contact, tagged=self._rule.metric in (Metric.RBL, Metric.LISTS))
         stretch = self._windows.add(place, entry)
         if stretch is None:
@@ -134,6 +137,17 @@ class Judge:
                 return True
             wider = above(wider)
         return False
+
+    def _is_settled(self, place: Place, at: int) -> bool:
+        """Whether a contact is so long before the end of a listing that it cannot count after it.
+
+        Every stretch of time that holds it ends while the listing holds.  Where networks take the
+        place of their parts, a listing may end earlier than it said.
+        """
+        offence = self.offences.get(place)
+        if offence is None or not offence.times or self._rule.merge:
+            return False
+        return offence.until >= at + self._rule.window * 1000
 
     def _act(self, place: Place, end: int, number: int, evidence: Evidence) -> Iterator[Decision]:
         scope, target = place

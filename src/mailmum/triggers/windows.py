@@ -87,6 +87,10 @@ class Windows:
             self._reset(series)
         return found
 
+    def pass_by(self, at: int) -> None:
+        """See a contact that leads to nothing, but that is newer than others."""
+        self.newest = max(self.newest, at)
+
     def entries(self, key: Hashable, stretch: Stretch) -> Sequence[Entry]:
         """What was counted in a stretch."""
         return self._series[key].entries[slice(*stretch)]

@@ -1,7 +1,7 @@
 """The backtest beside the form of a trigger: this setting and the saved one side by side."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -14,7 +14,7 @@ from mailmum.charts.series import Plot, Series
 from mailmum.charts.timeline import stacked
 from mailmum.control.accounts.access import Reading
 from mailmum.control.servers.queries import names_of_servers
-from mailmum.control.triggers.backtest import Report, backtest, last_of
+from mailmum.control.triggers.backtest import Progress, Report, backtest
 from mailmum.control.triggers.draft import draft_of
 from mailmum.control.triggers.values import sentence
 from mailmum.domain.errors import Refusal
@@ -94,7 +94,14 @@ class Trial:
 
 
 def trial(reading: Reading, given: Mapping[str, Any], saved: Rule | None) -> Trial:
-    """Try what a form says.
+    """Try what a form says, for whoever does not watch; see `steps`."""
+    *_, found = steps(reading, given, saved)
+    assert isinstance(found, Trial)
+    return found
+
+
+def steps(reading: Reading, given: Mapping[str, Any], saved: Rule | None) -> Iterator[int | Trial]:
+    """Try what a form says: how many of a hundred parts are done, and what came of it last.
 
     Args:
         reading: proof that the account may be read.
@@ -104,22 +111,38 @@ def trial(reading: Reading, given: Mapping[str, Any], saved: Rule | None) -> Tri
     try:
         rule = draft_of(reading, given).rule
     except Refusal as refusal:
-        return Trial(fault=str(refusal))
+        yield Trial(fault=str(refusal))
+        return
+    compared = saved is not None and saved != rule
+    reports: list[Report] = []
     try:
-        report = last_of(backtest(reading, rule, days=DAYS))
-        before = None
-        if saved is not None and saved != rule:
-            before = last_of(backtest(reading, saved, days=DAYS))
+        for one in [rule, saved] if compared and saved else [rule]:
+            for step in backtest(reading, one, days=DAYS):
+                if isinstance(step, Report):
+                    reports.append(step)
+                else:
+                    yield _percent(step, len(reports), 2 if compared else 1)
     except DatabaseError as error:
         log.warning("a trigger cannot be tried: %s", error)
-        return Trial(unknown=True)
-    return Trial(
+        yield Trial(unknown=True)
+        return
+    report, before = reports[0], reports[1] if compared else None
+    yield Trial(
         says=sentence(rule, names_of_servers(reading)),
         report=report,
         lines=tuple(_line(words, name, report, before) for name, words in _FIGURES),
-        compared=before is not None,
+        compared=compared,
         chart=_chart(report),
     )
+
+
+def _percent(step: Progress, done: int, of: int) -> int:
+    """Reading the counts is most of the work."""
+    begin, share = _SHARES[step.phase]
+    return round(100 * (done + begin + share * step.done) / of)
+
+
+_SHARES = {"reading": (0.0, 0.6), "judging": (0.6, 0.25), "weighing": (0.85, 0.15)}
 
 
 _FIGURES = (

@@ -13,8 +13,10 @@ from mailmum.control.triggers.models import Finding
 from mailmum.control.triggers.values import rule_of
 from mailmum.domain.listings import Action
 from mailmum.traffic.sightings import Outcome
+from mailmum.triggers.presets import PRESETS, Preset
 from mailmum.triggers.rules import Metric, Rule
 from tests.control.triggers.kit import CLIENT, Scene
+from tests.support.world import World
 
 RULE = Rule(Metric.UNKNOWN, threshold=3, window=600, lifetime=3600)
 
@@ -139,6 +141,13 @@ def test_another_accounts_past_is_not_looked_at(scene: Scene) -> None:
     scene.see_foreign(count=50)
     report = _tried(scene)
     assert (report.listings, report.rows) == (0, 0)
+
+
+@pytest.mark.parametrize("preset", PRESETS, ids=lambda one: one.name)
+def test_who_has_no_history_yet_is_told_so(world: World, preset: Preset) -> None:
+    """No sighting, no public list, no server: nothing would have been listed."""
+    report = last_of(backtest(world.viewer, preset.rule))
+    assert (report.listings, report.rows, report.hit) == (0, 0, 0)
 
 
 def test_progress_comes_first_and_the_report_last(scene: Scene) -> None:

@@ -41,18 +41,30 @@ def edit_feed(access: Writing, name: str, given: Mapping[str, Any]) -> Feed:
         feed = find_feed(access, name)
         servers = names_of_servers(access)
         made.before = summary(feed, servers)
-        values = _values(access, feed, given)
-        if all(getattr(feed, field) == value for field, value in values.items()):
+        turned = rewrite(access, feed, given)
+        if turned is None:
             made.discard()
             return feed
-        if turned := values["action"] != feed.action:
-            values |= _emptied()
-        _write(feed, values)
         made.server, made.after = feed.scope, summary(feed, servers)
         made.summary = f"feed {feed.name}"
     if turned:
         forget_contents()
     return feed
+
+
+def rewrite(access: Writing, feed: Feed, given: Mapping[str, Any]) -> bool | None:
+    """Change a feed as part of a change: whether it was emptied; None where nothing is different.
+
+    Raises:
+        NotFound, BadInput, Conflict: as `edit_feed` does.
+    """
+    values = _values(access, feed, given)
+    if all(getattr(feed, field) == value for field, value in values.items()):
+        return None
+    if turned := values["action"] != feed.action:
+        values |= _emptied()
+    _write(feed, values)
+    return bool(turned)
 
 
 def _values(access: Writing, feed: Feed, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -52,6 +52,13 @@ def state_of(feed: Feed, *, held: bool) -> str:
     return "waiting" if feed.content_id is None else "ok"
 
 
+def is_awaited(feed: Feed, now: float) -> bool:
+    """Whether the worker is about to refresh it, or at it."""
+    if feed.kind == Kind.UPLOAD or feed.paused:
+        return False
+    return feed.due <= now or feed.leased > now
+
+
 def held_feeds(reading: Reading) -> set[int]:
     """Numbers of the feeds of which something is held back."""
     found = FeedVersion.objects.filter(feed__account=reading.account, state=State.HELD)

@@ -17,7 +17,7 @@ from mailmum.control.feeds.refreshing import (
     take_upload,
 )
 from mailmum.control.feeds.wishes import FeedWish
-from mailmum.control.journal.services import change
+from mailmum.control.journal.services import Change, change
 from mailmum.control.listings.services import scope_of
 from mailmum.domain.errors import BadInput, Conflict
 
@@ -108,6 +108,21 @@ def refresh_feed(access: Writing, name: str) -> Outcome:
     return outcome
 
 
+def ask_refresh(access: Writing, name: str) -> None:
+    """Have the worker refresh a feed as soon as it can: who asks need not wait for its source.
+
+    Raises:
+        NotFound: no such feed.
+        BadInput: it is renewed by uploads only, or rests.
+    """
+    feed = find_feed(access, name)
+    if feed.kind == Kind.UPLOAD:
+        raise BadInput(f"the feed {name} is renewed by uploads", fix="upload the list again")
+    if feed.paused:
+        raise BadInput(f"the feed {name} rests", fix="let it go on, which refreshes it")
+    Feed.objects.filter(pk=feed.pk).update(due=time.time())
+
+
 def upload_feed(access: Writing, name: str, body: bytes, filename: str = "") -> Outcome:
     """Renew a feed from what is uploaded.
 
@@ -136,6 +151,8 @@ def release(access: Writing, name: str, *, drop: bool = False) -> FeedVersion:
         with change(access.account.pk, access.actor, "feed.drop", server=feed.scope) as made:
             held.state = State.DROPPED
             held.save(update_fields=["state"])
+            told = {"feed": feed.name, "version": held.pk}
+            made.before, made.after = (told | {"state": one} for one in (State.HELD, State.DROPPED))
             made.summary = f"{feed.name}: an update to {held.entries} entries was not taken"
         return held
     put_in_force(feed, held, access.actor, guard_of(access.account)[1])
@@ -157,6 +174,9 @@ def pause(access: Writing, name: str, *, paused: bool) -> Feed:
         feed.paused, feed.due = paused, time.time()
         feed.save(update_fields=["paused", "due"])
         made.server = feed.scope
+        made.before, made.after = (
+            {"feed": feed.name, "paused": one} for one in (not paused, paused)
+        )
         made.summary = f"feed {feed.name} {'rests' if paused else 'goes on'}"
     return feed
 
@@ -172,8 +192,13 @@ def remove_feed(access: Writing, name: str) -> None:
         made.server, made.before = feed.scope, summary(feed)
         made.count = feed.content.entries if feed.content else 0
         made.summary = f"feed {feed.name}: {made.count} entries"
-        feed.removed = made.seq
-        feed.content = feed.whole = None
-        feed.save(update_fields=["removed", "content", "whole"])
-        feed.versions.update(content=None, whole=None)
+        take_away(made, feed)
     forget_contents()
+
+
+def take_away(made: Change, feed: Feed) -> None:
+    """Remove a feed as part of a change; `forget_contents` tidies up after it."""
+    feed.removed = made.seq
+    feed.content = feed.whole = None
+    feed.save(update_fields=["removed", "content", "whole"])
+    feed.versions.update(content=None, whole=None)

@@ -2,7 +2,8 @@
 
 Listings go back by versions: those that the change added are ended, those that it ended are added
 again.  That is refused when one of them says something else by now, since undoing would silently
-undo the later change too.  Undoing an undo does the change again.
+undo the later change too.  Undoing an undo does the change again.  Feeds and triggers, which lie
+above, join in by `undoing`.
 """
 
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from mailmum.control.journal.models import Record
 from mailmum.control.journal.services import Change, change
 from mailmum.control.listings import store
 from mailmum.control.listings.models import CONTENT, Version
+from mailmum.control.listings.undoing import REASONS, UNDOERS
 from mailmum.control.servers.models import Server
 from mailmum.control.servers.pauses import KINDS, undo_pause
 from mailmum.control.servers.services import reinstate, restore_state, retire, state
@@ -37,7 +39,9 @@ def why_not(record: Record) -> str:
     servers = {"server.add", "server.set", "server.remove"}
     if what.startswith("listing.") or what in servers or what in KINDS:
         return ""
-    return _REASONS.get(what, "such a change is not undone; change it back by hand")
+    if what in UNDOERS:
+        return ""
+    return (_REASONS | REASONS).get(what, "such a change is not undone; change it back by hand")
 
 
 def undo(access: Writing, seq: int) -> Change:
@@ -64,8 +68,11 @@ def undo(access: Writing, seq: int) -> Change:
         made.server, made.undoes = record.server, seq
         made.before, made.after, made.count = record.after, record.before, record.count
         made.summary = f"undid {seq}: {record.summary}"
-        if record.what.removeprefix("undo.") in KINDS:
+        what = record.what.removeprefix("undo.")
+        if what in KINDS:
             undo_pause(access, record.what, record.server, record.before, record.after)
+        elif what in UNDOERS:
+            UNDOERS[what](access, made, record)
         else:
             _undo_server(access, made, record)
         _undo_listings(access, made, record)

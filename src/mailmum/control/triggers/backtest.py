@@ -125,13 +125,13 @@ def backtest(
     for done in read(account, rule, context, past):
         yield Progress(_READING, done)
     guard = AccountGuard(reading, rule, asks_often=True)
-    guard.foresee((one.client for one in past.contacts if one.client), past.since, past.until)
+    guard.foresee(past.clients(), past.since, past.until)
     judge = Judge(rule, context, guard, keeps_going=True)
     judged = Judged()
-    for count, so_far in enumerate(run(judge, past.contacts)):
+    for count, so_far in enumerate(run(judge, past.contacts())):
         judged = so_far
-        if count % _STEP == 0 and past.contacts:
-            yield Progress(_JUDGING, min(count / len(past.contacts), 1.0))
+        if count % _STEP == 0 and past.found:
+            yield Progress(_JUDGING, min(count / len(past.found), 1.0))
     weights = _Weights(reading, past, clock, judged)
     for done in weights.weigh():
         yield Progress(_WEIGHING, done)

@@ -1,26 +1,27 @@
 """The past of an account as contacts: counts by the hour, and the sightings that are still kept.
 
-Counts of all clients are read once, in the order of time, and sifted (`mailmum.triggers.backtest`).
-For those that are left the single sightings take the place of the counts where they are still kept;
-before that a count stands for that many contacts at the beginning of its hour, so a window shorter
-than an hour is then reached a little too easily: what is shown is rather too much than too little.
+Counts are sifted, first by the database (`sifting`), then in the order of time
+(`mailmum.triggers.backtest`).  For those that are left the single sightings take the place of the
+counts where they are still kept; before that a count stands for that many contacts at the beginning
+of its hour, so a window shorter than an hour is then reached a little too easily: what is shown is
+rather too much than too little.
 
 Scores, recipients and names are with sightings only, so rules by these look no further back.
 """
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any
 
-from django.db import connections
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 
 from mailmum.control.traffic.models import ClientHour, Seen
-from mailmum.control.traffic.router import traffic_database
 from mailmum.control.triggers.contexts import COLUMNS, contact_of
+from mailmum.control.triggers.sifting import LENGTHS, sifted
 from mailmum.traffic.codes import ASKED, SOURCES
 from mailmum.traffic.packing import MAPPED
-from mailmum.traffic.periods import DAY, HOUR, end_of, start_of
+from mailmum.traffic.periods import HOUR, end_of, start_of
 from mailmum.traffic.sightings import Source
 from mailmum.triggers.backtest import Sieve
 from mailmum.triggers.contacts import Contact, Context, outcomes_of
@@ -30,9 +31,7 @@ SIGHTINGS_LIMIT = 500_000
 """Single sightings that are looked at; beyond, counts stand for the rest."""
 _AT_ONCE = 400
 _STEP = 50_000
-_ROWS = 5000
-_KEYS = ("start", "client", "count", "server", "source", "outcome", "rbl")
-_LENGTHS = {Group.ADDRESS: (16, 16), Group.NETWORK: (15, 8), Group.WIDE: (15, 6)}
+_NUMBER, _AT, _CLIENT = map(Contact._fields.index, ("number", "at", "client"))
 
 Chunk = list[tuple[Any, ...]]
 
@@ -44,15 +43,24 @@ class Past:
     Attributes:
         since, until: the time that is meant, Unix seconds.
         exact: from when on single sightings were looked at; None for not at all.
-        rows: counts and sightings that were looked at.
-        contacts: in the order of time.
+        rows: counts that were sifted, and sightings that were looked at.
+        found: contacts in the order of time, as plain tuples: the garbage collector goes through
+            hundreds of thousands of anything else again and again.
     """
 
     since: float
     until: float
     exact: float | None = None
     rows: int = 0
-    contacts: list[Contact] = field(default_factory=list)
+    found: list[tuple[Any, ...]] = field(default_factory=list)
+
+    def contacts(self) -> Iterator[Contact]:
+        """The contacts in the order of time."""
+        return map(Contact._make, self.found)
+
+    def clients(self) -> set[bytes]:
+        """All clients among them."""
+        return {one[_CLIENT] for one in self.found if one[_CLIENT]}
 
 
 def read(account: int, rule: Rule, context: Context, past: Past) -> Iterator[float]:
@@ -74,20 +82,21 @@ def by_sighting(rule: Rule) -> bool:
 
 
 def _sift(account: int, rule: Rule, context: Context, past: Past, sieve: Sieve) -> Iterator[float]:
-    """Put all counts through a sieve, a day at a time."""
-    meant = ClientHour.objects.filter(_meant(rule, context), account=account)
+    """Put the counts that can matter through a sieve, a piece of time after the other."""
     first, last = start_of(past.since, HOUR), end_of(past.until, HOUR)
-    for day in range(first, last, DAY):
-        rows = meant.filter(start__gte=day, start__lt=min(day + DAY, last))
-        sieve.take(_keyed(_raw(rows.order_by("start", "client")), rule, past))
-        yield min((day + DAY - first) / (last - first), 1.0)
+    begin = first
+    for end, rows in sifted(account, rule, _meant(rule, context), first, last):
+        kept = ClientHour.objects.filter(account=account, start__gte=begin, start__lt=end)
+        past.rows += kept.count()
+        sieve.take(_keyed(rows, rule))
+        yield (end - first) / (last - first)
+        begin = end
 
 
-def _keyed(rows: Iterator[Chunk], rule: Rule, past: Past) -> Iterator[tuple[Any, ...]]:
+def _keyed(rows: Iterator[Chunk], rule: Rule) -> Iterator[tuple[Any, ...]]:
     """Rows with the group that they count for in second place, and how many in third."""
     plain = rule.group is Group.ADDRESS and rule.where is Where.ACCOUNT
     for chunk in rows:
-        past.rows += len(chunk)
         if plain:
             yield from chunk
         else:
@@ -95,21 +104,11 @@ def _keyed(rows: Iterator[Chunk], rule: Rule, past: Past) -> Iterator[tuple[Any,
 
 
 def _grouped(chunk: Chunk, rule: Rule) -> Iterator[tuple[Any, ...]]:
-    four, six = _LENGTHS[rule.group]
+    four, six = LENGTHS[rule.group]
     by_server = rule.where is Where.SERVER
     for start, client, many, server, *rest in chunk:
         group = client[:four] if client[:12] == MAPPED else client[:six]
         yield start, (server, group) if by_server else group, many, server, *rest, client
-
-
-def _raw(rows: QuerySet[Any]) -> Iterator[Chunk]:
-    """Rows without the ORM, in pieces: there are millions of them."""
-    alias = traffic_database()
-    statement, given = rows.values_list(*_KEYS).query.get_compiler(using=alias).as_sql()
-    with connections[alias].chunked_cursor() as cursor:
-        cursor.execute(statement, given)
-        while chunk := cursor.fetchmany(_ROWS):
-            yield chunk
 
 
 def _meant(rule: Rule, context: Context) -> Q:
@@ -147,37 +146,37 @@ def _put_together(
     """Sightings where they are kept, counts before; all in the order of time."""
     exact: dict[int, set[bytes]] = {}
     room = SIGHTINGS_LIMIT
-    made: list[Contact] = []
+    made: list[tuple[Any, ...]] = []
     for rows in found:
         for row in rows:
-            counted = _counted(row)
-            start = row[0]
-            if past.exact is not None and start >= past.exact and room > 0:
-                assert counted.client is not None
-                exact.setdefault(start, set()).add(counted.client)
-                room -= counted.many
+            if past.exact is not None and row[0] >= past.exact and room > 0:
+                exact.setdefault(row[0], set()).add(bytes(row[7] if len(row) > 7 else row[1]))
+                room -= row[2]
             else:
-                made.append(counted)
+                made.append(_counted(row))
     meant = _meant(rule, context)
     for hour, clients in sorted(exact.items()):
         made += _sightings(account, meant, hour, sorted(clients))
-    made.sort(key=lambda one: (one.at, one.number))
-    past.rows += sum(one.number > 0 for one in made)
-    past.contacts = [one for one in made if past.since * 1000 <= one.at < past.until * 1000]
+    past.rows += sum(one[_NUMBER] > 0 for one in made)
+    first, last = past.since * 1000, past.until * 1000
+    past.found = [one for one in made if first <= one[_AT] < last]
+    past.found.sort(key=itemgetter(_AT, _NUMBER, _CLIENT))
 
 
-def _counted(row: tuple[Any, ...]) -> Contact:
+def _counted(row: tuple[Any, ...]) -> tuple[Any, ...]:
     """A count by the hour as a contact at its beginning."""
     start, key, many, server, source, outcome, rbl, *rest = row
     client = rest[0] if rest else key
-    return Contact(-1, start * 1000, server, source, outcome, bytes(client), rbl, many)
+    return -1, start * 1000, server, source, outcome, bytes(client), rbl, many, None, None, None
 
 
-def _sightings(account: int, meant: Q, hour: int, clients: list[bytes]) -> Iterator[Contact]:
+def _sightings(
+    account: int, meant: Q, hour: int, clients: list[bytes]
+) -> Iterator[tuple[Any, ...]]:
     for at in range(0, len(clients), _AT_ONCE):
         some = clients[at : at + _AT_ONCE]
         rows = Seen.objects.filter(meant, account=account, hour=hour, client__in=some)
-        yield from map(contact_of, rows.values_list(*COLUMNS))
+        yield from (tuple(contact_of(row)) for row in rows.values_list(*COLUMNS))
 
 
 def _by_sighting(account: int, rule: Rule, past: Past) -> Iterator[float]:
@@ -203,7 +202,7 @@ def _by_sighting(account: int, rule: Rule, past: Past) -> Iterator[float]:
     past.exact = past.since
     chosen = rows.order_by("time", "id").values_list(*COLUMNS)
     for row in chosen.iterator(chunk_size=5000):
-        past.contacts.append(contact_of(row))
+        past.found.append(tuple(contact_of(row)))
         past.rows += 1
         if past.rows % _STEP == 0:
             yield (row[1] / 1000 - past.since) / max(past.until - past.since, 1)

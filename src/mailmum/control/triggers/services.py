@@ -74,21 +74,34 @@ def edit_trigger(access: Writing, name: str, given: Mapping[str, Any]) -> Trigge
     with change(access.account.pk, access.actor, "trigger.set") as made:
         trigger = find_trigger(access, name)
         servers = names_of_servers(access)
-        made.before, was = state(trigger, servers), as_it_is(trigger)
-        draft = draft_of(access, given, was)
-        if draft == was:
+        made.before = state(trigger, servers)
+        if not rewrite(access, made, trigger, given):
             made.discard()
             return trigger
-        if _counts_anew(was, draft):
-            trigger.since = None
-        if was.mode is not Mode.ENFORCE and draft.mode is Mode.ENFORCE:
-            # Who would have been listed is not: it must not be kept from being so now.
-            Offence.objects.filter(trigger=trigger).delete()
-        _fill(access, made, trigger, draft)
-        trigger.save()
         made.after = state(trigger, servers)
         made.summary = f"trigger {name}"
     return trigger
+
+
+def rewrite(access: Writing, made: Change, trigger: Trigger, given: Mapping[str, Any]) -> bool:
+    """Change the fields that are given, as part of a change; whether anything is different.
+
+    Raises:
+        NotFound: no such server.
+        BadInput: a field cannot be used.
+    """
+    was = as_it_is(trigger)
+    draft = draft_of(access, given, was)
+    if draft == was:
+        return False
+    if _counts_anew(was, draft):
+        trigger.since = None
+    if was.mode is not Mode.ENFORCE and draft.mode is Mode.ENFORCE:
+        # Who would have been listed is not: it must not be kept from being so now.
+        Offence.objects.filter(trigger=trigger).delete()
+    _fill(access, made, trigger, draft)
+    trigger.save()
+    return True
 
 
 def remove_trigger(access: Writing, name: str, *, with_listings: bool = False) -> tuple[int, int]:

@@ -1,5 +1,6 @@
 """Feeds and mail providers: list, add with a look at what would come, one with its versions."""
 
+import time
 from typing import Any
 
 from django.http import HttpResponse
@@ -82,12 +83,12 @@ def _first(
 ) -> HttpResponse:
     """Get the first version, and go to the page of the feed whatever comes of it."""
     try:
-        outcome = (
-            services.refresh_feed(access, feed.name)
-            if body is None
-            else services.upload_feed(access, feed.name, body, filename)
-        )
-        _tell(request, access, feed.name, outcome, f"Subscribed to {feed.name}.")
+        if body is None:
+            services.ask_refresh(access, feed.name)
+            tell(request, f"Subscribed to {feed.name}.")
+        else:
+            outcome = services.upload_feed(access, feed.name, body, filename)
+            _tell(request, access, feed.name, outcome, f"Subscribed to {feed.name}.")
     except Refusal as refusal:
         warn(request, f"Subscribed to {feed.name}, but nothing has come yet: {refusal}")
     return to(access, "feed", name=feed.name)
@@ -95,8 +96,15 @@ def _first(
 
 @account_view(Reading)
 def detail(request: PageRequest, access: Reading, name: str) -> HttpResponse:
-    """One feed: how it stands, and its versions."""
-    return _shown(request, access, name)
+    """One feed: how it stands, and its versions; or whether it has been refreshed by now."""
+    if not request.htmx:
+        return _shown(request, access, name)
+    if queries.is_awaited(queries.find_feed(access, name), time.time()):
+        return HttpResponse(status=204)
+    found = queries.show_feed(access, name)
+    if found["state"] == "ok":
+        tell(request, f"Refreshed. {plural(found['entries'], 'entry', 'entries')}.")
+    return HttpResponse(headers={"HX-Refresh": "true"})
 
 
 def _shown(
@@ -110,6 +118,7 @@ def _shown(
         SECTION,
         row=row,
         form=form or _as_it_is(found),
+        awaited=queries.is_awaited(queries.find_feed(access, name), time.time()),
         versions=version_rows(found),
         servers=[server.name for server in servers_of(access)],
         uses=USES,
@@ -141,7 +150,7 @@ def act(request: PageRequest, access: Writing, name: str) -> HttpResponse:
 
 def _act(request: PageRequest, access: Writing, name: str, what: str) -> None:
     if what == "refresh":
-        _tell(request, access, name, services.refresh_feed(access, name))
+        services.ask_refresh(access, name)
     elif what == "upload":
         body, filename = _upload(request, Kind.UPLOAD)
         _tell(request, access, name, services.upload_feed(access, name, body or b"", filename))

@@ -103,10 +103,17 @@ def undo_change(request: PageRequest, access: Writing, seq: int) -> HttpResponse
     if request.htmx:
         return _in_place(request, text)
     tell(request, text, access=access, change=made.seq)
-    if made.what.removeprefix("undo.").startswith("server."):
-        # The page of a server may have gone with its name.
+    return _after_undo(request, access, made.what.removeprefix("undo.").partition(".")[0])
+
+
+def _after_undo(request: PageRequest, access: Writing, sort: str) -> HttpResponse:
+    """Back to where it was asked for, unless that page may have gone with what was undone."""
+    came, journal = request.POST.get("next", ""), path(access, "journal")
+    if sort == "server":
         return to(access, "servers")
-    if _is_gone(access, request.POST.get("next", "")):
+    if sort in ("trigger", "feed") and not came.startswith(journal):
+        return to(access, f"{sort}s")
+    if _is_gone(access, came):
         return to(access, "listings")
     return back(request, path(access, "listings"))
 

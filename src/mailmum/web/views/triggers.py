@@ -1,12 +1,13 @@
 """Triggers: the list, the form with the backtest beside it, one trigger with what it decided."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from django.http import HttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 
 from mailmum.control.accounts.access import Reading, Writing
 from mailmum.control.servers.queries import names_of_servers, servers_of
+from mailmum.control.streaming import pulled
 from mailmum.control.triggers import services
 from mailmum.control.triggers.draft import find_preset
 from mailmum.control.triggers.models import Trigger
@@ -26,7 +27,7 @@ from mailmum.web.form import Form, posted
 from mailmum.web.gate import PageRequest, account_view
 from mailmum.web.paging import before_of, page_of
 from mailmum.web.reply import path, show, tell, to
-from mailmum.web.trial import Trial, trial
+from mailmum.web.trial import Trial, steps, trial
 from mailmum.web.words import plural
 
 SECTION = "triggers"
@@ -119,11 +120,30 @@ def edit(request: PageRequest, access: Writing, name: str) -> HttpResponse:
 
 @account_view(Writing, "POST")
 def try_it(request: PageRequest, access: Writing) -> HttpResponse:
-    """What the form as it stands would have done, as a fragment; it changes nothing."""
+    """What the form as it stands would have done, as a fragment; it changes nothing.
+
+    While it is found out, comments tell how far it is.  It is done in a thread of its own, and ends
+    when nobody waits for it any more: another change of the form has replaced it.
+    """
     form = posted(request.POST, "saved", *FIELDS)
     saved = _saved(access, form.values["saved"])
-    found = _trial(access, form, saved)
-    return show(request, "triggers/trial.html", SECTION, trial=found)
+    given, rule = _given(form), None if saved is None else rule_of(saved)
+    return StreamingHttpResponse(  # type: ignore[return-value]  # a response, for all that matters
+        pulled(lambda: _pieces(request, steps(access, given, rule))),
+        content_type="text/html; charset=utf-8",
+        # A proxy that gathers what it passes on would keep the progress back.
+        headers={"X-Accel-Buffering": "no", "Cache-Control": "no-store"},
+    )
+
+
+def _pieces(request: PageRequest, found: Iterator[int | Trial]) -> Iterator[bytes]:
+    told = -1
+    for step in found:
+        if isinstance(step, Trial):
+            yield show(request, "triggers/trial.html", SECTION, trial=step).content
+        elif step != told:
+            told = step
+            yield f"<!--{step}-->\n".encode()
 
 
 @account_view(Reading)
@@ -185,9 +205,9 @@ def remove(request: PageRequest, access: Writing, name: str) -> HttpResponse:
     trigger = find_trigger(access, name)
     if request.method == "POST":
         with_listings = bool(request.POST.get("listings"))
-        _, count = services.remove_trigger(access, name, with_listings=with_listings)
+        change, count = services.remove_trigger(access, name, with_listings=with_listings)
         gone = f" with {plural(count, 'listing')}" if with_listings else ""
-        tell(request, f"Removed the trigger {name}{gone}.")
+        tell(request, f"Removed the trigger {name}{gone}.", access=access, change=change)
         return to(access, "triggers")
     count = listings_of(access, trigger).count()
     return show(request, "triggers/remove.html", SECTION, trigger=trigger, in_force=count)

@@ -1,0 +1,130 @@
+"""What the database sifts out could not have mattered: with all rows the judge says the same."""
+
+import random
+from dataclasses import replace
+
+import pytest
+
+from mailmum.control.journal.moments import moment
+from mailmum.control.traffic.models import ClientHour, Seen, Zone
+from mailmum.control.triggers import sifting
+from mailmum.control.triggers.backtest import backtest, last_of
+from mailmum.control.triggers.contexts import context_of
+from mailmum.control.triggers.guard import AccountGuard
+from mailmum.traffic.codes import OUTCOMES, SOURCES
+from mailmum.traffic.packing import pack_client
+from mailmum.traffic.periods import DAY, HOUR
+from mailmum.traffic.sightings import Outcome, Source
+from mailmum.triggers.backtest import run
+from mailmum.triggers.contacts import Contact
+from mailmum.triggers.judge import Judge
+from mailmum.triggers.rules import Group, Metric, Rule, Where
+from tests.control.triggers.kit import Scene
+
+CLIENTS = [
+    *(f"203.0.113.{last}" for last in (1, 2, 3, 255)),
+    "198.51.100.7",
+    "0.0.0.1",
+    "255.255.255.254",
+    *(f"2001:db8:0:{net:x}::{last}" for net in (0, 1) for last in (1, 2)),
+    "::1:2",
+]
+RULES = [
+    Rule(Metric.UNKNOWN, threshold=4, window=600, lifetime=4 * HOUR),
+    Rule(Metric.UNKNOWN, threshold=6, window=3 * HOUR, lifetime=DAY, merge=2),
+    Rule(Metric.LISTS, threshold=2, window=DAY, lifetime=2 * DAY),
+    Rule(Metric.LISTS, threshold=3, window=2 * DAY, lifetime=DAY, where=Where.SERVER),
+    Rule(Metric.CONNECTIONS, threshold=9, window=600, group=Group.NETWORK, lifetime=6 * HOUR),
+    Rule(Metric.CONNECTIONS, threshold=25, window=DAY, group=Group.WIDE, lifetime=6 * HOUR),
+    Rule(Metric.RBL, threshold=1, window=60, lifetime=DAY),
+    Rule(Metric.UNKNOWN, threshold=3, window=7 * DAY, lifetime=HOUR),
+]
+
+
+def rows_of(scene: Scene, chance: random.Random, first: int, hours: int) -> list[ClientHour]:
+    """Counts of a few clients: some come often, some in one hour, some never come near."""
+    account, log = scene.world.owner.account.pk, SOURCES[Source.LOG]
+    zones = list(Zone.objects.filter(account=account).values_list("pk", flat=True))
+    made = {}
+    for _ in range(chance.randint(20, 150)):
+        outcome = chance.choice((Outcome.UNKNOWN_RECIPIENT, Outcome.REJECTED, Outcome.CONNECTED))
+        key = (
+            first + chance.choice((0, 1, 2, 9, chance.randrange(hours))) * HOUR,
+            pack_client(chance.choice(CLIENTS)),
+            scene.servers[chance.choice(("mx1", "mx2"))],
+            OUTCOMES[outcome],
+            chance.choice(zones) if outcome is Outcome.REJECTED else 0,
+        )
+        made[key] = chance.choice((1, 1, 2, 5))
+    return [
+        ClientHour(
+            account=account,
+            start=start,
+            client=client,
+            server=server,
+            source=log,
+            outcome=outcome,
+            rbl=rbl,
+            count=count,
+        )
+        for (start, client, server, outcome, rbl), count in made.items()
+    ]
+
+
+def unsifted(scene: Scene, rule: Rule, since: float, until: float) -> list[tuple[int, int, str]]:
+    """The judge on every row that there is."""
+    reading = scene.world.viewer
+    context = context_of(reading.account.pk, rule, scene.now)
+    contacts = [
+        Contact(
+            -1,
+            row.start * 1000,
+            row.server,
+            row.source,
+            row.outcome,
+            bytes(row.client),
+            row.rbl,
+            row.count,
+        )
+        for row in ClientHour.objects.filter(account=reading.account.pk)
+        if since <= row.start < until
+    ]
+    contacts.sort(key=lambda one: (one.at, one.client or b""))
+    judge = Judge(rule, context, AccountGuard(reading, rule), keeps_going=True)
+    *_, outcome = run(judge, contacts)
+    return [(one.offence.begin, one.scope, one.target.text) for one in outcome.listed]
+
+
+@pytest.mark.parametrize("way", ["seeks", "reads through", "many groups"])
+@pytest.mark.parametrize("rule", RULES, ids=lambda one: f"{one.metric} {one.threshold}")
+def test_sifted_and_unsifted_say_the_same(
+    scene: Scene, rule: Rule, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever way rows are found, and with pieces so short that much lies across their edges."""
+    monkeypatch.setattr(sifting, "_PIECE", 1)
+    monkeypatch.setattr(sifting, "_SHORTEST", HOUR)
+    if way != "seeks":
+        monkeypatch.setattr(sifting, "_SEEKS", -1)
+    if way == "many groups":
+        monkeypatch.setattr(sifting, "_GROUPS", 0)
+    judged = replace(rule, accepted=0, brake=0)
+    for name in "abc":
+        scene.see(CLIENTS[0], 1, Outcome.REJECTED, rbl=f"{name}.rbl.example")
+    since = int(scene.now) // HOUR * HOUR - 5 * DAY
+    # Counts only: the single sightings that stand for them elsewhere have been forgotten.
+    Seen.objects.all().delete()
+    listed = 0
+    for seed in range(3):
+        chance = random.Random(seed)
+        ClientHour.objects.all().delete()
+        ClientHour.objects.bulk_create(rows_of(scene, chance, since + HOUR, 100))
+        report = last_of(backtest(scene.world.viewer, judged, days=5, now=scene.now))
+        names = {0: "account"} | {number: name for name, number in scene.servers.items()}
+        expected = unsifted(scene, judged, scene.now - 5 * DAY, scene.now)
+        assert report.listings == len(expected)
+        told = sorted((one["begin"], one["target"], one["scope"]) for one in report.listed)
+        assert told == sorted(
+            (moment(begin // 1000), target, names[scope]) for begin, scope, target in expected
+        )
+        listed += len(expected)
+    assert listed
