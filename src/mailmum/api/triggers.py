@@ -35,8 +35,8 @@ class Fields(schemas.Input):
     mode: schemas.Short | None = Field(default=None, description="off, observe or enforce")
     metric: schemas.Short | None = Field(
         default=None,
-        description="rbl, lists, unknown-recipients, relay, auth, protocol, connections, score "
-        "or trap",
+        description="rbl, lists, asked, unknown-recipients, relay, auth, protocol, connections, "
+        "score or trap",
     )
     threshold: int | None = Field(default=None, description="how many are enough")
     window: schemas.Short | None = Field(default=None, description="within which time, as 10m")

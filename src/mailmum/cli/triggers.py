@@ -19,6 +19,7 @@ _METRICS = click.Choice(
     [
         "rbl",
         "lists",
+        "asked",
         "unknown-recipients",
         "relay",
         "auth",

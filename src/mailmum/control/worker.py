@@ -5,7 +5,8 @@ which it asks whether to go on; so the worker ends at once when told to, and wha
 on after the next start.  While a database is away a task fails, is told once in a while, and tried
 again: nobody waits for the worker.
 
-Triggers cannot wait for a task's turn: they follow in a thread beside (`triggers.listening`).
+Triggers cannot wait for a task's turn: they follow in a thread beside, and what public lists say to
+them comes from another (`triggers.listening`).
 """
 
 import signal
@@ -66,12 +67,13 @@ def run() -> None:
         signal.signal(number, lambda *_: stopping.set())
     # Whoever answers slowly must keep nothing else from being done.
     judging = KeptThread("worker-triggers", partial(listening.follow, stopping))
+    asking = KeptThread("worker-rbls", partial(listening.ask, stopping))
     slow = [
         KeptThread(f"worker-{task.name}", partial(work, [task], stopping)) for task in slow_tasks()
     ]
 
     def keep(_now: float) -> Iterator[None]:
-        for thread in (judging, *slow):
+        for thread in (judging, asking, *slow):
             thread.check(time.monotonic())
         yield
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote, urlencode
 
+from django.db.models import Q
+
 from mailmum.control.accounts.access import Reading
 from mailmum.control.accounts.models import Account
 from mailmum.control.alerts.conditions import Condition, Severity
@@ -26,6 +28,7 @@ from mailmum.control.traffic import tallies
 from mailmum.control.traffic.clients import counts_of
 from mailmum.control.traffic.models import RevokedUse
 from mailmum.control.traffic.reading import Wanted
+from mailmum.control.triggers.models import Skipped
 from mailmum.control.triggers.queries import triggers_of
 from mailmum.control.witnesses.asking import health_of, witnesses_of
 from mailmum.dns.witness import SAYS, State
@@ -221,6 +224,24 @@ def _triggers_stopped(reading: Reading, _manner: Manner, _now: float) -> Iterato
         )
 
 
+def _triggers_failing(reading: Reading, _manner: Manner, now: float) -> Iterator[Condition]:
+    """Triggers that a fault of ours keeps from counting something, or anything."""
+    names = {one.pk: one.name for one in triggers_of(reading)}
+    fresh = datetime.fromtimestamp(now - FRESH, UTC)
+    rows = Skipped.objects.filter(trigger__in=names).filter(Q(number=0) | Q(at__gt=fresh))
+    for row in rows.order_by("trigger", "number"):
+        name = names[row.trigger_id]
+        yield Condition(
+            name,
+            f"the trigger {name} fails and lists nobody"
+            if row.number == 0
+            else f"the trigger {name} leaves out what it fails on",
+            Severity.CRITICAL if row.number == 0 else Severity.WARNING,
+            row.at.timestamp(),
+            f"trigger/{quote(name, safe='')}/",
+        )
+
+
 def _feeds_held(reading: Reading, _manner: Manner, _now: float) -> Iterator[Condition]:
     """Updates that wait for a person."""
     held = FeedVersion.objects.filter(
@@ -258,6 +279,7 @@ WATCHES: tuple[Watch, ...] = (
     Watch("revoked-key", "A revoked key is in use", _revoked),
     Watch("listed-sender", "An address that had delivered is listed", _listed_senders),
     Watch("trigger-stopped", "A trigger has stopped itself", _triggers_stopped),
+    Watch("trigger-failing", "A trigger fails", _triggers_failing),
     Watch("feed-held", "An update of a feed is held back", _feeds_held),
     Watch("feed-failing", "A feed cannot be refreshed", _feeds_failing),
     Watch("rbl-dead", "A public RBL is not to be believed", _rbl_dead),

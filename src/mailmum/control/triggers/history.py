@@ -18,6 +18,7 @@ from django.db.models import Q, QuerySet
 from mailmum.control.traffic.models import ClientHour, Seen
 from mailmum.control.traffic.router import traffic_database
 from mailmum.control.triggers.contexts import COLUMNS, contact_of
+from mailmum.control.triggers.heard import words
 from mailmum.traffic.codes import ASKED, SOURCES
 from mailmum.traffic.packing import MAPPED
 from mailmum.traffic.periods import DAY, HOUR, end_of, start_of
@@ -57,6 +58,9 @@ class Past:
 
 def read(account: int, rule: Rule, context: Context, past: Past) -> Iterator[float]:
     """Fill `past`; how much is done, from 0 to 1, now and then."""
+    if rule.metric is Metric.ASKED:
+        yield from words(account, past)
+        return
     if by_sighting(rule):
         yield from _by_sighting(account, rule, past)
         return

@@ -18,18 +18,9 @@ begins with nothing.  At most what was still open is unknown, as after a restart
 
 from dataclasses import dataclass, field
 
+from mailmum.domain.errors import FAULTS
 from mailmum.postfix.log.reader import Found, LogReader
 
-FAULTS = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    LookupError,
-    RecursionError,
-    TypeError,
-    ValueError,
-)
-"""What code that is wrong raises; all else is the machine's or the caller's."""
 _IN_A_ROW = 3
 
 
