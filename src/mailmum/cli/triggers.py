@@ -249,6 +249,8 @@ def test(
         return
     for line in _tested(answer["report"], answer.get("saved")):
         say(line)
+    if answer.get("cannot_know"):
+        say(f"  {answer['cannot_know']}")
 
 
 _FIGURES = (
