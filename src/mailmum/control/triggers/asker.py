@@ -26,6 +26,7 @@ from mailmum.control.traffic.models import Seen
 from mailmum.control.triggers.contexts import newest_sighting
 from mailmum.control.triggers.guard import AccountGuard
 from mailmum.control.triggers.models import Trigger
+from mailmum.control.triggers.queries import last_change
 from mailmum.control.triggers.values import rule_of
 from mailmum.control.witnesses.hearing import QUIET, Answer, Question, hear, take_down
 from mailmum.control.witnesses.models import AskedUpTo, Witness
@@ -51,11 +52,12 @@ Client = tuple[int, bytes]
 
 @dataclass(slots=True)
 class Watched:
-    """What the triggers of an account want to know: which lists, about whom."""
+    """What the triggers of an account want to know: which lists, about whom, since when."""
 
     account: int
     lists: tuple[tuple[str, int], ...]
     rules: list[tuple[Rule, AccountGuard]]
+    since: float
 
     def is_meant(self, server: int) -> bool:
         """Whether any trigger counts what is seen at a server."""
@@ -86,6 +88,8 @@ class Asker:
     _looked: float = 0.0
     _kept: float = 0.0
     _again: float = 0.0
+    _change: int | None = None
+    _before: tuple[int, float] = (0, 0.0)
 
     def steps(self, now: float) -> Iterator[int]:
         """Look at what is new, and ask about some; how many were asked about."""
@@ -110,9 +114,10 @@ class Asker:
         self.read, self.waiting = None, OrderedDict()
 
     def _refresh(self, now: float) -> None:
-        if 0 <= now - self._looked < _REFRESH:
+        newest = last_change()
+        if newest == self._change and 0 <= now - self._looked < _REFRESH:
             return
-        self._looked = now
+        self._looked, self._change = now, newest
         self.watched = {one.account: one for one in _watched(now)}
         for account in self.waiting.keys() - self.watched.keys():
             del self.waiting[account]
@@ -121,8 +126,7 @@ class Asker:
         """Put those in the queue who have been seen since."""
         newest = newest_sighting()
         if self.read is None:
-            kept = AskedUpTo.objects.values_list("number", flat=True).first()
-            self.read = newest if kept is None else kept
+            self.read = self._begin(newest)
         # A backup of the traffic was restored: what is new begins with lower numbers.
         self.read = min(self.read, newest)
         columns = ("pk", "account", "server", "client", "time")
@@ -136,12 +140,22 @@ class Asker:
             if len(found) < _PIECE:
                 return
 
+    def _begin(self, newest: int) -> int:
+        """Where to begin: where somebody left off, or with what was seen since it is wanted."""
+        kept = AskedUpTo.objects.values_list("number", flat=True).first()
+        if kept is not None:
+            return kept
+        self._before = (newest, min(one.since for one in self.watched.values()))
+        return max(newest - _PIECE, 0)
+
     def _take(self, row: tuple[Any, ...], now: float) -> None:
         number, account, server, client, at = row
         watched = self.watched.get(account)
         if watched is None or client is None or not watched.is_meant(server):
             return
         seen = (server, bytes(client))
+        if number <= self._before[0] and at < self._before[1] * 1000:
+            return
         if now - at / 1000 > STALE or self._known.get((account, seen), 0) > now:
             return
         mine = self.waiting.setdefault(account, OrderedDict())
@@ -233,6 +247,7 @@ def _watched(now: float) -> Iterable[Watched]:
         rule__metric=Metric.ASKED.value,
     ).select_related("account")
     found: dict[int, list[tuple[Rule, Account]]] = {}
+    since: dict[int, float] = {}
     for trigger in on:
         if not trigger.account.is_active(now):
             continue
@@ -240,6 +255,10 @@ def _watched(now: float) -> Iterable[Watched]:
             found.setdefault(trigger.account_id, []).append((rule_of(trigger), trigger.account))
         except (*FAULTS, Refusal) as fault:
             log.error("rbl.not-asked", trigger=trigger.pk, exc_info=fault)
+            continue
+        # Logs tell whole seconds.
+        changed = float(int(trigger.changed.timestamp()))
+        since[trigger.account_id] = min(since.get(trigger.account_id, changed), changed)
     for account, rules in found.items():
         asked = Witness.objects.filter(account=account).order_by("zone")
         wanted = {name for rule, _ in rules for name in rule.lists}
@@ -251,4 +270,4 @@ def _watched(now: float) -> Iterable[Watched]:
         ]
         if lists:
             guards = [(rule, AccountGuard(system_access(one), rule)) for rule, one in rules]
-            yield Watched(account, tuple(lists), guards)
+            yield Watched(account, tuple(lists), guards, since[account])

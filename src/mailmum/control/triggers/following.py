@@ -16,14 +16,13 @@ from dataclasses import dataclass, field
 
 import structlog
 from django.db import transaction
-from django.db.models import Max
 
 from mailmum.control.accounts.models import Account
-from mailmum.control.journal.models import Record
 from mailmum.control.triggers.acting import Elsewhere, act, keep_idle
 from mailmum.control.triggers.failing import FAILURES, Troubles
 from mailmum.control.triggers.judged import Followed, followed
 from mailmum.control.triggers.models import Offence, Skipped, Trigger
+from mailmum.control.triggers.queries import last_change
 from mailmum.control.triggers.streams import STREAMS, Stream
 from mailmum.triggers.contacts import Contact
 from mailmum.triggers.decisions import Decision
@@ -153,7 +152,7 @@ class Follower:
 
     def _refresh(self, now: float) -> None:
         """Take up triggers that are new or changed, and let go of those that are no more."""
-        newest = Record.objects.aggregate(last=Max("seq"))["last"] or 0
+        newest = last_change()
         known = newest == self._known and 0 <= now - self._looked < LOOK_EVERY
         if known and not self._troubles.due(now, self.followed):
             return
