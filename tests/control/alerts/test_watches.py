@@ -11,6 +11,7 @@ from django.utils import timezone
 from mailmum.control.accounts.access import Owning
 from mailmum.control.accounts.models import Account
 from mailmum.control.alerts import work
+from mailmum.control.alerts.channels import Wish, add_channel
 from mailmum.control.alerts.comparing import Outcome, look
 from mailmum.control.alerts.conditions import Condition
 from mailmum.control.alerts.models import Alert, Manner
@@ -223,3 +224,27 @@ def test_accounts_with_nothing_to_tell_are_not_asked(
     asked.clear()
     list(work.looking(now))
     assert [account for account, _ in asked] == [first]
+
+
+def test_an_account_that_makes_it_fail_harms_no_other(world: World) -> None:
+    """A time zone that is none, as an older version might have kept: the next is still asked."""
+    for access in (world.owner, world.outsider):
+        add_channel(access, Wish("mail", "email", "oncall@example.net"))
+        add_trigger(
+            access, "x", {"metric": "auth", "threshold": 1, "window": "1m", "mode": "observe"}
+        )
+    Trigger.objects.update(stopped_at=timezone.now(), stopped_why="it would list too many")
+    Alert.objects.create(
+        account=world.owner.account,
+        kind="spike",
+        about="x",
+        severity="warning",
+        text="x",
+        since=1,
+        opened=1,
+        missing=1,
+    )
+    Manner.objects.create(account=world.owner.account, zone="No/Where", quiet_from=1, quiet_until=2)
+    done = [one.pk for one in work.looking(time.time()) if isinstance(one, Account)]
+    assert done == [world.outsider.account.pk]
+    assert [one.account_id for one in Alert.objects.filter(kind="trigger-stopped")] == done

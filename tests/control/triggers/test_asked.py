@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from django.db import DatabaseError
@@ -15,6 +16,7 @@ from mailmum.control.triggers.heard import unknown_of
 from mailmum.control.triggers.models import Finding, Trigger
 from mailmum.control.triggers.services import add_trigger, edit_trigger
 from mailmum.control.triggers.values import rule_of
+from mailmum.control.witnesses import asking as asking_module
 from mailmum.control.witnesses import hearing
 from mailmum.control.witnesses.asking import check_health
 from mailmum.control.witnesses.models import AskedDay, Health, Said, Word
@@ -57,9 +59,9 @@ class Asking:
         for zone in zones:
             add_witness(self.world.owner, zone)
 
-    def trigger(self, **given: object) -> Trigger:
+    def trigger(self, **given: Any) -> Trigger:
         """One for two lists, and the asker knows of it."""
-        fields = {"metric": "asked", "threshold": 2, "window": "1d"}
+        fields: dict[str, Any] = {"metric": "asked", "threshold": 2, "window": "1d"}
         made = self.scene.trigger(**(fields | given))
         self.ask()
         return made
@@ -287,7 +289,7 @@ def test_more_than_may_be_asked_wait_or_are_left_out(
     asking: Asking, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Half of the questions of a minute are people's; those seen last come first to be kept."""
-    monkeypatch.setattr(hearing.asking, "A_MINUTE", 4)
+    monkeypatch.setattr(asking_module, "A_MINUTE", 4)
     monkeypatch.setattr(asker_module, "EACH", 3)
     asking.choose(GOOD)
     asking.trigger(threshold=1)

@@ -7,6 +7,7 @@ from django.db import DatabaseError, transaction
 
 from mailmum.control.accounts.access import system_access
 from mailmum.control.accounts.models import Account
+from mailmum.control.accounts.rounds import each
 from mailmum.control.alerts import outbox
 from mailmum.control.alerts.comparing import look, manner_of
 from mailmum.control.alerts.models import Alert, Channel, Manner
@@ -21,17 +22,20 @@ log = structlog.get_logger()
 def looking(now: float) -> Iterator[object]:
     """Ask each watch about every active account where anything of its kind can hold, or did."""
     asked = _worth_asking(now)
-    for account in Account.objects.order_by("pk"):
-        if account.pk in asked and account.is_active(now):
-            done = look(account, asked[account.pk], now=now)
-            if done.opened or done.closed:
-                log.info(
-                    "alerts.changed",
-                    account=account.pk,
-                    opened=len(done.opened),
-                    closed=len(done.closed),
-                )
-            yield account
+    accounts = [one for one in Account.objects.order_by("pk") if one.pk in asked]
+    yield from each("alerts", accounts, lambda one: _look(one, asked[one.pk], now), now)
+
+
+def _look(account: Account, watches: list[Watch], now: float) -> Account:
+    done = look(account, watches, now=now)
+    if done.opened or done.closed:
+        log.info(
+            "alerts.changed",
+            account=account.pk,
+            opened=len(done.opened),
+            closed=len(done.closed),
+        )
+    return account
 
 
 def _worth_asking(now: float) -> dict[int, list[Watch]]:
@@ -62,9 +66,8 @@ def sending(now: float) -> Iterator[object]:
 def tidying(now: float) -> Iterator[object]:
     """Make the weekly reports that are due, and remove what is too old."""
     wanted = Channel.objects.filter(reports=True, stopped=None).values_list("account", flat=True)
-    for account in Account.objects.filter(pk__in=wanted.distinct()).order_by("pk"):
-        if account.is_active(now):
-            yield weekly(account, now=now)
+    accounts = Account.objects.filter(pk__in=wanted.distinct()).order_by("pk")
+    yield from each("reports", accounts, lambda one: weekly(one, now=now), now)
     yield outbox.forget(now=now)
 
 

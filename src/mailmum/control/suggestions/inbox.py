@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 
 from mailmum.control.accounts.access import Reading, Writing, system_access
 from mailmum.control.accounts.models import Account
+from mailmum.control.accounts.rounds import each
 from mailmum.control.journal.services import change, take_writer_lock
 from mailmum.control.listings.draft import KEEP, make_wish
 from mailmum.control.listings.models import Version
@@ -54,10 +55,12 @@ def waiting(reading: Reading) -> int:
 def thinking(now: float) -> Iterator[object]:
     """What the worker does: look for proposals in every account that is active."""
     worth = _worth_thinking(now)
-    for account in Account.objects.order_by("pk"):
-        if account.pk in worth and account.is_active(now):
-            found = ideas(system_access(account), now=now)
-            yield put(account, found, now=now)
+    accounts = [one for one in Account.objects.order_by("pk") if one.pk in worth]
+
+    def think(account: Account) -> int:
+        return put(account, ideas(system_access(account), now=now), now=now)
+
+    yield from each("suggestions", accounts, think, now)
     old = Suggestion.objects.filter(decided__lt=int(now - HISTORY), state=ACCEPTED)
     yield old.delete()
 

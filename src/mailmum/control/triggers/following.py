@@ -32,6 +32,7 @@ log = structlog.get_logger()
 
 # Then triggers are looked up anew, however much still comes in.
 _PIECES = 50
+_AT_ONCE = 500
 _LAGGING = 20
 """Pieces that those who lag behind are handed before all others get theirs again."""
 NEAR = 100_000
@@ -166,8 +167,10 @@ class Follower:
             for number in active.keys() - self.followed.keys()
             if not self._troubles.waits(number, now)
         ]
-        for trigger in Trigger.objects.filter(pk__in=wanted).select_related("account"):
-            self._take_up(trigger, now)
+        for at in range(0, len(wanted), _AT_ONCE):
+            some = Trigger.objects.filter(pk__in=wanted[at : at + _AT_ONCE])
+            for trigger in some.select_related("account"):
+                self._take_up(trigger, now)
         self._known, self._looked = newest, now
         self._place()
 
