@@ -170,7 +170,8 @@ def attack(number: int) -> float:
 
     accounts = list(Account.objects.filter(name__startswith="account-").order_by("pk"))
     account = accounts[(number * 61) % len(accounts)]
-    client = f"203.0.113.{number + 20}"
+    # Another in each run: who is listed already would seem to be listed at once.
+    client = f"2001:db8::{random.getrandbits(16):x}:{number + 1:x}"
     seen = [Sighting(time.time(), client=client, outcome=Outcome.UNKNOWN_RECIPIENT)] * 3
     keep(account.pk, account.servers.get().pk, Source.LOG, batch(seen))
     began = time.monotonic()
