@@ -327,7 +327,9 @@ def _lines(
     try:
         for step in steps:
             told = _step(step, servers)
-            yield _json(told | {"cannot_know": unknown} if "report" in told else told)
+            if unknown and "report" in told:
+                told["cannot_know"] = unknown
+            yield _json(told)
     except Refusal as refusal:
         yield _json(as_json(refusal))
     except AnyDatabaseError as error:
