@@ -1,6 +1,6 @@
 """What is asked and what answers mean, beside dnspython and the addresses of the standard."""
 
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, ip_address
 
 import dns.reversename
 from hypothesis import given
@@ -43,11 +43,13 @@ def test_what_an_answer_means(addresses: list[IPv4Address]) -> None:
         assert said is (Meaning.LISTED if loopback else Meaning.STRANGE)
 
 
-def judged(listed: Reply, listed6: Reply, unlisted: Reply, never: Reply) -> State:
+def judged(
+    listed: Reply, listed6: Reply, unlisted: Reply, never: Reply, fresh: Reply = UNLISTED
+) -> State:
     """How a list fares that answers so."""
     asked = probes(ZONE)
-    names = (asked.listed, asked.listed6, asked.unlisted, asked.never)
-    return judge(dict(zip(names, (listed, listed6, unlisted, never), strict=True)), asked)
+    names = (asked.listed, asked.listed6, asked.unlisted, asked.never, asked.fresh)
+    return judge(dict(zip(names, (listed, listed6, unlisted, never, fresh), strict=True)), asked)
 
 
 def test_how_a_list_fares() -> None:
@@ -58,6 +60,7 @@ def test_how_a_list_fares() -> None:
     assert judged(LISTED, SILENT, UNLISTED, UNLISTED) is State.WORKS
     assert judged(LISTED, LISTED, LISTED, UNLISTED) is State.WILDCARD
     assert judged(LISTED, LISTED, UNLISTED, LISTED) is State.WILDCARD
+    assert judged(LISTED, LISTED, UNLISTED, UNLISTED, LISTED) is State.WILDCARD
     assert judged(PARKED, PARKED, PARKED, PARKED) is State.WILDCARD
     assert judged(PARKED, UNLISTED, UNLISTED, UNLISTED) is State.WILDCARD
     assert judged(UNLISTED, UNLISTED, UNLISTED, UNLISTED) is State.EMPTY
@@ -74,3 +77,13 @@ def test_the_probes_are_those_of_the_standard() -> None:
     assert int("".join(reversed(labels)), 16) == int(IPv6Address("::ffff:7f00:2"))
     assert len(labels) == 32
     assert asked.unlisted == question(ZONE, parse_network("127.0.0.1"))
+
+
+@given(st.integers(min_value=0, max_value=2**64))
+def test_one_probe_is_another_each_time(chance: int) -> None:
+    """An address of loopback, and none that lists use themselves."""
+    labels = probes(ZONE, chance).fresh.removesuffix(f".{ZONE}").split(".")
+    address = IPv4Address(".".join(reversed(labels)))
+    assert address.is_loopback
+    assert address not in IPv4Network("127.0.0.0/16")
+    assert address not in IPv4Network("127.255.0.0/16")

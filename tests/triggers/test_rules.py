@@ -16,12 +16,13 @@ from mailmum.triggers.rules import DAY, Group, Metric, Rule
         ({"lifetime": 9 * DAY, "longest": DAY}, "longest", "shorter than the first, 9d"),
         ({"growth": 0}, "growth", "the growth 0 is out of range"),
         ({"merge": 1}, "merge", "the number to merge 1 is out of range; give 2 to 256"),
+        ({"metric": Metric.ASKED, "group": Group.DOMAIN}, "group", "not about domains"),
         ({"merge": 2, "group": Group.DOMAIN}, "merge", "domains are not merged"),
         ({"metric": Metric.SCORE}, "score", "is missing; write for example 15"),
         ({"score": 5.0}, "score", "a spam score is for the metric score only"),
         ({"metric": Metric.TRAP}, "traps", "there is no trap address"),
         ({"traps": ("a@b.example",)}, "traps", "trap addresses are for the metric trap only"),
-        ({"lists": ("zen.rbl.example",)}, "lists", "are for the metrics rbl and lists only"),
+        ({"lists": ("zen.rbl.example",)}, "lists", "are for the metrics rbl, lists and asked only"),
         (
             {"metric": Metric.LISTS, "lists": ("zen.rbl.example",), "threshold": 2},
             "threshold",
@@ -47,5 +48,5 @@ def test_lifetimes_never_overflow() -> None:
 
 def test_presets_have_names_of_their_own() -> None:
     """There is one for each thing that the issue asks for, and a brake in every one."""
-    assert len({one.name for one in PRESETS}) == len(PRESETS) == 7
+    assert len({one.name for one in PRESETS}) == len(PRESETS) == 8
     assert all(one.rule.brake and one.rule.accepted and one.reason for one in PRESETS)

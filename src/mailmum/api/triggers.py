@@ -1,6 +1,7 @@
 """Triggers over the API: list, add, edit, remove, try on the past, and what they have decided."""
 
 import json
+import time
 from collections.abc import Iterator
 from typing import Annotated, Any
 
@@ -19,8 +20,9 @@ from mailmum.control.streaming import pushed
 from mailmum.control.triggers import services
 from mailmum.control.triggers.backtest import LONGEST, Progress, Report
 from mailmum.control.triggers.evidence import show as show_findings
+from mailmum.control.triggers.heard import unknown_of
 from mailmum.control.triggers.queries import find_trigger, findings_of, show, triggers_of
-from mailmum.control.triggers.trying import Wish, tried
+from mailmum.control.triggers.trying import Wish, rules_of, tried
 from mailmum.control.triggers.values import said_rule, sentence
 from mailmum.domain.errors import Refusal
 from mailmum.triggers.presets import PRESETS
@@ -35,8 +37,8 @@ class Fields(schemas.Input):
     mode: schemas.Short | None = Field(default=None, description="off, observe or enforce")
     metric: schemas.Short | None = Field(
         default=None,
-        description="rbl, lists, unknown-recipients, relay, auth, protocol, connections, score "
-        "or trap",
+        description="rbl, lists, asked, unknown-recipients, relay, auth, protocol, connections, "
+        "score or trap",
     )
     threshold: int | None = Field(default=None, description="how many are enough")
     window: schemas.Short | None = Field(default=None, description="within which time, as 10m")
@@ -246,7 +248,8 @@ def add_trigger(request: HttpRequest, wanted: TriggerIn) -> Any:
         "responses": {
             200: {
                 "description": "JSON lines: progress, then the report of the rule, with that of "
-                "the trigger as it is saved where it differs; or an error",
+                "the trigger as it is saved where it differs, and what cannot be known; or an "
+                "error",
                 "content": {"application/x-ndjson": {"schema": {"type": "string"}}},
             }
         }
@@ -258,8 +261,9 @@ def backtest(request: HttpRequest, wanted: TriedIn) -> Any:
     wish = Wish(wanted.name, wanted.preset, wanted.given(), wanted.history)
     # What is wrong with the rule is told before anything is read.
     steps = tried(access, wish)
+    unknown = unknown_of(access, rules_of(access, wish)[0], days=wanted.history, now=time.time())
     return StreamingHttpResponse(
-        pushed(lambda: _lines(access, request, steps)), content_type="application/x-ndjson"
+        pushed(lambda: _lines(access, request, steps, unknown)), content_type="application/x-ndjson"
     )
 
 
@@ -314,12 +318,18 @@ def list_findings(request: HttpRequest, name: str, wanted: Query[Page]) -> dict[
 
 
 def _lines(
-    access: Reading, request: HttpRequest, steps: Iterator[Progress | dict[str, Report]]
+    access: Reading,
+    request: HttpRequest,
+    steps: Iterator[Progress | dict[str, Report]],
+    unknown: str,
 ) -> Iterator[bytes]:
     servers = names_of_servers(access)
     try:
         for step in steps:
-            yield _json(_step(step, servers))
+            told = _step(step, servers)
+            if unknown and "report" in told:
+                told["cannot_know"] = unknown
+            yield _json(told)
     except Refusal as refusal:
         yield _json(as_json(refusal))
     except AnyDatabaseError as error:

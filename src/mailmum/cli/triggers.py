@@ -19,6 +19,7 @@ _METRICS = click.Choice(
     [
         "rbl",
         "lists",
+        "asked",
         "unknown-recipients",
         "relay",
         "auth",
@@ -248,6 +249,8 @@ def test(
         return
     for line in _tested(answer["report"], answer.get("saved")):
         say(line)
+    if answer.get("cannot_know"):
+        say(f"  {answer['cannot_know']}")
 
 
 _FIGURES = (

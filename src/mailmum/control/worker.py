@@ -5,7 +5,8 @@ which it asks whether to go on; so the worker ends at once when told to, and wha
 on after the next start.  While a database is away a task fails, is told once in a while, and tried
 again: nobody waits for the worker.
 
-Triggers cannot wait for a task's turn: they follow in a thread beside (`triggers.listening`).
+Triggers cannot wait for a task's turn: they follow in a thread beside, and what public lists say to
+them comes from another (`triggers.listening`).
 """
 
 import signal
@@ -24,13 +25,14 @@ from mailmum.control.feeds.refreshing import refresh_due
 from mailmum.control.suggestions.inbox import thinking
 from mailmum.control.traffic import retention, rewriting
 from mailmum.control.traffic.intake import privacy_of
-from mailmum.control.traffic.terms import set_terms
+from mailmum.control.traffic.terms import all_terms, set_terms
 from mailmum.control.traffic.working_up import Lister
 from mailmum.control.triggers import listening, tidying
 from mailmum.control.witnesses import work as witnessing
 from mailmum.daemons.seldom import Seldom
 from mailmum.daemons.supervisor_ready import tell_ready
 from mailmum.daemons.threads import KeptThread
+from mailmum.traffic.terms import Terms
 
 log = structlog.get_logger()
 
@@ -66,12 +68,13 @@ def run() -> None:
         signal.signal(number, lambda *_: stopping.set())
     # Whoever answers slowly must keep nothing else from being done.
     judging = KeptThread("worker-triggers", partial(listening.follow, stopping))
+    asking = KeptThread("worker-rbls", partial(listening.ask, stopping))
     slow = [
         KeptThread(f"worker-{task.name}", partial(work, [task], stopping)) for task in slow_tasks()
     ]
 
     def keep(_now: float) -> Iterator[None]:
-        for thread in (judging, *slow):
+        for thread in (judging, asking, *slow):
             thread.check(time.monotonic())
         yield
 
@@ -80,8 +83,11 @@ def run() -> None:
 
 
 def slow_tasks() -> list[Task]:
-    """What waits for others, each in a thread of its own."""
+    """What waits for others, or takes long with many accounts, each in a thread of its own."""
     return [
+        Task("alerts", 60.0, alerting.looking),
+        Task("suggestions", 3600.0, thinking),
+        Task("reports", 300.0, alerting.tidying),
         Task("feeds", 5.0, refresh_due),
         Task("notices", 5.0, alerting.sending),
         Task("witnesses", witnessing.EVERY, witnessing.caring),
@@ -94,9 +100,6 @@ def tasks() -> list[Task]:
     return [
         Task("terms", 60.0, _terms),
         Task("worst", 10.0, lister.steps),
-        Task("alerts", 60.0, alerting.looking),
-        Task("suggestions", 3600.0, thinking),
-        Task("reports", 300.0, alerting.tidying),
         Task("privacy", 30.0, _rewrite),
         # Last: after a log of weeks was read there is much to remove, and nobody waits for it.
         Task("retention", 600.0, _expire),
@@ -120,9 +123,12 @@ def _do(task: Task, stopping: threading.Event, seldom: Seldom) -> None:
     pause = task.every
     try:
         close_old_connections()
+        began = time.monotonic()
         for _ in task.steps(time.time()):
-            if stopping.wait(_REST):
+            # As long as the step took, so that many small ones do not add up to minutes of rest.
+            if stopping.wait(min(_REST, time.monotonic() - began)):
                 return
+            began = time.monotonic()
     except DatabaseError as error:
         if seldom.due(task.name):
             log.warning("worker.failed", task=task.name, reason=str(error).strip())
@@ -133,9 +139,11 @@ def _do(task: Task, stopping: threading.Event, seldom: Seldom) -> None:
 
 def _terms(_now: float) -> Iterator[None]:
     """Accounts change their terms themselves; this mends a copy that was lost or restored."""
+    kept = all_terms()
     for account in Account.objects.order_by("pk"):
-        set_terms(account.pk, account.terms)
-        yield
+        if kept.get(account.pk, Terms()) != account.terms:
+            set_terms(account.pk, account.terms)
+            yield
 
 
 def _rewrite(now: float) -> Iterator[int]:

@@ -87,15 +87,18 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Probes:
-    """The names that tell how a list fares: its test entries, and two that nobody lists.
+    """The names that tell how a list fares: its test entries, and three that nobody lists.
 
-    A list of IPv6 addresses alone has the second test entry only (section 5).
+    A list of IPv6 addresses alone has the second test entry only (section 5).  One of the three is
+    another each time: the resolver keeps what it heard of the others, for hours perhaps, and a list
+    that lists the world since a minute ago would look well.
     """
 
     listed: str
     listed6: str
     unlisted: str
     never: str
+    fresh: str
 
 
 def question(zone: str, client: NetworkTarget) -> str:
@@ -116,20 +119,28 @@ def meaning(addresses: Sequence[str]) -> Meaning:
     return Meaning.STRANGE if found else Meaning.UNLISTED
 
 
-def probes(zone: str) -> Probes:
-    """What a list is asked to see how it fares."""
+def probes(zone: str, chance: int = 0) -> Probes:
+    """What a list is asked to see how it fares.
+
+    Args:
+        zone: the list.
+        chance: any number, another each time.
+    """
+    # Of loopback, which nobody lists, beyond what lists use for tests and for words.
+    fresh = 0x7F01_0000 + chance % 0xFD_0000
     return Probes(
         f"2.0.0.127.{zone}",
         ".".join([*reversed(f"{_TEST_V6:032x}"), zone]),
         f"1.0.0.127.{zone}",
         f"{_NEVER}.{zone}",
+        ".".join([*map(str, reversed(fresh.to_bytes(4, "big"))), zone]),
     )
 
 
 def judge(replies: Mapping[str, Reply], asked: Probes) -> State:
     """How a list fares by its answers to the probes."""
     entries = [replies[asked.listed].meaning, replies[asked.listed6].meaning]
-    others = [replies[asked.unlisted].meaning, replies[asked.never].meaning]
+    others = [replies[name].meaning for name in (asked.unlisted, asked.never, asked.fresh)]
     if Meaning.REFUSED in (*entries, *others):
         return State.REFUSED
     if Meaning.LISTED in others or Meaning.STRANGE in (*entries, *others):

@@ -9,6 +9,17 @@ Faults of our own are ordinary exceptions and are never caught under this name.
     '203.0.113.7/24 is not a network: bits beyond /24 are set; did you mean 203.0.113.0/24?'
 """
 
+FAULTS = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+"""What code of ours that is wrong raises; all else is the machine's or the caller's."""
+
 
 class Refusal(Exception):
     """Something asked for that will not be done, with the reason and the likely fix.

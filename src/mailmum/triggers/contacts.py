@@ -4,6 +4,7 @@ A contact comes as it is kept (`mailmum.traffic.codes`), so nothing has to be tu
 the many that do not count.
 
     rbl, lists          a public list decided, also one that only warns (`warn_if_reject`)
+    asked               a public list said "listed" when it was asked from here
     connections         every contact, of each server by its best source only
     all others          what the log says
 
@@ -31,6 +32,8 @@ _OF = {
     Metric.AUTH: OUTCOMES[Outcome.AUTH_FAILED],
     Metric.PROTOCOL: OUTCOMES[Outcome.PROTOCOL],
 }
+SAID = 0
+"""The source of a contact that is the word of a list which was asked; no sighting has it."""
 BY_LIST = tuple(OUTCOMES[one] for one in (Outcome.REJECTED, Outcome.DEFERRED, Outcome.WARNED))
 PREFIXES = {
     Group.ADDRESS: {4: 32, 6: 128},
@@ -51,7 +54,7 @@ class Contact(NamedTuple):
         number: rises in the order in which contacts were kept.
         at: Unix time in milliseconds.
         server: number of the server.
-        source: who saw it, as a code.
+        source: who saw it, as a code; `SAID` for the word of a list that was asked.
         outcome: what became of it, as a code.
         client: its address as 16 bytes.
         rbl: number of the list that decided, 0 for none.
@@ -79,7 +82,7 @@ class Context:
     """What counting takes besides the rule.
 
     Attributes:
-        public: numbers of the public lists that count, by name; one's own are not among them.
+        public: names of the public lists that count, by number; one's own are not among them.
         best: by which source each server is seen best, as a code.
         traps: trap addresses in the form in which recipients are kept.
     """
@@ -93,6 +96,8 @@ def counts(rule: Rule, contact: Contact, context: Context) -> bool:
     """Whether a contact counts for a rule."""
     if rule.server and contact.server != rule.server:
         return False
+    if rule.metric is Metric.ASKED:
+        return contact.source == SAID and contact.rbl in context.public
     if rule.metric is Metric.CONNECTIONS:
         best = context.best.get(contact.server)
         return contact.source == best and contact.outcome != ASKED

@@ -28,7 +28,7 @@ from mailmum.triggers.decisions import (
     evidence_of,
     evidence_of_parts,
 )
-from mailmum.triggers.rules import Metric, Rule, time_text
+from mailmum.triggers.rules import DIFFERENT, NAMING, Rule, time_text
 from mailmum.triggers.windows import LATE, Entry, Windows
 
 Place = tuple[int, Target]
@@ -60,7 +60,7 @@ class Judge:
         self.stopped = False
         self.offences: dict[Place, Offence] = {}
         self._rule, self._guard, self._keeps_going = rule, guard, keeps_going
-        different = rule.metric is Metric.LISTS
+        different = rule.metric in DIFFERENT
         self._windows = Windows(rule.threshold, rule.window * 1000, different=different)
         self._parts: dict[Place, set[Target]] = {}
         self._recent: list[int] = []
@@ -78,7 +78,7 @@ class Judge:
         if self._is_settled(place, contact.at):
             self._windows.pass_by(contact.at)
             return
-        entry = _entry(contact, tagged=self._rule.metric in (Metric.RBL, Metric.LISTS))
+        entry = _entry(contact, tagged=self._rule.metric in NAMING)
         stretch = self._windows.add(place, entry)
         if stretch is None:
             return
@@ -86,7 +86,7 @@ class Judge:
         end = entries[-1].at
         if self._is_held(place, end):
             return
-        different = self._rule.metric is Metric.LISTS
+        different = self._rule.metric in DIFFERENT
         evidence = evidence_of(entries, different=different)
         self._windows.clear(place)
         yield from self._act(place, end, contact.number, evidence)
@@ -115,7 +115,7 @@ class Judge:
             if place is None:
                 continue
             offence = self.offences.get(place)
-            entry = _entry(contact, tagged=self._rule.metric in (Metric.RBL, Metric.LISTS))
+            entry = _entry(contact, tagged=self._rule.metric in NAMING)
             self._windows.add(place, entry)
             if offence is not None and contact.number <= offence.number:
                 self._windows.clear(place)

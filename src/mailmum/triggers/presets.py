@@ -44,6 +44,12 @@ PRESETS = (
         Rule(Metric.LISTS, threshold=2, window=DAY, lifetime=7 * DAY),
     ),
     Preset(
+        "asked-lists",
+        "Two of the public lists that you have asked list it; no log and no setting is needed.",
+        "Listed by several public lists",
+        Rule(Metric.ASKED, threshold=2, window=DAY),
+    ),
+    Preset(
         "password-guessing",
         "Somebody tries out passwords.",
         "Too many failed logins",

@@ -28,6 +28,7 @@ class Metric(StrEnum):
 
     RBL = "rbl"
     LISTS = "lists"
+    ASKED = "asked"
     UNKNOWN = "unknown-recipients"
     RELAY = "relay"
     AUTH = "auth"
@@ -55,6 +56,7 @@ class Metric(StrEnum):
 _WORDS = {
     Metric.RBL: "rejects by public lists",
     Metric.LISTS: "different public lists",
+    Metric.ASKED: "asked public lists",
     Metric.UNKNOWN: "unknown recipients",
     Metric.RELAY: "relay attempts",
     Metric.AUTH: "failed logins",
@@ -63,6 +65,12 @@ _WORDS = {
     Metric.SCORE: "messages of high spam score",
     Metric.TRAP: "messages to trap addresses",
 }
+
+
+NAMING = (Metric.RBL, Metric.LISTS, Metric.ASKED)
+"""Metrics of which only some public lists may count."""
+DIFFERENT = (Metric.LISTS, Metric.ASKED)
+"""Metrics that count different lists, not contacts."""
 
 
 def time_text(seconds: int) -> str:
@@ -190,7 +198,13 @@ class Rule:
             )
         if self.group is Group.DOMAIN and self.merge:
             raise BadInput("domains are not merged", fix="leave merge at 0", field="merge")
-        if self.metric is Metric.LISTS and self.lists and self.threshold > len(self.lists):
+        if self.metric is Metric.ASKED and self.group is Group.DOMAIN:
+            raise BadInput(
+                "public lists are asked about addresses, not about domains",
+                fix="group by address or network",
+                field="group",
+            )
+        if self.metric in DIFFERENT and self.lists and self.threshold > len(self.lists):
             raise BadInput(
                 f"{self.threshold} lists are to hit, and only {len(self.lists)} count",
                 fix="name more lists, or none for all",
@@ -214,9 +228,9 @@ class Rule:
                 fix="leave them out" if self.traps else "write for example trap@example.net",
                 field="traps",
             )
-        if self.lists and self.metric not in (Metric.RBL, Metric.LISTS):
+        if self.lists and self.metric not in NAMING:
             raise BadInput(
-                "names of lists are for the metrics rbl and lists only",
+                "names of lists are for the metrics rbl, lists and asked only",
                 fix="leave them out",
                 field="lists",
             )

@@ -1,6 +1,7 @@
 """The backtest beside the form of a trigger: this setting and the saved one side by side."""
 
 import logging
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from mailmum.control.accounts.access import Reading
 from mailmum.control.servers.queries import names_of_servers
 from mailmum.control.triggers.backtest import Progress, Report, backtest
 from mailmum.control.triggers.draft import draft_of
+from mailmum.control.triggers.heard import unknown_of
 from mailmum.control.triggers.values import sentence
 from mailmum.domain.errors import Refusal
 from mailmum.traffic.periods import DAY
@@ -50,6 +52,7 @@ class Trial:
         lines: the figures, beside those of the saved setting where there is another.
         compared: whether there is another.
         chart: listings by day.
+        cannot_know: what such a trial cannot know, empty for nothing.
     """
 
     fault: str = ""
@@ -59,6 +62,7 @@ class Trial:
     lines: tuple[Line, ...] = ()
     compared: bool = False
     chart: Markup | None = None
+    cannot_know: str = ""
 
     @property
     def safe(self) -> bool:
@@ -133,6 +137,7 @@ def steps(reading: Reading, given: Mapping[str, Any], saved: Rule | None) -> Ite
         lines=tuple(_line(words, name, report, before) for name, words in _FIGURES),
         compared=compared,
         chart=_chart(report),
+        cannot_know=unknown_of(reading, rule, days=DAYS, now=time.time()),
     )
 
 

@@ -9,10 +9,13 @@ from django.urls import resolve
 from django.utils import timezone
 
 from mailmum.control.accounts.access import Owning
-from mailmum.control.alerts.comparing import look
+from mailmum.control.accounts.models import Account
+from mailmum.control.alerts import work
+from mailmum.control.alerts.channels import Wish, add_channel
+from mailmum.control.alerts.comparing import Outcome, look
 from mailmum.control.alerts.conditions import Condition
-from mailmum.control.alerts.models import Manner
-from mailmum.control.alerts.watches import WATCHES, title_of
+from mailmum.control.alerts.models import Alert, Manner
+from mailmum.control.alerts.watches import WATCHES, Watch, title_of
 from mailmum.control.feeds.models import Feed, FeedVersion
 from mailmum.control.feeds.services import add_feed, upload_feed
 from mailmum.control.feeds.wishes import make_wish as feed_wish
@@ -30,9 +33,12 @@ from tests.support.world import World
 
 
 def found(access: Owning, kind: str, now: float, **manner: Any) -> list[Condition]:
-    """What a watch finds."""
+    """What a watch finds; it is asked where it says that it can find anything."""
     watch = next(one for one in WATCHES if one.kind == kind)
-    return list(watch.look(access, Manner(account=access.account, **manner), now))
+    conditions = list(watch.look(access, Manner(account=access.account, **manner), now))
+    assert watch.where is not None
+    assert not conditions or access.account.pk in watch.where(now)
+    return conditions
 
 
 def test_a_silent_server(world: World, traffic: Traffic) -> None:
@@ -181,3 +187,64 @@ def test_very_many_new_listings(
     wish = make_wish(Action.BLOCK, now=traffic.now)
     list_targets(world.owner, [f"203.0.113.{last}" for last in range(1, 10)], wish, confirmed=True)
     assert found(world.owner, "listed-sender", traffic.now) == []
+
+
+def test_accounts_with_nothing_to_tell_are_not_asked(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only those where something can hold, or where an alert is open that may close."""
+    asked: list[tuple[int, list[str]]] = []
+
+    def noting(account: Account, watches: list[Watch], *, now: float) -> Outcome:
+        asked.append((account.pk, [one.kind for one in watches]))
+        return Outcome()
+
+    monkeypatch.setattr(work, "look", noting)
+    first, other = world.owner.account.pk, world.outsider.account.pk
+    now = time.time()
+    list(work.looking(now))
+    assert asked == [(first, ["counts-lost", "part-silent"])]
+    asked.clear()
+    add_trigger(
+        world.outsider, "x", {"metric": "auth", "threshold": 1, "window": "1m", "mode": "observe"}
+    )
+    Trigger.objects.update(stopped_at=timezone.now(), stopped_why="it would list too many")
+    Alert.objects.create(
+        account=world.outsider.account,
+        kind="spike",
+        about="x",
+        severity="warning",
+        text="x",
+        since=1,
+        opened=1,
+    )
+    list(work.looking(now))
+    assert asked[1:] == [(other, ["spike", "trigger-stopped"])]
+    Account.objects.filter(pk=other).update(suspended=True)
+    asked.clear()
+    list(work.looking(now))
+    assert [account for account, _ in asked] == [first]
+
+
+def test_an_account_that_makes_it_fail_harms_no_other(world: World) -> None:
+    """A time zone that is none, as an older version might have kept: the next is still asked."""
+    for access in (world.owner, world.outsider):
+        add_channel(access, Wish("mail", "email", "oncall@example.net"))
+        add_trigger(
+            access, "x", {"metric": "auth", "threshold": 1, "window": "1m", "mode": "observe"}
+        )
+    Trigger.objects.update(stopped_at=timezone.now(), stopped_why="it would list too many")
+    Alert.objects.create(
+        account=world.owner.account,
+        kind="spike",
+        about="x",
+        severity="warning",
+        text="x",
+        since=1,
+        opened=1,
+        missing=1,
+    )
+    Manner.objects.create(account=world.owner.account, zone="No/Where", quiet_from=1, quiet_until=2)
+    done = [one.pk for one in work.looking(time.time()) if isinstance(one, Account)]
+    assert done == [world.outsider.account.pk]
+    assert [one.account_id for one in Alert.objects.filter(kind="trigger-stopped")] == done

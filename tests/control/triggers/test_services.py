@@ -20,6 +20,7 @@ from mailmum.control.triggers.services import (
     resume_trigger,
 )
 from mailmum.control.triggers.values import rule_of
+from mailmum.control.witnesses.services import add_witness
 from mailmum.domain.errors import BadInput, Conflict, NotFound
 from mailmum.triggers.presets import PRESETS
 from tests.control.triggers.kit import CLIENT, Scene
@@ -45,7 +46,9 @@ def test_a_trigger_from_its_fields(world: World) -> None:
 
 @pytest.mark.parametrize("name", [one.name for one in PRESETS])
 def test_every_preset_can_be_used(world: World, name: str) -> None:
-    """As it is, and off."""
+    """As it is, and off; one needs public lists that are asked."""
+    for zone in ("one.example", "two.example"):
+        add_witness(world.owner, zone)
     made = add_trigger(world.owner, f"my-{name}", {}, preset=name)
     assert made.mode == "off"
     assert made.reason

@@ -7,7 +7,7 @@ from mailmum.control.alerts.models import Alert
 from mailmum.control.alerts.watches import WATCHES
 from mailmum.control.journal.models import Record
 from mailmum.control.witnesses import asking, services
-from mailmum.control.witnesses.asking import ask_about, check_health, witnesses
+from mailmum.control.witnesses.asking import ask_about, check_health
 from mailmum.control.witnesses.models import Health, Said, Witness
 from mailmum.control.witnesses.services import add_witness, remove_witness
 from mailmum.control.witnesses.work import caring
@@ -54,9 +54,6 @@ def test_what_lists_say(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         unknown = dict.fromkeys(ALL[1:])
         assert said(world, LISTED) == {GOOD: True, **unknown, EMPTY: False}
         assert said(world, CLEAN) == {GOOD: False, **unknown, EMPTY: False}
-        found = witnesses(world.owner.account, parse_network(LISTED), now=NOW)
-        assert (found.listed, found.unlisted) == ((GOOD,), (EMPTY,))
-        assert set(found.unknown) == {WILD, PARKED, DEAF, SILENT}
         notes = {
             one.zone: one.note for one in ask_about(world.owner, parse_network(LISTED), now=NOW)
         }

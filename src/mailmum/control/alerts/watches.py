@@ -1,7 +1,8 @@
 """The watches: what is looked for, each a question about one account that says what holds now.
 
 To add one: a function that takes the permission, the account's manner and our clock, and yields a
-`Condition` for each thing that holds; and a line in `WATCHES`.  It keeps nothing and decides
+`Condition` for each thing that holds; one in `places` that says of which accounts it is worth
+asking; and a line in `WATCHES`.  It keeps nothing and decides
 nothing about telling.  A database that is away is let through: what cannot be asked closes nothing.
 """
 
@@ -10,10 +11,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote, urlencode
 
+from django.db.models import Q
+
 from mailmum.control.accounts.access import Reading
 from mailmum.control.accounts.models import Account
+from mailmum.control.alerts import places
 from mailmum.control.alerts.conditions import Condition, Severity
 from mailmum.control.alerts.models import Manner
+from mailmum.control.alerts.places import FRESH, MAIL_DAYS
 from mailmum.control.feeds.models import FeedVersion
 from mailmum.control.feeds.models import State as FeedState
 from mailmum.control.feeds.queries import feeds_of
@@ -26,6 +31,7 @@ from mailmum.control.traffic import tallies
 from mailmum.control.traffic.clients import counts_of
 from mailmum.control.traffic.models import RevokedUse
 from mailmum.control.traffic.reading import Wanted
+from mailmum.control.triggers.models import Skipped
 from mailmum.control.triggers.queries import triggers_of
 from mailmum.control.witnesses.asking import health_of, witnesses_of
 from mailmum.dns.witness import SAYS, State
@@ -37,13 +43,10 @@ from mailmum.traffic.packing import bounds
 from mailmum.traffic.periods import DAY
 from mailmum.traffic.sightings import Outcome
 
-FRESH = 2 * DAY
-"""Seconds for which a new listing, a used key or a loss is worth an alert."""
 LISTED, CHECKED = 100, 20
 """How many new listings are looked at, and how many of them closely."""
 FAILURES = 3
 """As many refreshes of a feed must fail one after the other."""
-_MAIL_DAYS = 30
 _LEAST_PREFIX = {4: 16, 6: 32}
 
 Look = Callable[[Reading, Manner, float], Iterable[Condition]]
@@ -57,11 +60,13 @@ class Watch:
         kind: its word, which people choose channels by.
         title: the same for people.
         look: what holds now in an account.
+        where: in which accounts that can be anything; None for in any.
     """
 
     kind: str
     title: str
     look: Look
+    where: Callable[[float], set[int]] | None = None
 
 
 def _silent(reading: Reading, manner: Manner, now: float) -> Iterator[Condition]:
@@ -119,7 +124,7 @@ def _listed_senders(reading: Reading, manner: Manner, now: float) -> Iterator[Co
     names = names_of_servers(reading)
     for version in _delivered(reading, manner, now)[:CHECKED]:
         server = None if version.scope == WHOLE_ACCOUNT else names.get(version.scope)
-        found = check(reading, target_of(version), server, days=_MAIL_DAYS, now=now)
+        found = check(reading, target_of(version), server, days=MAIL_DAYS, now=now)
         lost = (found.accepted or 0) - found.kept
         if lost < max(manner.accepted_least, 1):
             continue
@@ -127,7 +132,7 @@ def _listed_senders(reading: Reading, manner: Manner, now: float) -> Iterator[Co
         yield Condition(
             f"{version.target}/{version.scope}",
             f"{by} {version.target}, from which {lost:,} "
-            f"message{' was' if lost == 1 else 's were'} accepted in {_MAIL_DAYS} days",
+            f"message{' was' if lost == 1 else 's were'} accepted in {MAIL_DAYS} days",
             Severity.NOTICE if version.source == Source.PERSON else Severity.WARNING,
             version.changed.timestamp(),
             f"listings/{version.number}/",
@@ -151,7 +156,7 @@ def _delivered(reading: Reading, manner: Manner, now: float) -> list[Version]:
         if place is None:
             rounds.append(place := {})
         place[first] = (target, version)
-    wanted = Wanted(since=now - _MAIL_DAYS * DAY)
+    wanted = Wanted(since=now - MAIL_DAYS * DAY)
     found = [
         place[bounds(one.network)[0]][1]
         for place in rounds
@@ -221,6 +226,24 @@ def _triggers_stopped(reading: Reading, _manner: Manner, _now: float) -> Iterato
         )
 
 
+def _triggers_failing(reading: Reading, _manner: Manner, now: float) -> Iterator[Condition]:
+    """Triggers that a fault of ours keeps from counting something, or anything."""
+    names = {one.pk: one.name for one in triggers_of(reading)}
+    fresh = datetime.fromtimestamp(now - FRESH, UTC)
+    rows = Skipped.objects.filter(trigger__in=names).filter(Q(number=0) | Q(at__gt=fresh))
+    for row in rows.order_by("trigger", "number"):
+        name = names[row.trigger_id]
+        yield Condition(
+            name,
+            f"the trigger {name} fails and lists nobody"
+            if row.number == 0
+            else f"the trigger {name} leaves out what it fails on",
+            Severity.CRITICAL if row.number == 0 else Severity.WARNING,
+            row.at.timestamp(),
+            f"trigger/{quote(name, safe='')}/",
+        )
+
+
 def _feeds_held(reading: Reading, _manner: Manner, _now: float) -> Iterator[Condition]:
     """Updates that wait for a person."""
     held = FeedVersion.objects.filter(
@@ -253,16 +276,19 @@ def _feeds_failing(reading: Reading, _manner: Manner, _now: float) -> Iterator[C
 
 
 WATCHES: tuple[Watch, ...] = (
-    Watch("server-silent", "A mail server is silent", _silent),
-    Watch("spike", "Far more of something than usual", _spikes),
-    Watch("revoked-key", "A revoked key is in use", _revoked),
-    Watch("listed-sender", "An address that had delivered is listed", _listed_senders),
-    Watch("trigger-stopped", "A trigger has stopped itself", _triggers_stopped),
-    Watch("feed-held", "An update of a feed is held back", _feeds_held),
-    Watch("feed-failing", "A feed cannot be refreshed", _feeds_failing),
-    Watch("rbl-dead", "A public RBL is not to be believed", _rbl_dead),
-    Watch("counts-lost", "Observations were lost", _lost),
-    Watch("part-silent", "A part no longer stores what it counts", _lagging),
+    Watch("server-silent", "A mail server is silent", _silent, places.silent),
+    Watch("spike", "Far more of something than usual", _spikes, places.seen_lately),
+    Watch("revoked-key", "A revoked key is in use", _revoked, places.revoked),
+    Watch(
+        "listed-sender", "An address that had delivered is listed", _listed_senders, places.listed
+    ),
+    Watch("trigger-stopped", "A trigger has stopped itself", _triggers_stopped, places.stopped),
+    Watch("trigger-failing", "A trigger fails", _triggers_failing, places.failing),
+    Watch("feed-held", "An update of a feed is held back", _feeds_held, places.held),
+    Watch("feed-failing", "A feed cannot be refreshed", _feeds_failing, places.unrefreshed),
+    Watch("rbl-dead", "A public RBL is not to be believed", _rbl_dead, places.disbelieved),
+    Watch("counts-lost", "Observations were lost", _lost, places.operator),
+    Watch("part-silent", "A part no longer stores what it counts", _lagging, places.operator),
 )
 KINDS = tuple(watch.kind for watch in WATCHES)
 

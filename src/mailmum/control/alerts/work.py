@@ -3,33 +3,58 @@
 from collections.abc import Iterator
 
 import structlog
-from django.db import transaction
+from django.db import DatabaseError, transaction
 
 from mailmum.control.accounts.access import system_access
 from mailmum.control.accounts.models import Account
+from mailmum.control.accounts.rounds import each
 from mailmum.control.alerts import outbox
 from mailmum.control.alerts.comparing import look, manner_of
-from mailmum.control.alerts.models import Channel, Manner
+from mailmum.control.alerts.models import Alert, Channel, Manner
 from mailmum.control.alerts.report import report, report_as
 from mailmum.control.alerts.timing import latest_weekly
+from mailmum.control.alerts.watches import WATCHES, Watch
 from mailmum.control.journal.services import take_writer_lock
 
 log = structlog.get_logger()
 
 
 def looking(now: float) -> Iterator[object]:
-    """Ask all watches about every account that is active."""
-    for account in Account.objects.order_by("pk"):
-        if account.is_active(now):
-            done = look(account, now=now)
-            if done.opened or done.closed:
-                log.info(
-                    "alerts.changed",
-                    account=account.pk,
-                    opened=len(done.opened),
-                    closed=len(done.closed),
-                )
-        yield account
+    """Ask each watch about every active account where anything of its kind can hold, or did."""
+    asked = _worth_asking(now)
+    accounts = [one for one in Account.objects.order_by("pk") if one.pk in asked]
+    yield from each("alerts", accounts, lambda one: _look(one, asked[one.pk], now), now)
+
+
+def _look(account: Account, watches: list[Watch], now: float) -> Account:
+    done = look(account, watches, now=now)
+    if done.opened or done.closed:
+        log.info(
+            "alerts.changed",
+            account=account.pk,
+            opened=len(done.opened),
+            closed=len(done.closed),
+        )
+    return account
+
+
+def _worth_asking(now: float) -> dict[int, list[Watch]]:
+    """The watches that are worth asking, by account."""
+    accounts = set(Account.objects.values_list("pk", flat=True))
+    known: dict[str, set[int]] = {}
+    for kind, account in Alert.objects.filter(closed=None).values_list("kind", "account"):
+        known.setdefault(kind, set()).add(account)
+    asked: dict[int, list[Watch]] = {}
+    for watch in WATCHES:
+        try:
+            places = accounts if watch.where is None else watch.where(now)
+        except DatabaseError as error:
+            # What cannot be asked closes nothing.
+            log.warning("alerts.not-asked", kind=watch.kind, reason=str(error).strip())
+            continue
+        for account in places | known.get(watch.kind, set()):
+            asked.setdefault(account, []).append(watch)
+    return asked
 
 
 def sending(now: float) -> Iterator[object]:
@@ -40,9 +65,9 @@ def sending(now: float) -> Iterator[object]:
 
 def tidying(now: float) -> Iterator[object]:
     """Make the weekly reports that are due, and remove what is too old."""
-    for account in Account.objects.order_by("pk"):
-        if account.is_active(now):
-            yield weekly(account, now=now)
+    wanted = Channel.objects.filter(reports=True, stopped=None).values_list("account", flat=True)
+    accounts = Account.objects.filter(pk__in=wanted.distinct()).order_by("pk")
+    yield from each("reports", accounts, lambda one: weekly(one, now=now), now)
     yield outbox.forget(now=now)
 
 

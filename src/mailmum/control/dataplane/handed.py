@@ -18,8 +18,9 @@ from mailmum.daemons.collector_stream import HOLD
 from mailmum.daemons.positions import Position
 from mailmum.daemons.skip_log import SkipLog
 from mailmum.daemons.tailing import PIECE
+from mailmum.domain.errors import FAULTS
 from mailmum.index.records import SourceUnavailable
-from mailmum.postfix.log.careful import FAULTS, read_carefully, tick_carefully
+from mailmum.postfix.log.careful import read_carefully, tick_carefully
 from mailmum.postfix.log.reader import Found, LogReader, Settings
 from mailmum.traffic.sightings import Source
 

@@ -2,14 +2,17 @@
 
 import time
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 
 from django.db import transaction
 from django.db.models import QuerySet
 
 from mailmum.control.accounts.access import Reading, Writing, system_access
 from mailmum.control.accounts.models import Account
+from mailmum.control.accounts.rounds import each
 from mailmum.control.journal.services import change, take_writer_lock
 from mailmum.control.listings.draft import KEEP, make_wish
+from mailmum.control.listings.models import Version
 from mailmum.control.listings.services import (
     Result,
     edit_listing,
@@ -19,9 +22,11 @@ from mailmum.control.listings.services import (
 from mailmum.control.monitor.impact import check
 from mailmum.control.suggestions.ideas import ALLOW, BLOCK, DAYS, DROP, SHORTEN, WIDEN, Idea, ideas
 from mailmum.control.suggestions.models import Suggestion
+from mailmum.control.traffic.models import LastSeen
 from mailmum.domain.errors import Conflict, NotFound
 from mailmum.domain.listings import Action
 from mailmum.domain.targets import parse_target
+from mailmum.traffic.periods import DAY
 
 OPEN, ACCEPTED, DISMISSED = "open", "accepted", "dismissed"
 LIFE = "30d"
@@ -49,12 +54,28 @@ def waiting(reading: Reading) -> int:
 
 def thinking(now: float) -> Iterator[object]:
     """What the worker does: look for proposals in every account that is active."""
-    for account in Account.objects.order_by("pk"):
-        if account.is_active(now):
-            found = ideas(system_access(account), now=now)
-            yield put(account, found, now=now)
+    worth = _worth_thinking(now)
+    accounts = [one for one in Account.objects.order_by("pk") if one.pk in worth]
+
+    def think(account: Account) -> int:
+        return put(account, ideas(system_access(account), now=now), now=now)
+
+    yield from each("suggestions", accounts, think, now)
     old = Suggestion.objects.filter(decided__lt=int(now - HISTORY), state=ACCEPTED)
     yield old.delete()
+
+
+def _worth_thinking(now: float) -> set[int]:
+    """Accounts of which there is traffic, an old block without an end, or a proposal that waits."""
+    since = int((now - (DAYS + 1) * DAY) * 1000)
+    seen = LastSeen.objects.filter(time__gte=since).values_list("account", flat=True)
+    old = datetime.fromtimestamp(now - (DAYS - 1) * DAY, UTC)
+    blocks = Version.objects.filter(
+        until=None, action=Action.BLOCK.value, expires=None, changed__lt=old
+    )
+    waits = Suggestion.objects.filter(state=OPEN).values_list("account", flat=True)
+    listed = blocks.order_by().values_list("account", flat=True).distinct()
+    return {*seen, *listed, *waits}
 
 
 def put(account: Account, found: Iterable[Idea], *, now: float) -> int:

@@ -22,6 +22,12 @@ def terms_of(account: int) -> Terms:
     return Terms(**row) if row else Terms()
 
 
+def all_terms() -> dict[int, Terms]:
+    """The terms of all accounts that have set any."""
+    rows = AccountTerms.objects.values("account", *_FIELDS)
+    return {row.pop("account"): Terms(**row) for row in rows}
+
+
 def set_terms(account: int, terms: Terms) -> None:
     """Let terms hold for what is kept from now on; what was kept is rewritten by and by."""
     before = terms_of(account)

@@ -24,14 +24,16 @@ from mailmum.control.servers.models import Server
 from mailmum.control.servers.queries import names_of_servers
 from mailmum.control.triggers.evidence import told
 from mailmum.control.triggers.models import Finding, Offence, Trigger
+from mailmum.control.witnesses.models import Word
 from mailmum.domain.listings import Action, Source
 from mailmum.domain.targets import Target
 from mailmum.triggers.decisions import Decision, Kind
 from mailmum.triggers.judge import Place
-from mailmum.triggers.rules import Mode
+from mailmum.triggers.rules import Metric, Mode
 
 LIST, WOULD, PAST, SPARE, STOP = "list", "would", "past", "spare", "stop"
 SUMMARY_TARGETS = 5
+_AT_ONCE = 500
 
 
 class Elsewhere(Exception):
@@ -98,6 +100,36 @@ def _step(trigger: Trigger, position: int, newest: int) -> None:
         raise Elsewhere(f"the trigger {trigger.name} stands elsewhere")
 
 
+def keep_idle(triggers: Iterable[Trigger], position: int) -> list[Trigger]:
+    """Write how far triggers have followed for which nothing came, some at a time.
+
+    Returns:
+        Those that stand elsewhere by now.
+    """
+    groups: dict[int, list[Trigger]] = {}
+    for trigger in triggers:
+        if trigger.position < position:
+            groups.setdefault(trigger.position, []).append(trigger)
+    elsewhere: list[Trigger] = []
+    for was, group in groups.items():
+        for at in range(0, len(group), _AT_ONCE):
+            elsewhere += _step_idle(group[at : at + _AT_ONCE], was, position)
+    return elsewhere
+
+
+def _step_idle(triggers: list[Trigger], was: int, position: int) -> list[Trigger]:
+    numbers = [trigger.pk for trigger in triggers]
+    stand = Trigger.objects.filter(pk__in=numbers, position=was, removed=None)
+    with transaction.atomic():
+        take_writer_lock()
+        found = dict(stand.values_list("pk", "revision"))
+        mine = [one for one in triggers if found.get(one.pk) == one.revision]
+        Trigger.objects.filter(pk__in=[one.pk for one in mine]).update(position=position)
+    for trigger in mine:
+        trigger.position = position
+    return [trigger for trigger in triggers if trigger not in mine]
+
+
 def _write(
     access: Writing, trigger: Trigger, decisions: Sequence[Decision], lists: dict[int, str]
 ) -> None:
@@ -161,7 +193,7 @@ def _end(batch: _Batch, place: Place) -> None:
 def _version(batch: _Batch, decision: Decision) -> Version:
     trigger, made = batch.trigger, batch.made
     rule = _rule(trigger)
-    note = told(rule, _evidence(decision, batch.lists), decision.offence.times)
+    note = told(rule, _evidence(batch, decision), decision.offence.times)
     return Version(
         number=0,
         account=trigger.account,
@@ -234,7 +266,7 @@ def _finding(batch: _Batch, decision: Decision, kind: str) -> Finding:
         merged=bool(decision.replaces),
         reason=decision.reason[:300],
         rule=_rule(trigger),
-        evidence=_evidence(decision, batch.lists),
+        evidence=_evidence(batch, decision),
     )
 
 
@@ -242,9 +274,13 @@ def _rule(trigger: Trigger) -> dict[str, Any]:
     return {name: trigger.rule[name] for name in ("metric", "threshold", "window")}
 
 
-def _evidence(decision: Decision, lists: dict[int, str]) -> dict[str, Any]:
-    evidence = asdict(decision.evidence)
+def _evidence(batch: _Batch, decision: Decision) -> dict[str, Any]:
+    evidence, lists = asdict(decision.evidence), batch.lists
     evidence["lists"] = [(lists.get(number, ""), many) for number, many in evidence["lists"]]
+    if batch.trigger.rule["metric"] == Metric.ASKED:
+        # People look for what was seen, not for what was heard because of it.
+        words = Word.objects.filter(pk__in=evidence["numbers"]).order_by("sighting")
+        evidence["numbers"] = list(words.values_list("sighting", flat=True).distinct())
     return evidence
 
 

@@ -7,10 +7,11 @@ from mailmum.control.traffic.intake import privacy_of
 from mailmum.control.traffic.models import Seen, Zone
 from mailmum.control.traffic.reading import Wanted
 from mailmum.control.traffic.totals import best_pairs
+from mailmum.control.witnesses.models import Witness
 from mailmum.traffic.groups import is_own
 from mailmum.traffic.periods import DAY
 from mailmum.triggers.contacts import Contact, Context
-from mailmum.triggers.rules import Rule
+from mailmum.triggers.rules import Metric, Rule
 
 COLUMNS = (
     "id",
@@ -31,6 +32,8 @@ _LOOK_BACK = 7 * DAY
 
 def context_of(account: int, rule: Rule, now: float) -> Context:
     """What counting by a rule takes besides."""
+    if rule.metric is Metric.ASKED:
+        return Context(public=_asked(account, rule))
     base = config.current().zone
     zones = Zone.objects.filter(account=account).values_list("pk", "name")
     public = {
@@ -43,6 +46,12 @@ def context_of(account: int, rule: Rule, now: float) -> Context:
         best=best_pairs(account, Wanted(since=now - _LOOK_BACK), now),
         traps=_traps(account, rule),
     )
+
+
+def _asked(account: int, rule: Rule) -> dict[int, str]:
+    """The lists that are asked and count."""
+    asked = Witness.objects.filter(account=account).values_list("pk", "zone")
+    return {number: zone for number, zone in asked if not rule.lists or zone in rule.lists}
 
 
 def _traps(account: int, rule: Rule) -> frozenset[str]:

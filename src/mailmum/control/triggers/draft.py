@@ -11,13 +11,14 @@ from mailmum.control.accounts.models import Account
 from mailmum.control.listings.values import ACCOUNT_SCOPE
 from mailmum.control.servers.queries import find_server
 from mailmum.control.triggers.values import TIMES, stored_rule, to_rule
+from mailmum.control.witnesses.models import Witness
 from mailmum.domain.errors import BadInput
 from mailmum.domain.lifetimes import parse_lifetime
 from mailmum.domain.names import parse_name
 from mailmum.domain.texts import NOTE_LIMIT, REASON_LIMIT, clean_line, clean_text, shown
 from mailmum.traffic.privacy import NO_LOCAL_PARTS
 from mailmum.triggers.presets import PRESETS, Preset
-from mailmum.triggers.rules import Group, Metric, Mode, Rule, Where
+from mailmum.triggers.rules import NAMING, Group, Metric, Mode, Rule, Where
 
 WHOLE = ("threshold", "growth", "merge", "accepted", "days", "brake")
 TEXTS = ("reason", "note")
@@ -28,7 +29,7 @@ _ADDRESS_LIMIT = 320
 _BELONG: tuple[tuple[str, Any, tuple[Metric, ...]], ...] = (
     ("score", None, (Metric.SCORE,)),
     ("traps", (), (Metric.TRAP,)),
-    ("lists", (), (Metric.RBL, Metric.LISTS)),
+    ("lists", (), NAMING),
 )
 """Fields that belong to some metrics only, and how they are empty."""
 
@@ -189,12 +190,32 @@ def _check_terms(account: Account, rule: Rule) -> None:
             fix="make the window shorter, or keep them longer",
             field="window",
         )
+    if rule.metric is Metric.ASKED:
+        _check_asked(account, rule)
     hidden = [trap for trap in rule.traps if not trap.startswith("@")]
     if hidden and account.privacy == NO_LOCAL_PARTS:
         raise BadInput(
             f"{hidden[0]} cannot be told from others: only the domains of addresses are kept",
             fix="name a whole domain as @example.net, or keep hashes of addresses",
             field="traps",
+        )
+
+
+def _check_asked(account: Account, rule: Rule) -> None:
+    """Lists are asked that somebody has chosen, and no others."""
+    asked = set(Witness.objects.filter(account=account).values_list("zone", flat=True))
+    strange = [name for name in rule.lists if name not in asked]
+    if strange:
+        raise BadInput(
+            f"the public list {strange[0]} is not asked",
+            fix=f"have it asked first: mailmum rbl add {strange[0]}",
+            field="lists",
+        )
+    if rule.threshold > len(asked):
+        raise BadInput(
+            f"{rule.threshold} public lists are to list a client, and {len(asked)} are asked",
+            fix="have more asked first: mailmum rbl add ZONE, or on the page Public RBLs",
+            field="threshold",
         )
 
 

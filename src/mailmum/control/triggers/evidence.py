@@ -23,9 +23,10 @@ def told(rule: Mapping[str, Any], evidence: Mapping[str, Any], times: int = 1) -
         text = f"{evidence['count']} in it are listed: {', '.join(evidence['parts'][:5])}"
         text += ", ..." if len(evidence["parts"]) > 5 else ""
     else:
+        enough = f"{rule['threshold']:,} {'is' if rule['threshold'] == 1 else 'are'} enough"
         text = (
             f"{Metric(rule['metric']).counted(evidence['count'])} "
-            f"within {time_text(rule['window'])} ({rule['threshold']:,} are enough)"
+            f"within {time_text(rule['window'])} ({enough})"
         )
         clients = len(evidence["clients"]) + evidence["others"]
         text += f", from {clients:,} clients" if clients > 1 else ""

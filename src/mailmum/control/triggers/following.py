@@ -1,62 +1,47 @@
-"""Follows the sightings as they are kept, and has each trigger judge them.
+"""Follows what is kept, and has each trigger judge it.
 
-A follower reads what is new by number, in pieces of bounded size, and hands every sighting to the
-triggers of its account: what it costs follows what is new, not what is kept.  What the judges have
-counted is in memory only.  It is counted again from the sightings themselves when the process
-starts, when a trigger has been edited, and whenever something went wrong.
+A follower reads what is new by number, in pieces of bounded size, and hands it to the triggers of
+the account: what it costs follows what is new, neither what is kept nor how many triggers there
+are.  What the judges have counted is in memory only.  It is counted again from what is kept when
+the process starts, when a trigger has been edited, and whenever something went wrong.
 
-Several followers may run at once: each position is committed once (`acting`), and the others
-begin anew.
+- Who stands far behind the others catches up beside them, a piece at a time: nobody waits for it.
+- Who fails is tried again beside them, too (`failing`).
+- Several followers may run at once: each position is committed once (`acting`), and the others
+  begin anew.
 """
 
-import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 import structlog
-from django.db.models import Q, QuerySet
+from django.db import transaction
 
-from mailmum.control.accounts.access import system_access
-from mailmum.control.traffic.models import Seen
-from mailmum.control.triggers.acting import Elsewhere, act, stored_place
-from mailmum.control.triggers.contexts import COLUMNS, contact_of, context_of, newest_sighting
-from mailmum.control.triggers.guard import AccountGuard
-from mailmum.control.triggers.models import Finding, Offence, Trigger
-from mailmum.control.triggers.values import rule_of
-from mailmum.triggers.contacts import Contact, outcomes_of
+from mailmum.control.accounts.models import Account
+from mailmum.control.triggers.acting import Elsewhere, act, keep_idle
+from mailmum.control.triggers.failing import FAILURES, Troubles
+from mailmum.control.triggers.judged import Followed, followed
+from mailmum.control.triggers.models import Offence, Skipped, Trigger
+from mailmum.control.triggers.queries import last_change
+from mailmum.control.triggers.streams import STREAMS, Stream
+from mailmum.triggers.contacts import Contact
 from mailmum.triggers.decisions import Decision
-from mailmum.triggers.decisions import Offence as Fact
-from mailmum.triggers.judge import Judge
 from mailmum.triggers.rules import Mode
-from mailmum.triggers.windows import LATE
 
 log = structlog.get_logger()
 
-PIECE = 2000
-"""Sightings that are read at once."""
 # Then triggers are looked up anew, however much still comes in.
 _PIECES = 50
-KEEP_EVERY = 10.0
-"""Seconds after which a position is written though nothing was decided."""
-LOOK_AGAIN = 60.0
-"""Seconds after which lists and servers are looked up anew."""
-
-
-@dataclass(slots=True)
-class _Followed:
-    """A trigger with its judge, at the number up to which it has judged."""
-
-    trigger: Trigger
-    judge: Judge
-    guard: AccountGuard
-    at: int
-    kept: float = 0.0
-    looked: float = 0.0
-    unknown: set[tuple[str, int]] = field(default_factory=set)
-
-    def lists(self) -> dict[int, str]:
-        return dict(self.judge.context.public)
+_AT_ONCE = 500
+_LAGGING = 20
+"""Pieces that those who lag behind are handed before all others get theirs again."""
+NEAR = 100_000
+"""Contacts by which one may stand behind the newest at the start and not lag."""
+KEEP_EVERY, KEEP_IDLE = 10.0, 300.0
+"""Seconds after which a position is written though nothing was decided; and of those for whom
+nothing came."""
+LOOK_EVERY = 5.0
+"""Seconds after which triggers are looked up anew though the journal tells of no change."""
 
 
 @dataclass(slots=True)
@@ -65,182 +50,239 @@ class Follower:
 
     Attributes:
         followed: by number of the trigger.
+        read: up to which number everything has been handed out, by stream.
     """
 
-    followed: dict[int, _Followed] = field(default_factory=dict)
+    followed: dict[int, Followed] = field(default_factory=dict)
+    read: dict[Stream, int] = field(default_factory=dict)
+    _of: dict[tuple[Stream, int], list[Followed]] = field(default_factory=dict)
+    _lagging: dict[int, Followed] = field(default_factory=dict)
+    _busy: set[int] = field(default_factory=set)
+    _troubles: Troubles = field(default_factory=Troubles)
+    _known: int | None = None
+    _looked: float = 0.0
+    _kept: float = 0.0
 
     def steps(self, now: float) -> Iterator[int]:
-        """Judge all that is new; how many sightings each step took."""
+        """Judge all that is new; how many contacts each step took."""
         self._refresh(now)
         for _ in range(_PIECES):
-            if not self.followed:
+            taken = sum(self._piece(stream, now) for stream in STREAMS)
+            taken += self._catch_up(now)
+            if not taken:
                 break
-            least = min(one.at for one in self.followed.values())
-            rows = list(_after(least))
-            if not rows:
-                self._rewound()
-                break
-            self._judge(rows, now)
-            yield len(rows)
+            yield taken
         self._keep_positions(now)
+
+    def _piece(self, stream: Stream, now: float) -> int:
+        """Hand out what is new of a stream; how many contacts that were."""
+        read = self.read.get(stream)
+        accounts = {account for kind, account in self._of if kind is stream}
+        if read is None or not accounts:
+            return 0
+        piece = stream.after(read, accounts)
+        if piece is None:
+            self._rewound(stream, read)
+            return 0
+        for account, contacts in piece.contacts.items():
+            for one in list(self._of.get((stream, account), ())):
+                self._hand_over(one, contacts, piece.last, now)
+        self.read[stream] = piece.last
+        return piece.last - read
+
+    def _catch_up(self, now: float) -> int:
+        """Hand those who lag behind what they have missed, a piece each."""
+        taken = 0
+        for number in list(self._lagging)[:_LAGGING]:
+            one = self._lagging.pop(number)
+            read = self.read[one.stream]
+            piece = one.stream.between(one.at, read, one.trigger.account_id)
+            was = one.at
+            contacts = piece.contacts.get(one.trigger.account_id, [])
+            self._hand_over(one, contacts, max(piece.last, was), now)
+            if self.followed.get(number) is not one:
+                continue
+            one.at = max(piece.last, was)
+            taken += max(one.at - was, 1)
+            if one.at >= read:
+                self._join(one)
+            else:
+                self._lagging[number] = one
+        return taken
+
+    def _hand_over(self, one: Followed, contacts: list[Contact], last: int, now: float) -> None:
+        """Have a trigger judge contacts, up to the number `last`."""
+        careful = self._troubles.is_careful(one.trigger.pk)
+        one.looking_at = 0
+        try:
+            if careful:
+                for contact in contacts:
+                    self._judge(one, [contact], contact.number, now)
+            self._judge(one, [] if careful else contacts, last, now)
+        except Elsewhere:
+            # Taken up anew with the next step, from what is kept.
+            self._drop(one)
+        except FAILURES as fault:
+            self._drop(one)
+            # Of several it is not known yet which one it was.
+            number = one.looking_at if careful else 0
+            self._troubles.failed(one.trigger, number, fault, now)
+        else:
+            if careful:
+                self._troubles.passed(one.trigger)
+
+    def _judge(self, one: Followed, contacts: Iterable[Contact], last: int, now: float) -> None:
+        if self.followed.get(one.trigger.pk) is not one:
+            return
+        decisions = list(one.take(contacts, now)) if contacts else []
+        one.at = max(one.at, last)
+        self._busy.add(one.trigger.pk)
+        if decisions:
+            self._act(one, decisions, now)
+
+    def _act(self, one: Followed, decisions: list[Decision], now: float) -> None:
+        if decisions and not Account.objects.get(pk=one.trigger.account_id).is_active(now):
+            self._drop(one)
+            return
+        act(one.trigger, decisions, one.lists(), position=one.at, newest=one.newest)
+        one.kept = now
+        self._busy.discard(one.trigger.pk)
+        if one.counting is not None and one.counting.judge.stopped:
+            log.warning("trigger.stopped", trigger=one.trigger.pk, why=decisions[-1].reason)
+            self._drop(one)
 
     def _refresh(self, now: float) -> None:
         """Take up triggers that are new or changed, and let go of those that are no more."""
-        active = {one.pk: one for one in _active(now)}
-        for number in self.followed.keys() - active.keys():
-            del self.followed[number]
-        for number, trigger in active.items():
-            known = self.followed.get(number)
-            if known is None or known.trigger.revision != trigger.revision:
+        newest = last_change()
+        known = newest == self._known and 0 <= now - self._looked < LOOK_EVERY
+        if known and not self._troubles.due(now, self.followed):
+            return
+        active = _active(now)
+        self._troubles.keep(active)
+        for number, one in list(self.followed.items()):
+            if active.get(number) != one.trigger.revision:
+                self._drop(one)
+        wanted = [
+            number
+            for number in active.keys() - self.followed.keys()
+            if not self._troubles.waits(number, now)
+        ]
+        for at in range(0, len(wanted), _AT_ONCE):
+            some = Trigger.objects.filter(pk__in=wanted[at : at + _AT_ONCE])
+            for trigger in some.select_related("account"):
                 self._take_up(trigger, now)
-            else:
-                if now - known.looked > LOOK_AGAIN or now < known.looked:
-                    _look(known, now)
-                known.trigger.account = trigger.account
+        self._known, self._looked = newest, now
+        self._place()
 
     def _take_up(self, trigger: Trigger, now: float) -> None:
-        self.followed.pop(trigger.pk, None)
-        if trigger.since is None:
-            trigger.since = newest_sighting()
-            Trigger.objects.filter(pk=trigger.pk, revision=trigger.revision, since=None).update(
-                since=trigger.since, position=trigger.since, newest=0
-            )
-            trigger.position, trigger.newest = trigger.since, 0
-        self.followed[trigger.pk] = _taken_up(trigger, now)
-
-    def _judge(self, rows: list[tuple[Any, ...]], now: float) -> None:
-        last = rows[-1][0]
-        contacts: dict[int, list[Contact]] = {}
-        wanted = {one.trigger.account_id for one in self.followed.values()}
-        for *columns, account in rows:
-            if account in wanted:
-                contacts.setdefault(account, []).append(contact_of(tuple(columns)))
-        for one in list(self.followed.values()):
-            mine = contacts.get(one.trigger.account_id, [])
-            decisions = list(_decisions(one, mine, now))
-            one.at = max(one.at, last)
-            if decisions:
-                self._act(one, decisions, now)
-
-    def _act(self, one: _Followed, decisions: list[Decision], now: float) -> None:
         try:
-            act(
-                one.trigger,
-                decisions,
-                one.lists(),
-                position=one.at,
-                newest=one.judge.newest,
-            )
-        except Elsewhere:
-            # Taken up anew with the next step, from what is kept.
-            self.followed.pop(one.trigger.pk, None)
+            one = followed(trigger)
+        except FAILURES as fault:
+            self._troubles.failed(trigger, 0, fault, now)
             return
+        if trigger.since is None:
+            _begin(trigger, one.stream.newest())
+            one.at = trigger.position
         one.kept = now
-        if one.judge.stopped:
-            log.warning("trigger.stopped", trigger=one.trigger.pk, why=decisions[-1].reason)
-            self.followed.pop(one.trigger.pk, None)
+        self.followed[trigger.pk] = one
+
+    def _place(self) -> None:
+        """Let those who were taken up join the others, or catch up beside them."""
+        new = [
+            one
+            for number, one in self.followed.items()
+            if not one.joined and number not in self._lagging
+        ]
+        for stream in STREAMS:
+            mine = [one for one in new if one.stream is stream]
+            if not mine:
+                continue
+            if stream not in self.read:
+                near = stream.newest() - NEAR
+                self.read[stream] = min(
+                    (one.at for one in mine if one.at >= near), default=max(near, 0)
+                )
+            for one in mine:
+                if one.at >= self.read[stream]:
+                    self._join(one)
+                else:
+                    self._lagging[one.trigger.pk] = one
+
+    def _join(self, one: Followed) -> None:
+        one.joined = True
+        self._of.setdefault((one.stream, one.trigger.account_id), []).append(one)
+
+    def _drop(self, one: Followed) -> None:
+        """Follow it no more, as far as this one knows it; it may be taken up anew."""
+        self.followed.pop(one.trigger.pk, None)
+        self._busy.discard(one.trigger.pk)
+        self._known = None
+        self._lagging.pop(one.trigger.pk, None)
+        place = (one.stream, one.trigger.account_id)
+        left = [other for other in self._of.pop(place, []) if other is not one]
+        if left:
+            self._of[place] = left
 
     def _keep_positions(self, now: float) -> None:
-        for one in list(self.followed.values()):
-            if one.at > one.trigger.position and not 0 <= now - one.kept < KEEP_EVERY:
-                self._act(one, [], now)
+        for number in list(self._busy):
+            one = self.followed[number]
+            if not 0 <= now - one.kept < KEEP_EVERY:
+                try:
+                    self._act(one, [], now)
+                except Elsewhere:
+                    self._drop(one)
+        if not 0 <= now - self._kept < KEEP_IDLE:
+            self._keep_idle()
+            self._kept = now
 
-    def _rewound(self) -> None:
+    def _keep_idle(self) -> None:
+        """So that what nobody has to judge again is not read again after a restart."""
+        for stream, read in self.read.items():
+            idle = [
+                one.trigger
+                for one in self.followed.values()
+                if one.stream is stream and one.joined and one.trigger.pk not in self._busy
+            ]
+            for trigger in keep_idle(idle, read):
+                self._drop(self.followed[trigger.pk])
+
+    def _rewound(self, stream: Stream, read: int) -> None:
         """A backup of the traffic was restored: what is new begins with lower numbers."""
-        newest = newest_sighting()
-        for number, one in list(self.followed.items()):
-            if one.at > newest:
+        newest = stream.newest()
+        if read <= newest and all(one.at <= newest for one in self._all(stream)):
+            return
+        for one in list(self._all(stream)):
+            if one.at > newest or (one.joined and read > newest):
+                number = one.trigger.pk
                 log.warning("trigger.rewound", trigger=number, stood=one.at, newest=newest)
                 Trigger.objects.filter(pk=number).update(
                     since=None, position=0, revision=one.trigger.revision + 1
                 )
-                del self.followed[number]
+                self._drop(one)
+        self.read[stream] = min(read, newest)
+
+    def _all(self, stream: Stream) -> Iterator[Followed]:
+        return (one for one in self.followed.values() if one.stream is stream)
 
 
-def _active(now: float) -> Iterable[Trigger]:
+def _active(now: float) -> dict[int, int]:
+    """Revisions of the triggers that are to be followed, by number."""
     found = Trigger.objects.filter(
-        removed=None, stopped_at=None, mode__in=[Mode.OBSERVE.value, Mode.ENFORCE.value]
-    ).select_related("account")
-    return [one for one in found if one.account.is_active(now)]
-
-
-def _after(number: int) -> QuerySet[Any, tuple[Any, ...]]:
-    rows = Seen.objects.filter(pk__gt=number).order_by("pk")
-    return rows.values_list(*COLUMNS, "account")[:PIECE]
-
-
-def _decisions(one: _Followed, contacts: Iterable[Contact], now: float) -> Iterator[Decision]:
-    one.guard.forget()
-    for contact in contacts:
-        if contact.number <= one.at:
-            continue
-        if (news := _news(one, contact)) is not None and news not in one.unknown:
-            one.unknown.add(news)
-            _look(one, now)
-        yield from one.judge.take(contact)
-        if one.judge.stopped:
-            return
-
-
-def _news(one: _Followed, contact: Contact) -> tuple[str, int] | None:
-    """A list or server of which nothing is known yet: it counts from the first time it is seen."""
-    context = one.judge.context
-    if contact.rbl and contact.rbl not in context.public:
-        return "list", contact.rbl
-    return None if contact.server in context.best else ("server", contact.server)
-
-
-def _look(one: _Followed, now: float) -> None:
-    one.judge.context = context_of(one.trigger.account_id, rule_of(one.trigger), now)
-    one.looked = now
-
-
-def _taken_up(trigger: Trigger, now: float) -> _Followed:
-    """A trigger as it stands: what it has decided, and what it had counted beyond that."""
-    rule = rule_of(trigger)
-    guard = AccountGuard(system_access(trigger.account), rule)
-    judge = Judge(rule, context_of(trigger.account_id, rule, now), guard)
-    assert trigger.since is not None
-    horizon = trigger.newest - LATE - rule.quiet * 1000
-    offences = {
-        stored_place(row): Fact(row.times, row.begin, row.until, row.number)
-        for row in Offence.objects.filter(trigger=trigger, until__gt=horizon)
+        removed=None,
+        stopped_at=None,
+        mode__in=[Mode.OBSERVE.value, Mode.ENFORCE.value],
+        account__suspended=False,
+    ).values_list("pk", "revision", "account__expires")
+    return {
+        number: revision for number, revision, expires in found if expires is None or now < expires
     }
-    begun = Finding.objects.filter(
-        trigger=trigger,
-        number__gt=trigger.since,
-        kind__in=["list", "would", "past"],
-        merged=False,
-        begin__gt=trigger.newest - LATE - rule.brake_window * 1000,
-    )
-    judge.remember(offences, begun.values_list("begin", flat=True))
-    judge.recount(_counted(trigger, judge), trigger.newest)
-    return _Followed(trigger, judge, guard, trigger.position, now, now)
 
 
-def _counted(trigger: Trigger, judge: Judge) -> Iterator[Contact]:
-    """What can still count of what had been judged, in the order of numbers."""
-    rule = rule_of(trigger)
-    began = time.monotonic()
-    outcomes = outcomes_of(rule)
-    meant = Q() if outcomes is None else Q(outcome__in=outcomes)
-    if rule.server:
-        meant &= Q(server=rule.server)
-    rows = Seen.objects.filter(
-        meant,
-        account=trigger.account_id,
-        time__gt=trigger.newest - LATE - rule.window * 1000,
-        pk__gt=trigger.since,
-        pk__lte=trigger.position,
-    ).values_list(*COLUMNS)
-    count = 0
-    for row in sorted(rows.iterator(chunk_size=5000), key=lambda row: row[0]):
-        count += 1
-        yield contact_of(row)
-    if count:
-        log.info(
-            "trigger.counted_again",
-            trigger=trigger.pk,
-            sightings=count,
-            seconds=round(time.monotonic() - began, 2),
-        )
+def _begin(trigger: Trigger, newest: int) -> None:
+    """Have it count from now on; numbers of what it followed before mean nothing here."""
+    with transaction.atomic():
+        begun = Trigger.objects.filter(pk=trigger.pk, revision=trigger.revision, since=None)
+        if begun.update(since=newest, position=newest, newest=0):
+            Offence.objects.filter(trigger=trigger).update(number=0)
+            Skipped.objects.filter(trigger=trigger).exclude(number=0).delete()
+    trigger.since, trigger.position, trigger.newest = newest, newest, 0

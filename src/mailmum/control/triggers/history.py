@@ -18,6 +18,7 @@ from django.db.models import Q
 
 from mailmum.control.traffic.models import ClientHour, Seen
 from mailmum.control.triggers.contexts import COLUMNS, contact_of
+from mailmum.control.triggers.heard import words
 from mailmum.control.triggers.sifting import LENGTHS, sifted
 from mailmum.traffic.codes import ASKED, SOURCES
 from mailmum.traffic.packing import MAPPED
@@ -65,6 +66,9 @@ class Past:
 
 def read(account: int, rule: Rule, context: Context, past: Past) -> Iterator[float]:
     """Fill `past`; how much is done, from 0 to 1, now and then."""
+    if rule.metric is Metric.ASKED:
+        yield from words(account, past)
+        return
     if by_sighting(rule):
         yield from _by_sighting(account, rule, past)
         return

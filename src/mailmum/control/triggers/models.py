@@ -109,3 +109,25 @@ class Finding(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.target}"
+
+
+class Skipped(models.Model):
+    """A contact that a trigger leaves out because it fails on it, by a fault of ours.
+
+    Number 0 stands for none in particular: the trigger cannot go on at all, and is tried again.
+    """
+
+    trigger = models.ForeignKey(Trigger, on_delete=models.CASCADE, related_name="+", db_index=False)
+    number = models.BigIntegerField()
+    at = models.DateTimeField(help_text="when it was given up")
+    why = models.CharField(max_length=300)
+
+    class Meta:
+        """Each once."""
+
+        constraints = (
+            models.UniqueConstraint(fields=["trigger", "number"], name="one_skip_a_contact"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.number} of trigger {self.trigger_id}"

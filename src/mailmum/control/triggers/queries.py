@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Max, Q, QuerySet
 from django.utils import timezone
 
 from mailmum.control.accounts.access import Reading
+from mailmum.control.journal.models import Record
 from mailmum.control.listings.models import Version
 from mailmum.control.listings.queries import current
 from mailmum.control.servers.queries import names_of_servers
@@ -49,6 +50,11 @@ def in_force(reading: Reading) -> dict[str, int]:
     mine = current(reading).filter(source=Source.TRIGGER.value)
     alive = mine.filter(Q(expires=None) | Q(expires__gt=now))
     return dict(alive.values_list("origin").annotate(Count("pk")).order_by())
+
+
+def last_change() -> int:
+    """The number of the last change of the journal: while it stays, so do triggers and lists."""
+    return Record.objects.aggregate(last=Max("seq"))["last"] or 0
 
 
 def findings_of(reading: Reading, trigger: Trigger) -> QuerySet[Finding]:

@@ -25,7 +25,8 @@ def steps(now: float) -> Iterator[int]:
     at, days = datetime.fromtimestamp(now, UTC), timedelta(days=1)
     yield from _removed(Finding.objects.filter(at__lt=at - LISTED * days))
     yield from _removed(Finding.objects.filter(at__lt=at - OTHERS * days).exclude(kind="list"))
-    for trigger in Trigger.objects.all():
+    offended = Offence.objects.order_by().values("trigger").distinct()
+    for trigger in Trigger.objects.filter(pk__in=offended):
         forgiven = trigger.newest - LATE - (rule_of(trigger).quiet + DAY) * 1000
         gone = Offence.objects.filter(trigger=trigger)
         yield from _removed(

@@ -4,11 +4,13 @@
   bounds of our own.
 - No list is asked more than so often in a minute, by all accounts together; what is over that stays
   unknown.
-- A list that lists everything, or does not answer us, is not believed.  Before a list's "listed" is
-  believed, how it fares must have been looked at within the hour: lists are given up, and sold.
+- A list that lists everything, or does not answer us, is not believed.  Whenever one says "listed",
+  how it fares is looked at after that, before its word is kept: lists are given up, and sold, and
+  what was well a minute ago says nothing.
 - Unknown is unknown, and never a listing.
 """
 
+import secrets
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass
@@ -16,8 +18,7 @@ from dataclasses import astuple, dataclass
 from django.db import transaction
 
 from mailmum.control import config
-from mailmum.control.accounts.access import Reading, system_access
-from mailmum.control.accounts.models import Account
+from mailmum.control.accounts.access import Reading
 from mailmum.control.witnesses.models import Health, Said, Witness
 from mailmum.daemons import resolving
 from mailmum.dns.witness import SAYS, Meaning, Reply, State, judge, probes, question
@@ -55,28 +56,9 @@ class Testimony:
     asked: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Witnessed:
-    """Which lists list a client, which do not, and which have no say."""
-
-    listed: tuple[str, ...]
-    unlisted: tuple[str, ...]
-    unknown: tuple[str, ...]
-
-
 def witnesses_of(reading: Reading) -> list[Witness]:
     """The lists that an account asks, by name."""
     return list(Witness.objects.filter(account=reading.account).order_by("zone"))
-
-
-def witnesses(account: Account, client: NetworkTarget, *, now: float | None = None) -> Witnessed:
-    """Which lists of an account list a client; for triggers."""
-    found = ask_about(system_access(account), client, now=now)
-    return Witnessed(
-        listed=tuple(one.zone for one in found if one.listed),
-        unlisted=tuple(one.zone for one in found if one.listed is False),
-        unknown=tuple(one.zone for one in found if one.listed is None),
-    )
 
 
 def ask_about(
@@ -98,18 +80,21 @@ def ask_about(
     kept = _kept(zones, client, clock)
     wanted = [zone for zone in zones if zone not in kept]
     health = _health(zones)
-    bad = {zone for zone in wanted if not _believed(health.get(zone))}
+    bad = {zone for zone in wanted if not believed(health.get(zone))}
     full = {zone for zone in wanted if zone not in bad and not _room(zone, clock)}
     asked = [zone for zone in wanted if zone not in bad | full]
-    kept |= _asked(asked, client, clock)
-    _look_again(kept.values(), health, clock)
+    found = asked_now([(zone, client) for zone in asked], clock)
+    kept |= {zone: said for (zone, _), said in found.items()}
+    if found:
+        health = _health(zones)
+    look_again(kept.values(), health, clock)
     return tuple(_testimony(zone, kept.get(zone), health.get(zone), zone in full) for zone in zones)
 
 
 def check_health(zones: Sequence[str], *, now: float | None = None) -> dict[str, Health]:
     """Ask each list what tells how it fares, and note it."""
     clock = int(time.time() if now is None else now)
-    probing = {zone: probes(zone) for zone in zones}
+    probing = {zone: probes(zone, secrets.randbits(32)) for zone in zones}
     names = [name for one in probing.values() for name in astuple(one)]
     replies = resolving.ask(names, config.current().rbl_resolver)
     return {zone: _note(zone, judge(replies, one), clock) for zone, one in probing.items()}
@@ -138,7 +123,8 @@ def _health(zones: list[str]) -> dict[str, Health]:
     return Health.objects.in_bulk(zones)
 
 
-def _believed(health: Health | None) -> bool:
+def believed(health: Health | None) -> bool:
+    """Whether a list may be asked as far as is known."""
     # One that was never looked at may be asked; before it is believed it is looked at.
     return health is None or State(health.state).believed
 
@@ -155,17 +141,32 @@ def _kept(zones: list[str], client: NetworkTarget, now: float) -> dict[str, Said
     return {one.zone: one for one in found if one.asked <= now + 60}
 
 
-def _asked(zones: list[str], client: NetworkTarget, now: float) -> dict[str, Said]:
-    names = {zone: question(zone, client) for zone in zones}
+Asked = tuple[str, NetworkTarget]
+"""A list, and about whom it is asked."""
+
+
+def asked_now(pairs: Sequence[Asked], now: float) -> dict[Asked, Said]:
+    """Ask, and keep what was said; nothing else is looked at, neither bounds nor what is kept."""
+    names = {pair: question(*pair) for pair in pairs}
     replies: Mapping[str, Reply] = resolving.ask(names.values(), config.current().rbl_resolver)
-    found = [_said(zone, client, replies[name], now) for zone, name in names.items()]
+    found = {pair: _said(*pair, replies[name], now) for pair, name in names.items()}
+    _confirm(found, now)
     Said.objects.bulk_create(
-        found,
+        found.values(),
         update_conflicts=True,
         unique_fields=["zone", "client"],
         update_fields=["meaning", "codes", "asked", "until"],
     )
-    return {one.zone: one for one in found}
+    return found
+
+
+def _confirm(found: Mapping[Asked, Said], now: float) -> None:
+    """Look how those fare that say "listed"; the word of one that is not well is none."""
+    zones = sorted({zone for (zone, _), said in found.items() if said.meaning == Meaning.LISTED})
+    health = check_health(zones, now=now) if zones else {}
+    for (zone, _), said in found.items():
+        if said.meaning == Meaning.LISTED and not State(health[zone].state).believed:
+            said.meaning, said.codes, said.until = Meaning.SILENT.value, "", int(now) + _SILENT
 
 
 def _said(zone: str, client: NetworkTarget, reply: Reply, now: float) -> Said:
@@ -182,7 +183,7 @@ def _said(zone: str, client: NetworkTarget, reply: Reply, now: float) -> Said:
     )
 
 
-def _look_again(said: Iterable[Said], health: dict[str, Health], now: float) -> None:
+def look_again(said: Iterable[Said], health: dict[str, Health], now: float) -> None:
     """See how those fare that say anything but "not listed", when that is not known."""
     wanted = [
         one.zone

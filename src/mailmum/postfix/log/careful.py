@@ -26,19 +26,10 @@ has read since.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from mailmum.domain.errors import FAULTS
 from mailmum.postfix.log.book import attempted
 from mailmum.postfix.log.reader import Found, LogReader
 
-FAULTS = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    LookupError,
-    RecursionError,
-    TypeError,
-    ValueError,
-)
-"""What code that is wrong raises; all else is the machine's or the caller's."""
 _IN_A_ROW = 3
 TAKEN_DOWN = 1 << 24
 """Bytes after which `Whole` takes the state down again."""

@@ -21,7 +21,7 @@ from mailmum.control.triggers.queries import (
 from mailmum.control.triggers.values import rule_of, said_rule, sentence
 from mailmum.domain.errors import BadInput, NotFound, Refusal
 from mailmum.triggers.presets import PRESETS
-from mailmum.triggers.rules import Group, Metric, Mode, Rule
+from mailmum.triggers.rules import NAMING, Group, Metric, Mode, Rule
 from mailmum.web.evidence import finding_rows
 from mailmum.web.form import Form, posted
 from mailmum.web.gate import PageRequest, account_view
@@ -268,7 +268,7 @@ def _given(form: Form) -> dict[str, Any]:
 
 _EMPTY = {"lists", "traps", "score", "server", "reason", "note"}
 """Fields for which being empty says something."""
-_BELONG = {"lists": ("rbl", "lists"), "score": ("score",), "traps": ("trap",)}
+_BELONG = {"lists": tuple(NAMING), "score": ("score",), "traps": ("trap",)}
 
 
 def _blank(request: PageRequest) -> Form:

@@ -1,0 +1,155 @@
+"""A trigger that is followed: its judge as it stands, made from what is kept.
+
+The judge is made when the first contact of its account comes.  Of thousands of accounts hardly any
+have something to count at a time, and those that do shall not wait for the others.
+"""
+
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+import structlog
+
+from mailmum.control.accounts.access import system_access
+from mailmum.control.triggers.acting import Elsewhere, stored_place
+from mailmum.control.triggers.contexts import context_of
+from mailmum.control.triggers.guard import AccountGuard
+from mailmum.control.triggers.models import Finding, Offence, Skipped, Trigger
+from mailmum.control.triggers.streams import Stream, stream_of
+from mailmum.control.triggers.values import rule_of
+from mailmum.triggers.contacts import Contact
+from mailmum.triggers.decisions import Decision
+from mailmum.triggers.decisions import Offence as Fact
+from mailmum.triggers.judge import Judge
+from mailmum.triggers.rules import Rule
+from mailmum.triggers.windows import LATE
+
+log = structlog.get_logger()
+
+LOOK_AGAIN = 60.0
+"""Seconds after which lists and servers are looked up anew."""
+
+
+@dataclass(slots=True)
+class Counting:
+    """What counts for a trigger, with whom it spares, and which contacts it leaves out."""
+
+    judge: Judge
+    guard: AccountGuard
+    skipped: frozenset[int]
+    looked: float
+    unknown: set[tuple[str, int]] = field(default_factory=set)
+
+
+@dataclass(slots=True, eq=False)
+class Followed:
+    """A trigger that is followed.
+
+    Attributes:
+        trigger: as it is kept.
+        rule: its parameters.
+        stream: what it follows.
+        at: the number up to which it has judged, or further where nothing came of its account.
+        joined: whether it is handed what is new together with all others; else it lags behind.
+        kept: when its position was written last.
+        looking_at: the contact that it judges, or judged last.
+        counting: None until there is something to count.
+    """
+
+    trigger: Trigger
+    rule: Rule
+    stream: Stream
+    at: int
+    joined: bool = False
+    kept: float = 0.0
+    looking_at: int = 0
+    counting: Counting | None = None
+
+    @property
+    def newest(self) -> int:
+        """When the newest contact was that counted, Unix time in milliseconds."""
+        return self.trigger.newest if self.counting is None else self.counting.judge.newest
+
+    def lists(self) -> dict[int, str]:
+        """Names of the lists that count, by number."""
+        return {} if self.counting is None else dict(self.counting.judge.context.public)
+
+    def take(self, contacts: Iterable[Contact], now: float) -> Iterator[Decision]:
+        """Judge contacts; those that have been are passed over."""
+        if self.counting is None:
+            self.counting = _counting(self, now)
+        counting = self.counting
+        if not 0 <= now - counting.looked <= LOOK_AGAIN:
+            self._look(counting, now)
+        counting.guard.forget()
+        for contact in contacts:
+            if contact.number <= self.at:
+                continue
+            self.looking_at = contact.number
+            if contact.number in counting.skipped:
+                continue
+            if (news := _news(counting, contact)) is not None and news not in counting.unknown:
+                counting.unknown.add(news)
+                self._look(counting, now)
+            yield from counting.judge.take(contact)
+            if counting.judge.stopped:
+                return
+
+    def _look(self, counting: Counting, now: float) -> None:
+        counting.judge.context = context_of(self.trigger.account_id, self.rule, now)
+        counting.looked = now
+
+
+def followed(trigger: Trigger) -> Followed:
+    """A trigger to follow, at the number up to which it has judged."""
+    rule = rule_of(trigger)
+    return Followed(trigger, rule, stream_of(rule), trigger.position)
+
+
+def _counting(one: Followed, now: float) -> Counting:
+    """A judge as it stands: what it has decided, and what it had counted beyond that."""
+    trigger, rule = one.trigger, one.rule
+    mine = Trigger.objects.filter(pk=trigger.pk, revision=trigger.revision, removed=None)
+    if not mine.filter(position=trigger.position).exists():
+        raise Elsewhere(f"the trigger {trigger.name} stands elsewhere")
+    guard = AccountGuard(system_access(trigger.account), rule)
+    judge = Judge(rule, context_of(trigger.account_id, rule, now), guard)
+    assert trigger.since is not None
+    horizon = trigger.newest - LATE - rule.quiet * 1000
+    offences = {
+        stored_place(row): Fact(row.times, row.begin, row.until, row.number)
+        for row in Offence.objects.filter(trigger=trigger, until__gt=horizon)
+    }
+    begun = Finding.objects.filter(
+        trigger=trigger,
+        number__gt=trigger.since,
+        kind__in=["list", "would", "past"],
+        merged=False,
+        begin__gt=trigger.newest - LATE - rule.brake_window * 1000,
+    )
+    judge.remember(offences, begun.values_list("begin", flat=True))
+    skipped = frozenset(
+        Skipped.objects.filter(trigger=trigger).values_list("number", flat=True),
+    )
+    began, count = time.monotonic(), 0
+
+    def still() -> Iterator[Contact]:
+        nonlocal count
+        for contact in one.stream.counted(trigger, rule):
+            if contact.number not in skipped:
+                count += 1
+                yield contact
+
+    judge.recount(still(), trigger.newest)
+    if count:
+        seconds = round(time.monotonic() - began, 2)
+        log.info("trigger.counted_again", trigger=trigger.pk, sightings=count, seconds=seconds)
+    return Counting(judge, guard, skipped, now)
+
+
+def _news(counting: Counting, contact: Contact) -> tuple[str, int] | None:
+    """A list or server of which nothing is known yet: it counts from the first time it is seen."""
+    context = counting.judge.context
+    if contact.rbl and contact.rbl not in context.public:
+        return "list", contact.rbl
+    return None if contact.server in context.best else ("server", contact.server)
