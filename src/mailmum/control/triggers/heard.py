@@ -6,7 +6,7 @@ times, or of others, is not known, and a list of today says nothing of the day b
 """
 
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Any, Protocol
 
 from django.db.models import Sum
 
@@ -15,7 +15,6 @@ from mailmum.control.journal.moments import moment
 from mailmum.control.triggers.streams import word_of
 from mailmum.control.witnesses.models import AskedDay, Word
 from mailmum.traffic.periods import DAY, start_of
-from mailmum.triggers.contacts import Contact
 from mailmum.triggers.rules import Metric, Rule
 
 _STEP = 50_000
@@ -29,7 +28,7 @@ class Past(Protocol):
     until: float
     exact: float | None
     rows: int
-    contacts: list[Contact]
+    found: list[tuple[Any, ...]]
 
 
 def words(account: int, past: Past) -> Iterator[float]:
@@ -39,7 +38,7 @@ def words(account: int, past: Past) -> Iterator[float]:
     ).order_by("at", "id")
     past.exact = past.since
     for row in rows.values_list(*_COLUMNS).iterator(chunk_size=5000):
-        past.contacts.append(word_of(row))
+        past.found.append(tuple(word_of(row)))
         past.rows += 1
         if past.rows % _STEP == 0:
             yield (row[1] / 1000 - past.since) / max(past.until - past.since, 1)
