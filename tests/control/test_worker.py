@@ -25,7 +25,7 @@ DAY = 86_400
 
 def once() -> None:
     """Each task from beginning to end."""
-    for task in tasks():
+    for task in tasks(threading.Event()):
         list(task.steps(time.time()))
 
 

@@ -199,6 +199,9 @@ def test_a_database_that_is_slow_gone_and_back(tmp_path: Path) -> None:
     with postgres() as cluster, bad_line(cluster.port) as line:
         made = make_service(tmp_path, sqlite=True)
         url = fresh_database(cluster.url())
+        with psycopg.connect(url, autocommit=True) as connection:
+            # The cluster of the tests forgets the last changes in a crash; this is not to.
+            connection.execute("ALTER ROLE CURRENT_USER SET synchronous_commit = on")
         made.environment["MAILMUM_DATABASE"] = url.replace(f":{cluster.port}/", f":{line.port}/")
         with made.up():
             zone = made.json("server", "add", "mx1")["zones"]["bl"]

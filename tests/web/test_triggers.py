@@ -112,7 +112,7 @@ def said(visitor: Visitor, form: dict[str, str]) -> str:
 @THREADED
 def test_the_trial_tells_how_far_it_is(site: Visitors, scene: Scene) -> None:
     """In comments that a browser passes over, rising, before the one fragment that is shown."""
-    scene.see(count=12, outcome=Outcome.AUTH_FAILED, ago=7200)
+    scene.see(count=12, outcome=Outcome.AUTH_FAILED, ago=7 * 86_400)
     add_trigger(scene.world.owner, "guesses", {"metric": "auth", "threshold": 10, "window": "1h"})
     for form in (FORM, FORM | {"saved": "guesses", "threshold": "5"}):
         before, fragment, _ = tried(site.admin, form).partition('<div class="beside"')

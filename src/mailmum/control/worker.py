@@ -69,16 +69,18 @@ def run() -> None:
     # Whoever answers slowly must keep nothing else from being done.
     judging = KeptThread("worker-triggers", partial(listening.follow, stopping))
     asking = KeptThread("worker-rbls", partial(listening.ask, stopping))
+    ranked = threading.Event()
+    thinks = KeptThread("worker-suggestions", partial(_think, ranked, stopping))
     slow = [
         KeptThread(f"worker-{task.name}", partial(work, [task], stopping)) for task in slow_tasks()
     ]
 
     def keep(_now: float) -> Iterator[None]:
-        for thread in (judging, asking, *slow):
+        for thread in (judging, asking, thinks, *slow):
             thread.check(time.monotonic())
         yield
 
-    work([*tasks(), Task("threads", TICK, keep)], stopping)
+    work([*tasks(ranked), Task("threads", TICK, keep)], stopping)
     judging.join(_PATIENCE)
 
 
@@ -86,7 +88,6 @@ def slow_tasks() -> list[Task]:
     """What waits for others, or takes long with many accounts, each in a thread of its own."""
     return [
         Task("alerts", 60.0, alerting.looking),
-        Task("suggestions", 3600.0, thinking),
         Task("reports", 300.0, alerting.tidying),
         Task("feeds", 5.0, refresh_due),
         Task("notices", 5.0, alerting.sending),
@@ -94,12 +95,25 @@ def slow_tasks() -> list[Task]:
     ]
 
 
-def tasks() -> list[Task]:
-    """All that there is to do."""
+def _think(ranked: threading.Event, stopping: threading.Event) -> None:
+    """Look for proposals: of the worst, so not before it is known who these are."""
+    while not ranked.wait(TICK):
+        if stopping.is_set():
+            return
+    work([Task("suggestions", 3600.0, thinking)], stopping)
+
+
+def tasks(ranked: threading.Event) -> list[Task]:
+    """All that is done in turn; the event is set whenever the worst have been ranked."""
     lister = Lister()
+
+    def rank(now: float) -> Iterator[object]:
+        yield from lister.steps(now)
+        ranked.set()
+
     return [
         Task("terms", 60.0, _terms),
-        Task("worst", 10.0, lister.steps),
+        Task("worst", 10.0, rank),
         Task("privacy", 30.0, _rewrite),
         # Last: after a log of weeks was read there is much to remove, and nobody waits for it.
         Task("retention", 600.0, _expire),
