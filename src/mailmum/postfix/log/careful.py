@@ -25,6 +25,7 @@ than is needed.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from mailmum.domain.errors import FAULTS
@@ -110,10 +111,9 @@ class Whole:
 
     def feed(self, block: bytes) -> Read:
         """Read the next bytes."""
-        try:
+        found: Found | None = None
+        with suppress(*FAULTS):
             found = self.reader.feed(block)
-        except FAULTS:
-            found = None
         if found is None:  # the fault, whose frames hold the reader that is given up, is gone
             return self._again(block)
         self._since.append(block)

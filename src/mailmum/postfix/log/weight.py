@@ -18,7 +18,7 @@ from mailmum.postfix.log.book import Book, Host, Message, Session
 from mailmum.postfix.log.messages import Messages
 from mailmum.postfix.log.sessions import Sessions
 
-MAX_WEIGHT = 48 << 20
+MAX_WEIGHT = 40 << 20
 _GROWN = 4
 """Bytes of memory that one of the log becomes, at most roughly."""
 _LEAST_READ = 2 << 20
@@ -78,7 +78,10 @@ def weight(thing: object) -> int:
     size = getsizeof(thing)
     if isinstance(thing, (list, tuple)):
         # Most are lines, and a call for each of them is most of the time that this takes.
-        size += sum(map(weight if any(type(one) is not str for one in thing) else getsizeof, thing))
+        if all(type(one) is str for one in thing):
+            size += sum(map(getsizeof, thing))
+        else:
+            size += sum(map(weight, thing))
     elif isinstance(thing, dict):
         size += sum(map(getsizeof, thing)) + sum(map(weight, thing.values()))
     if isinstance(thing, Message):
