@@ -82,7 +82,7 @@ class Site:
 @contextmanager
 def https_site(folder: Path, host: str = "127.0.0.1") -> Iterator[Site]:
     """A server for the length of a `with` block; `folder` holds its certificates."""
-    authority, certificate = _certificates(folder)
+    authority, certificate = certificates(folder)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
 
@@ -134,7 +134,7 @@ def _read(connection: ssl.SSLSocket) -> Asked | None:
     return Asked(head.method.decode(), head.target.decode(), headers, body)
 
 
-def _certificates(folder: Path) -> tuple[Path, Path]:
+def certificates(folder: Path) -> tuple[Path, Path]:
     """An authority's certificate, and a file with a key and a certificate that it signed."""
     now = datetime.datetime.now(datetime.UTC)
 

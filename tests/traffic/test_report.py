@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from mailmum.domain.listings import Action
 from mailmum.domain.targets import NetworkTarget, parse_target
+from mailmum.traffic import report_parties
 from mailmum.traffic.kinds import Kind
 from mailmum.traffic.report import Limits, Report, Tally
 from mailmum.traffic.report_figures import OUTCOMES, Count
@@ -73,6 +74,21 @@ def test_forgotten_clients_are_counted_on(sightings: list[Sighting], limits: Lim
     assert whole(parties.networks, parties.clients) == known
     assert whole(parties.domains, parties.clients) == known
     assert len(parties.clients) <= limits.clients
+
+
+def test_clients_with_long_names_are_fewer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What strangers call themselves takes no more memory than it may, and no contact is lost."""
+    monkeypatch.setattr(report_parties, "NAMES", 1 << 18)
+    tally = Tally()
+    for block in range(8):
+        tally.take(
+            Sighting(1764154807.0, client=f"198.51.{block}.{at}", helo="\U0001f4ec" * 250)
+            for at in range(200)
+        )
+        assert len(tally.parties.clients) < 300
+    report = tally.report()
+    assert report.sightings == report.known[0] == 1600
+    assert sum(one.clients for one in tally.parties.networks.with_clients({}).values()) > 1300
 
 
 @given(MANY)

@@ -151,6 +151,7 @@ class Tally:
             elif helo and not count.accepted_last:
                 count.helo = helo
             count.add(time, name, at, bits)
+        parties.lighten()
 
     def update(self, updates: Iterable[Update]) -> None:
         """Count what became of mail whose sightings were counted before."""

@@ -1,12 +1,14 @@
 """Clients, their networks and their domains, counted in bounded memory.
 
-Only so many clients are held.  When there are more, what matters least (few offences, few contacts,
-long ago) is forgotten: its counts go on in those of its networks and domains, and when
-there are too many of these, the least of them are counted together.  So a client that is named may
-have done more than is said, but no contact is lost from any sum.
+Only so many clients are held, and fewer where their names are long.  When there are more, what
+matters least (few offences, few contacts, long ago) is forgotten: its counts go on in those of its
+networks and domains, and when there are too many of these, the least of them are counted together.
+So a client that is named may have done more than is said, but no contact is lost from any sum.
 """
 
 from collections.abc import Callable, Iterator
+from itertools import islice
+from sys import getsizeof
 
 from mailmum.traffic.report_figures import Count
 from mailmum.traffic.report_memory import Memory
@@ -14,6 +16,9 @@ from mailmum.traffic.report_names import domain_of, network_of
 
 CLIENTS = 50_000
 GROUPS = 25_000
+NAMES = 16 << 20
+"""Bytes of memory that the names of clients may take."""
+_SAMPLE = 256
 # Sets of lists that are told apart; beyond them only the first list of a set is kept.
 _MASKS = 4096
 
@@ -107,6 +112,15 @@ class Parties:
         for (lists, good), (clients, listed) in found.items():
             yield lists, good, clients, listed
 
+    def lighten(self) -> None:
+        """Forget clients where what they call themselves takes too much memory.
+
+        Some are weighed for all: it is asked often.
+        """
+        step = len(self.clients) // _SAMPLE + 1
+        if step * sum(map(_names, islice(self.clients.values(), 0, None, step))) > NAMES:
+            self._forget()
+
     def _forget(self) -> None:
         self.clients, forgotten = _part(self.clients)
         for client, count in forgotten.items():
@@ -136,6 +150,14 @@ def _add_mask(masks: dict[tuple[int, bool], list[int]], count: Count) -> None:
         sums = masks.setdefault(key, [0, 0])
         sums[0] += 1
         sums[1] += count.listed
+
+
+def _names(count: Count) -> int:
+    """Bytes of memory of the names of a client; its two verified names are mostly one."""
+    own = (count.name, count.helo, *count.senders)
+    return sum(map(getsizeof, own)) + (
+        0 if count.accepted_as is count.name else getsizeof(count.accepted_as)
+    )
 
 
 def _merge(groups: dict[str, Count], name: str, count: Count) -> None:

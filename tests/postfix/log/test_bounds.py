@@ -2,8 +2,9 @@
 
 import pytest
 
-from mailmum.postfix.log import book, quick, sessions
+from mailmum.postfix.log import book, quick, sessions, weight
 from mailmum.postfix.log.reader import LogReader
+from mailmum.traffic.sightings import Delivery
 from tests.postfix.log.reading import WHOLE, feed, lines
 
 _COUNT = 400
@@ -63,3 +64,37 @@ def test_a_message_with_many_notes() -> None:
     assert len(reader.dump()) < 2000
     (seen,) = reader.finish().sightings
     assert (seen.recipient, seen.delivery) == ("c@d.example", "deferred")
+
+
+@pytest.mark.parametrize("hosts", [1, 20])
+def test_more_than_there_is_memory_for(hosts: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is open weighs no more than it may, and each is told once."""
+    monkeypatch.setattr(weight, "MAX_WEIGHT", 1 << 20)
+    monkeypatch.setattr(weight, "_LEAST_READ", 1 << 16)
+    reader = LogReader(WHOLE)
+    sightings = []
+    for number in range(_COUNT):
+        name = f"{number}.{'x' * 8000}.example"
+        text = lines(
+            f"smtpd[{number}]: connect from {name}[192.0.2.1]",
+            f"smtpd[{number}]: {number:06X}: client={name}[192.0.2.1]",
+            f"qmgr[3]: {number:06X}: from=<>, size=9, nrcpt=1 (queue active)",
+            host=f"mx{number % hosts}",
+        )
+        sightings += reader.feed("".join(text).encode()).sightings
+        tables = [reader._book.sessions, *(one.fresh for one in reader._book.hosts.values())]
+        assert sum(map(weight.weight, tables)) < 3 << 19
+    sightings += reader.finish().sightings
+    assert len({seen.queue_id for seen in sightings}) == len(sightings) == _COUNT
+    assert reader.dropped
+
+
+def test_memory_is_weighed_with_all_that_hangs_on_it() -> None:
+    """One message may have a thousand recipients, and each of them as many addresses."""
+    message = book.Message(("key", "stamp", "client=x", "8F1D02A"))
+    before = weight.weight(message)
+    message.fates = {"a" * 1000: {"b" * 1000: Delivery.SENT}}
+    assert 2000 < weight.weight(message) - before < 4000
+    child = book.Message(("key", "stamp", "client=x", "8F1D02B"))
+    child.parent = message
+    assert weight.weight(child) > 2 * before + 2000

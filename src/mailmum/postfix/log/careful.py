@@ -13,7 +13,8 @@ one: one that makes the reader fail is left out, and counts as a line does.
 
 Whoever follows a log has the state before each piece, since it is kept with what was found.
 `Whole` reads a log once and for all: it takes the state down now and then only, and keeps what it
-has read since.
+has read since.  Both take memory beside the reader's own, so there is never more of them at a time
+than is needed.
 
     >>> from datetime import UTC
     >>> from mailmum.postfix.log.reader import Settings
@@ -24,6 +25,7 @@ has read since.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from mailmum.domain.errors import FAULTS
@@ -31,7 +33,7 @@ from mailmum.postfix.log.book import attempted
 from mailmum.postfix.log.reader import Found, LogReader
 
 _IN_A_ROW = 3
-TAKEN_DOWN = 1 << 24
+TAKEN_DOWN = 1 << 23
 """Bytes after which `Whole` takes the state down again."""
 
 
@@ -109,16 +111,16 @@ class Whole:
 
     def feed(self, block: bytes) -> Read:
         """Read the next bytes."""
-        try:
-            read = Read(self.reader, self.reader.feed(block))
-        except FAULTS:
-            read = self._again(block)
-        else:
-            self._since.append(block)
-            self._size += len(block)
+        found: Found | None = None
+        with suppress(*FAULTS):
+            found = self.reader.feed(block)
+        if found is None:  # the fault, whose frames hold the reader that is given up, is gone
+            return self._again(block)
+        self._since.append(block)
+        self._size += len(block)
         if self._size >= TAKEN_DOWN:
             self._take_down()
-        return read
+        return Read(self.reader, found)
 
     def finish(self) -> Read:
         """All that is still open."""
@@ -132,19 +134,23 @@ class Whole:
 
     def _again(self, block: bytes) -> Read:
         """What was read since the state was taken down once more, and then this block with care."""
-        settings, state = self.reader.settings, self._state
-        reader = LogReader(settings) if state is None else LogReader.load(state, settings)
+        settings = self.reader.settings
+        self.reader = LogReader(settings)
+        if self._state is not None:
+            self.reader = LogReader.load(self._state, settings)
         for one in self._since:
-            reader.feed(one)
-        read = read_carefully(reader, reader.dump(), block, self._now)
+            self.reader.feed(one)
+        self._take_down()
+        read = read_carefully(self.reader, self._state, block, self._now)
         self.reader = read.reader
         self._take_down()
         return read
 
     def _take_down(self) -> None:
-        self._state = self.reader.dump()
         self._since.clear()
         self._size = 0
+        self._state = None
+        self._state = self.reader.dump()
 
 
 class _Attempts:

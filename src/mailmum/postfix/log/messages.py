@@ -284,7 +284,11 @@ class Messages:
         if self._hold is not None:
             self._wait(host, message.queue_id, self._book.time + _FILTER_WAIT)
         if len(host.orphans) > MAX_WAITING:
-            self._give_up(host, host.orphans.pop(next(iter(host.orphans))))
+            self.give_up_oldest(host)
+
+    def give_up_oldest(self, host: Host) -> None:
+        """The oldest of those that may carry on another has waited long enough."""
+        self._give_up(host, host.orphans.pop(next(iter(host.orphans))))
 
     def _give_up(self, host: Host, orphan: Message) -> None:
         """Nobody said that it carries on another."""

@@ -30,6 +30,7 @@ from mailmum.postfix.log.router import Router
 from mailmum.postfix.log.scores import FILTERS
 from mailmum.postfix.log.sessions import Sessions
 from mailmum.postfix.log.state import pack_book, seal, unpack_book, unseal
+from mailmum.postfix.log.weight import Scale
 from mailmum.traffic.sightings import Sighting, Update
 
 _PIECE = LINE
@@ -99,6 +100,7 @@ class LogReader:
         self._messages = Messages(self._book, settings.hold)
         self._sessions = Sessions(self._book, self._messages)
         self._router = Router(self._book, self._messages, self._sessions)
+        self._scale = Scale(self._book, self._messages, self._sessions)
         self._rest = b""
         self._skipping = False
         self._lane = Lane(self._book, self._messages, self._sessions)
@@ -137,6 +139,7 @@ class LogReader:
             end = data.rfind(b"\n", at, at + _PIECE) + 1
             if end:
                 self._piece(data[at:end])
+                self._scale.read(end - at)
                 at = end
             elif len(data) - at >= _PIECE:
                 at = self._long(data, at)

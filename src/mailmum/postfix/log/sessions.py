@@ -56,12 +56,16 @@ _OURS = (
 
 
 class Sessions:
-    """Follows each smtpd from connect to disconnect."""
+    """Follows each smtpd from connect to disconnect.
+
+    Attributes:
+        unsure: sessions that are over, and wait for the queue manager to have their message or not.
+    """
 
     def __init__(self, book: Book, messages: Messages) -> None:
         self._book = book
         self._messages = messages
-        self._unsure: dict[str, tuple[str, str, Session]] = {}
+        self.unsure: dict[str, tuple[str, str, Session]] = {}
 
     def connect(self, key: str, line: str) -> None:
         """`connect from NAME[ADDRESS]`: whatever session that process had is over."""
@@ -183,9 +187,9 @@ class Sessions:
             if len(unqueued) < len(session.queue_ids):
                 return
             # The queue manager's line may come after the client has gone, or never.
-            self._unsure[f"{host.name} {unqueued[-1]}"] = (key, unqueued[-1], session)
-            if len(self._unsure) > _MAX_UNSURE:
-                self._decide(next(iter(self._unsure)))
+            self.unsure[f"{host.name} {unqueued[-1]}"] = (key, unqueued[-1], session)
+            if len(self.unsure) > _MAX_UNSURE:
+                self.decide_oldest()
             return
         self._say(key, session)
 
@@ -199,8 +203,12 @@ class Sessions:
             and not any(note.startswith(("from=<", "to=<")) for note in message[NOTES:])
         )
 
+    def decide_oldest(self) -> None:
+        """The oldest of those that wait for the queue manager has waited long enough."""
+        self._decide(next(iter(self.unsure)))
+
     def _decide(self, unsure: str) -> None:
-        key, queue_id, session = self._unsure.pop(unsure)
+        key, queue_id, session = self.unsure.pop(unsure)
         host = self._book.host(self._book.place(key)[0])
         if self._is_unqueued(host, key, queue_id):
             del host.fresh[queue_id]
@@ -216,18 +224,18 @@ class Sessions:
 
     def finish(self, attempt: Attempt = attempted) -> None:
         """The log ends: so does every session."""
-        for key in list(self._unsure):
+        for key in list(self.unsure):
             attempt(self._decide, key)
         for key, opened in self._book.sessions.items():
             attempt(self.end, key, opened)
-        for key in list(self._unsure):
+        for key in list(self.unsure):
             attempt(self._decide, key)
         self._book.sessions.clear()
 
     def advance(self, now: float, attempt: Attempt = attempted) -> None:
         """The log is at this time: what is too old is over."""
-        while self._unsure:
-            unsure, (_, _, session) = next(iter(self._unsure.items()))
+        while self.unsure:
+            unsure, (_, _, session) = next(iter(self.unsure.items()))
             if self._book.moment(session.stamp) > now - _QUEUE_WAIT:
                 break
             attempt(self._decide, unsure)
@@ -243,13 +251,13 @@ class Sessions:
         """What waits for the queue manager, for a dump."""
         return [
             [unsure, key, queue_id, pack_session(session)]
-            for unsure, (key, queue_id, session) in self._unsure.items()
+            for unsure, (key, queue_id, session) in self.unsure.items()
         ]
 
     def unpack(self, state: list[Any]) -> None:
         """Back from a dump."""
         for unsure, key, queue_id, session in state:
-            self._unsure[unsure] = (key, queue_id, unpack_session(session))
+            self.unsure[unsure] = (key, queue_id, unpack_session(session))
 
     # --- what smtpd says -------------------------------------------------------------------
 

@@ -7,8 +7,9 @@ the JSON can do more than be data (no pickle).  Messages refer to one another by
 import hashlib
 import json
 import zlib
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Any, NamedTuple
 
 from mailmum.postfix.log.book import Book, Host, Message, Opened, Session
 from mailmum.traffic.sightings import Delivery, Outcome
@@ -17,14 +18,43 @@ _NAME = b"mailmum-log"
 _VERSION = b"1"
 _PLAIN = ("score", "spam", "helo", "sender", "reason", "queued", "removed", "message_id", "blank")
 _SESSION = ("outcome", "code", "reason", "rbl", "helo", "said", "named", "queue_ids", "held")
+_AT_ONCE = 256
+_json = json.JSONEncoder(separators=(",", ":")).encode
 _TABLES = ("fresh", "known", "orphans")
+
+
+class Many(NamedTuple):
+    """A list in the state that is made and written some items at a time: there may be many."""
+
+    items: Iterator[Any]
 
 
 def seal(state: dict[str, Any]) -> bytes:
     """State with version and checksum."""
-    body = zlib.compress(json.dumps(state, separators=(",", ":")).encode("ascii"), 1)
+    packer = zlib.compressobj(1)
+    body = b"".join(packer.compress(text.encode("ascii")) for text in _written(state))
+    body += packer.flush()
     digest = hashlib.sha256(body).hexdigest().encode()
     return b" ".join((_NAME, _VERSION, digest)) + b"\n" + body
+
+
+def _written(value: Any, depth: int = 2) -> Iterator[str]:
+    """JSON, in pieces; lists that are `Many` stand so deep at most."""
+    if isinstance(value, Many):
+        comma = "["
+        while some := list(islice(value.items, _AT_ONCE)):
+            yield comma + _json(some)[1:-1]
+            comma = ","
+        yield "]" if comma == "," else "[]"
+    elif isinstance(value, dict) and value and depth:
+        comma = "{"
+        for key, one in value.items():
+            yield f"{comma}{_json(key)}:"
+            yield from _written(one, depth - 1)
+            comma = ","
+        yield "}"
+    else:
+        yield _json(value)
 
 
 def unseal(data: bytes) -> dict[str, Any]:
@@ -48,17 +78,14 @@ def unseal(data: bytes) -> dict[str, Any]:
 def pack_book(book: Book) -> dict[str, Any]:
     """All tables."""
     numbers: dict[int, int] = {}
-    messages: list[Message] = []
+    messages: list[list[str]] = []
 
-    def number(message: Message) -> int:
+    def number(message: list[str]) -> int:
         if id(message) not in numbers:
             numbers[id(message)] = len(messages)
             messages.append(message)
         return numbers[id(message)]
 
-    for host in book.hosts.values():
-        for queue_id in list(host.fresh):
-            host.open(queue_id)
     hosts = [
         [
             host.name,
@@ -66,12 +93,9 @@ def pack_book(book: Book) -> dict[str, Any]:
         ]
         for host in book.hosts.values()
     ]
-    sessions = [[key, _pack_opened(one)] for key, one in book.sessions.items()]
-    packed = []
-    at = 0
-    while at < len(messages):  # parents are found on the way
-        packed.append(_pack_message(messages[at], number))
-        at += 1
+    sessions = ([key, _pack_opened(one)] for key, one in book.sessions.items())
+    # Parents are found, and appended, on the way.
+    packed = (_pack_message(message, number) for message in messages)
     return {
         "time": book.time,
         "now": book.clock.now,
@@ -80,9 +104,9 @@ def pack_book(book: Book) -> dict[str, Any]:
         "early": list(book.early.items()),
         "gone": {host.name: host.gone for host in book.hosts.values()},
         "ids": {host.name: host.ids for host in book.hosts.values()},
-        "sessions": sessions,
+        "sessions": Many(sessions),
         "hosts": hosts,
-        "messages": packed,
+        "messages": Many(packed),
     }
 
 
@@ -136,7 +160,9 @@ def unpack_session(state: dict[str, Any]) -> Session:
     return session
 
 
-def _pack_message(message: Message, number: Callable[[Message], int]) -> dict[str, Any]:
+def _pack_message(message: list[str], number: Callable[[list[str]], int]) -> dict[str, Any]:
+    if not isinstance(message, Message):
+        return {"lines": message}
     given = vars(message)
     state: dict[str, Any] = {name: given[name] for name in _PLAIN if name in given}
     state["lines"] = list(message)
