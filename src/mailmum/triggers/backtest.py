@@ -101,7 +101,8 @@ class Sieve:
         Args:
             until: where the rows that come next begin.
         """
-        ready, edge = [], until - self._apart
+        ready: list[Row] = []
+        edge = until - self._apart
         for key, rows in self.found.items():
             if rows and rows[0][0] <= edge:
                 place = bisect_right(rows, edge, key=itemgetter(0))
