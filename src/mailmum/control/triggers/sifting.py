@@ -34,6 +34,8 @@ _READ = DAY
 """So much is read at once: in between those are listed whose rows need not be read then."""
 _SEEKS = 20_000
 """So many looks into the key cost less than reading all of a piece."""
+_STATEMENT = 8
+"""A statement of its own costs as much as so many looks for each hour."""
 _GROUPS = 20_000
 """More groups are not named to the database: then all rows are read, and sifted here.  Every SQLite
 that can be used takes more parameters than that."""
@@ -111,7 +113,13 @@ def _rows(
     within = Q(start__gte=hours.start, start__lt=hours.stop)
     if able is None:
         yield from raw(counted.filter(within).order_by("start", "client"))
-    elif len(able) * len(hours) <= _SEEKS:
+    elif len(able) * len(hours) * (1 if group is Group.ADDRESS else _STATEMENT) > _SEEKS:
+        yield from _read_through(counted.filter(within), group, able)
+    elif group is Group.ADDRESS:
+        # Both named: then the database looks for each client in each hour.
+        named = Q(start__in=list(hours), client__in=sorted(able))
+        yield from raw(counted.filter(named).order_by("start", "client"))
+    else:
         found: list[Row] = []
         for unit in able:
             lowest, highest = unit.ljust(16, b"\0"), unit.ljust(16, b"\xff")
@@ -119,8 +127,6 @@ def _rows(
             for chunk in raw(counted.filter(part)):
                 found += chunk
         yield sorted(found, key=lambda row: (row[0], bytes(row[1])))
-    else:
-        yield from _read_through(counted.filter(within), group, able)
 
 
 def _read_through(rows: QuerySet[Any], group: Group, able: set[bytes]) -> Iterator[list[Row]]:
