@@ -9,11 +9,16 @@ these are still kept.
     >>> sieve.take([(0, "a", 3), (0, "b", 1), (3600, "a", 2), (9000, "b", 1)])
     >>> sieve.found
     {'a': [(0, 'a', 3), (3600, 'a', 2)]}
+
+What no later row can add to is taken from it and judged while the rest is still being read, so that
+the rows of who is listed by then need not be read at all until the listing ends.
 """
 
 import math
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any
 
 from mailmum.traffic.periods import HOUR
@@ -37,6 +42,15 @@ class Outcome:
     listed: list[Decision] = field(default_factory=list)
     spared: list[Decision] = field(default_factory=list)
     stopped: Decision | None = None
+
+    def note(self, decision: Decision) -> None:
+        """Take a decision in."""
+        if decision.kind is Kind.LIST:
+            self.listed.append(decision)
+        elif decision.kind is Kind.SPARE:
+            self.spared.append(decision)
+        elif self.stopped is None:
+            self.stopped = decision
 
 
 class Sieve:
@@ -81,6 +95,21 @@ class Sieve:
                 last[key] = row
         self._newest = row[0]
 
+    def taken(self, until: float = math.inf) -> list[Row]:
+        """Rows that were found, each told once: those to which later ones cannot add any before.
+
+        Args:
+            until: where the rows that come next begin.
+        """
+        ready: list[Row] = []
+        edge = until - self._apart
+        for key, rows in self.found.items():
+            if rows and rows[0][0] <= edge:
+                place = bisect_right(rows, edge, key=itemgetter(0))
+                ready += rows[:place]
+                self.found[key] = rows[place:]
+        return ready
+
     def _again(self, key: Any, before: Row, row: Row) -> None:
         """Take a row of somebody who came shortly before."""
         until = row[0] - self._apart
@@ -103,16 +132,19 @@ class Sieve:
         self._several = {key: rows for key, rows in self._several.items() if key in self._last}
 
 
-def run(judge: Judge, contacts: Iterable[Contact]) -> Iterator[Outcome]:
-    """Judge contacts; the outcome so far after each, the same object every time."""
-    outcome = Outcome()
+def run(
+    judge: Judge, contacts: Iterable[Contact], outcome: Outcome | None = None
+) -> Iterator[Outcome]:
+    """Judge contacts; the outcome so far after each, the same object every time.
+
+    Args:
+        judge: what decides.
+        contacts: the next ones, in the order of time.
+        outcome: of those before them, which is added to.
+    """
+    outcome = Outcome() if outcome is None else outcome
     for contact in contacts:
         for decision in judge.take(contact):
-            if decision.kind is Kind.LIST:
-                outcome.listed.append(decision)
-            elif decision.kind is Kind.SPARE:
-                outcome.spared.append(decision)
-            elif outcome.stopped is None:
-                outcome.stopped = decision
+            outcome.note(decision)
         yield outcome
     yield outcome

@@ -31,6 +31,7 @@ from mailmum.triggers.decisions import (
 from mailmum.triggers.rules import DIFFERENT, NAMING, Rule, time_text
 from mailmum.triggers.windows import LATE, Entry, Windows
 
+NEVER = -(2**62)
 Place = tuple[int, Target]
 """A scope and who is meant there."""
 
@@ -139,15 +140,18 @@ class Judge:
         return False
 
     def _is_settled(self, place: Place, at: int) -> bool:
-        """Whether a contact is so long before the end of a listing that it cannot count after it.
-
-        Every stretch of time that holds it ends while the listing holds.  Where networks take the
-        place of their parts, a listing may end earlier than it said.
-        """
         offence = self.offences.get(place)
-        if offence is None or not offence.times or self._rule.merge:
-            return False
-        return offence.until >= at + self._rule.window * 1000
+        return offence is not None and at <= self.settles(offence)
+
+    def settles(self, offence: Offence) -> int:
+        """Up to when contacts of who is listed lead to nothing: they cannot count after it either.
+
+        Every stretch of time that holds one of them ends while the listing holds.  Where networks
+        take the place of their parts, a listing may end earlier than it said: then it is never.
+        """
+        if not offence.times or self._rule.merge:
+            return NEVER
+        return offence.until - self._rule.window * 1000
 
     def _act(self, place: Place, end: int, number: int, evidence: Evidence) -> Iterator[Decision]:
         scope, target = place

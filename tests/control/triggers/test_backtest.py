@@ -8,6 +8,7 @@ import pytest
 from mailmum.control.listings.draft import make_wish
 from mailmum.control.listings.services import list_targets
 from mailmum.control.traffic.models import Seen
+from mailmum.control.triggers import backtest as module
 from mailmum.control.triggers.backtest import Progress, Report, backtest, last_of
 from mailmum.control.triggers.models import Finding
 from mailmum.control.triggers.values import rule_of
@@ -103,6 +104,25 @@ def test_what_it_would_have_stopped_and_whose_mail(scene: Scene) -> None:
     assert report.accepted == 4
     assert report.contacts - report.turned_away == 4
     assert report.median_seconds == 2
+
+
+def test_all_listings_tell_whose_mail_they_hit(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also those of which it is not counted what they would have stopped; nobody twice."""
+    monkeypatch.setattr(module, "WEIGHED", 1)
+    clients = ["203.0.113.1", "203.0.113.2", "2001:db8::1", "198.51.100.1"]
+    for client in clients:
+        scene.see(client, ago=7200)
+        scene.see(client, count=2, outcome=Outcome.ACCEPTED, ago=90_000)
+        scene.see(client, count=1, outcome=Outcome.ACCEPTED, ago=7000)
+    scene.see("203.0.113.9", 4, Outcome.ACCEPTED, ago=7000)
+    report = _tried(scene, Rule(Metric.UNKNOWN, 3, 600, accepted=0, merge=2))
+    assert (report.listings, report.weighed, report.hit) == (5, 1, 5)
+    hit = [(one["client"], one["accepted"], one["target"]) for one in report.hits]
+    assert sorted(hit) == sorted(
+        [("203.0.113.9", 4, "203.0.113.0/24"), *((one, 3, one) for one in clients)]
+    )
 
 
 def test_who_would_have_been_spared(scene: Scene) -> None:

@@ -1,6 +1,7 @@
 """What the database sifts out could not have mattered: with all rows the judge says the same."""
 
 import random
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -102,7 +103,9 @@ def test_sifted_and_unsifted_say_the_same(
 ) -> None:
     """Whichever way rows are found, and with pieces so short that much lies across their edges."""
     monkeypatch.setattr(sifting, "_PIECE", 1)
-    monkeypatch.setattr(sifting, "_SHORTEST", HOUR)
+    monkeypatch.setattr(sifting, "_SHORTEST", 5 * HOUR)
+    # Who is listed is left out from the next three hours on.
+    monkeypatch.setattr(sifting, "_READ", 3 * HOUR)
     if way != "seeks":
         monkeypatch.setattr(sifting, "_SEEKS", -1)
     if way == "many groups":
@@ -110,17 +113,17 @@ def test_sifted_and_unsifted_say_the_same(
     judged = replace(rule, accepted=0, brake=0)
     for name in "abc":
         scene.see(CLIENTS[0], 1, Outcome.REJECTED, rbl=f"{name}.rbl.example")
-    since = int(scene.now) // HOUR * HOUR - 5 * DAY
+    since = int(scene.now) // HOUR * HOUR - 3 * DAY
     # Counts only: the single sightings that stand for them elsewhere have been forgotten.
     Seen.objects.all().delete()
     listed = 0
-    for seed in range(3):
+    for seed in range(2):
         chance = random.Random(seed)
         ClientHour.objects.all().delete()
-        ClientHour.objects.bulk_create(rows_of(scene, chance, since + HOUR, 100))
-        report = last_of(backtest(scene.world.viewer, judged, days=5, now=scene.now))
+        ClientHour.objects.bulk_create(rows_of(scene, chance, since + HOUR, 60))
+        report = last_of(backtest(scene.world.viewer, judged, days=3, now=scene.now))
         names = {0: "account"} | {number: name for name, number in scene.servers.items()}
-        expected = unsifted(scene, judged, scene.now - 5 * DAY, scene.now)
+        expected = unsifted(scene, judged, scene.now - 3 * DAY, scene.now)
         assert report.listings == len(expected)
         told = sorted((one["begin"], one["target"], one["scope"]) for one in report.listed)
         assert told == sorted(
@@ -128,3 +131,38 @@ def test_sifted_and_unsifted_say_the_same(
         )
         listed += len(expected)
     assert listed
+
+
+def test_who_is_listed_is_not_read_until_that_ends(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who comes every hour of ten days and is listed on the first costs no more than that day."""
+    looked_at: list[list[sifting.Row]] = []
+    raw = sifting.raw
+    monkeypatch.setattr(sifting, "raw", lambda rows: _noted(raw(rows), looked_at))
+    first = int(scene.now) // HOUR * HOUR - 10 * DAY
+    ClientHour.objects.bulk_create(
+        ClientHour(
+            account=scene.world.owner.account.pk,
+            start=first + hour * HOUR,
+            client=pack_client(CLIENTS[0]),
+            server=scene.servers["mx1"],
+            source=SOURCES[Source.LOG],
+            outcome=OUTCOMES[Outcome.UNKNOWN_RECIPIENT],
+            rbl=0,
+            count=1,
+        )
+        for hour in range(240)
+    )
+    rule = Rule(Metric.UNKNOWN, threshold=4, window=6 * HOUR, lifetime=30 * DAY, accepted=0)
+    report = last_of(backtest(scene.world.viewer, rule, days=11, now=scene.now))
+    assert (report.listings, report.rows) == (1, 240)
+    assert sum(map(len, looked_at)) == 24
+
+
+def _noted(
+    chunks: Iterator[list[sifting.Row]], into: list[list[sifting.Row]]
+) -> Iterator[list[sifting.Row]]:
+    for chunk in chunks:
+        into.append(chunk)
+        yield chunk

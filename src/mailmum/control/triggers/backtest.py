@@ -17,23 +17,24 @@ from mailmum.control.accounts.access import Reading
 from mailmum.control.journal.moments import moment
 from mailmum.control.listings.values import scope_name
 from mailmum.control.servers.queries import names_of_servers
-from mailmum.control.traffic.clients import target_of
 from mailmum.control.traffic.models import ClientCount, ClientDay, ClientHour, NameDay
-from mailmum.control.traffic.reading import Wanted, total, within
+from mailmum.control.traffic.reading import Wanted, total
 from mailmum.control.traffic.router import traffic_database
 from mailmum.control.traffic.terms import terms_of
 from mailmum.control.traffic.totals import best_pairs
 from mailmum.control.triggers.contexts import context_of
 from mailmum.control.triggers.evidence import told
-from mailmum.control.triggers.guard import AccountGuard, accepted_by_day
+from mailmum.control.triggers.guard import AccountGuard
+from mailmum.control.triggers.harm import Harm
 from mailmum.control.triggers.history import Past, read
-from mailmum.domain.targets import NameTarget, NetworkTarget, Target
+from mailmum.domain.targets import NetworkTarget, Target
 from mailmum.traffic.codes import ASKED, OUTCOMES, STOPPED, VERIFIED
 from mailmum.traffic.packing import bounds, reversed_name
 from mailmum.traffic.periods import DAY, Span, cover, start_of
 from mailmum.traffic.sightings import Outcome
 from mailmum.triggers.backtest import Outcome as Judged
 from mailmum.triggers.backtest import run
+from mailmum.triggers.contacts import Context
 from mailmum.triggers.decisions import Decision
 from mailmum.triggers.judge import Judge
 from mailmum.triggers.rules import Rule
@@ -41,7 +42,8 @@ from mailmum.triggers.rules import Rule
 LONGEST = 90
 """Days that can be looked at."""
 WEIGHED = 2000
-"""Listings of which it is counted what they would have stopped; beyond, nobody needs to know."""
+"""Listings of which it is counted what they would have stopped; beyond, nobody needs to know.
+Whose mail they hit is told of all."""
 SHOWN, HITS, SPARED = 200, 100, 50
 _ACCEPTED = OUTCOMES[Outcome.ACCEPTED]
 _STEP = 20_000
@@ -72,7 +74,7 @@ class Report:
         turned_away: how many of these were turned away all the same.
         accepted: how many of them were accepted messages.
         weighed: of how many listings these are.
-        hits: clients with accepted mail in this time that it would have listed.
+        hits: clients with accepted mail in this time that any of the listings hits.
         hit: how many.
         median_seconds: from the first contact that counted to the listing; None without listings.
         brake: when the brake would have stopped it first.
@@ -122,22 +124,41 @@ def backtest(
     back = min(max(days, 1), LONGEST, terms_of(account).hour_days)
     past = Past(clock - back * DAY, clock)
     context = context_of(account, rule, clock)
+    court = _Court(reading, rule, context, past)
     for done in read(account, rule, context, past):
         yield Progress(_READING, done)
-    guard = AccountGuard(reading, rule, asks_often=True)
-    guard.foresee(past.clients(), past.since, past.until)
-    judge = Judge(rule, context, guard, keeps_going=True)
-    judged = Judged()
-    for count, so_far in enumerate(run(judge, past.contacts())):
-        judged = so_far
-        if count % _STEP == 0 and past.found:
-            yield Progress(_JUDGING, min(count / len(past.found), 1.0))
-    weights = _Weights(reading, past, clock, judged)
+        for _ in court.judge():
+            yield Progress(_READING, done)
+    for done in court.judge():
+        yield Progress(_JUDGING, done)
+    weights = _Weights(reading, past, clock, court.judged)
     for done in weights.weigh():
         yield Progress(_WEIGHING, done)
-    report = _report(reading, rule, past, judged, weights)
+    report = _report(reading, rule, past, court.judged, weights)
     report.seconds = round(time.monotonic() - began, 3)
     yield report
+
+
+class _Court:
+    """The judge, before whom comes what is found, piece by piece."""
+
+    def __init__(self, reading: Reading, rule: Rule, context: Context, past: Past) -> None:
+        self.judged = Judged()
+        self._rule, self._past = rule, past
+        self._guard = AccountGuard(reading, rule, asks_often=True)
+        self._judge = Judge(rule, context, self._guard, keeps_going=True)
+
+    def judge(self) -> Iterator[float]:
+        """Judge what has been found, and settle who is listed; now and then how much is done."""
+        past, many, known = self._past, len(self._past.found), len(self.judged.listed)
+        self._guard.foresee(past.clients(), past.since, past.until)
+        contacts = past.contacts(self._rule)
+        for count, judged in enumerate(run(self._judge, contacts, self.judged)):
+            for one in judged.listed[known:]:
+                past.settle(self._rule, one, self._judge.settles(one.offence))
+            known = len(judged.listed)
+            if count % _STEP == 0 and many:
+                yield min(count / many, 1.0)
 
 
 def last_of(steps: Iterator[Progress | Report]) -> Report:
@@ -151,6 +172,7 @@ def _report(
     reading: Reading, rule: Rule, past: Past, judged: Judged, weights: "_Weights"
 ) -> Report:
     servers = names_of_servers(reading)
+    hits = weights.hits
     waits = [(one.offence.begin - one.evidence.first) / 1000 for one in judged.listed]
     made = Report(
         since=moment(int(past.since)) or "",
@@ -164,8 +186,8 @@ def _report(
         turned_away=sum(one.turned_away for one in weights.of),
         accepted=sum(one.accepted for one in weights.of),
         weighed=len(weights.of),
-        hit=len(weights.hits),
-        hits=weights.hits[:HITS],
+        hit=len(hits),
+        hits=hits[:HITS],
         median_seconds=round(median(waits)) if waits else None,
         brake=moment(judged.stopped.offence.begin // 1000) if judged.stopped else None,
         by_day=_by_day(past, judged),
@@ -218,7 +240,8 @@ class _Weights:
 
     def __init__(self, reading: Reading, past: Past, now: float, judged: Judged) -> None:
         self.of: list[_Weight] = []
-        self.hits: list[dict[str, Any]] = []
+        days = start_of(past.since, DAY), start_of(past.until, DAY) + DAY
+        self._harm = Harm(reading.account.pk, *days)
         self._account, self._past, self._listed = reading.account.pk, past, judged.listed
         self._best = {*best_pairs(self._account, Wanted(since=past.since), now).items()}
         self._ends: dict[tuple[int, Target], list[int]] = {}
@@ -226,21 +249,22 @@ class _Weights:
             for part in wide.replaces:
                 self._ends.setdefault((wide.scope, part), []).append(wide.offence.begin)
 
+    @property
+    def hits(self) -> list[dict[str, Any]]:
+        """Clients with accepted mail that any of the listings hits."""
+        return self._harm.hits
+
     def weigh(self) -> Iterator[float]:
-        """Count, listing by listing; how much is done."""
+        """Count, listing by listing, and look whose mail all of them hit; how much is done."""
         chosen = self._listed[:WEIGHED]
-        asked: set[tuple[int, Target]] = set()
         for place, one in enumerate(chosen):
             weight = _Weight(self._until(one))
             self._count(one, weight)
             self.of.append(weight)
-            if (one.scope, one.target) not in asked:
-                asked.add((one.scope, one.target))
-                self._look_for_mail(one.target)
             if place % 50 == 0:
-                yield place / len(chosen)
-        seen: dict[str, dict[str, Any]] = {one["client"]: one for one in self.hits}
-        self.hits = sorted(seen.values(), key=lambda one: (-one["accepted"], one["client"]))
+                yield place / len(chosen) / 2
+        for done in self._harm.look(one.target for one in self._listed):
+            yield 0.5 + done / 2
 
     def _until(self, one: Decision) -> int:
         """When it ends, which is earlier where a network took its place."""
@@ -260,25 +284,6 @@ class _Weights:
             weight.contacts += many
             weight.turned_away += many if outcome in STOPPED else 0
             weight.accepted += many if outcome == _ACCEPTED else 0
-
-    def _look_for_mail(self, target: Target) -> None:
-        since, until = start_of(self._past.since, DAY), start_of(self._past.until, DAY) + DAY
-        found = accepted_by_day(self._account, target, since, until)
-        if not found:
-            return
-        if isinstance(target, NameTarget):
-            count = sum(many for _, many in found)
-            self.hits.append({"client": target.text, "accepted": count, "target": target.text})
-            return
-        rows = ClientDay.objects.filter(
-            within(target),
-            account=self._account,
-            outcome=_ACCEPTED,
-            start__in=range(since, until, DAY),
-        )
-        for client, count in rows.values_list("client").annotate(sum=total()).order_by():
-            text = target_of(bytes(client)).text
-            self.hits.append({"client": text, "accepted": count, "target": target.text})
 
 
 def _rows(

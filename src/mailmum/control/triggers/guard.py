@@ -85,12 +85,13 @@ class AccountGuard:
             return
         account = self.reading.account.pk
         first, last = start_of(since - self.rule.days * DAY, DAY), start_of(until, DAY)
-        found: dict[bytes, list[tuple[int, int]]] = {client: [] for client in clients}
-        for day, client, count in _accepted_by(account, sorted(found), first, last + DAY):
+        found: dict[bytes, list[tuple[int, int]]] = {}
+        for client in clients:
+            target = unit_of(Group.ADDRESS, client, None)
+            if target is not None and target not in self._mail:
+                found[client] = self._mail[target] = []
+        for day, client, count in accepted_by(account, sorted(found), first, last + DAY):
             found[client].append((day, count))
-        for client, days in found.items():
-            if (target := unit_of(Group.ADDRESS, client, None)) is not None:
-                self._mail[target] = days
 
     def spared(self, scope: int, target: Target, at: float) -> str:
         """Why it must not be listed, empty when it may be."""
@@ -221,7 +222,7 @@ def undelivered(
     return [at / 1000 for at in rows.values_list("time", flat=True)]
 
 
-def _accepted_by(
+def accepted_by(
     account: int, clients: Sequence[bytes], since: int, until: int
 ) -> Iterator[tuple[int, bytes, int]]:
     """Day, client and how many were accepted, of many clients at once."""

@@ -1,7 +1,8 @@
 """The past of an account as contacts: counts by the hour, and the sightings that are still kept.
 
 Counts are sifted, first by the database (`sifting`), then in the order of time
-(`mailmum.triggers.backtest`).  For those that are left the single sightings take the place of the
+(`mailmum.triggers.backtest`), piece by piece, and judged in between: who is listed by then is left
+out until the listing ends.  For those that are left the single sightings take the place of the
 counts where they are still kept; before that a count stands for that many contacts at the beginning
 of its hour, so a window shorter than an hour is then reached a little too easily: what is shown is
 rather too much than too little.
@@ -9,6 +10,7 @@ rather too much than too little.
 Scores, recipients and names are with sightings only, so rules by these look no further back.
 """
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from operator import itemgetter
@@ -20,17 +22,20 @@ from mailmum.control.traffic.models import ClientHour, Seen
 from mailmum.control.triggers.contexts import COLUMNS, contact_of
 from mailmum.control.triggers.heard import words
 from mailmum.control.triggers.sifting import LENGTHS, sifted
+from mailmum.domain.targets import NetworkTarget
 from mailmum.traffic.codes import ASKED, SOURCES
-from mailmum.traffic.packing import MAPPED
+from mailmum.traffic.packing import MAPPED, bounds
 from mailmum.traffic.periods import HOUR, end_of, start_of
 from mailmum.traffic.sightings import Source
 from mailmum.triggers.backtest import Sieve
 from mailmum.triggers.contacts import Contact, Context, outcomes_of
+from mailmum.triggers.decisions import Decision
 from mailmum.triggers.rules import Group, Metric, Rule, Where
 
 SIGHTINGS_LIMIT = 500_000
 """Single sightings that are looked at; beyond, counts stand for the rest."""
 _AT_ONCE = 400
+_NEVER = -math.inf
 _STEP = 50_000
 _NUMBER, _AT, _CLIENT = map(Contact._fields.index, ("number", "at", "client"))
 
@@ -45,8 +50,9 @@ class Past:
         since, until: the time that is meant, Unix seconds.
         exact: from when on single sightings were looked at; None for not at all.
         rows: counts that were sifted, and sightings that were looked at.
-        found: contacts in the order of time, as plain tuples: the garbage collector goes through
-            hundreds of thousands of anything else again and again.
+        found: what is next, contacts in the order of time, as plain tuples: the garbage collector
+            goes through hundreds of thousands of anything else again and again.
+        settled: up to when the hours of a group lead to nothing, by what was found before.
     """
 
     since: float
@@ -54,18 +60,36 @@ class Past:
     exact: float | None = None
     rows: int = 0
     found: list[tuple[Any, ...]] = field(default_factory=list)
+    settled: dict[Any, float] = field(default_factory=dict)
 
-    def contacts(self) -> Iterator[Contact]:
-        """The contacts in the order of time."""
-        return map(Contact._make, self.found)
+    def contacts(self, rule: Rule) -> Iterator[Contact]:
+        """Take what was found, without those that are settled by the time it is their turn."""
+        found, self.found = self.found, []
+        if not _is_plain(rule):
+            yield from map(Contact._make, found)
+            return
+        settled = self.settled
+        for one in found:
+            if one[_AT] > settled.get(one[_CLIENT], _NEVER) * 1000:
+                yield Contact._make(one)
 
     def clients(self) -> set[bytes]:
         """All clients among them."""
         return {one[_CLIENT] for one in self.found if one[_CLIENT]}
 
+    def settle(self, rule: Rule, listed: Decision, until: int) -> None:
+        """Leave out who was listed up to a time in milliseconds."""
+        if isinstance(listed.target, NetworkTarget):
+            client, _ = bounds(listed.target)
+            # Of the last hour part is later: it is read.
+            self.settled[_key(rule, listed.scope, client)] = until / 1000 - HOUR
+
 
 def read(account: int, rule: Rule, context: Context, past: Past) -> Iterator[float]:
-    """Fill `past`; how much is done, from 0 to 1, now and then."""
+    """Fill `past`; how much is done, from 0 to 1, now and then.
+
+    What is found by then may be taken, and who is listed be settled; the rest is there at the end.
+    """
     if rule.metric is Metric.ASKED:
         yield from words(account, past)
         return
@@ -74,10 +98,9 @@ def read(account: int, rule: Rule, context: Context, past: Past) -> Iterator[flo
         return
     # Each list counts once, and a row is of one list.
     sieve = Sieve(rule.threshold, rule.window, each=rule.metric is Metric.LISTS)
-    yield from _sift(account, rule, context, past, sieve)
     kept = _kept_since(account)
     past.exact = None if kept is None else max(kept, past.since)
-    _put_together(account, rule, context, past, sieve.found.values())
+    yield from _sift(account, rule, context, past, sieve)
 
 
 def by_sighting(rule: Rule) -> bool:
@@ -88,31 +111,47 @@ def by_sighting(rule: Rule) -> bool:
 def _sift(account: int, rule: Rule, context: Context, past: Past, sieve: Sieve) -> Iterator[float]:
     """Put the counts that can matter through a sieve, a piece of time after the other."""
     first, last = start_of(past.since, HOUR), end_of(past.until, HOUR)
-    begin = first
-    for end, rows in sifted(account, rule, _meant(rule, context), first, last):
+    meant, begin, room = _meant(rule, context), first, SIGHTINGS_LIMIT
+    for end, rows in sifted(account, rule, meant, first, last, past.settled):
         kept = ClientHour.objects.filter(account=account, start__gte=begin, start__lt=end)
         past.rows += kept.count()
-        sieve.take(_keyed(rows, rule))
+        sieve.take(_unsettled(_keyed(rows, rule), past.settled))
+        ready = sieve.taken(end if end < last else math.inf)
+        room -= _put_together(account, meant, past, ready, room)
         yield (end - first) / (last - first)
         begin = end
 
 
-def _keyed(rows: Iterator[Chunk], rule: Rule) -> Iterator[tuple[Any, ...]]:
-    """Rows with the group that they count for in second place, and how many in third."""
-    plain = rule.group is Group.ADDRESS and rule.where is Where.ACCOUNT
-    for chunk in rows:
-        if plain:
-            yield from chunk
+def _unsettled(
+    rows: Iterator[Iterable[tuple[Any, ...]]], settled: dict[Any, float]
+) -> Iterator[tuple[Any, ...]]:
+    for some in rows:
+        if not settled:
+            yield from some
         else:
-            yield from _grouped(chunk, rule)
+            yield from (row for row in some if row[0] > settled.get(row[1], _NEVER))
+
+
+def _keyed(rows: Iterator[Chunk], rule: Rule) -> Iterator[Iterable[tuple[Any, ...]]]:
+    """Rows with the group that they count for in second place, and how many in third."""
+    return rows if _is_plain(rule) else (_grouped(chunk, rule) for chunk in rows)
+
+
+def _is_plain(rule: Rule) -> bool:
+    """Whether each client counts for itself, wherever it comes."""
+    return rule.group is Group.ADDRESS and rule.where is Where.ACCOUNT
 
 
 def _grouped(chunk: Chunk, rule: Rule) -> Iterator[tuple[Any, ...]]:
-    four, six = LENGTHS[rule.group]
-    by_server = rule.where is Where.SERVER
     for start, client, many, server, *rest in chunk:
-        group = client[:four] if client[:12] == MAPPED else client[:six]
-        yield start, (server, group) if by_server else group, many, server, *rest, client
+        yield start, _key(rule, server, client), many, server, *rest, client
+
+
+def _key(rule: Rule, server: int, client: bytes) -> Any:
+    """The group that a client counts for."""
+    four, six = LENGTHS[rule.group]
+    group = client[:four] if client[:12] == MAPPED else client[:six]
+    return (server, group) if rule.where is Where.SERVER else group
 
 
 def _meant(rule: Rule, context: Context) -> Q:
@@ -141,30 +180,30 @@ def _kept_since(account: int) -> float | None:
 
 
 def _put_together(
-    account: int,
-    rule: Rule,
-    context: Context,
-    past: Past,
-    found: Iterable[list[tuple[Any, ...]]],
-) -> None:
-    """Sightings where they are kept, counts before; all in the order of time."""
+    account: int, meant: Q, past: Past, rows: list[tuple[Any, ...]], room: int
+) -> int:
+    """Sightings where they are kept and there is room, else counts; all in the order of time.
+
+    Returns:
+        how much of the room is taken.
+    """
     exact: dict[int, set[bytes]] = {}
-    room = SIGHTINGS_LIMIT
     made: list[tuple[Any, ...]] = []
-    for rows in found:
-        for row in rows:
-            if past.exact is not None and row[0] >= past.exact and room > 0:
-                exact.setdefault(row[0], set()).add(bytes(row[7] if len(row) > 7 else row[1]))
-                room -= row[2]
-            else:
-                made.append(_counted(row))
-    meant = _meant(rule, context)
+    taken = 0
+    for row in rows:
+        if past.exact is not None and row[0] >= past.exact and taken < room:
+            exact.setdefault(row[0], set()).add(bytes(row[7] if len(row) > 7 else row[1]))
+            taken += row[2]
+        else:
+            made.append(_counted(row))
     for hour, clients in sorted(exact.items()):
         made += _sightings(account, meant, hour, sorted(clients))
     past.rows += sum(one[_NUMBER] > 0 for one in made)
     first, last = past.since * 1000, past.until * 1000
-    past.found = [one for one in made if first <= one[_AT] < last]
-    past.found.sort(key=itemgetter(_AT, _NUMBER, _CLIENT))
+    found = [one for one in made if first <= one[_AT] < last]
+    found.sort(key=itemgetter(_AT, _NUMBER, _CLIENT))
+    past.found += found
+    return taken
 
 
 def _counted(row: tuple[Any, ...]) -> tuple[Any, ...]:

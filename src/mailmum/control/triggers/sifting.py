@@ -7,7 +7,7 @@ has at least as much in the whole of it.  Of those all rows are read, of the oth
 be too many, never too few; what is read goes through the finer `Sieve`, and then to the judge.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet
@@ -30,8 +30,12 @@ LENGTHS = {Group.ADDRESS: (16, 16), Group.NETWORK: (15, 8), Group.WIDE: (15, 6)}
 _PIECE, _SHORTEST = 8, DAY
 """A piece is so many overlaps long, besides the overlap itself, an eighth is then summed up twice;
 and so many seconds at least, since each takes several statements."""
+_READ = DAY
+"""So much is read at once: in between those are listed whose rows need not be read then."""
 _SEEKS = 20_000
 """So many looks into the key cost less than reading all of a piece."""
+_STATEMENT = 8
+"""A statement of its own costs as much as so many looks for each hour."""
 _GROUPS = 20_000
 """More groups are not named to the database: then all rows are read, and sifted here.  Every SQLite
 that can be used takes more parameters than that."""
@@ -42,7 +46,7 @@ _IPV6 = (Q(client__lt=_FIRST), Q(client__gt=_LAST))
 
 
 def sifted(
-    account: int, rule: Rule, meant: Q, first: int, last: int
+    account: int, rule: Rule, meant: Q, first: int, last: int, settled: Mapping[Any, float]
 ) -> Iterator[tuple[int, Iterator[list[Row]]]]:
     """Rows of `KEYS` in the order of time, piece by piece: where a piece ends, and its rows.
 
@@ -51,6 +55,7 @@ def sifted(
         rule: what is counted.
         meant: the condition on rows that the rule counts.
         first, last: hours, from one to before the other.
+        settled: up to which hour a group need not be read; it may grow in between.
     """
     overlap = (rule.window + HOUR - 1) // HOUR * HOUR
     step = max(_PIECE * overlap, _SHORTEST)
@@ -63,7 +68,10 @@ def sifted(
         end = min(begin + step, last)
         now = _able(counted, rule, begin, min(end + overlap, last))
         able = None if before is None or now is None else before | now
-        yield end, _rows(counted, rule.group, able, range(begin, end, HOUR))
+        for at in range(begin, end, _READ):
+            hours = range(at, min(at + _READ, end), HOUR)
+            some = able and {one for one in able if settled.get(one, 0) < hours[-1]}
+            yield hours.stop, _rows(counted, rule.group, some, hours)
         before = now
 
 
@@ -105,7 +113,13 @@ def _rows(
     within = Q(start__gte=hours.start, start__lt=hours.stop)
     if able is None:
         yield from raw(counted.filter(within).order_by("start", "client"))
-    elif len(able) * len(hours) <= _SEEKS:
+    elif len(able) * len(hours) * (1 if group is Group.ADDRESS else _STATEMENT) > _SEEKS:
+        yield from _read_through(counted.filter(within), group, able)
+    elif group is Group.ADDRESS:
+        # Both named: then the database looks for each client in each hour.
+        named = Q(start__in=list(hours), client__in=sorted(able))
+        yield from raw(counted.filter(named).order_by("start", "client"))
+    else:
         found: list[Row] = []
         for unit in able:
             lowest, highest = unit.ljust(16, b"\0"), unit.ljust(16, b"\xff")
@@ -113,8 +127,6 @@ def _rows(
             for chunk in raw(counted.filter(part)):
                 found += chunk
         yield sorted(found, key=lambda row: (row[0], bytes(row[1])))
-    else:
-        yield from _read_through(counted.filter(within), group, able)
 
 
 def _read_through(rows: QuerySet[Any], group: Group, able: set[bytes]) -> Iterator[list[Row]]:

@@ -1,0 +1,87 @@
+"""Whose mail listings would have hit: the clients among them of whom mail was accepted.
+
+All listings are looked at, not only the first: of ten thousand each may be the customer.  Addresses
+are asked for many at once; networks and domains one by one, for there are few of them.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from django.db import connections
+
+from mailmum.control.traffic.clients import target_of
+from mailmum.control.traffic.models import ClientDay
+from mailmum.control.traffic.router import traffic_database
+from mailmum.control.triggers.guard import accepted_by, accepted_by_day
+from mailmum.domain.targets import NameTarget, NetworkTarget, Target
+from mailmum.traffic.codes import OUTCOMES
+from mailmum.traffic.packing import bounds
+from mailmum.traffic.periods import DAY
+from mailmum.traffic.sightings import Outcome
+
+_ACCEPTED = OUTCOMES[Outcome.ACCEPTED]
+_STEP = 1000
+
+
+class Harm:
+    """Clients with accepted mail, as they are found.
+
+    Args:
+        account: number of the account.
+        since, until: from one day to before another.
+    """
+
+    def __init__(self, account: int, since: int, until: int) -> None:
+        self._account, self._since, self._until = account, since, until
+        self._found: dict[str, dict[str, Any]] = {}
+
+    @property
+    def hits(self) -> list[dict[str, Any]]:
+        """Who was found, and how many messages; those with the most first."""
+        return sorted(self._found.values(), key=lambda one: (-one["accepted"], one["client"]))
+
+    def look(self, targets: Iterable[Target]) -> Iterator[float]:
+        """Look for those that listings of these targets hit; how much is done, now and then."""
+        wanted = list(dict.fromkeys(targets))
+        for at in range(0, len(wanted), _STEP):
+            self._look(wanted[at : at + _STEP])
+            yield min((at + _STEP) / len(wanted), 1.0)
+
+    def _look(self, targets: list[Target]) -> None:
+        single: list[bytes] = []
+        for one in targets:
+            if isinstance(one, NameTarget):
+                days = accepted_by_day(self._account, one, self._since, self._until)
+                self._note(one.text, sum(many for _, many in days), one.text)
+            elif one.prefix == one.bits:
+                single.append(bounds(one)[0])
+            else:
+                for client, many in self._inside(one):
+                    self._note(target_of(client).text, many, one.text)
+        sums: Counter[bytes] = Counter()
+        for _, client, many in accepted_by(self._account, single, self._since, self._until):
+            sums[client] += many
+        for client, many in sums.items():
+            text = target_of(client).text
+            self._note(text, many, text)
+
+    def _note(self, client: str, accepted: int, target: str) -> None:
+        # What lists the client alone tells more than the network around it.
+        if accepted and (client == target or client not in self._found):
+            self._found[client] = {"client": client, "accepted": accepted, "target": target}
+
+    def _inside(self, network: NetworkTarget) -> Iterator[tuple[bytes, int]]:
+        """Clients in a network, and how many messages of each were accepted."""
+        connection = connections[traffic_database()]
+        table = connection.ops.quote_name(ClientDay._meta.db_table)
+        days = ", ".join(map(str, range(self._since, self._until, DAY)))
+        statement = f"""
+            SELECT client, CAST(SUM(count) AS bigint) FROM {table} WHERE account = %s
+            AND start IN ({days}) AND client >= %s AND client <= %s AND outcome = %s
+            GROUP BY client
+        """  # noqa: S608 (names of our own, and whole numbers)
+        with connection.cursor() as cursor:
+            cursor.execute(statement, [self._account, *bounds(network), _ACCEPTED])
+            for client, many in cursor.fetchall():
+                yield bytes(client), many
