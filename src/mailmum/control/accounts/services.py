@@ -242,6 +242,7 @@ def add_token(
     lifetime: int | None = None,
     ships: int | None = None,
 ) -> NewToken:
+    parent: Token | None = None,
     """A new token for the person who asks, never for more than they may do.
 
     Args:
@@ -252,6 +253,7 @@ def add_token(
         ships: number of the account's server whose logs it hands in, and nothing else; None for a
             token that reads.
 
+        parent: the token by which it is made, with which it ends; None when a person makes it.
     Raises:
         Forbidden: a token that writes or hands in for somebody who may not.
         BadInput: the name is empty or has control characters.
@@ -275,13 +277,14 @@ def add_token(
             ships=ships,
             expires=expires,
         )
+            parent=parent,
         made.summary = f"token {label} ({', '.join(token.scopes)})"
         made.after = {"name": label, "scopes": token.scopes}
     return NewToken(token, secret)
 
 
 def remove_token(access: Reading, number: int) -> None:
-    """Revoke one's own token; owners may revoke everybody's.
+    """Revoke one's own token, with those that it made; owners may revoke everybody's.
 
     Raises:
         NotFound: no such token among those the asker may revoke.
@@ -295,7 +298,9 @@ def remove_token(access: Reading, number: int) -> None:
             raise NotFound(f"there is no token {number}")
         made.before = {"name": token.name, "scopes": token.scopes}
         made.summary = f"token {token.name} revoked"
-        token.delete()
+        gone, _ = token.delete()
+        if gone > 1:
+            made.summary += f", and {gone - 1} that it had made"
 
 
 def add_sign_in_link(person: User) -> str:
