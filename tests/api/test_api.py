@@ -494,3 +494,14 @@ def test_a_token_makes_none_that_outlives_it(api: Callers, world: World) -> None
     made = short("POST", "/tokens", {"name": "long", "scopes": ["write"], "for": None})[1]
     assert made["expires"] is not None
     assert datetime.fromisoformat(made["expires"]) <= timezone.now() + timedelta(seconds=3600)
+
+
+def test_a_token_ends_with_the_one_that_made_it(api: Callers, world: World) -> None:
+    """Whoever got hold of one and made others of it has none of them when it is revoked."""
+    first = add_token(world.admin, "first", writes=True)
+    made = Caller(first.secret)("POST", "/tokens", {"name": "second", "scopes": ["write"]})[1]
+    third = Caller(made["token"])("POST", "/tokens", {"name": "third", "scopes": ["read"]})[1]
+    assert Caller(third["token"])("GET", "/me")[0] == 200
+    assert api.owner("DELETE", f"/tokens/{first.token.pk}")[0] == 204
+    for secret in (first.secret, made["token"], third["token"]):
+        assert Caller(secret)("GET", "/me")[0] == 401

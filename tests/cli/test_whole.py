@@ -296,6 +296,9 @@ def test_another_account_sees_nothing_of_this_one(whole: Service) -> None:
     """Made by the operator, with a token of its owner."""
     link = whole.json("account", "add", "acme", "--owner", "owner@example.net")["link"]
     assert link.startswith(f"{whole.url}/enter/")
+    again = ("account", "add", "further", "--owner", "owner@example.net")
+    assert "is in acme already" in refusal(whole, *again)["message"]
+    assert whole.json(*again, "--known")["account"] == "further"
     words = ("account", "token", "owner@example.net", "--account", "acme", "--name", "x")
     token = whole.json(*words, "--scope", "write")["token"]
     environment = {
@@ -310,7 +313,7 @@ def test_another_account_sees_nothing_of_this_one(whole: Service) -> None:
     assert acme.json("listings") == []
     assert refusal(acme, "server", "show", "mx1")["code"] == "not-found"
     names = {one["name"] for one in whole.json("account", "list")}
-    assert names == {"main", "acme"}
+    assert names == {"main", "acme", "further"}
 
 
 def test_postfix_setup_and_doctor_agree(whole: Service, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from mailmum.control.accounts.services import (
     peek_sign_in_link,
     remove_person,
     remove_token,
+    renew_sign_in,
     set_role,
     use_sign_in_link,
 )
@@ -76,6 +77,22 @@ def test_tokens_of_others(world: World) -> None:
             remove_token(asker, made.token.pk)
     remove_token(world.owner, made.token.pk)
     assert access_by_token(made.secret, timezone.now()) is None
+
+
+def test_a_new_link_ends_the_password(world: World) -> None:
+    """Whoever knows the old one is out; without one nothing else ends."""
+    person = User.objects.get(email="owner@example.net")
+    person.set_password("s3cret-and-long")
+    person.save()
+    signed_in = person.get_session_auth_hash()
+    assert use_sign_in_link(renew_sign_in(person), timezone.now()) == person
+    person.refresh_from_db()
+    assert not person.check_password("s3cret-and-long")
+    assert person.get_session_auth_hash() != signed_in
+    kept = person.get_session_auth_hash()
+    renew_sign_in(person)
+    person.refresh_from_db()
+    assert person.get_session_auth_hash() == kept
 
 
 def test_a_link_works_once(world: World) -> None:

@@ -5,9 +5,12 @@ from typing import Any
 
 import pytest
 
+from mailmum.control.accounts.models import Account
 from mailmum.control.config import current
+from mailmum.control.feeds import services
 from mailmum.control.feeds.editing import edit_feed
 from mailmum.control.feeds.fetching import Fetched, fetch
+from mailmum.control.feeds.guarding import guard_of
 from mailmum.control.feeds.models import Feed
 from mailmum.control.feeds.queries import feeds_of, show_feed
 from mailmum.control.feeds.refreshing import refresh
@@ -25,6 +28,7 @@ from mailmum.control.listings.services import remove_server
 from mailmum.control.listings.undo import undo
 from mailmum.control.servers.services import add_server
 from mailmum.domain.errors import BadInput, Conflict, NotFound
+from mailmum.domain.guards import OwnServer
 from tests.support.world import World
 
 MANY = [f"198.51.{number}.0/24" for number in range(60)]
@@ -204,3 +208,21 @@ def test_what_is_held_back_is_dropped_when_the_feed_turns(world: World, file: Pa
     assert states == ["dropped", "past"]
     assert refresh_feed(world.owner, "own").word == "current"
     assert told(world, "action", "entries") == ["allow", 1]
+
+
+@pytest.mark.usefixtures("feed")
+def test_a_feed_that_turns_while_it_is_released(
+    world: World, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the look at what is held back and the lock somebody has turned it."""
+    file.write_text(MANY[0])
+    assert refresh_feed(world.owner, "own").word == "held"
+
+    def meanwhile(account: Account) -> tuple[list[OwnServer], str]:
+        edit_feed(world.owner, "own", {"action": "allow"})
+        return guard_of(account)
+
+    monkeypatch.setattr(services, "guard_of", meanwhile)
+    with pytest.raises(Conflict, match="changed meanwhile"):
+        release(world.owner, "own")
+    assert told(world, "action", "entries") == ["allow", 0]

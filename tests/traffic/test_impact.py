@@ -34,6 +34,7 @@ def at(text: str, stopped: int = 0, accepted: int = 0, *, kept: bool = False) ->
         (Facts(NET, 1, senders=3, accepted=3), Word.DANGEROUS, "in 1 day: they would be rejected"),
         (Facts(NET, 30, danger="is in private space"), Word.DANGEROUS, f"{NET} is in private"),
         (Facts(".top", 30, wide_name=True), Word.CAUTION, ".top is a top-level domain"),
+        (Facts(".co.uk", 30, shared_name=True), Word.DANGEROUS, ".co.uk is a public suffix"),
         (Facts(NET, 7, logged=False), Word.CAUTION, "nothing was seen in 7 days"),
         (Facts(NET, 7, logged=False, unlogged=4), Word.CAUTION, "no mail log was read"),
         (Facts(NET, 7, unlogged=1), Word.CAUTION, "of 1 contact only the lookup is known"),

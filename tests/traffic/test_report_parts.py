@@ -69,6 +69,7 @@ def test_gaps(totals: list[int], expected: list[tuple[int, int]]) -> None:
         ("a.b.c.spam.example", "spam.example"),
         ("Mail.Shop.CO.UK.", "shop.co.uk"),
         ("co.uk", None),
+        ("mx.a.github.io", "a.github.io"),
         ("mail.firma.de", "firma.de"),
         ("x.com.br", "x.com.br"),
         ("192.0.2.7", None),

@@ -18,6 +18,11 @@ from mailmum.triggers.rules import Group
         ("spam.example", ".spam.example"),
         ("mx.shop.co.uk", ".shop.co.uk"),
         ("shop.co.uk", ".shop.co.uk"),
+        ("a.github.io", ".a.github.io"),
+        ("mx.a.github.io", ".a.github.io"),
+        ("github.io", None),
+        ("co.uk", None),
+        ("mail.shop.io", ".shop.io"),
         ("example", None),
         ("192.0.2.1", None),
         ("", None),
@@ -27,7 +32,7 @@ from mailmum.triggers.rules import Group
     ],
 )
 def test_domains(name: str | None, domain: str | None) -> None:
-    """Never a top-level domain, never what is no name."""
+    """Never a public suffix, never what is no name."""
     found = domain_of(name)
     assert (None if found is None else found.text) == domain
 

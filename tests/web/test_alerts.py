@@ -94,11 +94,19 @@ def test_telling_somebody(site: Visitors) -> None:
 
 def test_the_secret_of_a_webhook(site: Visitors) -> None:
     """Is for those who may change it."""
-    hook = {"name": "hook", "kind": "webhook", "target": "https://hook.example/", "least": "notice"}
+    url = "https://hook.example/t0ken?k=1"
+    hook = {"name": "hook", "kind": "webhook", "target": url, "least": "notice"}
     site.admin.post("alert-channel-add", hook)
     secret = Channel.objects.get().secret
-    assert secret in site.admin.get("alert-channels").content.decode()
-    assert secret not in site.viewer.get("alert-channels").content.decode()
+    page = site.admin.get("alert-channels").content.decode()
+    assert secret in page
+    assert url in page
+    for name in ("alert-channels", "journal"):
+        page = site.viewer.get(name).content.decode()
+        assert secret not in page
+        assert "t0ken" not in page
+        assert "https://hook.example/…" in page
+    assert url in site.admin.get("journal").content.decode()
 
 
 def test_habits(site: Visitors, world: World) -> None:

@@ -91,13 +91,17 @@ def test_a_feed_that_cannot_be_added(site: Visitors, fields: dict[str, str], say
 
 def test_a_feed_that_cannot_be_had_stays_and_says_why(site: Visitors) -> None:
     """It may be the list's server that is away."""
-    wanted = {"name": "inside", "source": "https://127.0.0.1/", "every": "6h"}
+    wanted = {"name": "inside", "source": "https://127.0.0.1/t0ken", "every": "6h"}
     site.admin.post("feed-add", wanted)
     work()
     page = text_of(site.admin.get("feed", name="inside"))
     assert "It cannot be refreshed" in page
     assert "127.0.0.1 is in loopback space" in page
+    assert "t0ken" in page
     assert "Fails" in text_of(site.viewer.get("feeds"))
+    for page in (site.viewer.get("feeds"), site.viewer.get("feed", name="inside")):
+        assert "https://127.0.0.1/…" in page.content.decode()
+        assert "t0ken" not in page.content.decode()
 
 
 def test_the_worker_refreshes_what_is_asked_for(site: Visitors, world: World, held: None) -> None:

@@ -31,7 +31,7 @@ def list_tokens(request: HttpRequest) -> dict[str, Any]:
 
 @router.post("", response={201: schemas.TokenMade, **WRITE_ERRORS})
 def make_token(request: TokenRequest, wanted: schemas.TokenIn) -> Any:
-    """Make a token for oneself: by a token of scope write, and with no later end than its own."""
+    """Make a token for oneself: by a token of scope write, with which it ends at the latest."""
     lifetime = parse_lifetime(wanted.lifetime) if wanted.lifetime else None
     asker = request.token
     if asker.expires is not None:
@@ -41,9 +41,12 @@ def make_token(request: TokenRequest, wanted: schemas.TokenIn) -> Any:
     access = writer(request)
     if "ship" in wanted.scopes:
         _refuse_more_than_ship(wanted)
-        made = add_shipping_token(access, wanted.server, wanted.name, lifetime=lifetime)
+        made = add_shipping_token(
+            access, wanted.server, wanted.name, lifetime=lifetime, parent=asker
+        )
     else:
-        made = add_token(access, wanted.name, writes="write" in wanted.scopes, lifetime=lifetime)
+        writes = "write" in wanted.scopes
+        made = add_token(access, wanted.name, writes=writes, lifetime=lifetime, parent=asker)
     return Status(201, {**_show(access, made.token), "token": made.secret})
 
 

@@ -134,13 +134,14 @@ def account() -> None:
 @account.command("add")
 @click.argument("name")
 @click.option("--owner", metavar="EMAIL", required=True, help="Who owns it.")
+@click.option("--known", is_flag=True, help="You know whoever is here under this address already.")
 @common
 @pass_session
-def account_add(session: Session, name: str, owner: str) -> None:
+def account_add(session: Session, name: str, owner: str, known: bool) -> None:
     """Add an account and print the link with which its owner signs in."""
     from mailmum.control import runtime
 
-    link = runtime.account_add(_existing(session), name, owner)
+    link = runtime.account_add(_existing(session), name, owner, known=known)
     _print_link(session, {"account": name, "owner": owner, "link": link})
 
 
@@ -171,7 +172,7 @@ def account_list(session: Session) -> None:
 @common
 @pass_session
 def account_link(session: Session, email: str) -> None:
-    """Print a new one-time link for somebody who has lost the way in."""
+    """Print a new one-time link for somebody who has lost the way in; their password ends."""
     from mailmum.control import runtime
 
     link = runtime.sign_in_link(_existing(session), email)

@@ -13,7 +13,7 @@ import structlog
 
 from mailmum.control import config, logs, prepare
 from mailmum.control.config import Config, Overrides
-from mailmum.domain.errors import NotFound
+from mailmum.domain.errors import NeedsConfirmation, NotFound
 
 log = structlog.get_logger()
 
@@ -100,11 +100,23 @@ def migrate(overrides: Overrides) -> None:
     _say("the database is up to date")
 
 
-def account_add(overrides: Overrides, name: str, owner_email: str) -> str:
-    """Add an account; the link with which its owner signs in."""
+def account_add(overrides: Overrides, name: str, owner_email: str, *, known: bool = False) -> str:
+    """Add an account; the link with which its owner signs in.
+
+    Raises:
+        NeedsConfirmation: somebody of this address is here already, and that is not `known`.
+    """
     parameters = _start(overrides, "account")
+    from mailmum.control.accounts.queries import account_names
     from mailmum.control.accounts.services import clean_email, create_account
 
+    names = [] if known else account_names(clean_email(owner_email))
+    if names:
+        raise NeedsConfirmation(
+            f"{owner_email.strip()} is in {', '.join(names)} already, let in by whoever owns that",
+            fix="make sure that this is the person you mean, then add --known",
+            field="owner",
+        )
     create_account(name, owner_email)
     return _link(parameters, clean_email(owner_email))
 
@@ -128,8 +140,11 @@ def account_list(overrides: Overrides) -> list[dict[str, Any]]:
 
 
 def sign_in_link(overrides: Overrides, email: str) -> str:
-    """A new one-time link for somebody who has lost the way in."""
-    return _link(_start(overrides, "account"), email)
+    """A new one-time link for somebody who has lost the way in; their password ends."""
+    parameters = _start(overrides, "account")
+    from mailmum.control.accounts.services import renew_sign_in
+
+    return _address(parameters, renew_sign_in(_person(email)))
 
 
 def token_add(
@@ -190,7 +205,11 @@ def _sign_in_line(parameters: Config, secret: str) -> str:
 def _link(parameters: Config, email: str) -> str:
     from mailmum.control.accounts.services import add_sign_in_link
 
-    return f"{parameters.base_url}/enter/{add_sign_in_link(_person(email))}/"
+    return _address(parameters, add_sign_in_link(_person(email)))
+
+
+def _address(parameters: Config, secret: str) -> str:
+    return f"{parameters.base_url}/enter/{secret}/"
 
 
 def _person(email: str) -> Any:

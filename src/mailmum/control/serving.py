@@ -3,6 +3,10 @@
 Without a descriptor asyncio complains of as many connections as it would have taken at a time,
 and tries again as often.  So it takes one at a time here, which costs it nothing that shows; and
 it is told once, with what to do.
+
+uvicorn ends connections that rest after an answer, and no others: one over which nothing is ever
+asked, or half a request, would take a place for good.  Those are ended here; whoever waits for an
+answer, as those who follow live do, is left alone.
 """
 
 import asyncio
@@ -12,6 +16,7 @@ from typing import Any
 
 import structlog
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from mailmum.control.config import Config, Endpoint, parse_endpoint
 from mailmum.daemons.seldom import Seldom
@@ -19,9 +24,52 @@ from mailmum.daemons.supervisor_ready import tell_ready
 from mailmum.domain.errors import Refusal
 
 BACKLOG = 512
+PATIENCE = 15.0
+"""Seconds in which a connection has to ask something."""
 _AGAIN = 3600.0
 
 log = structlog.get_logger()
+
+
+class Patient(H11Protocol):
+    """A connection that is ended when it asks nothing."""
+
+    _watch: asyncio.TimerHandle | None = None
+    _seen: Any = None
+    _heard = True
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to watch it."""
+        super().connection_made(transport)
+        self._look_later()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """There is nothing to watch any more."""
+        if self._watch is not None:
+            self._watch.cancel()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Note that something came."""
+        self._heard = True
+        super().data_received(data)
+
+    def _look_later(self) -> None:
+        self._seen, self._heard = self.cycle, False
+        self._watch = self.loop.call_later(PATIENCE, self._look)
+
+    def _look(self) -> None:
+        """End it if it has waited for the other side since the last look."""
+        cycle = self.cycle
+        if cycle is None or cycle.response_complete:
+            # Whatever came since was not a whole request.
+            silent = cycle is self._seen
+        else:
+            silent = cycle.more_body and not self._heard and not self.flow.read_paused
+        if silent:
+            self.transport.close()
+        else:
+            self._look_later()
 
 
 class _Server(uvicorn.Server):
@@ -57,6 +105,7 @@ def serve(parameters: Config) -> None:
         log_config=None,
         access_log=False,
         lifespan="off",
+        http=Patient,
         server_header=False,
         timeout_graceful_shutdown=5,
         limit_concurrency=200,

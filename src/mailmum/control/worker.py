@@ -5,8 +5,8 @@ which it asks whether to go on; so the worker ends at once when told to, and wha
 on after the next start.  While a database is away a task fails, is told once in a while, and tried
 again: nobody waits for the worker.
 
-Triggers cannot wait for a task's turn: they follow in a thread beside, and what public lists say to
-them comes from another (`triggers.listening`).
+Triggers cannot wait for a task's turn: they follow in a thread beside, to which all tasks give way
+between their steps, and what public lists say to them comes from another (`triggers.listening`).
 """
 
 import signal
@@ -142,6 +142,7 @@ def _do(task: Task, stopping: threading.Event, seldom: Seldom) -> None:
             # As long as the step took, so that many small ones do not add up to minutes of rest.
             if stopping.wait(min(_REST, time.monotonic() - began)):
                 return
+            listening.FRONT.give_way()
             began = time.monotonic()
     except DatabaseError as error:
         if seldom.due(task.name):

@@ -46,6 +46,7 @@ class Facts:
         days: the days that were looked back.
         danger: why a guard stands before it, as the end of a sentence.
         wide_name: whether it is a top-level domain.
+        shared_name: whether it is another public suffix, with all under it.
         provider: a mail provider that sends from it, empty for none that is known.
         clients: how many were seen.
         senders: how many of them delivered mail that was accepted, without those that an allow
@@ -60,6 +61,7 @@ class Facts:
     days: int
     danger: str = ""
     wide_name: bool = False
+    shared_name: bool = False
     provider: str = ""
     clients: int = 0
     senders: int = 0
@@ -84,6 +86,10 @@ def _reasons(facts: Facts) -> Iterable[tuple[Word, str]]:
         yield Word.DANGEROUS if many else Word.CAUTION, _lost(facts)
     if facts.danger:
         yield Word.DANGEROUS, f"{facts.target} {facts.danger}"
+    if facts.shared_name:
+        # Nobody takes .top for one sender's; whose names these are does not show in them.
+        reason = "is a public suffix: strangers have names of their own below it"
+        yield Word.DANGEROUS, f"{facts.target} {reason}"
     if facts.wide_name:
         reason = "is a top-level domain: senders use it who have nothing in common"
         yield Word.CAUTION, f"{facts.target} {reason}"

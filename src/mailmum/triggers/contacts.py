@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from mailmum.domain.errors import BadInput
 from mailmum.domain.names import parse_name
+from mailmum.domain.suffixes import is_public_suffix
 from mailmum.domain.targets import NameTarget, NetworkTarget, Target
 from mailmum.traffic.codes import ASKED, OUTCOMES, SOURCES
 from mailmum.traffic.packing import MAPPED
@@ -41,9 +42,6 @@ PREFIXES = {
     Group.WIDE: {4: 24, 6: 48},
 }
 _ABOVE = {(4, 32): 24, (6, 128): 64, (6, 64): 48}
-# Below a top-level domain of a country names of so many letters stand for no owner: co.uk, com.br.
-_SHORT = 4
-_COUNTRY = 2
 _CLIENTS = 20_000
 
 
@@ -167,28 +165,22 @@ def above(target: Target) -> NetworkTarget | None:
 def domain_of(name: str | None) -> NameTarget | None:
     """The domain of a host: what is left without its first label.
 
-    Never a top-level domain, nor what looks like a place where everybody can register a name; in
-    doubt the host's own name, which is narrower.
+    Never a public suffix, below which strangers have their names: then the host's own name, with
+    what is under it, unless that is such a suffix itself.
 
     >>> [domain_of(one).text for one in ("a.pool.spam.example", "spam.example", "mx.shop.co.uk")]
     ['.pool.spam.example', '.spam.example', '.shop.co.uk']
-    >>> domain_of("shop.co.uk").text, domain_of("localhost")
-    ('.shop.co.uk', None)
+    >>> domain_of("shop.co.uk").text, domain_of("localhost"), domain_of("github.io")
+    ('.shop.co.uk', None, None)
     """
     try:
         host = parse_name(name or "")
     except BadInput:
         return None
-    labels = host.split(".")
-    if len(labels) < 2:
+    if is_public_suffix(host):
         return None
-    return NameTarget(".".join(labels[1:] if _is_owned(labels[1:]) else labels), whole=True)
-
-
-def _is_owned(labels: list[str]) -> bool:
-    if len(labels) != 2:
-        return len(labels) > 2
-    return not (len(labels[1]) == _COUNTRY and len(labels[0]) <= _SHORT)
+    wider = host.partition(".")[2]
+    return NameTarget(host if is_public_suffix(wider) else wider, whole=True)
 
 
 def _address(client: bytes) -> tuple[int, int]:

@@ -302,3 +302,18 @@ def test_everybody_of_the_account_may_check(world: World) -> None:
     """A viewer as well as an owner."""
     for access in (world.viewer, world.admin, world.owner):
         assert check(access, parse_target(NET)).contacts == 0
+
+
+def test_a_public_suffix(traffic: Traffic) -> None:
+    """Whose names those below it are nobody sees; nor is one proposed instead of a wider name."""
+    traffic.log(
+        *(
+            traffic.seen(f"203.0.113.{last}", Outcome.REJECTED, client_name=f"h{last}.a.co.uk")
+            for last in range(20)
+        ),
+        *traffic.mail("203.0.113.200", 11, "mail.good.uk"),
+    )
+    found = told(traffic, ".co.uk")
+    assert found.verdict is Word.DANGEROUS
+    assert found.warnings[0].startswith(".co.uk is a public suffix")
+    assert "narrower" not in ways(told(traffic, ".uk"))

@@ -11,7 +11,7 @@ from mailmum.control.servers.services import edit_server
 from mailmum.control.triggers.guard import AccountGuard
 from mailmum.control.triggers.models import Finding
 from mailmum.domain.listings import Action
-from mailmum.domain.targets import parse_network
+from mailmum.domain.targets import parse_network, parse_target
 from mailmum.traffic.sightings import Delivery, Outcome
 from mailmum.triggers.rules import Metric, Rule
 from tests.control.providers_kit import provider
@@ -192,3 +192,10 @@ def test_networks_that_a_provider_has_a_part_of(scene: Scene, names: NameServer)
     scene.follow()
     [finding] = Finding.objects.filter(kind="spare")
     assert finding.reason == "belongs to the mail provider Bigmail"
+
+
+def test_public_suffixes(scene: Scene) -> None:
+    """Strangers have their names below one, whatever came from one of them."""
+    guard = AccountGuard(scene.world.viewer, Rule(Metric.UNKNOWN, 3, 600))
+    assert guard.spared(0, parse_target(".github.io"), scene.now).startswith("is a public suffix")
+    assert guard.spared(0, parse_target(".a.github.io"), scene.now) == ""

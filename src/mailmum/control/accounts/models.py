@@ -141,6 +141,10 @@ class Token(models.Model):
     )
     created = models.DateTimeField(auto_now_add=True)
     expires = models.DateTimeField(null=True, blank=True)
+    # Else a token that leaked would live on in those that it made.
+    parent = models.ForeignKey(
+        "self", on_delete=models.CASCADE, null=True, blank=True, related_name="children"
+    )
 
     def __str__(self) -> str:
         return self.name

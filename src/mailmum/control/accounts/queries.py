@@ -16,6 +16,12 @@ def accounts_of(person: User) -> QuerySet[Account]:
     return Account.objects.filter(memberships__person=person).order_by("name")
 
 
+def account_names(email: str) -> list[str]:
+    """Names of the accounts that somebody of this address is in; for the operator."""
+    found = Account.objects.filter(memberships__person__email=email).order_by("name")
+    return list(found.values_list("name", flat=True))
+
+
 def people_of(reading: Reading) -> QuerySet[Membership]:
     """The people of an account with their roles."""
     return (

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
+from django.db import transaction
 from django.utils import timezone
 
 from mailmum.control.accounts.access import Owning, Reading, system_access, writing
@@ -241,6 +242,7 @@ def add_token(
     writes: bool,
     lifetime: int | None = None,
     ships: int | None = None,
+    parent: Token | None = None,
 ) -> NewToken:
     """A new token for the person who asks, never for more than they may do.
 
@@ -251,6 +253,7 @@ def add_token(
         lifetime: seconds until it expires, None for never.
         ships: number of the account's server whose logs it hands in, and nothing else; None for a
             token that reads.
+        parent: the token by which it is made, with which it ends; None when a person makes it.
 
     Raises:
         Forbidden: a token that writes or hands in for somebody who may not.
@@ -274,6 +277,7 @@ def add_token(
             writes=writes and ships is None,
             ships=ships,
             expires=expires,
+            parent=parent,
         )
         made.summary = f"token {label} ({', '.join(token.scopes)})"
         made.after = {"name": label, "scopes": token.scopes}
@@ -281,7 +285,7 @@ def add_token(
 
 
 def remove_token(access: Reading, number: int) -> None:
-    """Revoke one's own token; owners may revoke everybody's.
+    """Revoke one's own token, with those that it made; owners may revoke everybody's.
 
     Raises:
         NotFound: no such token among those the asker may revoke.
@@ -295,7 +299,9 @@ def remove_token(access: Reading, number: int) -> None:
             raise NotFound(f"there is no token {number}")
         made.before = {"name": token.name, "scopes": token.scopes}
         made.summary = f"token {token.name} revoked"
-        token.delete()
+        gone, _ = token.delete()
+        if gone > 1:
+            made.summary += f", and {gone - 1} that it had made"
 
 
 def add_sign_in_link(person: User) -> str:
@@ -305,6 +311,18 @@ def add_sign_in_link(person: User) -> str:
         person=person, digest=digest(secret), expires=timezone.now() + LINK_LIFETIME
     )
     return secret
+
+
+def renew_sign_in(person: User) -> str:
+    """A link for somebody who has lost the way in; a password ends, and who signed in by it is out.
+
+    That somebody else knows it may be why a link is asked for.
+    """
+    with transaction.atomic():
+        if person.has_usable_password():
+            person.set_unusable_password()
+            person.save(update_fields=["password"])
+        return add_sign_in_link(person)
 
 
 def peek_sign_in_link(secret: str, now: datetime) -> User | None:

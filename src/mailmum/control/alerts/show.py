@@ -7,6 +7,7 @@ from mailmum.control.alerts.channels import state
 from mailmum.control.alerts.models import Alert, Channel, Parcel
 from mailmum.control.alerts.watches import title_of
 from mailmum.control.journal.moments import instant, moment
+from mailmum.domain.veil import veiled
 
 
 def alert_as(alert: Alert) -> dict[str, Any]:
@@ -29,12 +30,16 @@ def alert_as(alert: Alert) -> dict[str, Any]:
 
 
 def channel_as(channel: Channel, last: Parcel | None, *, secret: bool = False) -> dict[str, Any]:
-    """A channel; what signs its webhooks only for those who may change it."""
+    """A channel; its whole URL, and what signs its webhooks, only for those who may change it."""
+    error = None if last is None or last.sent else last.error or None
+    told = state(channel)
+    if not secret:
+        told["target"], error = veiled(channel.target), error and veiled(error)
     return {
-        **state(channel),
+        **told,
         "created": instant(channel.created),
         "stopped": moment(channel.stopped),
         "last_tried": None if last is None else moment(last.ended or last.made),
-        "last_error": None if last is None or last.sent else last.error or None,
+        "last_error": error,
         "secret": channel.secret if secret and channel.kind == "webhook" else None,
     }

@@ -38,6 +38,7 @@ from mailmum.dns.witness import SAYS, State
 from mailmum.domain.listings import WHOLE_ACCOUNT, Action, Source
 from mailmum.domain.targets import NetworkTarget
 from mailmum.domain.texts import shown
+from mailmum.domain.veil import veiled
 from mailmum.traffic.groups import Group
 from mailmum.traffic.packing import bounds
 from mailmum.traffic.periods import DAY
@@ -268,7 +269,7 @@ def _feeds_failing(reading: Reading, _manner: Manner, _now: float) -> Iterator[C
         assert feed.failing is not None
         yield Condition(
             feed.name,
-            f"the feed {feed.name} cannot be refreshed: {feed.problem}",
+            f"the feed {feed.name} cannot be refreshed: {veiled(feed.problem)}",
             Severity.WARNING,
             feed.failing.timestamp(),
             f"feed/{quote(feed.name, safe='')}/",

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from mailmum.control.accounts.access import Reading
+from mailmum.control.accounts.access import Reading, Writing
 from mailmum.control.feeds.models import Feed, FeedVersion, Kind, State
 from mailmum.control.journal.moments import instant, moment
 from mailmum.control.listings.values import scope_name
@@ -13,6 +13,7 @@ from mailmum.domain.codes import code_text
 from mailmum.domain.errors import NotFound
 from mailmum.domain.lifetimes import lifetime_text
 from mailmum.domain.texts import shown
+from mailmum.domain.veil import veiled
 
 
 def feeds_of(reading: Reading) -> QuerySet[Feed]:
@@ -98,7 +99,9 @@ def summary(
 def list_feeds(reading: Reading) -> list[dict[str, Any]]:
     """All feeds of an account."""
     servers, held = names_of_servers(reading), held_feeds(reading)
-    return [summary(feed, servers, held=feed.pk in held) for feed in feeds_of(reading)]
+    return [
+        _for(reading, summary(feed, servers, held=feed.pk in held)) for feed in feeds_of(reading)
+    ]
 
 
 def show_feed(reading: Reading, name: str) -> dict[str, Any]:
@@ -110,7 +113,14 @@ def show_feed(reading: Reading, name: str) -> dict[str, Any]:
     feed = find_feed(reading, name)
     held = feed.pk in held_feeds(reading)
     told = summary(feed, names_of_servers(reading), held=held)
-    return told | {"versions": [version_summary(one) for one in versions_of(feed)]}
+    return _for(reading, told) | {"versions": [version_summary(one) for one in versions_of(feed)]}
+
+
+def _for(reading: Reading, told: dict[str, Any]) -> dict[str, Any]:
+    """A feed for whoever asks: its whole address only for those who may change it."""
+    if isinstance(reading, Writing):
+        return told
+    return told | {name: veiled(told[name]) for name in ("source", "problem")}
 
 
 def version_summary(version: FeedVersion) -> dict[str, Any]:

@@ -29,7 +29,7 @@ from mailmum.control.feeds.reading import digest_of, read_list
 from mailmum.control.feeds.suspicion import Bounds, Size, reason
 from mailmum.control.journal.services import SYSTEM, Actor, change
 from mailmum.control.servers.models import Server
-from mailmum.domain.errors import Refusal
+from mailmum.domain.errors import Conflict, Refusal
 from mailmum.domain.listings import Action
 
 log = structlog.get_logger()
@@ -186,12 +186,19 @@ def _version(
 
 
 def put_in_force(feed: Feed, version: FeedVersion, actor: Actor, guard: str) -> None:
-    """Make a version the one that holds, as one change."""
+    """Make a version the one that holds, as one change.
+
+    Raises:
+        Conflict: the feed has turned meanwhile, or what was held back is held back no more.
+    """
     with change(feed.account_id, actor, "feed.version", server=feed.scope) as made:
         fresh = Feed.objects.filter(pk=feed.pk, removed=None).first()
         if fresh is None:
             made.discard()
             return
+        # Looked up under the lock: what was read to be blocked must never be allowed.
+        if fresh.action != feed.action or not _waits(version):
+            raise Conflict(f"the feed {feed.name} has been changed meanwhile", fix="refresh it")
         waiting = feed.versions.exclude(pk=version.pk)
         waiting.filter(state__in=[State.CURRENT, State.HELD]).update(state=State.PAST)
         version.state, version.change = State.CURRENT, made.seq
@@ -206,6 +213,12 @@ def put_in_force(feed: Feed, version: FeedVersion, actor: Actor, guard: str) -> 
         )
         made.after = {"feed": feed.name, "version": version.pk, "entries": version.entries}
     _forget_old(feed)
+
+
+def _waits(version: FeedVersion) -> bool:
+    """Whether a version is new, or still held back."""
+    kept = FeedVersion.objects.filter(pk=version.pk, state=State.HELD, content__isnull=False)
+    return version.pk is None or kept.exists()
 
 
 def _forget_old(feed: Feed) -> None:
@@ -246,7 +259,11 @@ def _guard_anew() -> Iterator[Outcome]:
                 continue
             details: dict[str, object] = {"own_servers": kept_out}
             version = _version(feed, content, feed.whole, details)
-            put_in_force(feed, version, SYSTEM, guard)
+            try:
+                put_in_force(feed, version, SYSTEM, guard)
+            except Conflict:
+                # Whoever turned it has it read anew, with these guards.
+                continue
             yield Outcome("current", version=version.pk)
 
 

@@ -141,7 +141,7 @@ def release(access: Writing, name: str, *, drop: bool = False) -> FeedVersion:
 
     Raises:
         NotFound: no such feed.
-        Conflict: nothing of it is held back.
+        Conflict: nothing of it is held back, or it has been changed meanwhile.
     """
     feed = find_feed(access, name)
     held = feed.versions.filter(state=State.HELD).select_related("content", "whole").first()
@@ -149,8 +149,10 @@ def release(access: Writing, name: str, *, drop: bool = False) -> FeedVersion:
         raise Conflict(f"nothing of the feed {name} is held back")
     if drop:
         with change(access.account.pk, access.actor, "feed.drop", server=feed.scope) as made:
+            waiting = feed.versions.filter(pk=held.pk, state=State.HELD)
+            if not waiting.update(state=State.DROPPED):
+                raise Conflict(f"the feed {name} has been changed meanwhile")
             held.state = State.DROPPED
-            held.save(update_fields=["state"])
             told = {"feed": feed.name, "version": held.pk}
             made.before, made.after = (told | {"state": one} for one in (State.HELD, State.DROPPED))
             made.summary = f"{feed.name}: an update to {held.entries} entries was not taken"

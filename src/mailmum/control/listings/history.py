@@ -7,12 +7,13 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
-from mailmum.control.accounts.access import Reading
+from mailmum.control.accounts.access import Reading, Writing
 from mailmum.control.journal.models import Record
 from mailmum.control.journal.moments import instant
 from mailmum.control.listings.models import Version
 from mailmum.control.listings.undo import why_not
 from mailmum.control.servers.queries import names_of_servers
+from mailmum.domain.veil import veiled
 
 KINDS = {
     "listings": ("listing.block", "listing.allow", "listing.set", "listing.unlist"),
@@ -121,15 +122,25 @@ def show(reading: Reading, records: list[Record]) -> list[dict[str, Any]]:
             "via": record.via,
             "what": record.what,
             "server": servers.get(record.server),
-            "summary": record.summary,
+            "summary": _for(reading, record, record.summary),
             "count": record.count,
-            "before": _public(record.before),
-            "after": _public(record.after),
+            "before": _for(reading, record, _public(record.before)),
+            "after": _for(reading, record, _public(record.after)),
             "undoable": not why_not(record) and record.seq not in undone,
             "undone_by": undone.get(record.seq),
         }
         for record in records
     ]
+
+
+def _for(reading: Reading, record: Record, told: Any) -> Any:
+    """Addresses of feeds and webhooks are whole only for those who may change these."""
+    about = "feed." in record.what or "alerts." in record.what
+    if isinstance(reading, Writing) or not about:
+        return told
+    if isinstance(told, dict):
+        return {name: _for(reading, record, value) for name, value in told.items()}
+    return veiled(told) if isinstance(told, str) else told
 
 
 def _public(state: Any) -> Any:

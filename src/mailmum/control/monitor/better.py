@@ -13,6 +13,7 @@ from mailmum.control.monitor.looking import Look, Sum, name_text
 from mailmum.control.monitor.scope import Scope
 from mailmum.domain import guards
 from mailmum.domain.guards import OwnServer
+from mailmum.domain.suffixes import is_shared
 from mailmum.domain.targets import NameTarget, NetworkTarget, Target
 from mailmum.traffic.codes import VERIFIED
 from mailmum.traffic.impact import AT_MOST, EXCEPTIONS, Client, narrower
@@ -69,7 +70,7 @@ class Ways:
             found = self._names(self.target)
         if found is not None:
             targets, stops, of = found
-            if not any(guards.find_danger(one, self.own) for one in targets):
+            if not any(is_shared(one) or guards.find_danger(one, self.own) for one in targets):
                 yield self._better(NARROWER, targets, (), stops, of)
         allowed = self._exceptions()
         if allowed and guards.find_danger(self.target, self.own) is None:

@@ -35,6 +35,7 @@ from mailmum.domain import guards
 from mailmum.domain.errors import BadInput, NeedsConfirmation
 from mailmum.domain.guards import OwnServer
 from mailmum.domain.listings import WHOLE_ACCOUNT, Action, Source
+from mailmum.domain.suffixes import is_shared
 from mailmum.domain.targets import NameTarget, NetworkTarget, Target
 from mailmum.traffic.codes import CLAIMED, SOURCES, VERIFIED, outcome_of
 from mailmum.traffic.groups import Group, group_of
@@ -199,6 +200,7 @@ class _Report:
             self.days,
             danger=danger,
             wide_name=isinstance(target, NameTarget) and "." not in target.name,
+            shared_name=is_shared(target) and "." in target.text.lstrip("."),
             provider=_provider(self.scope.account, target),
             clients=len(self.clients),
             senders=len(lost),

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from mailmum.control.accounts.access import Reading, Writing, writing
+from mailmum.control.accounts.models import Token
 from mailmum.control.accounts.services import NewToken, add_token
 from mailmum.control.journal.services import Change, change
 from mailmum.control.servers.answers import (
@@ -233,7 +234,12 @@ def clean_askers(texts: Iterable[str]) -> list[str]:
 
 
 def add_shipping_token(
-    access: Reading, server: str, name: str, *, lifetime: int | None = None
+    access: Reading,
+    server: str,
+    name: str,
+    *,
+    lifetime: int | None = None,
+    parent: Token | None = None,
 ) -> NewToken:
     """A token that hands in the logs of one server and does nothing else.
 
@@ -250,7 +256,7 @@ def add_shipping_token(
             field="server",
         )
     ships = find_server(may, server).pk
-    return add_token(may, name, writes=False, lifetime=lifetime, ships=ships)
+    return add_token(may, name, writes=False, lifetime=lifetime, ships=ships, parent=parent)
 
 
 def _refuse_taken(access: Writing, name: str) -> None:

@@ -1,6 +1,7 @@
 """Whom a trigger must not list, whatever it counts.
 
-    guarded           private space, own servers, very wide networks (`domain.guards`)
+    guarded           private space, own servers, very wide networks (`domain.guards`), and public
+                      suffixes (`domain.suffixes`)
     allowed           covered by an allow listing in force there
     protected         a provider of the kind that many share (`feeds.providers`)
     delivers mail     so many accepted messages in so many days
@@ -28,6 +29,7 @@ from mailmum.domain import guards
 from mailmum.domain.errors import BadInput
 from mailmum.domain.guards import OwnServer
 from mailmum.domain.listings import WHOLE_ACCOUNT, Action, Source
+from mailmum.domain.suffixes import is_shared
 from mailmum.domain.targets import NameTarget, NetworkTarget, Target
 from mailmum.traffic.codes import DELIVERIES, OUTCOMES, VERIFIED
 from mailmum.traffic.packing import bounds, reversed_name
@@ -103,6 +105,8 @@ class AccountGuard:
         )
 
     def _guarded(self, target: Target) -> str:
+        if is_shared(target):
+            return "is a public suffix: strangers have names of their own below it"
         if self._own is None:
             self._own = own_servers(self.reading)
         try:

@@ -10,6 +10,8 @@ from mailmum.control.accounts.access import Reading, Writing
 from mailmum.control.alerts import channels, queries
 from mailmum.control.alerts.comparing import manner_of
 from mailmum.control.alerts.conditions import Severity
+from mailmum.control.alerts.models import Channel, Parcel
+from mailmum.control.alerts.show import channel_as
 from mailmum.control.alerts.timing import parse_minute
 from mailmum.control.alerts.watches import WATCHES
 from mailmum.domain.errors import BadInput, Refusal
@@ -96,10 +98,11 @@ def _page(
     habits: Form | None = None,
 ) -> HttpResponse:
     last = queries.last_parcels(access)
+    channels_of = queries.channels_of(access)
     told = channels.told(manner_of(access.account))
     context: dict[str, Any] = {
         "tab": "channels",
-        "rows": [(one, last.get(one.pk)) for one in queries.channels_of(access)],
+        "rows": [(one, last.get(one.pk), _told(access, one, last)) for one in channels_of],
         "form": form or _empty(),
         "kinds": kinds,
         "habits": habits or Form({name: str(value) for name, value in told.items()}),
@@ -111,6 +114,10 @@ def _page(
         "may_write": isinstance(access, Writing),
     }
     return show(request, "alerts/channels.html", SECTION, **context)
+
+
+def _told(access: Reading, one: Channel, last: dict[int, Parcel]) -> dict[str, Any]:
+    return channel_as(one, last.get(one.pk), secret=isinstance(access, Writing))
 
 
 def _empty() -> Form:
