@@ -114,6 +114,15 @@ def test_a_file_and_its_next_version(site: Visitors, world: World) -> None:
     assert targets(world) == {"203.0.113.8", "203.0.113.9"}
 
 
+def test_its_name_comes_along(site: Visitors, world: World) -> None:
+    """What is looked at is what is done: of the same source, which is called as the file is."""
+    looked = sent(site.admin, file=SimpleUploadedFile("drop.txt", b"203.0.113.7\n"), whose="feed")
+    field = r'type="hidden" name="(packed|named)" value="([^"]*)"'
+    hidden = re.findall(field, looked.content.decode())
+    sent(site.admin, whose="feed", do="import", **dict(hidden))
+    assert {one.origin for one in current(world.viewer)} == {"drop.txt"}
+
+
 @pytest.mark.parametrize("content", [b"", b"# nothing today\n", b"<html>Not found</html>\n"])
 def test_a_file_that_empties_its_source(site: Visitors, world: World, content: bytes) -> None:
     """It is seen what would go, and nothing goes before that is typed; then it does."""

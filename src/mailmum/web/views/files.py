@@ -39,6 +39,7 @@ MINE, FEED = "mine", "feed"
 FIELDS = (
     "text",
     "packed",
+    "named",
     "file",
     "format",
     "whose",
@@ -165,6 +166,8 @@ def _data(request: PageRequest, form: Form) -> bytes:
         form.values |= {"packed": "", "file": ""}
         return form.values["text"].encode()
     if form.values["packed"]:
+        # By its name the source is known where nothing else is said, and the format told.
+        form.values["file"] = form.values["named"][:80]
         return unpacked(form.values["packed"])
     raise BadInput("no file was chosen", fix="choose one, or paste its lines", field="file")
 
