@@ -22,6 +22,7 @@ from statistics import median
 from typing import Any
 
 import store_bench
+from store_bench import say
 
 TIMES = 7
 DAY = 86_400
@@ -38,7 +39,7 @@ def main() -> None:
         fill(options.servers, options.listings, options.rows)
     sizes()
     if options.browser:
-        from web_bench_browser import in_chromium
+        from web_bench_browser import in_chromium  # needs what only the tests need
 
         in_chromium(folder)
     else:
@@ -197,10 +198,6 @@ PAGES = (
 def asked(client: Any, account: int) -> Iterator[tuple[str, Callable[[], Any]]]:
     for path in PAGES:
         yield path or "overview", lambda path=path: client.get(f"/a/{account}/{path}")
-
-
-def say(*words: str) -> None:
-    print(f"{words[0]:12} {' '.join(words[1:])}" if len(words) > 1 else words[0], flush=True)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import store_bench
+from store_bench import say
+
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from tests.support.browser import LOOKS, chromium, watching
@@ -59,8 +62,6 @@ WORK = ("TaskDuration", "ScriptDuration", "RecalcStyleDuration", "LayoutDuration
 
 
 def in_chromium(folder: Path) -> None:
-    from web_bench import say
-
     state = signed_in()
     with running(folder) as service, chromium() as browser:
         cookie = [state | {"url": service.url}]
@@ -81,8 +82,6 @@ def in_chromium(folder: Path) -> None:
 
 def live(page: Any, service: Service) -> None:
     """Half a minute of 200 rows a second: whether all come, and the page stays quick."""
-    from web_bench import say
-
     page.add_init_script(COUNTING)
     page.goto(f"{service.url}/a/1/live/")
     page.wait_for_selector("[data-state]:has-text('Connected')")
@@ -124,8 +123,6 @@ def pour(seconds: int, a_second: int) -> int:
 
     By the clock: what a slow moment has left undone is made up for in the next.
     """
-    import store_bench
-
     from mailmum.control.servers.models import Server
     from mailmum.control.traffic.intake import keep
     from mailmum.traffic.sightings import Source

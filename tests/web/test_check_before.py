@@ -72,6 +72,14 @@ def test_a_dangerous_one(site: Visitors, busy: Traffic) -> None:
     assert "Block and lose 3 senders" in text
 
 
+def test_a_look_without_script(site: Visitors, busy: Traffic) -> None:
+    """A button shows whom a listing would hit, and keeps what was typed; nothing is listed yet."""
+    page = site.admin.post("listing-add", form(NET, do="check", reason="Mine to see"))
+    assert "3 clients delivered 25 accepted messages in 30 days" in text_of(page)
+    assert "Mine to see" in page.content.decode()
+    assert listed(busy) == {}
+
+
 @pytest.mark.parametrize("sure", ["", "198.51.100.0/25", "yes"])
 def test_the_second_step_is_the_servers(site: Visitors, busy: Traffic, sure: str) -> None:
     """Without the target typed nothing is listed, whatever else a form sends."""

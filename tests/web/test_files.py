@@ -114,6 +114,38 @@ def test_a_file_and_its_next_version(site: Visitors, world: World) -> None:
     assert targets(world) == {"203.0.113.8", "203.0.113.9"}
 
 
+def test_its_name_comes_along(site: Visitors, world: World) -> None:
+    """What is looked at is what is done: of the same source, which is called as the file is."""
+    looked = sent(site.admin, file=SimpleUploadedFile("drop.txt", b"203.0.113.7\n"), whose="feed")
+    field = r'type="hidden" name="(packed|named)" value="([^"]*)"'
+    hidden = re.findall(field, looked.content.decode())
+    sent(site.admin, whose="feed", do="import", **dict(hidden))
+    assert {one.origin for one in current(world.viewer)} == {"drop.txt"}
+
+
+@pytest.mark.parametrize("content", [b"", b"# nothing today\n", b"<html>Not found</html>\n"])
+def test_a_file_that_empties_its_source(site: Visitors, world: World, content: bytes) -> None:
+    """It is seen what would go, and nothing goes before that is typed; then it does."""
+    both = {"203.0.113.7", "203.0.113.8"}
+    feed = {"whose": "feed", "label": "drop.txt", "format": "plain", "leave_out": "1"}
+    sent(site.admin, text="\n".join(both), do="import", **feed)
+    file = SimpleUploadedFile("drop.txt", content)
+    looked = sent(site.admin, file=file, gone="1", **feed | {"format": ""})
+    if content:
+        assert "its format cannot be told" in text_of(looked)
+        file.seek(0)
+        looked = sent(site.admin, file=file, gone="1", **feed)
+    assert counts(looked)["Gone from it"] == 2
+    assert "Type to remove them: remove 2 listings" in text_of(looked)
+    again = {"packed": looked.context["form"].values["packed"], "gone": "1", **feed}
+    for typed in ("", "remove 3 listings"):
+        refused = sent(site.admin, do="import", sure=typed, **again)
+        assert "nothing is removed before you type remove 2 listings" in text_of(refused)
+        assert targets(world) == both
+    sent(site.admin, do="import", sure="remove 2  Listings", **again)
+    assert targets(world) == set()
+
+
 @pytest.mark.parametrize(
     ("data", "fault"),
     [

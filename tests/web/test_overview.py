@@ -7,7 +7,8 @@ from html import unescape
 from typing import Any
 
 import pytest
-from django.db import OperationalError, connections
+from django.db import DEFAULT_DB_ALIAS, OperationalError, connections
+from django.test.utils import CaptureQueriesContext
 
 from mailmum.control.servers.services import add_server
 from mailmum.control.traffic.router import traffic_database
@@ -53,6 +54,21 @@ def busy(traffic: Traffic) -> Traffic:
     for _ in Lister().steps(traffic.now):
         pass
     return traffic
+
+
+@pytest.mark.usefixtures("busy")
+def test_small_questions_are_asked_once(site: Visitors) -> None:
+    """Names, sources and terms are read for the page, not for each of its numbers."""
+    with (
+        CaptureQueriesContext(connections[DEFAULT_DB_ALIAS]) as rules,
+        CaptureQueriesContext(connections[traffic_database()]) as traffic,
+    ):
+        site.viewer.get("account")
+    every = Counter(one["sql"] for one in (*rules.captured_queries, *traffic.captured_queries))
+    table = re.compile(r"FROM .(?:traffic_(?:lastseen|zone|accountterms)|servers_server)\b")
+    asked = {sql: count for sql, count in every.items() if table.search(sql)}
+    assert len(asked) >= 4
+    assert set(asked.values()) == {1}
 
 
 def shown(response: Response, part: str) -> Any:

@@ -118,7 +118,7 @@ def test_the_trial_tells_how_far_it_is(site: Visitors, scene: Scene) -> None:
         before, fragment, _ = tried(site.admin, form).partition('<div class="beside"')
         assert fragment
         told = [int(one) for one in re.findall(r"<!--(\d+)-->", before)]
-        assert len(told) > 2
+        assert len(told) > 1
         assert told == sorted(set(told))
         assert told[-1] <= 100
 

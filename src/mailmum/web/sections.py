@@ -5,6 +5,7 @@ Every number comes with the address of the sightings behind it.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from urllib.parse import urlencode
 
@@ -110,7 +111,8 @@ class Delta:
 def _traffic(wanted: Wanted) -> dict[str, Any]:
     stretch = wanted.stretch
     found = monitor.overview(wanted.access, stretch.range, wanted.server or None, now=stretch.now)
-    drawn = plots.charts(found, stretch, wanted.bucket, _events(wanted))
+    # Two of the three drawings have the same buckets.
+    drawn = plots.charts(found, stretch, cache(wanted.bucket), _events(wanted))
     numbers = plots.table(found, stretch)
     return {
         "found": found,

@@ -7,6 +7,7 @@ from django.db.models import Q
 
 from mailmum.control import config
 from mailmum.control.accounts.access import Reading
+from mailmum.control.once import once
 from mailmum.control.servers.queries import find_server, names_of_servers
 from mailmum.control.traffic.models import Zone
 from mailmum.traffic.groups import is_own
@@ -54,7 +55,12 @@ def scope_of(reading: Reading, server: str | None = None) -> Scope:
 
 def zones_of(scope: Scope) -> dict[int, str]:
     """The names of the public lists of an account, by number; ours are among them."""
-    return dict(Zone.objects.filter(account=scope.account).values_list("pk", "name"))
+    return dict(_zones(scope.account))
+
+
+@once
+def _zones(account: int) -> list[tuple[int, str]]:
+    return list(Zone.objects.filter(account=account).values_list("pk", "name"))
 
 
 def own_zones(zones: Mapping[int, str]) -> frozenset[int]:

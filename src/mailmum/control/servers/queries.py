@@ -3,6 +3,7 @@
 from django.db.models import Prefetch, QuerySet
 
 from mailmum.control.accounts.access import HandingIn, Reading
+from mailmum.control.once import once
 from mailmum.control.servers.models import Key, Server
 from mailmum.domain.clients import AddressSubject, NameSubject, parse_subject
 from mailmum.domain.errors import NotFound
@@ -22,8 +23,7 @@ def servers_of(reading: Reading) -> QuerySet[Server]:
 
 def present_servers(reading: Reading) -> dict[int, str]:
     """Names of the account's servers by number, in the order of names and without their keys."""
-    found = Server.objects.filter(account=reading.account, removed=None).order_by("name")
-    return dict(found.values_list("pk", "name"))
+    return dict(_names(reading.account.pk, present=True))
 
 
 def find_server(reading: Reading, name: str) -> Server:
@@ -69,7 +69,15 @@ def find_by_ref(ref: str) -> Server | None:
 
 def names_of_servers(reading: Reading) -> dict[int, str]:
     """Names of all servers that the account has or had, by number."""
-    return dict(Server.objects.filter(account=reading.account).values_list("id", "name"))
+    return dict(_names(reading.account.pk, present=False))
+
+
+@once
+def _names(account: int, *, present: bool) -> list[tuple[int, str]]:
+    found = Server.objects.filter(account=account)
+    if present:
+        found = found.filter(removed=None).order_by("name")
+    return list(found.values_list("pk", "name"))
 
 
 def current_key(server: Server) -> str:

@@ -8,6 +8,7 @@ from dataclasses import asdict
 
 from django.db import transaction
 
+from mailmum.control.once import once
 from mailmum.control.traffic import rewriting
 from mailmum.control.traffic.models import AccountTerms
 from mailmum.control.traffic.router import traffic_database
@@ -16,6 +17,7 @@ from mailmum.traffic.terms import Terms
 _FIELDS = tuple(Terms.__dataclass_fields__)
 
 
+@once
 def terms_of(account: int) -> Terms:
     """The terms of an account; the defaults where it has set none."""
     row = AccountTerms.objects.filter(account=account).values(*_FIELDS).first()

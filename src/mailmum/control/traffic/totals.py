@@ -15,6 +15,7 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
+from mailmum.control.once import once
 from mailmum.control.traffic.models import LastSeen, ListsCount, Total, Zone
 from mailmum.control.traffic.reading import Best, Wanted, counted, of_best, spans_of, total
 from mailmum.traffic.batches import numbers_in
@@ -93,6 +94,11 @@ def best_sources(account: int, wanted: Wanted, *, now: float | None = None) -> d
 
 def last_seen(servers: list[int]) -> dict[int, dict[Source, float]]:
     """When each server's latest sighting was, by each source; Unix time in seconds."""
+    return _last_seen(tuple(servers))
+
+
+@once
+def _last_seen(servers: tuple[int, ...]) -> dict[int, dict[Source, float]]:
     rows = LastSeen.objects.filter(server__in=servers)
     found: dict[int, dict[Source, float]] = {}
     for server, source, at in rows.values_list("server", "source", "time"):
@@ -110,9 +116,7 @@ def best_by_day(account: int, wanted: Wanted, now: float) -> tuple[Best, ...]:
 
     A day on which nothing was seen goes with those before it, and what comes with the last.
     """
-    sources: dict[int, set[int]] = {}
-    for server, source in LastSeen.objects.filter(account=account).values_list("server", "source"):
-        sources.setdefault(server, set()).add(source)
+    sources = _sources(account)
     daily = _daily(account, wanted, now, [one for one in sources if len(sources[one]) > 1])
     found: list[Best] = []
     for server in sorted(sources):
@@ -125,6 +129,15 @@ def best_by_day(account: int, wanted: Wanted, now: float) -> tuple[Best, ...]:
             stretches = [Best(server, source_of(best))]
         found += stretches
     return tuple(found)
+
+
+@once
+def _sources(account: int) -> dict[int, set[int]]:
+    """By which sources each server was ever seen."""
+    sources: dict[int, set[int]] = {}
+    for server, source in LastSeen.objects.filter(account=account).values_list("server", "source"):
+        sources.setdefault(server, set()).add(source)
+    return sources
 
 
 def _daily(

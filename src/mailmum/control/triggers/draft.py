@@ -212,8 +212,9 @@ def _check_asked(account: Account, rule: Rule) -> None:
             field="lists",
         )
     if rule.threshold > len(asked):
+        few = f"only {len(asked)} are" if len(asked) > 1 else "only one is" if asked else "none is"
         raise BadInput(
-            f"{rule.threshold} public lists are to list a client, and {len(asked)} are asked",
+            f"{rule.threshold} public lists are to list a client, and {few} asked",
             fix="have more asked first: mailmum rbl add ZONE, or on the page Public RBLs",
             field="threshold",
         )

@@ -1,12 +1,14 @@
 """Listings from files, and as files.
 
 An import is looked at first: what would be new, changed, the same, gone, and which lines are
-refused, those that a guard stands before by name.  Then it is done, as one change.
+refused, those that a guard stands before by name.  Then it is done, as one change.  What is grave
+takes a second step, in which it is typed: a guarded target, and a file with nothing to list that
+would take away all its source has listed, as a download does that came to nothing.
 """
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.http import HttpResponse, StreamingHttpResponse
@@ -18,7 +20,7 @@ from mailmum.control.imports.services import run_import
 from mailmum.control.listings.search import search
 from mailmum.control.servers.queries import names_of_servers, present_servers
 from mailmum.control.streaming import pulled
-from mailmum.domain.errors import BadInput, Refusal
+from mailmum.domain.errors import BadInput, NeedsConfirmation, Refusal
 from mailmum.domain.lifetimes import end_of
 from mailmum.domain.listings import Action
 from mailmum.formats.detect import DETECT_BYTES, detect
@@ -37,6 +39,7 @@ MINE, FEED = "mine", "feed"
 FIELDS = (
     "text",
     "packed",
+    "named",
     "file",
     "format",
     "whose",
@@ -100,8 +103,16 @@ class Looked:
         return self.details.guarded_count
 
     @property
+    def empties(self) -> bool:
+        """Whether nothing would be left of what the source has listed."""
+        left = self.report.added + self.report.changed + self.report.unchanged
+        return self.report.removed > 0 and not left
+
+    @property
     def phrase(self) -> str:
-        """What is to be typed before those are listed; empty when there are none."""
+        """What is to be typed before that is done; empty when nothing needs it."""
+        if self.empties:
+            return f"remove {plural(self.report.removed, 'listing')}"
         return f"list {plural(self.guarded, 'guarded target')}" if self.guarded else ""
 
     @property
@@ -126,9 +137,7 @@ def take_in(request: PageRequest, access: Writing) -> HttpResponse:
         data = _data(request, form)
         looked = _look(access, form, data)
         if request.POST.get("do") == "import" and not _missing(form, looked):
-            report = _run(
-                access, form, data, force=looked.guarded > 0 and bool(form.values["sure"])
-            )
+            report = _run(access, form, data, force=bool(looked.phrase and form.values["sure"]))
             tell(request, _said(report), access=access, change=report.change)
             return to(access, "listings")
     except Refusal as refusal:
@@ -157,6 +166,8 @@ def _data(request: PageRequest, form: Form) -> bytes:
         form.values |= {"packed": "", "file": ""}
         return form.values["text"].encode()
     if form.values["packed"]:
+        # By its name the source is known where nothing else is said, and the format told.
+        form.values["file"] = form.values["named"][:80]
         return unpacked(form.values["packed"])
     raise BadInput("no file was chosen", fix="choose one, or paste its lines", field="file")
 
@@ -164,15 +175,21 @@ def _data(request: PageRequest, form: Form) -> bytes:
 def _look(access: Writing, form: Form, data: bytes) -> Looked:
     details = Details()
     options = _options(form, data, dry_run=True, leave_out=True)
-    return Looked(_import(access, data, options, details), details)
+    try:
+        return Looked(_import(access, data, options, details), details)
+    except NeedsConfirmation as refusal:
+        if refusal.field != "remove_missing":
+            raise
+    # Only what lists nothing is refused so: by force nothing else passes, and it is seen what goes.
+    return Looked(_import(access, data, replace(options, force=True), details), details)
 
 
 def _found_out(form: Form, data: bytes) -> str:
-    """The format of a file by its content and name; what is pasted is a list if nothing else."""
+    """The format of a file by its content and name; what is pasted, or nothing, is a plain list."""
     try:
         return detect(data[:DETECT_BYTES], form.values["file"])
     except BadInput:
-        if form.values["text"].strip():
+        if form.values["text"].strip() or not data.strip():
             return "plain"
         raise BadInput(
             "its format cannot be told from its content", fix="choose it", field="format"
@@ -213,7 +230,9 @@ def _options(form: Form, data: bytes, **more: bool) -> ImportOptions:
 def _missing(form: Form, looked: Looked) -> bool:
     """Whether something is still to be said before it is done; the fault stands beside it."""
     typed = " ".join(form.values["sure"].split()).lower()
-    if typed and typed != looked.phrase:
+    if looked.empties and typed != looked.phrase:
+        form.faults["sure"] = [f"nothing is removed before you type {looked.phrase}"]
+    elif typed and typed != looked.phrase:
         form.faults["sure"] = [f"that is something else; type {looked.phrase}, or leave it empty"]
     left = looked.refused + (0 if typed else looked.guarded)
     if left and not form.values["leave_out"]:

@@ -43,7 +43,8 @@ FIELDS = (
 def add(request: PageRequest, access: Writing) -> HttpResponse:
     """Block or allow one or several targets."""
     form = _blank(request) if request.method != "POST" else posted(request.POST, *FIELDS)
-    if request.method != "POST":
+    # Where no script asks for the check as one types, a button does.
+    if request.method != "POST" or request.POST.get("do") == "check":
         return _add_page(request, access, form)
     if way := request.POST.get("way"):
         _take_way(form, way)

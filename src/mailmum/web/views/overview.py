@@ -14,6 +14,7 @@ from django.db import DatabaseError
 from django.http import Http404, HttpResponse
 
 from mailmum.control.accounts.access import Reading
+from mailmum.control.once import read_once
 from mailmum.control.servers.queries import present_servers
 from mailmum.control.traffic.reading import tolerant
 from mailmum.control.traffic.totals import last_seen
@@ -51,6 +52,7 @@ class Part:
 
 
 @account_view(Reading)
+@read_once()
 def index(request: PageRequest, access: Reading) -> HttpResponse:
     """The page; all of it but the frame when only that is asked for."""
     wanted, fault = _wanted(request, access)
