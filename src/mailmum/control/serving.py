@@ -16,7 +16,7 @@ from typing import Any
 
 import structlog
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from mailmum.control.config import Config, Endpoint, parse_endpoint
 from mailmum.daemons.seldom import Seldom
@@ -60,7 +60,8 @@ class Patient(H11Protocol):
 
     def _look(self) -> None:
         """End it if it has waited for the other side since the last look."""
-        cycle = self.cycle
+        # Before the first request there is none, whatever its type says.
+        cycle: RequestResponseCycle | None = getattr(self, "cycle", None)
         if cycle is None or cycle.response_complete:
             # Whatever came since was not a whole request.
             silent = cycle is self._seen
