@@ -60,7 +60,7 @@ class Patient(H11Protocol):
 
     def _look(self) -> None:
         """End it if it has waited for the other side since the last look."""
-        cycle = self.cycle
+        cycle: Any = self.cycle
         if cycle is None or cycle.response_complete:
             # Whatever came since was not a whole request.
             silent = cycle is self._seen

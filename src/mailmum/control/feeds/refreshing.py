@@ -218,7 +218,7 @@ def put_in_force(feed: Feed, version: FeedVersion, actor: Actor, guard: str) -> 
 def _waits(version: FeedVersion) -> bool:
     """Whether a version is new, or still held back."""
     kept = FeedVersion.objects.filter(pk=version.pk, state=State.HELD, content__isnull=False)
-    return version.pk is None or kept.exists()
+    return version._state.adding or kept.exists()
 
 
 def _forget_old(feed: Feed) -> None:
