@@ -44,14 +44,20 @@ ONCE = (
 """Folders and files of tests that never meet the database of the run."""
 FIRST = (
     "tests/docs/test_guides.py",
+    "tests/e2e/test_counting.py",
+    "tests/e2e/test_data_plane.py",
     "tests/e2e/test_demo.py",
+    "tests/e2e/test_faults_around.py",
+    "tests/e2e/test_pause.py",
     "tests/e2e/test_policy.py",
     "tests/e2e/test_postfix_service.py",
     "tests/e2e/test_rbldnsd.py",
+    "tests/e2e/test_up.py",
     "tests/web/test_browser*.py",
 )
-"""Tests of what browsers, mail servers and readers of guides see.  They meet the database of the
-run, but what is asked of it is tried on both by tests beside them, in a fraction of the time."""
+"""Tests of what browsers, mail servers, resolvers and readers of guides see.  They meet the
+database of the run, but what is asked of it is tried on both by tests beside them, in a fraction of
+the time; those about a database that is away have one of each kind of their own."""
 
 _stack = contextlib.ExitStack()
 

@@ -120,7 +120,7 @@ def test_the_same_without_script(running: Service, browser: Browser, signed_in: 
         page.goto(f"{running.url}/a/1/listings/")
         page.get_by_role("link", name="Add", exact=True).click()
         page.get_by_label("Targets").fill("10.0.0.0/8\n203.0.113.200")
-        page.locator(".submit button").click()
+        page.get_by_role("button", name="Block", exact=True).click()
         page.get_by_label("Type to confirm").fill("block 2 targets")
         page.get_by_role("button", name="Block it").click()
         expect(page.get_by_role("status")).to_contain_text("Blocked 2 targets on all servers")

@@ -339,7 +339,7 @@ def test_only_lists_that_are_asked_can_be_counted(asking: Asking) -> None:
     add_witness(asking.world.outsider, GOOD)
     add_witness(asking.world.outsider, SECOND)
     fields = {"metric": "asked", "threshold": 2, "window": "1d"}
-    with pytest.raises(BadInput, match="0 are asked"):
+    with pytest.raises(BadInput, match="none is asked"):
         add_trigger(asking.world.owner, "x", fields)
     asking.choose(EMPTY)
     with pytest.raises(BadInput, match=f"{GOOD} is not asked"):
