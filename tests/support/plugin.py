@@ -59,6 +59,14 @@ FIRST = (
 database of the run, but what is asked of it is tried on both by tests beside them, in a fraction of
 the time; those about a database that is away have one of each kind of their own."""
 
+LONG = (
+    "tests/contrib/*.py",
+    "tests/docs/*.py",
+    "tests/e2e/*.py",
+    "tests/web/test_browser*.py",
+)
+"""Files that take long, by starting services: they come first."""
+
 _stack = contextlib.ExitStack()
 
 # Two workers and their daemons share the cores: how long one example takes says nothing here.
@@ -137,6 +145,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if config.getoption("only_database"):
         items[:], rest = _parted(items)
         config.hook.pytest_deselected(items=rest)
+    # A worker that begins a long file last keeps all others waiting.
+    items.sort(key=lambda item: not any(map(item.path.match, LONG)))
 
 
 def _parted(items: list[pytest.Item]) -> tuple[list[pytest.Item], list[pytest.Item]]:
