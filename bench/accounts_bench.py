@@ -19,6 +19,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -128,7 +129,10 @@ def rounds() -> None:
         connections[name].execute_wrappers.append(count)
     follower = Follower()
     # Those that are left out wait for others.
-    todo = [*tasks(), *(one for one in slow_tasks() if one.name not in ("feeds", "witnesses"))]
+    todo = [
+        *tasks(threading.Event()),
+        *(one for one in slow_tasks() if one.name not in ("feeds", "witnesses")),
+    ]
     todo.append(Task("following", 0.25, follower.steps))
     print(f"{'task':12} {'first':>9} {'queries':>9} {'again':>9} {'queries':>9}   seconds of CPU")
     for task in todo:
@@ -184,4 +188,4 @@ def attack(number: int) -> float:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

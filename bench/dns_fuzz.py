@@ -22,6 +22,7 @@ from mailmum.dns.limits import Limits, parse_networks
 from mailmum.domain.listings import Action, Listing, Source
 from mailmum.domain.targets import NameTarget, NetworkTarget, Target
 from mailmum.index.records import Changes, KeyRecord
+from mailmum.index.tables import MergePlan
 from tests.dns.both import CLIENT, Both
 from tests.dns.world import BASE, KEYS, NOW, OLD_KEY, SERVERS, World
 
@@ -67,7 +68,7 @@ class Fuzzer:
         self.limits = self.any_limits() if chance.random() < 0.5 else None
         self.both = Both(world, self.limits)
         self.cookies = [self.both.cookie(NOW + made) for made in (-2000, -1000, 0, 100)]
-        self.plan = None
+        self.plan: MergePlan | None = None
 
     def run(self, until: float) -> None:
         """Ask and change until then (monotonic seconds)."""

@@ -18,7 +18,6 @@ import platform
 import random
 import resource
 import sqlite3
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -220,4 +219,4 @@ def follow(reading) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -1,8 +1,8 @@
 """Measure the pages: time of the server for each, with much in the database.
 
-    .venv/bin/python bench/web_bench.py --folder /tmp/big --rows 10000000 --listings 100000
-    .venv/bin/python bench/web_bench.py --folder /tmp/big                 again, on what is there
-    .venv/bin/python bench/web_bench.py --folder /tmp/big --browser       first paint, bytes, Live
+    .venv/bin/python -m bench.web_bench --folder /tmp/big --rows 10000000 --listings 100000
+    .venv/bin/python -m bench.web_bench --folder /tmp/big                 again, on what is there
+    .venv/bin/python -m bench.web_bench --folder /tmp/big --browser       first paint, bytes, Live
 
 Traffic is that of `store_bench`, thirty days up to now, over two hundred servers; half of the
 listings are a person's, half a feed's.  Each page is made some times in this process by Django's
@@ -17,12 +17,13 @@ import platform
 import random
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-import store_bench
-from store_bench import say
+from bench import store_bench
+from bench.store_bench import say
 
 TIMES = 7
 DAY = 86_400
@@ -39,7 +40,7 @@ def main() -> None:
         fill(options.servers, options.listings, options.rows)
     sizes()
     if options.browser:
-        from web_bench_browser import in_chromium  # needs what only the tests need
+        from bench.web_bench_browser import in_chromium  # needs what only the tests need
 
         in_chromium(folder)
     else:
@@ -87,8 +88,7 @@ def import_some(access: Any, count: int, mine: bool) -> None:
     chance = random.Random(mine)
     lines = "action,target,reason,expires\n" + "".join(one_line(chance) for _ in range(count))
     options = ImportOptions(format="csv", label="bench", mine=mine, force=mine)
-    for step in run_import(access, [lines.encode()], options):
-        report = step
+    *_, report = run_import(access, [lines.encode()], options)
     say("imported", str(report)[:200])
 
 
@@ -197,7 +197,7 @@ PAGES = (
 
 def asked(client: Any, account: int) -> Iterator[tuple[str, Callable[[], Any]]]:
     for path in PAGES:
-        yield path or "overview", lambda path=path: client.get(f"/a/{account}/{path}")
+        yield path or "overview", partial(client.get, f"/a/{account}/{path}")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ of a first visit.  First paint is Chromium's own measure, from the start of the 
 """
 
 import os
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -14,11 +13,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import store_bench
-from store_bench import say
-
-sys.path.insert(0, str(Path(__file__).parent.parent))
-
+from bench import store_bench
+from bench.store_bench import say
 from tests.support.browser import LOOKS, chromium, watching
 from tests.support.ports import free_port
 from tests.support.service import Service
