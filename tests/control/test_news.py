@@ -70,3 +70,14 @@ def test_postgresql_is_listened_to_as_it_is_asked(postgres_cluster: Cluster) -> 
             assert news.wait(10)
     finally:
         news.close()
+
+
+@pytest.mark.parametrize(("query", "jit"), [("", "off"), ("?options=", "on")])
+def test_sessions_of_postgresql_are_set_for_short_questions(
+    postgres_cluster: Cluster, query: str, jit: str
+) -> None:
+    """Or as the URL says."""
+    settings = _postgresql(postgres_cluster.url() + query)
+    wrapper = DatabaseWrapper(ConnectionHandler({"default": settings}).settings["default"])
+    with wrapper.get_new_connection(wrapper.get_connection_params()) as made:
+        assert made.execute("SHOW jit").fetchone() == (jit,)

@@ -98,6 +98,11 @@ def _sqlite(path: Path, *, synchronous: str, cache: int) -> dict[str, Any]:
     }
 
 
+# Many short questions, answered by keys: to compile a statement or to start more processes for it
+# takes longer than the answer, and what is asked for lies in memory or on a disk without a head.
+_PLANS = "-c jit=off -c max_parallel_workers_per_gather=0 -c random_page_cost=1.1"
+
+
 def _postgresql(url: str) -> dict[str, Any]:
     parts = urlsplit(url)
     query = dict(item.partition("=")[::2] for item in parts.query.split("&") if item)
@@ -110,7 +115,11 @@ def _postgresql(url: str) -> dict[str, Any]:
         "PORT": str(parts.port or ""),
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {"connect_timeout": 5, **{k: unquote(v) for k, v in query.items()}},
+        "OPTIONS": {
+            "connect_timeout": 5,
+            "options": _PLANS,
+            **{k: unquote(v) for k, v in query.items()},
+        },
     }
 
 
