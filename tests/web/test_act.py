@@ -64,6 +64,21 @@ def test_what_lies_around(
     assert [one.text for one in response.context["choices"]] == choices
 
 
+def test_a_form_that_no_script_sent(site: Visitors, traffic: Traffic) -> None:
+    """As when somebody is faster than it: a whole page says what was done, or asks once more."""
+    post, where = site.admin.client.post, site.admin.path("listing-act")
+    form = {"action": "block", "about": "203.0.113.7", "for": "7d"}
+    response = post(where, {**form, "target": "203.0.113.7"}, follow=True)
+    (made,) = listings(traffic)
+    assert response.redirect_chain[-1][0].endswith(f"/listings/{made.number}/")
+    assert "Blocked 203.0.113.7" in text_of(response)
+    assert "Undo" in text_of(response)
+    response = post(where, {**form, "target": "nonsense !"}, follow=True)
+    assert response.redirect_chain[-1][0].endswith("?action=block&target=nonsense+%21&server=")
+    assert "<html" in response.content.decode()
+    assert len(listings(traffic)) == 1
+
+
 def test_a_block_and_its_undo(site: Visitors, traffic: Traffic) -> None:
     """In place, with scope, lifetime and reason; a page is not left."""
     response = sent(

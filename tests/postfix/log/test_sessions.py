@@ -109,6 +109,20 @@ def test_each_refused_recipient_is_one_sighting() -> None:
     assert [one.outcome for one in seen] == ["unknown-recipient", "relay-denied"]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "warning: file system clock is 1 seconds ahead of local clock",
+        "warning: resetting file time stamps - this hurts performance",
+    ],
+)
+def test_a_warning_about_the_machine_is_understood(text: str) -> None:
+    """It is about no client (`cleanup` on a busy machine)."""
+    reader = LogReader(WHOLE)
+    reader.feed(lines(f"cleanup[9]: {text}").encode())
+    assert (reader.unrecognised, list(reader.samples)) == (0, [])
+
+
 def test_a_warning_is_not_a_refusal() -> None:
     """reject_warning tells what would have been."""
     (seen,) = read(

@@ -7,12 +7,13 @@ way back.
 
 import time
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
-from django.http import HttpResponse, QueryDict
+from django.http import HttpResponse, HttpResponseRedirect, QueryDict
 
 from mailmum.control.accounts.access import Writing
 from mailmum.control.listings.draft import KEEP, make_wish
-from mailmum.control.listings.services import list_targets
+from mailmum.control.listings.services import Result, list_targets
 from mailmum.control.servers.queries import present_servers
 from mailmum.domain.errors import BadInput, Refusal
 from mailmum.domain.listings import Action
@@ -22,7 +23,7 @@ from mailmum.web.form import Form
 from mailmum.web.gate import PageRequest, account_view
 from mailmum.web.lives import LIFETIMES
 from mailmum.web.preview import preview
-from mailmum.web.reply import show
+from mailmum.web.reply import path, show, tell, to
 
 SECTION = "listings"
 FIELDS = ("action", "target", "about", "at", "server", "for", "reason")
@@ -68,17 +69,10 @@ def act(request: PageRequest, access: Writing) -> HttpResponse:
         except Refusal as refusal:
             form.refuse(refusal, names={"expires": "for"}, otherwise="target")
         else:
-            text = outcomes.of_listing(result, action, form.filled("server"))
-            done = "blocked" if action is Action.BLOCK else "allowed"
-            return show(
-                request,
-                "listings/acted.html",
-                SECTION,
-                text=text,
-                change=result.change,
-                done=done,
-                number=result.outcomes[0].version.number,
-            )
+            return _done(request, access, action, form, result)
+    if request.method == "POST" and not request.htmx:
+        asked = {name: form.values[name] for name in ("action", "target", "server")}
+        return HttpResponseRedirect(f"{path(access, 'listing-add')}?{urlencode(asked)}")
     return show(
         request,
         "listings/act.html",
@@ -90,6 +84,27 @@ def act(request: PageRequest, access: Writing) -> HttpResponse:
         choices=_choices(form.values["about"]),
         lifetimes=LIFETIMES,
         servers=len(servers),
+    )
+
+
+def _done(
+    request: PageRequest, access: Writing, action: Action, form: Form, result: Result
+) -> HttpResponse:
+    text = outcomes.of_listing(result, action, form.filled("server"))
+    number = result.outcomes[0].version.number
+    if not request.htmx:
+        # A form that was sent before the script had it in hand comes as any other does.
+        tell(request, text, access=access, change=result.change)
+        return to(access, "listing", number=number)
+    done = "blocked" if action is Action.BLOCK else "allowed"
+    return show(
+        request,
+        "listings/acted.html",
+        SECTION,
+        text=text,
+        change=result.change,
+        done=done,
+        number=number,
     )
 
 
