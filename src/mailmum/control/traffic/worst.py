@@ -51,7 +51,8 @@ def worst(
         account, [target_of(first, network=networks) for first in candidates], wanted, clock
     )
     found = [one for one in counted if _badness(one, wanted)]
-    found.sort(key=lambda one: -_badness(one, wanted))
+    # By address where they are alike: in what order rows come is for the database to say.
+    found.sort(key=lambda one: (-_badness(one, wanted), one.network))
     return found[:limit]
 
 
