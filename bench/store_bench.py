@@ -2,7 +2,11 @@
 
     .venv/bin/python bench/store_bench.py                       keeping only, under a minute
     .venv/bin/python bench/store_bench.py --rows 10000000       questions too, some minutes
-    MAILMUM_DATABASE=postgresql://... .venv/bin/python bench/store_bench.py
+    .venv/bin/python bench/store_bench.py --rows 10000000 --database postgresql://...
+    .venv/bin/python bench/store_bench.py --there --folder /tmp/big [--database postgresql://...]
+
+With `--there` nothing is kept and nothing changed: asked is what lies there, as `web_bench` has
+filled it.  Else the database has to be empty, since everything goes to account 1.
 
 Traffic is made up, with a fixed seed: a third comes from a thousand busy clients, half from a pool
 of two hundred thousand in forty /16 that come seldom, the rest from clients seen once.  Time is
@@ -37,6 +41,11 @@ class Batch(NamedTuple):
 
 def main() -> None:
     options = read_options()
+    if options.database:
+        os.environ["MAILMUM_DATABASE"] = options.database
+    if options.there:
+        there(options.folder)
+        return
     with tempfile.TemporaryDirectory(prefix="mailmum-store-", dir=options.folder) as folder:
         set_up(folder)
         say(
@@ -54,7 +63,12 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--batches", type=int, default=15, help=f"of {BATCH}, for keeping")
     parser.add_argument("--rows", type=int, default=0, help="roll-up rows for the questions")
     parser.add_argument("--folder", help="where the databases lie for the time being")
-    return parser.parse_args()
+    parser.add_argument("--database", metavar="URL", help="a PostgreSQL instead")
+    parser.add_argument("--there", action="store_true", help="only ask, of what the folder holds")
+    options = parser.parse_args()
+    if options.there and not options.folder:
+        parser.error("--there needs --folder: where are the data?")
+    return options
 
 
 def set_up(folder: str) -> None:
@@ -66,6 +80,23 @@ def set_up(folder: str) -> None:
     parameters = config.use(Overrides(data=Path(folder)))
     prepare.set_up_django()
     prepare.database(parameters)
+
+
+def there(folder: str) -> None:
+    """Ask only, of the account that has the latest counts, as of then."""
+    global ACCOUNT, NOW
+    set_up(folder)
+    from mailmum.control.traffic.models import Changed, Total
+
+    say(f"Python {platform.python_version()}, {os.cpu_count()} cores, load {os.getloadavg()[0]}")
+    last = Total.objects.filter(step=60).order_by("-start").first()
+    if last is None:
+        raise SystemExit(f"there is no traffic in {folder}: fill it with bench.web_bench")
+    ACCOUNT, NOW = last.account, last.start + 60
+    say("rows", ", ".join(f"{name} {count:,}" for name, count in sizes()))
+    behind = Changed.objects.filter(account=ACCOUNT, step=86_400, start__lt=NOW - 86_400).count()
+    say("not summed", f"{behind} days by network")
+    ask()
 
 
 def traffic(chance: random.Random, span: tuple[float, float], count: int) -> Iterator[Any]:
@@ -169,14 +200,18 @@ def questions() -> None:
     listed: list[object] = []
     seconds = spent(lambda: listed.extend(Lister().steps(NOW)))
     say("listed", f"the worst of {len(listed)} hours and days in {seconds:.1f} s")
+    ask()
+    set_terms(ACCOUNT, Terms(recent_days=13, minute_days=1, hour_days=29, day_days=29))
+    steps = expire(ACCOUNT, NOW)
+    times = [spent(partial(next, steps, None)) for _ in range(500)]
+    say("expire", f"{CHUNK} rows in {1000 * median(times):.1f} ms, at most {1000 * max(times):.1f}")
+
+
+def ask() -> None:
+    """Each question five times."""
     for name, question in asked():
         times = [spent(question) for _ in range(5)]
         say(f"{1000 * median(times):9.1f} ms  first {1000 * times[0]:7.1f}  {name}")
-    set_terms(ACCOUNT, Terms(recent_days=13, minute_days=1, hour_days=29, day_days=29))
-    steps, times = expire(ACCOUNT, NOW), []
-    for _ in range(500):
-        times.append(spent(partial(next, steps, None)))
-    say("expire", f"{CHUNK} rows in {1000 * median(times):.1f} ms, at most {1000 * max(times):.1f}")
 
 
 def asked() -> Iterator[tuple[str, Callable[[], object]]]:

@@ -128,10 +128,12 @@ def pages() -> None:
     from django.test import Client
 
     from mailmum.control.accounts.models import User
+    from mailmum.control.serving import settle
 
     access = owner()
     client = Client()
     client.force_login(User.objects.get(pk=access.actor.person))
+    settle()
     found = [(*measured(ask), name) for name, ask in asked(client, access.account.pk)]
     for spent, wall, size, name in sorted(found):
         say(f"{1000 * spent:8.1f} ms  wall {1000 * wall:7.1f}  {size:8,} bytes  {name}")
@@ -169,7 +171,9 @@ PAGES = (
     "client/?q=203.1.35.9",
     "client/?q=203.1.35.0/24",
     "client/?q=203.1.0.0/16",
+    "client/?q=203.0.0.0/8",
     "client/?q=.pool7.example",
+    "client/?q=.example",
     "listings/",
     "listings/?q=203.1.35.9",
     "listings/?q=203.1.0.0/16",
@@ -184,6 +188,9 @@ PAGES = (
     "listings/add/",
     "listings/add/?target=203.1.35.0/24",
     "listings/add/?target=203.1.35.9",
+    "listings/add/?target=203.1.0.0/16",
+    "listings/add/?target=203.0.0.0/8",
+    "listings/add/?target=.example",
     "listings/100/",
     "servers/",
     "server/mx3/",

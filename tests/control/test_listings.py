@@ -7,6 +7,7 @@ import pytest
 
 from mailmum.control.accounts.access import Writing
 from mailmum.control.journal.models import Record
+from mailmum.control.listings import search
 from mailmum.control.listings.draft import KEEP, make_wish
 from mailmum.control.listings.models import Version
 from mailmum.control.listings.queries import Filter, explain, find_listing, find_listings, inside
@@ -281,6 +282,19 @@ def test_what_lies_inside(world: World) -> None:
     assert {v.target for v in found} == {"2001:db8:1::/48"}
     found = inside(world.viewer, parse_target(".spam.example"))
     assert {v.target for v in found} == {"a.spam.example", ".spam.example"}
+
+
+@pytest.mark.parametrize("few", [1000, 2])
+def test_what_a_target_meets(world: World, monkeypatch: pytest.MonkeyPatch, few: int) -> None:
+    """What covers it and what lies inside, whether there is little of it or much."""
+    monkeypatch.setattr(search, "_FEW", few)
+    block(world.admin, "203.0.113.0/24", "203.0.113.7", "203.0.113.9", "203.0.114.7")
+    block(world.admin, ".example", "a.spam.example", "b.spam.example", "spam.example.org")
+    found = search.meets(world.viewer, parse_target("203.0.113.0/28"))
+    assert {v.target for v in found} == {"203.0.113.0/24", "203.0.113.7", "203.0.113.9"}
+    found = search.meets(world.viewer, parse_target(".spam.example"))
+    assert {v.target for v in found} == {".example", "a.spam.example", "b.spam.example"}
+    assert not search.meets(world.outsider, parse_target(".spam.example"))
 
 
 def test_ten_thousand_targets_are_one_change(world: World) -> None:

@@ -1,6 +1,7 @@
 """Connections that ask nothing take nobody's place; real sockets, a real server."""
 
 import asyncio
+import gc
 import socket
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -58,3 +59,14 @@ def test_who_asks_nothing_is_sent_away(monkeypatch: pytest.MonkeyPatch) -> None:
     assert live.count(b"tick") == 20
     assert b"done" in live
     assert upload.startswith(b"HTTP/1.1 200")
+
+
+def test_what_is_there_from_the_start_is_no_garbage() -> None:
+    """A search for garbage passes by the program, with all its views."""
+    before = gc.get_freeze_count()
+    try:
+        serving.settle()
+        assert gc.get_freeze_count() > before
+        assert not any(one is serving.Patient for one in gc.get_objects())
+    finally:
+        gc.unfreeze()

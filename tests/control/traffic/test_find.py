@@ -5,13 +5,17 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from django.db import connections
+from django.test.utils import CaptureQueriesContext
 
 from mailmum.control.traffic import find as finding
 from mailmum.control.traffic.find import Page, find, latest, news
-from mailmum.control.traffic.intake import keep
+from mailmum.control.traffic.intake import keep, keep_lookups
 from mailmum.control.traffic.reading import Best, Wanted
+from mailmum.control.traffic.router import traffic_database
 from mailmum.domain.errors import BadInput
 from mailmum.domain.targets import NameTarget, NetworkTarget, parse_network
+from mailmum.traffic.batches import Lookup
 from mailmum.traffic.groups import Group, group_of
 from mailmum.traffic.sightings import Outcome, Sighting, Source
 from tests.control.traffic.kit import NOW, Batch, Event, fill, seen, week
@@ -135,6 +139,32 @@ def test_a_page_ends_when_too_much_was_looked_at(
         assert page.reached is not None
         assert all(kept.sighting.time >= page.reached for kept in page.found)
         assert all(kept.sighting.time <= page.reached for kept in following.found)
+
+
+def test_the_latest_of_a_busy_client_are_found_in_few_hours() -> None:
+    """However long it has been seen; of a client seen once, long ago, all hours are asked."""
+    busy = [seen(NOW - 3600 * n, "203.0.113.7", helo=f"h{n}") for n in reversed(range(200))]
+    keep(1, 1, Source.LOG, Batch([seen(NOW - 720_100, "203.0.113.9"), *busy]), now=NOW)
+    hours: list[list[int]] = []
+    for client in ("203.0.113.7", "203.0.113.9"):
+        with CaptureQueriesContext(connections[traffic_database()]) as asked:
+            found = find(1, Wanted(client=parse_network(client)), limit=5).found
+        looks = [one["sql"] for one in asked if "traffic_clienthour" in one["sql"]]
+        hours.append([look.count(", 17") + 1 for look in looks])
+        assert {kept.sighting.client for kept in found} == {client}
+    assert hours == [[48], [48, 153]]
+
+
+def test_rows_that_count_for_many_fill_a_page() -> None:
+    """Roll-ups count lookups, of which a row holds several: more is read at once each time."""
+    hours = [NOW - 3600 * n for n in range(100)]
+    lookups = [Lookup(1, 3, at, "203.0.113.7", Outcome.LISTED, 30) for at in reversed(hours)]
+    keep_lookups(Source.DNS, lookups, now=NOW)
+    wanted = Wanted(client=parse_network("203.0.113.7"))
+    with CaptureQueriesContext(connections[traffic_database()]) as asked:
+        found = find(1, wanted, limit=25).found
+    assert [kept.sighting.time for kept in found] == hours[:25]
+    assert sum('FROM "traffic_seen"' in one["sql"] for one in asked) == 4
 
 
 def test_pages_stay_right_while_sightings_arrive() -> None:

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from django.db import connections
-from django.test.utils import CaptureQueriesContext
 
 from mailmum.control.monitor.matching import matches
 from mailmum.control.traffic import clients, names, totals
@@ -20,8 +19,8 @@ from mailmum.control.traffic.router import traffic_database
 from mailmum.control.traffic.working_up import Lister
 from mailmum.control.traffic.worst import worst
 from mailmum.domain.targets import NameTarget, parse_network
-from mailmum.traffic.codes import OUTCOMES, SOURCES, outcome_of
-from mailmum.traffic.packing import client_text, pack_client
+from mailmum.traffic.codes import outcome_of
+from mailmum.traffic.packing import client_text
 from mailmum.traffic.sightings import Outcome, Source
 from tests.control.traffic.kit import NOW, Batch, Event, fill, seen, week
 
@@ -304,43 +303,6 @@ def test_the_worst_are_listed_again_when_more_comes() -> None:
     assert list(lister.steps(NOW + 10)) == []
     assert len(list(lister.steps(NOW + 120))) == 2
     assert [c.text for c in worst(1, Wanted(), now=NOW)] == ["198.51.100.1", "203.0.113.7"]
-
-
-def test_many_clients_are_looked_up_by_the_key() -> None:
-    """What a database makes of it: a look into each day for each client, whatever else is kept."""
-    days, addresses = [int(NOW) // DAY * DAY - DAY * n for n in range(3, 13)], range(2000)
-    ClientDay.objects.bulk_create(
-        ClientDay(
-            account=1,
-            start=day,
-            client=pack_client(f"198.18.{n >> 8}.{n & 255}"),
-            server=1,
-            source=SOURCES[Source.LOG],
-            outcome=OUTCOMES[Outcome.REJECTED],
-            rbl=0,
-            count=1,
-        )
-        for day in days
-        for n in addresses
-    )
-    fill([Event(1, Source.LOG, seen(day + 60.0, "192.0.2.1")) for day in reversed(days)])
-    connection = connections[traffic_database()]
-    with connection.cursor() as cursor:
-        cursor.execute("ANALYZE")
-    wanted = Wanted(since=days[-1], until=days[0] + DAY)
-    targets = [parse_network(f"198.18.{n}.1") for n in range(8)]
-    with CaptureQueriesContext(connection) as asked:
-        found = clients.counts_of(1, targets, wanted, NOW)
-    assert {one.text: one.outcomes for one in found} == {
-        target.text: {Outcome.REJECTED: len(days)} for target in targets
-    }
-    (statement,) = [one["sql"] for one in asked if '"traffic_clientday"' in one["sql"]]
-    with connection.cursor() as cursor:
-        plan = "EXPLAIN " if connection.vendor == "postgresql" else "EXPLAIN QUERY PLAN "
-        cursor.execute(plan + statement)
-        lines = [str(row) for row in cursor.fetchall()]
-    (look,) = [line for line in lines if "traffic_clientday" in line or " one " in line]
-    assert "Index Scan" in look or "USING PRIMARY KEY (account=? AND start=? AND client>?" in look
 
 
 def test_counts_come_in_order() -> None:

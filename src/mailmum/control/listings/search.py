@@ -85,8 +85,9 @@ def about(reading: Reading, target: Target) -> Q:
     OR and an order, SQLite reads all listings of the account in that order.
     """
     rows = current(reading).order_by().values_list("pk", flat=True)
-    covering = rows.filter(target__in=wider(target))
-    found = list(covering.union(rows.filter(lies_inside(target)))[: _FEW + 1])
+    found = set(rows.filter(target__in=wider(target))[: _FEW + 1])
+    # Not with UNION, for which the database reads all of both before it counts.
+    found.update(rows.filter(lies_inside(target))[: _FEW + 1])
     return Q(pk__in=found) if len(found) <= _FEW else _about(target)
 
 

@@ -19,8 +19,8 @@ from mailmum.control import config
 from mailmum.control.accounts.access import Reading
 from mailmum.control.feeds.providers import known
 from mailmum.control.listings.models import Version
-from mailmum.control.listings.queries import target_of
 from mailmum.control.listings.search import covers, within
+from mailmum.control.listings.values import stored_target
 from mailmum.control.monitor.better import Better, Ways
 from mailmum.control.monitor.checked import At, Check, Hit, Named
 from mailmum.control.monitor.countries import countries_of, country_of
@@ -32,6 +32,7 @@ from mailmum.control.servers.queries import own_servers
 from mailmum.control.traffic.models import LastSeen
 from mailmum.control.traffic.values import Kept
 from mailmum.domain import guards
+from mailmum.domain.covering import Covering
 from mailmum.domain.errors import BadInput, NeedsConfirmation
 from mailmum.domain.guards import OwnServer
 from mailmum.domain.listings import WHOLE_ACCOUNT, Action, Source
@@ -118,18 +119,17 @@ def _allowed(inside: QuerySet[Version], scope: Scope) -> list[Target]:
     """What people allow inside, wherever the block would hold: it decides there all the same."""
     scopes = [WHOLE_ACCOUNT] if scope.server is None else [WHOLE_ACCOUNT, scope.server]
     allowed = inside.filter(action=Action.ALLOW.value, source=Source.PERSON.value, scope__in=scopes)
-    return [target_of(one) for one in allowed[:ALLOWS]]
+    return [stored_target(*one) for one in allowed.values_list("kind", "target")[:ALLOWS]]
 
 
 def _clients(seen: Look, allowed: Sequence[Target]) -> list[Client]:
-    nets = [one for one in allowed if isinstance(one, NetworkTarget)]
-    hosts = [one for one in allowed if isinstance(one, NameTarget)]
+    spared = Covering(allowed)
     found = []
     for packed, one in seen.clients.items():
         address = address_of(packed)
-        names = seen.under.get(packed, ())
-        kept = any(net.covers(address.version, address.first) for net in nets) or (
-            bool(names) and all(any(h.covers(name_text(name)) for h in hosts) for name in names)
+        kept = spared.has_address(address.version, address.first) or (
+            packed in seen.under
+            and all(spared.has_name(name_text(name)) for name in seen.under[packed])
         )
         found.append(Client(address, one.stopped, one.accepted, kept))
     return found
@@ -231,8 +231,7 @@ class _Report:
         )
 
     def _recent(self, target: Target, limit: int, **more: Any) -> tuple[Kept, ...]:
-        found = recent(self.scope, target, limit, **more)
-        return tuple(kept for kept in found if kept.sighting.time >= self.seen.since)
+        return recent(self.scope, target, limit, since=self.seen.since, **more)
 
     def _groups(self) -> dict[Group, int]:
         zones, base = zones_of(self.scope), config.current().zone

@@ -40,6 +40,8 @@ _LAST = (1 << 63) - 1
 _UNINDEXED_TIME = ExpressionWrapper(F("time") + 0, output_field=BigIntegerField())
 _NARROW = {4: 16, 6: 32}
 _FEW = 4000
+_AT_FIRST = 48
+"""Hours in which a client is looked for at first, the latest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +148,9 @@ class _Search:
         self._found: list[Seen] = []
         self._filter = _row_filter(wanted)
         self._narrow = wanted.client is not None and _is_narrow(wanted.client)
+        # Of a narrow client roll-ups know how many there are, unless texts are asked for.
+        texts = spelled(wanted) & in_best_time(wanted)
+        self._many = limit if self._narrow and not texts else _FEW
 
     def page(self) -> Page:
         meant = counted(self._account, self._wanted)
@@ -161,28 +166,30 @@ class _Search:
 
     def _stretches(self, meant: Q) -> Iterator[_Stretch]:
         """Hours that hold something, from the latest back, as many at once as a page takes."""
-        totals = Total.objects.filter(_starts(self._wanted, self._place), step=HOUR)
-        entries: dict[int, int] = {}
-        if self._narrow and self._wanted.client is not None:
-            starts = _starts(self._wanted, self._place)
-            hours = Total.objects.filter(starts, account=self._account, step=HOUR)
-            each = sorted(hours.values_list("start", flat=True).distinct())
-            some = _clients(meant, each, within(self._wanted.client))
-        else:
-            some = _sums(totals.filter(meant))
-            entries = _sums(totals.filter(account=self._account)) if self._selective else some
-        hours_left, stretch = sorted(some, reverse=True), _Stretch((), 0, 0)
-        for hour in hours_left:
+        stretch = _Stretch((), 0, 0)
+        for hour, count, entries in self._hours(meant):
             stretch = _Stretch(
-                (*stretch.hours, hour),
-                stretch.count + some[hour],
-                stretch.entries + entries.get(hour, some[hour]),
+                (*stretch.hours, hour), stretch.count + count, stretch.entries + entries
             )
             if self._is_enough(stretch):
                 yield stretch
-                stretch = _Stretch((), 0, 0)
+                # One row may count for many.
+                stretch, self._many = _Stretch((), 0, 0), min(4 * self._many, _FEW)
         if stretch.hours:
             yield stretch
+
+    def _hours(self, meant: Q) -> Iterator[tuple[int, int, int]]:
+        """Each hour that holds something, the latest first, with counts as in `_Stretch`."""
+        totals = Total.objects.filter(_starts(self._wanted, self._place), step=HOUR)
+        if self._narrow and self._wanted.client is not None:
+            hours = totals.filter(account=self._account).values_list("start", flat=True).distinct()
+            each = sorted(hours, reverse=True)
+            yield from _clients(meant, each, within(self._wanted.client))
+            return
+        some = _sums(totals.filter(meant))
+        entries = _sums(totals.filter(account=self._account)) if self._selective else some
+        for hour in sorted(some, reverse=True):
+            yield hour, some[hour], entries.get(hour, some[hour])
 
     @property
     def _selective(self) -> bool:
@@ -193,7 +200,7 @@ class _Search:
     def _is_enough(self, stretch: _Stretch) -> bool:
         if not self._filter:
             return stretch.count >= self._left or stretch.entries >= self._budget
-        return stretch.count >= _FEW or stretch.entries >= self._budget
+        return stretch.count >= self._many or stretch.entries >= self._budget
 
     def _look(self, meant: Q, stretch: _Stretch) -> _Place | None:
         """Look through some hours; where the page ends, if it ends within them."""
@@ -279,9 +286,15 @@ def _sums(totals: QuerySet[Total]) -> dict[int, int]:
     return dict(totals.values_list("start").annotate(sum=total()).order_by())
 
 
-def _clients(meant: Q, hours: list[int], client: Q) -> dict[int, int]:
-    rows = ClientHour.objects.filter(meant & client, start__in=hours)
-    return dict(rows.values_list("start").annotate(sum=total()).order_by())
+def _clients(meant: Q, hours: list[int], client: Q) -> Iterator[tuple[int, int, int]]:
+    """Hours in which a client was seen; more and more at once, since a page is soon full."""
+    done, many = 0, _AT_FIRST
+    while done < len(hours):
+        some = hours[done : done + many]
+        rows = ClientHour.objects.filter(meant & client, start__in=some)
+        counts = dict(rows.values_list("start").annotate(sum=total()).order_by())
+        yield from ((hour, counts[hour], counts[hour]) for hour in some if hour in counts)
+        done, many = done + many, 16 * many
 
 
 def _below(rows: QuerySet[Seen], place: _Place | None) -> QuerySet[Seen]:
