@@ -10,7 +10,8 @@ import dns.edns
 import dns.message
 
 from mailmum import compiled
-from mailmum.dns.counters import LISTS, NOBODY, CountBatch, mark_of
+from mailmum.daemons.dnsd_fast import Packed
+from mailmum.dns.counters import CountBatch
 from mailmum.dns.engine import MAX_UDP
 from mailmum.dns.limits import Limiter, Limits
 from mailmum.dns.worlds import empty_world
@@ -156,10 +157,8 @@ class Both:
 
     def counted(self) -> tuple[dict[Any, int], int]:
         """What the compiled engine has counted, and how many found no room."""
-        found, _, lost = self.clerk.take(
-            lambda server, list_, code: mark_of(server, LISTS[list_], code), NOBODY
-        )
-        batch = CountBatch(found)
+        counted, _, lost = self.clerk.take()
+        batch = CountBatch(Packed(counted).read())
         return {
             (one.server, one.list, one.subject, one.verdict, one.wide): one.count
             for one in batch.clients

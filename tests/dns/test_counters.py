@@ -14,6 +14,7 @@ from mailmum.dns.counters import (
     ClientCount,
     CountBatch,
     Counters,
+    Key,
     client_of,
     mark_of,
 )
@@ -155,6 +156,48 @@ def test_a_batch_is_what_its_clients_say(rounds: list[list[Event]], limit: int) 
             for _ in range(c.count)
         ]
         assert by_client(CountBatch.of(split)) == by_client(batch)
+
+
+class Elsewhere:
+    """Counts of another engine, and how often they were read."""
+
+    def __init__(self, counts: dict[Key, int]) -> None:
+        self.counts = counts
+        self.reads = 0
+
+    def __len__(self) -> int:
+        return len(self.counts)
+
+    def read(self) -> dict[Key, int]:
+        """A new table."""
+        self.reads += 1
+        return dict(self.counts)
+
+
+@given(EVENTS, st.lists(EVENTS, max_size=3))
+def test_what_is_packed_is_read_by_who_wants_it(
+    own: list[Event], others: list[list[Event]]
+) -> None:
+    """Taking, and asking how much room it takes, reads nothing; then the sums are those of all."""
+    counters, all_in_one = Counters(), Counters()
+    count(counters, own)
+    parts = []
+    for events in others:
+        other = Counters()
+        count(other, events)
+        parts.append(Elsewhere(dict(other.take().counts)))
+        counters.include(lambda part=parts[-1]: (part, 0, 0, {}))  # type: ignore[misc]
+        count(all_in_one, events)
+    count(all_in_one, own)
+    batch, expected = counters.take(), all_in_one.take()
+    size = batch.size
+    assert bool(batch) == bool(expected)
+    assert not any(part.reads for part in parts)
+    for _ in range(2):
+        assert by_client(batch) == by_client(expected)
+        assert sum(one.count for one in batch.verdicts) == len(own) + sum(map(len, others))
+        assert all(part.reads == bool(part.counts) for part in parts)
+    assert batch.size == size >= expected.size
 
 
 def test_a_full_table_stays_small() -> None:

@@ -11,6 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from mailmum.daemons.dnsd_fast import Packed
+from mailmum.dns.counters import LISTS, NOBODY, Key, mark_of
 from mailmum.domain.listings import Action, Listing, Source
 from mailmum.index.feeds import FeedAddresses
 from mailmum.index.mirror import MOST_TABLES
@@ -494,6 +496,28 @@ def test_what_is_counted_is_what_python_counts(
         for one in batch.clients
     }
     assert both.counted() == (expected, 0)
+
+
+def test_counts_that_were_taken_stay_as_they_are() -> None:
+    """Whatever is counted since; and they can be read a few at a time, as often as one likes."""
+    both = Both(usual())
+    for last in range(20):
+        both.ask(f"{last}.113.0.203.{ZONE}")
+        both.ask(f"h{last}.spam.example.{NAMES}")
+    taken, _, _ = both.clerk.take()
+    for last in range(10, 30):
+        both.ask(f"{last}.113.0.203.{ZONE}")
+        both.ask(f"g{last}.spam.example.{NAMES}")
+    whole = Packed(taken).read()
+    assert len(taken) == len(whole) == sum(whole.values()) == 40
+    for most in (1, 7, 39, 40, 41):
+        found: dict[Key, int] = {}
+        for start in range(0, 50, most):
+            taken.read(
+                found, start, most, lambda *code: mark_of(code[0], LISTS[code[1]], code[2]), NOBODY
+            )
+        assert found == whole
+    assert sum(both.counted()[0].values()) == 40
 
 
 def test_counts_are_exact_when_there_is_no_room() -> None:

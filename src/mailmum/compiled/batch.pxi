@@ -290,6 +290,6 @@ cdef class Clerk:
         """Take a cookie of this sender for good: see `Service.remember`."""
         remember(&self.scratch.cookies, cookie, name, since, until)
 
-    def take(self, mark_of, nobody):
+    def take(self):
         """What was counted: see `Service.take`."""
-        return read_counts(&self.counts, mark_of, nobody)
+        return take_counts(&self.counts)

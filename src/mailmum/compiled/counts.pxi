@@ -2,8 +2,8 @@
 #
 # A table of fixed size for each service.  When there is no room for another client, its verdict is
 # counted without it, by server, list and code; for these a part of the table is kept free.  So the
-# sum is that of the answers, whatever the load.  `take` swaps the table for an empty one and reads
-# it with nobody waiting.
+# sum is that of the answers, whatever the load.  `take` swaps the table for an empty one and copies
+# what is in it with nobody waiting; numbers of Python's are made of the copy later, by who wants them.
 
 cdef enum:
     COUNT_SLOTS = 1 << 18
@@ -117,38 +117,83 @@ cdef void count(
         table.lost += 1
 
 
-cdef tuple read_counts(CountTable *table, mark_of, nobody):
-    # Counts by key, as `dns.counters` has them, how many are nameless or lost; an empty table again.
+cdef class Counted:
+    """Counts of a stretch of time, packed; nobody changes them any more."""
+
+    cdef Count *counts
+    cdef uint8_t *texts
+    cdef uint32_t size
+
+    def __dealloc__(self):
+        free(self.counts)
+        free(self.texts)
+
+    def __len__(self):
+        return self.size
+
+    def read(self, dict into not None, uint32_t start, uint32_t most, mark_of, nobody):
+        """Put some of them into a table by key, as `dns.counters` has it; each is there once.
+
+        Args:
+            into: the table.
+            start: how many to pass over.
+            most: how many at most to put there; for so long other threads of Python wait.
+            mark_of: the key of server, number of the list and code, but for the client.
+            nobody: stands in a key for a client that found no room.
+        """
+        cdef Count *slot
+        cdef uint32_t at, text, end
+        cdef int64_t server = -1
+        cdef int version, list_, code
+        cdef list marks = [None] * 32
+        above_v4 = 1 << 32
+        start = min(start, self.size)
+        end = start + min(most, self.size - start)
+        for at in range(start, end):
+            slot = &self.counts[at]
+            if <int64_t>(slot.mark >> 10) != server:
+                server, marks = <int64_t>(slot.mark >> 10), [None] * 32
+            list_, code, version = slot.mark >> 6 & 3, slot.mark & 7, slot.mark >> 3 & 7
+            mark = marks[list_ << 3 | code]
+            if mark is None:
+                mark = marks[list_ << 3 | code] = mark_of(server, list_, code)
+            if version == 4:
+                key = mark + slot.low
+            elif version == 6:
+                key = mark + (<object>slot.high << 64 | slot.low) + above_v4
+            elif version == NOBODY:
+                key = mark + nobody
+            else:
+                text = slot.text >> 8
+                key = (mark, self.texts[text:text + (slot.text & 255)].decode("ascii"))
+            into[key] = slot.count
+
+
+cdef void move_counts(CountTable *table, Count *counts, uint8_t *texts) noexcept nogil:
+    # There is room for all; the table is empty again.
     cdef Count *slot
-    cdef uint32_t at, text
-    cdef int64_t server = -1
-    cdef int version
-    cdef dict found = {}
-    cdef int list_, code
-    cdef list marks = [None] * 32
-    above_v4 = 1 << 32
+    cdef uint32_t at
     for at in range(table.used):
         if at + 8 < table.used:
             prefetch(&table.slots[table.order[at + 8]])
         slot = &table.slots[table.order[at]]
-        if <int64_t>(slot.mark >> 10) != server:
-            server, marks = <int64_t>(slot.mark >> 10), [None] * 32
-        list_, code, version = slot.mark >> 6 & 3, slot.mark & 7, slot.mark >> 3 & 7
-        mark = marks[list_ << 3 | code]
-        if mark is None:
-            mark = marks[list_ << 3 | code] = mark_of(server, list_, code)
-        if version == 4:
-            key = mark + slot.low
-        elif version == 6:
-            key = mark + (<object>slot.high << 64 | slot.low) + above_v4
-        elif version == NOBODY:
-            key = mark + nobody
-        else:
-            text = slot.text >> 8
-            key = (mark, table.texts[text:text + (slot.text & 255)].decode("ascii"))
-        found[key] = slot.count
+        counts[at] = slot[0]
         slot.count = 0
-    sums = found, table.nameless, table.lost
+    memcpy(texts, table.texts, table.text_used)
     table.used = table.text_used = 0
     table.nameless = table.lost = 0
-    return sums
+
+
+cdef tuple take_counts(CountTable *table):
+    # Counts, how many of it are nameless or lost; an empty table again.
+    cdef Counted found = Counted.__new__(Counted)
+    cdef uint64_t nameless = table.nameless, lost = table.lost
+    # Without memory for it the table stays as it is, and comes with the next but one.
+    found.counts = <Count *>malloc(table.used * sizeof(Count) + 1)
+    found.texts = <uint8_t *>malloc(table.text_used + 1)
+    if found.counts == NULL or found.texts == NULL:
+        raise MemoryError
+    found.size = table.used
+    with nogil:
+        move_counts(table, found.counts, found.texts)
+    return found, nameless, lost

@@ -473,19 +473,15 @@ cdef class Service:
                 tell(self.desk.news)
                 return found
 
-    def take(self, mark_of, nobody):
-        """What was counted: by key, how many of it nameless, how many lost, and faults by name.
-
-        Args:
-            mark_of: the key of server, number of the list and code, but for the client.
-            nobody: stands in a key for a client that found no room.
-        """
+    def take(self):
+        """What was counted: as `Counted`, how much nameless, how much lost, and faults by name."""
         cdef CountTable *full
         with nogil:
             pthread_mutex_lock(&gates[self.desk.gate])
             full = self.desk.counting
             self.desk.counting = &self.desk.counts[full == &self.desk.counts[0]]
             pthread_mutex_unlock(&gates[self.desk.gate])
+        counted = take_counts(full)
         kinds = {
             "unread": take_all(&self.desk.faults.unread),
             "unsent": take_all(&self.desk.faults.unsent),
@@ -494,7 +490,7 @@ cdef class Service:
             "slipped": take_all(&self.desk.scratch.slipped),
         }
         faults = {kind: many for kind, many in kinds.items() if many}
-        return *read_counts(full, mark_of, nobody), faults
+        return *counted, faults
 
 
 cdef void read_word(int fd, uint64_t *word) noexcept nogil:

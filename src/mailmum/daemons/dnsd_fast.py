@@ -22,7 +22,7 @@ from mailmum import compiled
 from mailmum.daemons.dnsd_sockets import Sockets
 from mailmum.daemons.dnsd_trace import recent_crash
 from mailmum.daemons.listening import StartFailed
-from mailmum.dns.counters import LISTS, NOBODY, Counters, mark_of
+from mailmum.dns.counters import LISTS, NOBODY, Counters, Key, mark_of
 from mailmum.dns.limits import Limit
 from mailmum.dns.worlds import empty_world
 from mailmum.dns.zones import Zone
@@ -43,6 +43,7 @@ GoodCookie = Callable[[bytes, "Client", float], tuple[bytes, int, int] | None]
 ENGINES = ("auto", "compiled", "python")
 # A thread ends within a batch; only on a machine that is overloaded does it take that long.
 _PATIENCE = 5.0
+_AT_ONCE = 4096
 
 
 def choose(engine: str, crash: Path | None) -> tuple[ModuleType | None, str]:
@@ -72,6 +73,25 @@ def choose(engine: str, crash: Path | None) -> tuple[ModuleType | None, str]:
 
 def _mark_of(server: int, list_: int, code: int) -> int:
     return mark_of(server, LISTS[list_], code)
+
+
+class Packed:
+    """What a thread has counted, as it was packed."""
+
+    __slots__ = ("_counted",)
+
+    def __init__(self, counted: "hot.Counted") -> None:
+        self._counted = counted
+
+    def __len__(self) -> int:
+        return len(self._counted)
+
+    def read(self) -> dict[Key, int]:
+        """Counts by key; in between other threads get a turn."""
+        found: dict[Key, int] = {}
+        for start in range(0, len(self), _AT_ONCE):
+            self._counted.read(found, start, _AT_ONCE, _mark_of, NOBODY)
+        return found
 
 
 class Client:
@@ -138,7 +158,12 @@ class Fast:
         if self._mirror is not None:
             service.use(self._mirror.world)
         self._services.append(service)
-        counters.include(lambda: service.take(_mark_of, NOBODY))
+
+        def take() -> tuple[Packed, int, int, dict[str, int]]:
+            counted, nameless, lost, faults = service.take()
+            return Packed(counted), nameless, lost, faults
+
+        counters.include(take)
         name = f"dns-answers-{len(self._services)}"
         thread = threading.Thread(target=service.run, name=name, daemon=True)
         self._threads.append(thread)

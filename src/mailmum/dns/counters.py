@@ -18,7 +18,8 @@ its client in several lists, becomes one sighting: see `contacts`.
 In log and table stands one number for server, list, what was decided, and client (from the highest
 bits to the lowest; `mark_of` makes all but the last); for a host name, a pair of that number and
 the name.  A full table has some megabytes.  Another engine may hand over
-a table of its own making, or `CountBatch.of`.
+a table of its own making, or `CountBatch.of`.  What it has packed is read only by whoever wants to
+know (`Later`), so that the thread that answers need not wait for that.
 
     >>> counters = Counters()
     >>> counters.count(7, "bl", client_of(4, 0xCB007107), BLOCK | WIDE)
@@ -30,8 +31,9 @@ a table of its own making, or `CountBatch.of`.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, ItemsView, Iterable, Iterator, Mapping, ValuesView
 from dataclasses import dataclass, field
+from typing import Protocol
 
 NONE, BLOCK, ALLOW = range(3)
 WORDS = ("none", "block", "allow")
@@ -56,8 +58,21 @@ Key = int | tuple[int, str]
 Subject = tuple[int, int] | str
 """Version and integer of an address, or a name."""
 
-Take = Callable[[], tuple[dict[Key, int], int, int, Mapping[str, int]]]
-"""Counts since the last call: by key, how many of them nameless, how many lost, faults."""
+
+class Unread(Protocol):
+    """Counts that were packed elsewhere, and stay as they are."""
+
+    def __len__(self) -> int:
+        """How many keys they have."""
+        ...
+
+    def read(self) -> dict[Key, int]:
+        """A new table of them."""
+        ...
+
+
+Take = Callable[[], tuple[Unread, int, int, Mapping[str, int]]]
+"""Counts since the last call, how many of them nameless, how many lost, faults."""
 
 # Bits of a client, of what was decided, and of the list; the rest is the server.
 _CLIENT, _CODE, _LIST = 130, 3, 3
@@ -179,7 +194,9 @@ class CountBatch:
     @property
     def size(self) -> int:
         """How much room it takes, in entries."""
-        return len(self.counts) + len(self.revoked) + len(self.barred)
+        counts = self.counts
+        held = counts.room if isinstance(counts, Later) else len(counts)
+        return held + len(self.revoked) + len(self.barred)
 
     @property
     def clients(self) -> Iterator[ClientCount]:
@@ -273,15 +290,15 @@ class Counters:
         self._fold()
         nameless = sum(self._nameless.values())
         self._counts.update(self._nameless)
-        tables: list[dict[Key, int]] = [self._counts]
+        packed: list[Unread] = []
         for take in self._others:
             more, unnamed, lost, faults = take()
             nameless += unnamed
             self._lost += lost
             for kind, count in faults.items():
                 self.fault(kind, count)
-            tables.append(more)
-        counts = _sum([table for table in tables if table])
+            packed += [more] if len(more) else []
+        counts = Later(self._counts, packed) if packed else self._counts
         revoked = tuple(RevokedCount(*use, count) for use, count in self._revoked.items())
         barred = tuple(BarredCount(server, *use) for server, use in self._barred.items())
         told = tuple(self._faults.items())
@@ -311,6 +328,53 @@ class Counters:
                 self._nameless[key] += count
             else:
                 self._lost += count
+
+
+class Later(Mapping[Key, int]):
+    """Counts, some of them packed, that whoever looks first sums up, in whichever thread.
+
+    Args:
+        counts: by key; nobody changes them any more.
+        packed: further ones, with at least one key.
+
+    Attributes:
+        room: so many keys there are at most.
+    """
+
+    __slots__ = ("_counts", "_packed", "_summed", "room")
+
+    def __init__(self, counts: dict[Key, int], packed: list[Unread]) -> None:
+        self._counts = counts
+        self._packed = packed
+        self._summed: dict[Key, int] | None = None
+        self.room = len(counts) + sum(map(len, packed))
+
+    def __bool__(self) -> bool:
+        return bool(self.room)
+
+    def __len__(self) -> int:
+        return len(self._sums())
+
+    def __iter__(self) -> Iterator[Key]:
+        return iter(self._sums())
+
+    def __getitem__(self, key: Key) -> int:
+        return self._sums()[key]
+
+    def items(self) -> ItemsView[Key, int]:
+        """Without a look-up for each key, as `Mapping` has it."""
+        return self._sums().items()
+
+    def values(self) -> ValuesView[int]:
+        """Likewise."""
+        return self._sums().values()
+
+    def _sums(self) -> dict[Key, int]:
+        # Whatever breaks off in here, or comes a second time: what was given stays as it is.
+        if self._summed is None:
+            tables = [Counter(self._counts), *(packed.read() for packed in self._packed)]
+            self._summed = _sum([table for table in tables if table])
+        return self._summed
 
 
 def _sum(tables: list[dict[Key, int]]) -> dict[Key, int]:
