@@ -98,3 +98,22 @@ def test_memory_is_weighed_with_all_that_hangs_on_it() -> None:
     child = book.Message(("key", "stamp", "client=x", "8F1D02B"))
     child.parent = message
     assert weight.weight(child) > 2 * before + 2000
+
+
+def test_what_lists_said_is_bounded_without_being_weighed() -> None:
+    """As many clients as there is room for, on as many lists, with names as long as they may be."""
+    reader = LogReader(WHOLE)
+    host = "h" * 255
+    for block in range(17):
+        clients = [f"2001:db8:1111:1111:1111:1111:{block:x}111:1{one:03x}" for one in range(256)]
+        said = (
+            f"dnsblog[7]: addr {client} listed by domain {zone:02}{'z' * 253} as 127.0.0.2"
+            for client in clients
+            for zone in range(17)
+        )
+        text = "".join(f"Nov 25 08:00:00 {host} postfix/{one}\n" for one in said)
+        assert reader.feed(text.encode()).sightings == []
+    listed = reader._router.screen.listed
+    assert len(listed) == 1 << 12
+    assert {len(zones) for zones in listed.values()} == {16}
+    assert 4 << 20 < weight.weight(listed) < 32 << 20
