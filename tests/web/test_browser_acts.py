@@ -107,12 +107,19 @@ def test_who_does_not_wait_for_the_impact(
         )
         with page.expect_request("**/listings/act/?*"):
             pop.get_by_label("Only mx1").check()
+        go.focus()
+        with page.expect_response("**/listings/act/?*"):
+            held.pop().continue_()
+        page.wait_for_load_state("networkidle")
+        expect(go).to_be_focused()  # though the answer has brought another in its place
+        with page.expect_request("**/listings/act/?*"):
+            pop.get_by_label("203.0.113.0/24").check()
         go.press("Enter")
-        expect(pop).to_contain_text("Blocked 203.0.113.66 on mx1")
+        expect(pop).to_contain_text("Blocked 203.0.113.0/24 on mx1")
         for route in held:
             route.continue_()
         page.wait_for_load_state("networkidle")
-        expect(pop).to_contain_text("Blocked 203.0.113.66 on mx1")
+        expect(pop).to_contain_text("Blocked 203.0.113.0/24 on mx1")
         pop.get_by_role("button", name="Undo").click()
         expect(pop).to_contain_text("Undid")
 
