@@ -1,8 +1,10 @@
 """Tables are bounded: the oldest is handed out as far as it is known, and nothing is lost."""
 
+from dataclasses import replace
+
 import pytest
 
-from mailmum.postfix.log import book, quick, sessions, weight
+from mailmum.postfix.log import book, messages, quick, sessions, weight
 from mailmum.postfix.log.reader import LogReader
 from mailmum.traffic.sightings import Delivery
 from tests.postfix.log.reading import WHOLE, feed, lines
@@ -50,6 +52,31 @@ def test_more_messages_and_hosts_than_there_is_room_for(
     assert [one.delivery for one in sightings if one.delivery] == ["sent"]
     assert updates == []
     assert reader.dropped
+
+
+def test_more_that_wait_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever has waited longest is looked after and waits on; each is told once in the end."""
+    monkeypatch.setattr(messages, "MAX_MESSAGES", 100)
+    text = "".join(
+        lines(f"smtpd[9]: {number:06X}: client=unknown[192.0.2.1]") for number in range(_COUNT)
+    )
+    reader = LogReader(replace(WHOLE, hold=3600.0))
+    begun = reader.feed(text.encode())
+    # Those that have left the queue wait as well, since a filter may still have given them back.
+    through = "".join(
+        lines(
+            f"smtpd[9]: {number:06X}: client=unknown[127.0.0.1]",
+            f"qmgr[3]: {number:06X}: from=<>, size=9, nrcpt=1 (queue active)",
+            f"qmgr[3]: {number:06X}: removed",
+        )
+        for number in range(_COUNT, 3 * _COUNT)
+    )
+    told = begun.sightings + reader.feed(through.encode()).sightings
+    assert len(reader.dump()) < 200_000
+    told += reader.finish().sightings
+    assert sorted(one.queue_id for one in told if one.queue_id) == [
+        f"{number:06X}" for number in range(_COUNT, 3 * _COUNT)
+    ]
 
 
 def test_a_message_with_many_notes() -> None:

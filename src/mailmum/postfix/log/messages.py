@@ -38,6 +38,7 @@ _MAX_FILTERS = 64
 _MAX_AGE = 6 * 86400.0
 _FILTER_WAIT = 60.0
 _MAX_NOTES = 12
+_MAKING_ROOM = 3
 _LOOPBACK = frozenset({"127.0.0.1", "::1"})
 _FATES = {
     "sent": Delivery.SENT,
@@ -135,11 +136,13 @@ class Messages:
     def wait(self, host: Host, queue_id: str) -> None:
         """It was begun just now, and is to be looked after when it has waited long enough."""
         self._wait(host, queue_id, self._book.time + (self._hold or 0))
+        # Here only, since to look after one may make it and another wait again.
+        for _ in range(_MAKING_ROOM):
+            if len(self._due) > 4 * MAX_MESSAGES:
+                self._ripe(*heapq.heappop(self._due))
 
     def _wait(self, host: Host, queue_id: str, until: float) -> None:
         heapq.heappush(self._due, (until, host.name, queue_id))
-        if len(self._due) > 4 * MAX_MESSAGES:
-            self._ripe(*heapq.heappop(self._due))
 
     def advance(self, now: float, attempt: Attempt = attempted) -> None:
         """The log is at this time: hand out what has waited long enough."""
