@@ -48,7 +48,9 @@ _SETTINGS = {
         "reject_unauth_destination, warn_if_reject reject_rbl_client warn.example, "
         "reject_rbl_client block.example"
     ),
-    "smtpd_data_restrictions": "reject_unauth_pipelining",
+    "smtpd_data_restrictions": (
+        "reject_unauth_pipelining, check_sender_access inline:{data@sender.example=REJECT}"
+    ),
     "smtpd_etrn_restrictions": "reject",
     "message_size_limit": "100000",
     "smtpd_end_of_data_restrictions": "check_sender_access inline:{end@sender.example=REJECT}",
@@ -294,6 +296,16 @@ def checked(world: World) -> None:
     end = world.visitor()
     assert world.send(end, RECIPIENT, sender="end@sender.example")[-1] == 554
     world.expect(end, ("rejected", RECIPIENT, 554, None, None))
+
+    data, pieces = world.visitor(), world.visitor()
+    assert world.send(data, RECIPIENT, sender="data@sender.example")[-1] == 554
+    world.expect(data, ("rejected", RECIPIENT, 554, None, None))
+    with world.talk(pieces) as smtp:
+        smtp.say("MAIL FROM:<data@sender.example>")
+        smtp.say(f"RCPT TO:<{RECIPIENT}>")
+        assert smtp.say("BDAT 17\r\nSubject: test\r\n").code == 554
+        smtp.say("QUIT")
+    world.expect(pieces, ("rejected", RECIPIENT, 554, None, None))
 
     for subject, code, expected in (
         ("hold", 250, ("accepted", RECIPIENT, 250, None, None)),

@@ -141,7 +141,7 @@ def test_a_warning_is_not_a_refusal() -> None:
         ("Connection concurrency limit exceeded: 51", 421),
         ("Message delivery request rate limit exceeded: 11", 450),
         ("Recipient address rate limit exceeded: 101", 450),
-        ("New TLS session rate limit exceeded: 9", 450),
+        ("New TLS session rate limit exceeded: 9", 421),
         ("AUTH command rate limit exceeded: 9", 450),
     ],
 )

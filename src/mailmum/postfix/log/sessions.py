@@ -41,6 +41,7 @@ _LIMIT = re.compile(
     r"(.{1,60}) (?:limit exceeded|rate limit exceeded): \d+ from (\S{1,400}) for service ",
     re.ASCII,
 )
+_NO_TLS = re.compile(r"Refusing STARTTLS request from (\S{1,400}) for service ", re.ASCII)
 _MAX_BEGUN = 100
 _MAX_UNSURE = 1 << 12
 _CONNECTED, _WARNED, _AUTH_FAILED = Outcome.CONNECTED, Outcome.WARNED, Outcome.AUTH_FAILED
@@ -352,17 +353,26 @@ class Sessions:
             who = who[: who.find("]") + 1]
             self.at(key, stamp, who).take(Outcome.PROTOCOL, stamp, text[:REASON])
         elif "limit exceeded: " in text:
-            self._limited(key, stamp, text)
+            self._limited(key, stamp, text, _LIMIT.match(text))
+        elif text.startswith("Refusing STARTTLS"):
+            self._limited(key, stamp, text, _NO_TLS.match(text))
         else:
             self.ended(key, stamp, text)
 
-    def _limited(self, key: str, stamp: str, text: str) -> None:
-        """Anvil's counts are too high; Postfix answers 421 to a connection, 450 to commands."""
-        found = _LIMIT.match(text)
-        if found is not None:
-            code = 421 if found[1].startswith("Connection") else 450
-            reply = f"{found[2]}: {code} {text}"
-            self.refused(key, stamp, None, f"{found[1].split(' ')[0]} from {reply}")
+    def _limited(self, key: str, stamp: str, text: str, found: re.Match[str] | None) -> None:
+        """Anvil's counts are too high.
+
+        Postfix answers 421 to a connection and after a handshake, 454 to STARTTLS, and 450 to all
+        other commands.
+        """
+        if found is None:
+            return
+        if found.re is _NO_TLS:
+            code = 454
+        else:
+            code = 421 if found[1].startswith(("Connection", "New TLS")) else 450
+        reply = f"{found[found.re.groups]}: {code} {text}"
+        self.refused(key, stamp, None, f"{text.partition(' ')[0]} from {reply}")
 
 
 def _stamp(opened: Opened) -> str:
