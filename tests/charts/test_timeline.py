@@ -126,6 +126,20 @@ def test_what_is_not_complete_is_lighter() -> None:
     assert [one.get("x") for one in tree.iter("rect") if one.get("class") == "part"] == ["0", "2"]
 
 
+@pytest.mark.parametrize(
+    ("first", "after", "at", "anchor"),
+    [(0, 2, "20%", None), (8, 10, "80%", "end"), (0, 10, "0%", None), (1, 9, "10%", None)],
+)
+def test_what_a_gap_is_stands_where_there_is_room(
+    first: int, after: int, at: str, anchor: str | None
+) -> None:
+    """Beside it, or within one that is nearly all there is."""
+    series = [Series("rbl", "Public RBL", [5] * 10)]
+    tree = parsed(stacked(plot(gaps=[Gap(first, after, "stopped")]), buckets(10), series))
+    (text,) = [one for one in tree.iter() if one.tag.endswith("text") and one.text == "stopped"]
+    assert (text.get("x"), text.get("text-anchor")) == (at, anchor)
+
+
 def test_strangers_texts_stay_texts() -> None:
     """In titles, gaps, marks and names."""
     made = Plot("c", EVIL, EVIL, gaps=[Gap(0, 1, EVIL)], marks=[Mark(1, EVIL), Mark(1, EVIL, "/x")])

@@ -157,15 +157,17 @@ def _gaps(plot: Plot, count: int, top: int, high: int, *, named: bool = True) ->
 
 
 def _gap_text(gap: Gap, count: int) -> Markup:
-    right = gap.after / count < 0.7
+    """What a gap is: behind it, before it, or within one that leaves no room at either side."""
+    behind, before = gap.after / count < 0.7, gap.first / count > 0.3
+    from_right = before and not behind
     return element(
         "text",
         gap.text,
         class_="minor",
-        x=percent(gap.after if right else gap.first, count),
-        dx=5 if right else -5,
+        x=percent(gap.after if behind else gap.first, count),
+        dx=-5 if from_right else 5,
         y=_TOP + 34,
-        text_anchor=None if right else "end",
+        text_anchor="end" if from_right else None,
     )
 
 
