@@ -458,7 +458,11 @@ cdef class Loop:
             if type(opened) is str:
                 self.ended(key, head, opened, who)
             elif type(opened) is not list or (
-                PyList_Size(opened) > PARTS and not is_queued((<list>opened)[PyList_Size(opened) - 1])
+                PyList_Size(opened) > PARTS and not (
+                    # Before the notes stands the queue id, in which a log may say anything.
+                    PyList_Size(opened) > NOTES
+                    and is_queued((<list>opened)[PyList_Size(opened) - 1])
+                )
             ):
                 self.sessions.end(key, opened, string(who))
             return True

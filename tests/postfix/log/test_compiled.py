@@ -142,6 +142,15 @@ def test_two_recipients_and_no_message_id() -> None:
     )
 
 
+def test_a_queue_id_that_looks_like_a_delivery() -> None:
+    """A session is over all the same when nobody took its message on."""
+    alike(
+        HEAD + b"disconnect from unknown[192.0.2.2]\n"
+        + HEAD + b"to=<b@x>1: client=unknown[192.0.2.1]\n"
+        + HEAD + b"disconnect from unknown[192.0.2.1] ehlo=1 quit=1 commands=2\n"
+    )  # fmt: skip
+
+
 def test_a_stamp_that_holds_the_mark_between_words() -> None:
     """A line whose stamp is none."""
     alike(HEAD + b"connect from x[192.0.2.1]\n" + b"a: connect from mx1 postfix/smtpd[1]\n" * 2)

@@ -203,7 +203,8 @@ class Lane:
                             if type(opened) is str:
                                 ended.append((key, opened, word[16:].partition(" ")[0]))
                             elif type(opened) is not list or (
-                                len(opened) > PARTS and not opened[-1].startswith(_QUEUED)
+                                len(opened) > PARTS
+                                and not (len(opened) > NOTES and opened[-1].startswith(_QUEUED))
                             ):
                                 self._sessions.end(key, opened, word[16:].partition(" ")[0])
                         continue
