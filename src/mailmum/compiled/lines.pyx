@@ -644,7 +644,8 @@ cdef class Loop:
     cdef bint begun(self, Span line, Span head, queue_id, Span rest) except -1:
         if queue_id in self.fresh or not self.in_time(line):
             return False
-        cdef bint plain = not self.known and find(rest, b", ", 2) < 0
+        # Where no client is named, that of the session is meant.
+        cdef bint plain = not self.known and rest.size > 7 and find(rest, b", ", 2) < 0
         key = string(head)
         text = string(rest)
         if plain:

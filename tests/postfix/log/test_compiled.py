@@ -151,6 +151,11 @@ def test_a_queue_id_that_looks_like_a_delivery() -> None:
     )  # fmt: skip
 
 
+def test_a_message_of_nobody() -> None:
+    """Its client is that of the session."""
+    alike(HEAD + b"connect from x.example[192.0.2.1]\n" + HEAD + b"dovecot[1]: client=\n")
+
+
 def test_a_stamp_that_holds_the_mark_between_words() -> None:
     """A line whose stamp is none."""
     alike(HEAD + b"connect from x[192.0.2.1]\n" + b"a: connect from mx1 postfix/smtpd[1]\n" * 2)

@@ -163,14 +163,19 @@ class Lane:
                     elif rest[:7] == "client=":
                         key = head[first:]
                         opened = sessions.get(key)
-                        # Of a client that was refused something before, the HELO is known.
-                        if ", " not in rest and (
-                            opened is None
-                            or type(opened) is str
-                            or (
-                                type(opened) is list
-                                and len(opened) == PARTS
-                                and rest[7:] not in opened[2]
+                        # Of a client that was refused something before, the HELO is known; where
+                        # none is named, that of the session is meant.
+                        if (
+                            ", " not in rest
+                            and len(rest) > 7
+                            and (
+                                opened is None
+                                or type(opened) is str
+                                or (
+                                    type(opened) is list
+                                    and len(opened) == PARTS
+                                    and rest[7:] not in opened[2]
+                                )
                             )
                         ):
                             sessions[key] = fresh[word] = [key, head[:at], rest, word]
