@@ -13,7 +13,8 @@ from dns.exception import DNSException
 
 from tests.e2e.test_up import pid_of
 from tests.support.postgres import Cluster, postgres
-from tests.support.service import Service, fresh_database, make_service
+from tests.support.service import Service, make_service
+from tests.support.tables import fresh_database
 
 
 @contextmanager
@@ -23,7 +24,7 @@ def losable(folder: Path, kind: str) -> Iterator[tuple[Service, ExitStack]]:
         made = make_service(folder, sqlite=True)
         if kind == "postgresql":
             cluster: Cluster = database.enter_context(postgres())
-            made.environment["MAILMUM_DATABASE"] = fresh_database(cluster.url())
+            made.environment["MAILMUM_DATABASE"] = fresh_database(cluster.url(), empty=True)
         else:
             database.callback(_lose_files, made.data)
         yield made, database

@@ -47,7 +47,7 @@ def test_an_empty_folder_becomes_a_service(tmp_path: Path) -> None:
 
     The second start goes on, with the zone that was given at the first.
     """
-    made = make_service(tmp_path, "--zone", "rbl.example.net")
+    made = make_service(tmp_path, "--zone", "rbl.example.net", empty=True)
     with made.up():
         assert made.sign_in_link()
         zones = made.json("server", "add", "mx1")["zones"]
