@@ -46,6 +46,7 @@ ONCE = (
 )
 """Folders and files of tests that never meet the database of the run."""
 FIRST = (
+    "tests/contrib/test_munin.py",
     "tests/docs/test_guides.py",
     "tests/e2e/test_counting.py",
     "tests/e2e/test_data_plane.py",
