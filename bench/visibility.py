@@ -21,7 +21,8 @@ import dns.query
 import urllib3
 
 from tests.support.postgres import postgres
-from tests.support.service import Service, fresh_database, make_service
+from tests.support.service import Service, make_service
+from tests.support.tables import fresh_database
 
 
 def main() -> None:

@@ -1,10 +1,48 @@
 """Fixtures for every test."""
 
+from collections.abc import Iterator
+
 import pytest
+import structlog
+from django.conf import settings
+from django.test.client import ClientHandler
 
 from tests.support.world import world
 
 __all__ = ["world"]
+
+# structlog's own colourful tracebacks, with every variable in them, cost a test some seconds.
+structlog.configure(
+    processors=[
+        *structlog.get_config()["processors"][:-1],
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_chain_of_middleware() -> Iterator[None]:
+    """Made once, as in a server's process; each of Django's test clients would make its own.
+
+    That is most of what a request in a test costs: the middleware of static files reads the folder.
+    """
+    chains: dict[tuple[object, ...], dict[str, object]] = {}
+    make = ClientHandler.load_middleware
+
+    def load(self: ClientHandler, is_async: bool = False) -> None:
+        key = (is_async, tuple(settings.MIDDLEWARE), settings.DEBUG)
+        if key not in chains:
+            make(self, is_async)
+            chains[key] = {
+                name: value
+                for name, value in vars(self).items()
+                if name.endswith(("_middleware", "_middleware_chain"))
+            }
+        vars(self).update(chains[key])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ClientHandler, "load_middleware", load)
+        yield
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -4,19 +4,24 @@ import os
 import re
 import signal
 import socket
+import sqlite3
+import stat
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import psycopg
 import pytest
+from django.db.migrations.loader import MigrationLoader
 
 from tests.support.plugin import DATABASE_VARIABLE
 from tests.support.ports import Kind, free_port, is_free
 from tests.support.postgres import postgres
 from tests.support.process import ProcessFailed, running
+from tests.support.tables import copy_tables
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -183,6 +188,19 @@ def test_postgres_stops_under_open_connections() -> None:
         forgotten = psycopg.connect(cluster.url())
     assert not _exists(cluster.pid)
     forgotten.close()
+
+
+def test_services_get_tables_with_nothing_in_them(tmp_path: Path) -> None:
+    """Those that the migrations of today make, in files that their owner alone may read."""
+    copy_tables(tmp_path / "data")
+    for name in ("mailmum.sqlite3", "traffic.sqlite3"):
+        path = tmp_path / "data" / name
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        with closing(sqlite3.connect(path)) as database:
+            applied = set(database.execute("SELECT app, name FROM django_migrations"))
+        assert applied == set(MigrationLoader(None).disk_migrations)
+    with closing(sqlite3.connect(tmp_path / "data" / "mailmum.sqlite3")) as database:
+        assert list(database.execute("SELECT * FROM accounts_account")) == []
 
 
 def _nested(tmp_path: Path, database: str, *options: str) -> "subprocess.CompletedProcess[str]":

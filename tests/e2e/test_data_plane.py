@@ -13,7 +13,8 @@ from dns.exception import DNSException
 
 from tests.e2e.test_up import pid_of
 from tests.support.postgres import Cluster, postgres
-from tests.support.service import Service, fresh_database, make_service
+from tests.support.service import Service, make_service
+from tests.support.tables import fresh_database
 
 
 @contextmanager
@@ -23,7 +24,7 @@ def losable(folder: Path, kind: str) -> Iterator[tuple[Service, ExitStack]]:
         made = make_service(folder, sqlite=True)
         if kind == "postgresql":
             cluster: Cluster = database.enter_context(postgres())
-            made.environment["MAILMUM_DATABASE"] = fresh_database(cluster.url())
+            made.environment["MAILMUM_DATABASE"] = fresh_database(cluster.url(), empty=True)
         else:
             database.callback(_lose_files, made.data)
         yield made, database
@@ -87,20 +88,26 @@ def test_a_damaged_snapshot_is_left_alone(tmp_path: Path) -> None:
         made.child.wait_for(r"dns\.snapshot-damaged|snapshot-damaged")
 
 
-def test_an_end_takes_effect_to_the_second(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service for tests that each have a server and an address of their own."""
+    with make_service(tmp_path_factory.mktemp("running")).up() as made:
+        yield made
+
+
+def test_an_end_takes_effect_to_the_second(running: Service) -> None:
     """Listed for some seconds: there at once, gone when they are over; the TTL says it too."""
-    with make_service(tmp_path).up() as made:
-        name = f"7.113.0.203.{made.json('server', 'add', 'mx1')['zones']['bl']}"
-        made.run("block", "203.0.113.0/24", "--code", "127.0.0.9")
-        end = _listed_until(made, name)
-        while (now := time.time()) < end + 1.5:
-            answer = made.lookup(name)
-            # A query on its way over the boundary may fall on either side.
-            if time.time() < end:
-                assert answer == ["127.0.0.2"]
-            elif now >= end:
-                assert answer == ["127.0.0.9"]
-            time.sleep(0.05)
+    name = f"7.113.0.203.{running.json('server', 'add', 'mx1')['zones']['bl']}"
+    running.run("block", "203.0.113.0/24", "--code", "127.0.0.9")
+    end = _listed_until(running, name)
+    while (now := time.time()) < end + 1.5:
+        answer = running.lookup(name)
+        # A query on its way over the boundary may fall on either side.
+        if time.time() < end:
+            assert answer == ["127.0.0.2"]
+        elif now >= end:
+            assert answer == ["127.0.0.9"]
+        time.sleep(0.05)
 
 
 def _listed_until(made: Service, name: str) -> float:
@@ -135,17 +142,16 @@ def test_several_workers_answer_alike(tmp_path: Path) -> None:
         made.eventually(lambda: not any(blocked(made, name) for _ in range(20)))
 
 
-def test_rotated_keys(tmp_path: Path) -> None:
+def test_rotated_keys(running: Service) -> None:
     """The old one lives on as long as was said; a revoked one answers nothing, and is reported."""
-    with make_service(tmp_path).up() as made:
-        old = made.json("server", "add", "mx1")["zones"]["bl"]
-        made.run("block", "203.0.113.7")
-        new = made.json("server", "rotate-key", "mx1")["zones"]["bl"]
-        assert new != old
-        made.eventually(lambda: blocked(made, f"7.113.0.203.{new}"))
-        assert blocked(made, f"7.113.0.203.{old}")
-        made.run("server", "rotate-key", "mx1", "--keep", "0s")
-        made.eventually(lambda: not made.ask(f"7.113.0.203.{old}").answer)
-        made.eventually(lambda: not made.ask(f"7.113.0.203.{new}").answer)
-        made.ask(f"7.113.0.203.{new}")
-        made.eventually(lambda: "revoked key" in made.run("doctor", status=1).stdout, 15)
+    old = running.json("server", "add", "mx2")["zones"]["bl"]
+    running.run("block", "198.51.100.7")
+    new = running.json("server", "rotate-key", "mx2")["zones"]["bl"]
+    assert new != old
+    running.eventually(lambda: blocked(running, f"7.100.51.198.{new}"))
+    assert blocked(running, f"7.100.51.198.{old}")
+    running.run("server", "rotate-key", "mx2", "--keep", "0s")
+    running.eventually(lambda: not running.ask(f"7.100.51.198.{old}").answer)
+    running.eventually(lambda: not running.ask(f"7.100.51.198.{new}").answer)
+    running.ask(f"7.100.51.198.{new}")
+    running.eventually(lambda: "revoked key" in running.run("doctor", status=1).stdout, 15)

@@ -22,7 +22,7 @@ def targets(made: Service, *command: str) -> set[str]:
 
 def test_the_demo(tmp_path: Path) -> None:
     """Two accounts, four servers, traffic from logs and the DNS that runs, and what comes of it."""
-    made = make_service(tmp_path, "--demo", sqlite=True)
+    made = make_service(tmp_path, "--demo", sqlite=True, empty=True)
     with made.up():
         accounts = made.json("account", "list")
         assert [(one["name"], one["servers"]) for one in accounts] == [

@@ -27,7 +27,8 @@ from tests.e2e.test_up import pid_of
 from tests.support.clock import Clock
 from tests.support.postgres import postgres
 from tests.support.proxy import bad_line
-from tests.support.service import Service, fresh_database, make_service
+from tests.support.service import Service, make_service
+from tests.support.tables import fresh_database
 
 KEPT = "203.0.113.200"
 
@@ -198,7 +199,7 @@ def test_a_database_that_is_slow_gone_and_back(tmp_path: Path) -> None:
     """PostgreSQL behind a bad line: changes are late or refused, none that was told is lost."""
     with postgres() as cluster, bad_line(cluster.port) as line:
         made = make_service(tmp_path, sqlite=True)
-        url = fresh_database(cluster.url())
+        url = fresh_database(cluster.url(), empty=True)
         with psycopg.connect(url, autocommit=True) as connection:
             # The cluster of the tests forgets the last changes in a crash; this is not to.
             connection.execute("ALTER ROLE CURRENT_USER SET synchronous_commit = on")

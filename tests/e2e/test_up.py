@@ -7,18 +7,22 @@ import socket
 import sqlite3
 import stat
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from mailmum.control.parts import NAMES
 from tests.support.ports import free_port
-from tests.support.service import MAILMUM, make_service, service
+from tests.support.service import MAILMUM, Service, make_service, service
+from tests.support.tables import copy_tables
 
 
 def fails(folder: Path, *options: str, **environment: str) -> str:
     """Run `mailmum up` where it must fail; what it says."""
     made = make_service(folder, sqlite=True)
+    if not made.data.exists():
+        copy_tables(made.data)
     done = subprocess.run(
         [
             MAILMUM,
@@ -47,7 +51,7 @@ def test_an_empty_folder_becomes_a_service(tmp_path: Path) -> None:
 
     The second start goes on, with the zone that was given at the first.
     """
-    made = make_service(tmp_path, "--zone", "rbl.example.net")
+    made = make_service(tmp_path, "--zone", "rbl.example.net", empty=True)
     with made.up():
         assert made.sign_in_link()
         zones = made.json("server", "add", "mx1")["zones"]
@@ -67,19 +71,28 @@ def test_an_empty_folder_becomes_a_service(tmp_path: Path) -> None:
 _LOG = ("--log", "mx1=/nonexistent/mail.log")
 
 
-@pytest.mark.parametrize("part", NAMES)
-def test_a_part_that_dies_is_started_again(tmp_path: Path, part: str) -> None:
-    """With a line in the log that says why; the service answers again."""
-    with service(tmp_path, *_LOG) as made:
-        assert made.child is not None
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Service, str]]:
+    """A service of every part, and the name of what it blocks."""
+    with service(tmp_path_factory.mktemp("whole"), *_LOG) as made:
         zones = made.json("server", "add", "mx1")["zones"]
         made.run("block", "203.0.113.7")
-        os.kill(pid_of(made.child.output, part), signal.SIGKILL)
-        made.child.wait_for(r'killed by SIGKILL.*"part ended, starting it again"')
-        child = made.child
-        child.wait_for(lambda: child.output.count('"event": "part answers"') == len(NAMES) + 1, 20)
-        made.run("listings")
-        made.eventually(lambda: made.lookup(f"7.113.0.203.{zones['bl']}") == ["127.0.0.2"])
+        yield made, f"7.113.0.203.{zones['bl']}"
+
+
+@pytest.mark.parametrize("part", NAMES)
+def test_a_part_that_dies_is_started_again(whole: tuple[Service, str], part: str) -> None:
+    """With a line in the log that says why; the service answers again."""
+    made, blocked = whole
+    assert made.child is not None
+    child, answers = made.child, f'"part": "{part}", "event": "part answers"'
+    before = child.output.count(answers)
+    assert before
+    os.kill(pid_of(child.output, part), signal.SIGKILL)
+    child.wait_for(f'"part": "{part}", .*killed by SIGKILL.*"part ended, starting it again"')
+    child.wait_for(lambda: child.output.count(answers) == before + 1, 20)
+    made.run("listings")
+    made.eventually(lambda: made.lookup(blocked) == ["127.0.0.2"])
 
 
 def pid_of(log: str, part: str) -> int:

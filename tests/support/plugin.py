@@ -3,7 +3,8 @@
 Django's settings come from the environment, so that has to stand before they are read: a data
 folder of its own for every process, and the database. MAILMUM_TEST_DATABASE says which: `sqlite`
 (the default) or `postgresql`. For the latter the run's first process starts one private cluster;
-pytest-xdist's workers inherit its address and take a database each.
+pytest-xdist's workers inherit its address and take a database each. They also share a folder with
+the tables of a new service (`tests.support.tables`), made once.
 
 The suite runs on both, but what never meets the database is the same on both and runs once: tests
 below `ONCE`, and those marked `once` elsewhere; below `ONCE`, `both` marks the exceptions. The run
@@ -14,6 +15,7 @@ is rightly below `ONCE` is held in every run: one that asks for the database the
 import contextlib
 import os
 import signal
+import sys
 import tempfile
 from collections.abc import Generator, Iterator
 
@@ -21,6 +23,7 @@ import hypothesis
 import pytest
 
 from tests.support.postgres import Cluster, postgres
+from tests.support.tables import TABLES_VARIABLE
 
 DATABASE_VARIABLE = "MAILMUM_DATABASE"
 KINDS = ("sqlite", "postgresql")
@@ -43,6 +46,7 @@ ONCE = (
 )
 """Folders and files of tests that never meet the database of the run."""
 FIRST = (
+    "tests/contrib/test_munin.py",
     "tests/docs/test_guides.py",
     "tests/e2e/test_counting.py",
     "tests/e2e/test_data_plane.py",
@@ -88,14 +92,25 @@ def _forget_the_users_own() -> None:
             del os.environ[name]
 
 
+def _keep_bytecode() -> None:
+    # Containers tend to forbid it: then each of some thousand processes that the tests start
+    # compiles what it imports anew, a fifth of what the start of a service costs.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
+
+
 # A wrapper runs before pytest-django's hook of this name, which reads the settings.
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, None, None]:
     """Name data folder and database in the environment, starting PostgreSQL where it is wanted."""
     early_config.add_cleanup(_stack.close)
+    _keep_bytecode()
     if "PYTEST_XDIST_WORKER" not in os.environ:
         kind = _wanted()
         _forget_the_users_own()
+        os.environ[TABLES_VARIABLE] = _stack.enter_context(
+            tempfile.TemporaryDirectory(prefix="mailmum-tables-")
+        )
         if kind == "postgresql":
             cluster = _stack.enter_context(postgres())
             os.environ[DATABASE_VARIABLE] = cluster.url("mailmum")

@@ -6,11 +6,11 @@
         assert running.lookup(f"7.113.0.203.{zones['bl']}") == ["127.0.0.2"]
 
 It runs on the database that the suite runs on: a fresh SQLite file, or a fresh database of the
-run's PostgreSQL.
+run's PostgreSQL. Its tables are there already (see `tests.support.tables`); with `empty=True` the
+start makes them, as an administrator's first does.
 """
 
 import contextlib
-import itertools
 import json
 import os
 import subprocess
@@ -21,22 +21,19 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
-import psycopg
 from dns import query as over
 from dns.message import Message, make_query
-from psycopg import sql
 
 from mailmum.daemons import snapshots
 from mailmum.domain.listings import Action
 from tests.support.plugin import run_database
 from tests.support.ports import free_port
 from tests.support.process import Child, running
+from tests.support.tables import copy_tables, fresh_database
 
 MAILMUM = Path(sys.executable).with_name("mailmum")
 START_SECONDS = 60.0
-_databases = itertools.count(1)
 
 
 @dataclass
@@ -48,6 +45,8 @@ class Service:
         web: host:port of pages and API.
         dns: host and port of DNS.
         environment: for commands that speak to it.
+        options: further options of `mailmum up`.
+        empty: whether its first start makes the tables.
         child: the process; replaced when the service is started again.
     """
 
@@ -56,6 +55,7 @@ class Service:
     dns: tuple[str, int]
     environment: dict[str, str]
     options: tuple[str, ...] = ()
+    empty: bool = False
     child: Child | None = field(default=None)
 
     @property
@@ -126,6 +126,8 @@ class Service:
     @contextlib.contextmanager
     def up(self) -> Iterator["Service"]:
         """Run `mailmum up` for the length of a `with` block."""
+        if not (self.empty or self.data.exists() or "MAILMUM_DATABASE" in self.environment):
+            copy_tables(self.data)
         host, port = self.dns
         command: list[str | Path] = [MAILMUM, "up", "--data", str(self.data), "--web", self.web]
         command += ["--dns", f"{host}:{port}", *self.options]
@@ -141,6 +143,7 @@ def make_service(
     *options: str,
     dns: tuple[str, int] | None = None,
     sqlite: bool = False,
+    empty: bool = False,
     **parameters: str,
 ) -> Service:
     """A service that is not started yet.
@@ -150,6 +153,7 @@ def make_service(
         options: further options of `mailmum up`.
         dns: where it shall answer DNS; a free port of loopback by default.
         sqlite: on SQLite whatever the suite runs on, for what only a file can suffer.
+        empty: without its tables, for what is about the first start.
         parameters: further parameters, such as public_url.
     """
     environment = {
@@ -160,13 +164,14 @@ def make_service(
     environment["MAILMUM_DATA"] = str(folder / "data")
     url = "" if sqlite else run_database()
     if url:
-        environment["MAILMUM_DATABASE"] = fresh_database(url)
+        environment["MAILMUM_DATABASE"] = fresh_database(url, empty=empty)
     return Service(
         data=folder / "data",
         web=f"127.0.0.1:{free_port('tcp')}",
         dns=dns or ("127.0.0.1", free_port("both")),
         environment=environment,
         options=options,
+        empty=empty,
     )
 
 
@@ -175,12 +180,3 @@ def service(folder: Path, *options: str, **parameters: Any) -> Iterator[Service]
     """A service for the length of a `with` block; see `make_service`."""
     with make_service(folder, *options, **parameters).up() as made:
         yield made
-
-
-def fresh_database(url: str) -> str:
-    """Make an empty database beside the one of this URL; its URL."""
-    name = f"service_{os.getpid()}_{next(_databases)}"
-    parts = urlsplit(url)
-    with psycopg.connect(urlunsplit(parts._replace(path="/postgres")), autocommit=True) as admin:
-        admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    return urlunsplit(parts._replace(path=f"/{name}"))

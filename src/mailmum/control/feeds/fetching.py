@@ -13,7 +13,6 @@ from stat import S_ISREG
 from mailmum.control import config
 from mailmum.control.feeds.models import Kind
 from mailmum.control.feeds.reading import BYTES_LIMIT
-from mailmum.control.feeds.spf import spf_networks
 from mailmum.control.outgoing import outgoing
 from mailmum.daemons.outgoing import Unreached
 from mailmum.domain.errors import BadInput, Refusal
@@ -50,6 +49,9 @@ def fetch(kind: str, source: str, etag: str = "", modified: str = "") -> Fetched
         Refusal: it cannot be had; the reason is told.
     """
     if kind == Kind.SPF:
+        # With it comes the resolver, which the parts that only look feeds up never need.
+        from mailmum.control.feeds.spf import spf_networks
+
         return Fetched(spf_networks(source))
     if kind == Kind.FILE:
         return Fetched(_read(file_of(source)))
