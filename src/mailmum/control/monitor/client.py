@@ -171,9 +171,7 @@ def _whose(target: Target, found: Look) -> Target | None:
     return None if most is None else address_of(most[0])
 
 
-def _told(
-    scope: Scope, whose: Target, found: Look, latest: tuple[Kept, ...]
-) -> tuple[Kept, ...]:
+def _told(scope: Scope, whose: Target, found: Look, latest: tuple[Kept, ...]) -> tuple[Kept, ...]:
     """Those that can tell of senders and names: of lookups there may be any number since."""
     logged = found.total.contacts > found.total.unlogged
     if not logged or all(kept.source is not Source.DNS for kept in latest):
