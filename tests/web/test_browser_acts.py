@@ -60,31 +60,36 @@ def listed(running: Service, target: str) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("look", LOOKS, ids=str)
 def test_from_a_row(running: Service, browser: Browser, signed_in: Any, look: Look) -> None:
-    """By keyboard: the popover, a choice, the block, its mark in the row, undo in place."""
+    """By keyboard: the popover, a choice, block or allow, its mark in the row, undo in place."""
+    word, done = (("Block", "Blocked"), ("Allow", "Allowed"))[LOOKS.index(look) % 2]
     with watching(browser, running.url, look, state=signed_in) as page:
         page.goto(f"{running.url}/a/1/search/?q=203.0.113.66")
         row = page.locator("#results tbody tr").first
-        link = row.get_by_role("link", name="Block 203.0.113.66")
-        link.focus()
-        page.keyboard.press("Enter")
+        page.keyboard.press("j")
+        page.keyboard.press(word[0].lower())
         pop = page.locator("#act")
-        go = pop.get_by_role("button", name="Block 203.0.113.66")
+        go = pop.get_by_role("button", name=f"{word} 203.0.113.66")
         expect(go).to_be_visible()
         expect(pop.get_by_role("heading")).to_be_focused()
         sound(page)
         pop.get_by_label("Only mx1").check()
         expect(pop.get_by_label("Only mx1")).to_be_focused()
-        pop.get_by_label("Reason").fill(EVIL)
+        if word == "Block":
+            pop.get_by_label("Reason").fill(EVIL)
         go.press("Enter")
-        expect(pop).to_contain_text("Blocked 203.0.113.66 on mx1")
-        expect(row).to_contain_text("blocked")
-        assert [one["reason"] for one in listed(running, "203.0.113.66")] == [EVIL]
+        expect(pop).to_contain_text(f"{done} 203.0.113.66 on mx1")
+        expect(row).to_contain_text(done.lower())
+        (made,) = listed(running, "203.0.113.66")
+        assert (made["action"], made["reason"]) == (word.lower(), EVIL if word == "Block" else "")
         sound(page)
-        pop.get_by_role("button", name="Undo").click()
+        page.keyboard.press("Tab")
+        expect(pop.get_by_role("button", name="Undo")).to_be_focused()
+        page.keyboard.press("Enter")
         expect(pop).to_contain_text("Undid")
         assert listed(running, "203.0.113.66") == []
         page.keyboard.press("Escape")
         expect(pop).to_be_hidden()
+        expect(row.get_by_role("link", name=f"{word} 203.0.113.66")).to_be_focused()
         expect(row.locator("[data-did]")).to_have_count(0)
 
 

@@ -121,7 +121,7 @@ def test_a_wrong_password_says_so(world: World) -> None:
         for login in ("owner@example.net", "nobody@example.net")
     }
     assert len(texts) == 1
-    assert "not correct" in texts.pop()
+    assert "do not go together" in texts.pop()
 
 
 def test_nobody_signs_up_or_resets_by_mail(world: World) -> None:

@@ -15,7 +15,7 @@ import uvicorn
 from mailmum.control.accounts.services import add_token
 from mailmum.control.servers.services import add_server
 from mailmum.web import limits
-from mailmum.web.asgi import known_token
+from mailmum.web.asgi import known_token, too_large
 from mailmum.web.limits import IMPORT_PATH, LARGE, SMALL, BodyLimit
 from tests.support.world import World
 
@@ -58,7 +58,7 @@ def request(
         sent.append(message)
 
     scope = {"type": "http", "path": path, "headers": headers}
-    asyncio.run(BodyLimit(reads_all, known)(scope, receive, send))
+    asyncio.run(BodyLimit(reads_all, known, too_large)(scope, receive, send))
     return sent[0]["status"], sent[1]["body"], taken
 
 
@@ -71,9 +71,12 @@ def test_a_body_within_the_limit_passes(announced: bool) -> None:
 @pytest.mark.parametrize("announced", [True, False])
 @pytest.mark.parametrize("path", ["/api/v1/listings", "/accounts/login/", IMPORT_PATH])
 def test_a_body_beyond_it_is_refused(path: str, announced: bool) -> None:
-    """In the API's form, whether the length was announced or found out on the way."""
+    """In the API's form or on a page, whether its length was announced or found out on the way."""
     status, body, _ = request(path, SMALL + 1, announced=announced, token="wrong")
     assert status == 413
+    if path == "/accounts/login/":
+        assert b"<h1>Too large</h1>" in body
+        return
     error = json.loads(body)["error"]
     assert error["code"] == "too-large"
     assert error["fix"]
@@ -107,7 +110,9 @@ def test_nobody_is_read_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
 @contextmanager
 def served() -> Iterator[int]:
     """The application behind its limit, on the server that runs it; the port."""
-    settings = uvicorn.Config(BodyLimit(reads_all, known), lifespan="off", log_config=None)
+    settings = uvicorn.Config(
+        BodyLimit(reads_all, known, too_large), lifespan="off", log_config=None
+    )
     server = uvicorn.Server(settings)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         thread = threading.Thread(target=server.run, args=([listening],))
@@ -138,4 +143,4 @@ def test_a_sender_who_pauses_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) 
         client.sendall(head.encode() + b"x")
         answer = b"".join(iter(lambda: client.recv(65536), b""))
         assert b" 413 " in answer.splitlines()[0]
-        assert b"too-large" in answer
+        assert b"Too large" in answer

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from itertools import count
+from itertools import count, pairwise
 from typing import Any
 
 import pytest
@@ -121,6 +121,8 @@ def test_the_trial_tells_how_far_it_is(site: Visitors, scene: Scene) -> None:
         assert len(told) > 1
         assert told == sorted(set(told))
         assert told[-1] <= 100
+        # Day by day of the week that is kept: nothing is done where nothing is, or by a leap.
+        assert max(later - one for one, later in pairwise([0, *told])) <= 20
 
 
 @THREADED

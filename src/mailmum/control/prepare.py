@@ -37,7 +37,8 @@ def folder(path: Path) -> None:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         probe = path / ".writable"
         probe.write_bytes(b"")
-        probe.unlink()
+        # Parts that start together look at the same time.
+        probe.unlink(missing_ok=True)
     except OSError as error:
         raise Refusal(
             f"the data folder {path} cannot be written: {error.strerror}",

@@ -99,7 +99,7 @@ class Crew:
         self._threads = [KeptThread(f"{self._name}-{job}", jobs[job]) for job in jobs]
 
     def tick(self) -> None:
-        """Hand counts on and see to the threads; in the loop, about twice a second."""
+        """Hand counts on and see to the threads; in the loop, some times a second."""
         now = time.time()
         if self._handover.wants(now):
             self._put(now)

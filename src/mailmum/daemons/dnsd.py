@@ -46,7 +46,7 @@ def run(
     Args:
         options: parameters of the daemon.
         open_source: how to reach the database; called in each worker, in a thread of its own.
-        sink: takes counts about twice a second; likewise.
+        sink: takes counts some times a second; likewise.
         ready: called once all workers answer from an index.
 
     Raises:

@@ -32,8 +32,9 @@ from mailmum.index.index import Index
 
 log = structlog.get_logger()
 
-_TICK = 0.5
-"""Seconds: so who follows live sees a lookup within one, the way through the database included."""
+_TICK = 0.2
+"""Seconds: with the pause between two looks of who follows live (`control.monitor.live`) less than
+a third of the second within which a lookup shows; the rest is for the way through the database."""
 
 
 class Loop:
@@ -42,7 +43,7 @@ class Loop:
     Args:
         engine: gives the answers.
         limits: what TCP clients may take up.
-        on_tick: called about twice a second.
+        on_tick: called some times a second.
         fast: answers what is plain over UDP; None to answer all of it here.
     """
 

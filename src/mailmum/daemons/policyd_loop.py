@@ -7,8 +7,9 @@ from collections.abc import Callable
 from mailmum.index.index import Index
 from mailmum.policy.engine import Engine
 
-_TICK = 0.5
-"""Seconds: so who follows live sees a lookup within one, the way through the database included."""
+_TICK = 0.2
+"""Seconds: with the pause between two looks of who follows live (`control.monitor.live`) less than
+a third of the second within which a lookup shows; the rest is for the way through the database."""
 
 
 class PolicyLoop:
@@ -33,7 +34,7 @@ class PolicyLoop:
         return self._stopping
 
     async def until_stopped(self, on_tick: Callable[[], None]) -> None:
-        """Wait for `stop`; meanwhile something is called about twice a second.
+        """Wait for `stop`; meanwhile something is called some times a second.
 
         Raises:
             Exception: what a job raised; the index may then be half changed, so all must end.

@@ -10,6 +10,11 @@ from mailmum.web.callers import caller_of
 class ClosedSignUp(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no types
     """People are let in by owners."""
 
+    error_messages = {  # noqa: RUF012 (allauth's own)
+        **DefaultAccountAdapter.error_messages,
+        "email_password_mismatch": "This e-mail address and this password do not go together.",
+    }
+
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         """Never."""
         return False

@@ -9,7 +9,8 @@ from asgiref.sync import sync_to_async
 from asgiref.typing import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, Scope
 from django.core.asgi import get_asgi_application
 
-from mailmum.web.limits import BodyLimit
+from mailmum.web.limits import BodyLimit, Headers
+from mailmum.web.middleware import POLICY
 
 django_application = get_asgi_application()
 
@@ -29,8 +30,19 @@ def known_token(secret: str) -> bool:
         connections.close_all()
 
 
+def too_large() -> tuple[Headers, bytes]:
+    """What somebody is shown who sent too much from a page."""
+    from django.template.loader import render_to_string
+
+    headers = [
+        (b"content-type", b"text/html; charset=utf-8"),
+        (b"content-security-policy", POLICY.encode()),
+    ]
+    return headers, render_to_string("413.html").encode()
+
+
 _limited: ASGI3Application = BodyLimit(
-    django_application, sync_to_async(known_token, thread_sensitive=False)
+    django_application, sync_to_async(known_token, thread_sensitive=False), too_large
 )
 
 

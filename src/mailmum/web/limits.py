@@ -1,7 +1,7 @@
 """A bound on request bodies, as ASGI middleware: 4 MiB; 512 MiB for imports with a token.
 
-A body announced or found to be larger is answered 413 in the API's form of errors, and only a
-little of the rest is read.
+A body announced or found to be larger is answered 413, in the API's form of errors or, where a
+browser sent it, with a page; only a little of the rest is read.
 """
 
 import asyncio
@@ -19,7 +19,10 @@ DRAINED, DRAIN_SECONDS = 16 * 1024 * 1024, 5.0
 IMPORT_PATH = "/api/v1/import"
 _UPLOAD = re.compile(r"/api/v1/feeds/[^/]+/upload")
 
+_API = "/api/"
+
 Message = dict[str, Any]
+Headers = list[tuple[bytes, bytes]]
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 
@@ -29,11 +32,23 @@ class _TooLarge(Exception):
 
 
 class BodyLimit:
-    """Wraps an ASGI application."""
+    """Wraps an ASGI application.
 
-    def __init__(self, application: Any, known_token: Callable[[str], Awaitable[bool]]) -> None:
+    Args:
+        application: it.
+        known_token: whether a token may import.
+        page: headers and content of what somebody is shown who sent too much from a page.
+    """
+
+    def __init__(
+        self,
+        application: Any,
+        known_token: Callable[[str], Awaitable[bool]],
+        page: Callable[[], tuple[Headers, bytes]],
+    ) -> None:
         self._application = application
         self._known_token = known_token
+        self._page = page
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         """Pass a request on, its body bounded."""
@@ -44,7 +59,7 @@ class BodyLimit:
         limit = await self._limit(scope["path"], headers)
         announced = headers.get(b"content-length", b"0")
         if announced.isdigit() and int(announced) > limit:
-            await _refuse(receive, send, limit)
+            await _refuse(receive, send, *self._answer(scope["path"], limit))
             return
         taken, started = 0, False
 
@@ -66,7 +81,10 @@ class BodyLimit:
         except _TooLarge:
             if started:
                 raise
-            await _refuse(receive, send, limit)
+            await _refuse(receive, send, *self._answer(scope["path"], limit))
+
+    def _answer(self, path: str, limit: int) -> tuple[Headers, bytes]:
+        return _told(limit) if path.startswith(_API) else self._page()
 
     async def _limit(self, path: str, headers: dict[bytes, bytes]) -> int:
         path = path.rstrip("/")
@@ -79,7 +97,7 @@ class BodyLimit:
         return LARGE if known else SMALL
 
 
-async def _refuse(receive: Receive, send: Send, limit: int) -> None:
+def _told(limit: int) -> tuple[Headers, bytes]:
     problem = f"the request body has more than {limit // (1024 * 1024)} MiB"
     fix = "split it, or send a file to /api/v1/import with a token"
     error = {
@@ -90,9 +108,12 @@ async def _refuse(receive: Receive, send: Send, limit: int) -> None:
         "field": "",
         "items": [],
     }
-    answer = json.dumps({"error": error}).encode()
+    return [(b"content-type", b"application/json")], json.dumps({"error": error}).encode()
+
+
+async def _refuse(receive: Receive, send: Send, some: Headers, answer: bytes) -> None:
     headers = [
-        (b"content-type", b"application/json"),
+        *some,
         (b"content-length", str(len(answer)).encode()),
         (b"connection", b"close"),
     ]

@@ -86,3 +86,16 @@ def test_at_one_server_and_to_nobody_else(filled: Traffic) -> None:
     foreign = seen_of(filled.world.outsider, target, now=filled.now)
     assert [one.server for one in foreign.servers] == ["foreign"]
     assert (foreign.contacts, foreign.groups[Group.ACCEPTED]) == (9, 4)
+
+
+def test_lookups_since_hide_no_mail(filled: Traffic) -> None:
+    """Senders and names come from mail, however often a network was looked up after it."""
+    for last in range(64, 80):
+        for name in ("mx1", "mx2"):
+            for ago in range(20):
+                outcome = Outcome.UNLISTED
+                filled.asked(f"198.51.100.{last}", outcome, server=name, ago=1 + ago)
+    found = seen_of(filled.world.viewer, parse_target("198.51.100.0/24"), now=filled.now)
+    assert not any(kept.sighting.sender for kept in found.latest)
+    assert "news@mail.city.example" in {one.sender for one in found.senders}
+    assert "mail.city.example" in {one.name for one in found.names}

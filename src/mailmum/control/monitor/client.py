@@ -26,7 +26,7 @@ from mailmum.control.traffic.values import Kept
 from mailmum.domain.targets import NetworkTarget, Target
 from mailmum.traffic.codes import outcome_of
 from mailmum.traffic.groups import Group, group_of
-from mailmum.traffic.sightings import Outcome
+from mailmum.traffic.sightings import Outcome, Source
 
 DAYS = 30
 SHOWN = 20
@@ -35,6 +35,7 @@ FURTHEST = 400
 """Days that are looked back for the first time it was seen."""
 _SAMPLE = 200
 _NEAR = {4: 24, 6: 64}
+_TELLING = frozenset({Source.LOG, Source.POLICY})
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,14 +124,16 @@ def seen_of(
     clock = time.time() if now is None else now
     scope, looked = scope_of(reading, server), last_days(clock, days)
     found = look(scope, target, looked)
-    latest = _latest(scope, target, found)
+    whose = _whose(target, found)
+    latest = () if whose is None else recent(scope, whose, _SAMPLE)
+    told = latest if whose is None else _told(scope, whose, found, latest)
     daily = _daily(scope, found)
     groups: Counter[Group] = Counter()
     for one in daily.values():
         groups.update(one)
     network = target if isinstance(target, NetworkTarget) else None
     near = _near(network)
-    names = sampled_names(latest) if network is not None else found.names
+    names = sampled_names(told) if network is not None else found.names
     return Seen(
         target=target,
         since=found.since,
@@ -147,7 +150,7 @@ def seen_of(
         first=_first(scope, target, clock),
         last=max((kept.sighting.time for kept in latest), default=None),
         names=names_of(names, SHOWN),
-        senders=_senders(latest),
+        senders=_senders(told),
         network=near,
         neighbours=() if near is None else _neighbours(look(scope, near, looked)),
         country=None if network is None else country_of(network),
@@ -155,12 +158,25 @@ def seen_of(
     )
 
 
-def _latest(scope: Scope, target: Target, found: Look) -> tuple[Kept, ...]:
+def _whose(target: Target, found: Look) -> Target | None:
+    """Whose latest sightings are shown; None when nobody came."""
     if isinstance(target, NetworkTarget) and not is_wide(target):
-        return recent(scope, target, _SAMPLE)
-    # Of a name or a wide network by the client that came most often.
-    most = max(found.clients.items(), key=lambda one: (one[1].contacts, one[0]), default=None)
-    return () if most is None else recent(scope, address_of(most[0]), _SAMPLE)
+        return target
+    # Of a name or a wide network the client of which logs tell most, else that came most often.
+    most = max(
+        found.clients.items(),
+        key=lambda one: (one[1].contacts - one[1].unlogged, one[1].contacts, one[0]),
+        default=None,
+    )
+    return None if most is None else address_of(most[0])
+
+
+def _told(scope: Scope, whose: Target, found: Look, latest: tuple[Kept, ...]) -> tuple[Kept, ...]:
+    """Those that can tell of senders and names: of lookups there may be any number since."""
+    logged = found.total.contacts > found.total.unlogged
+    if not logged or all(kept.source is not Source.DNS for kept in latest):
+        return latest
+    return recent(scope, whose, _SAMPLE, sources=_TELLING, since=found.since)
 
 
 def _daily(scope: Scope, found: Look) -> Mapping[int, Counter[Group]]:

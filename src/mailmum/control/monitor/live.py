@@ -1,6 +1,6 @@
 """Sightings as they come: one look at the database for all who follow.
 
-A process has one hub.  While anybody follows, it asks every quarter of a second what is new for all
+A process has one hub.  While anybody follows, it asks ten times a second what is new for all
 accounts that are followed, once, and hands each listener what it wants of that.  Nobody misses
 anything and nobody gets anything twice, whatever happens:
 
@@ -35,7 +35,7 @@ from mailmum.domain.errors import Conflict
 log = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
 
-PAUSE = 0.25
+PAUSE = 0.1
 QUIET = 15.0
 """After so many seconds without news a listener is told how far the hub has got."""
 WAITING = 2000

@@ -25,7 +25,7 @@ from mailmum.control.triggers.sifting import LENGTHS, sifted
 from mailmum.domain.targets import NetworkTarget
 from mailmum.traffic.codes import ASKED, SOURCES
 from mailmum.traffic.packing import MAPPED, bounds
-from mailmum.traffic.periods import HOUR, end_of, start_of
+from mailmum.traffic.periods import DAY, HOUR, end_of, start_of
 from mailmum.traffic.sightings import Source
 from mailmum.triggers.backtest import Sieve
 from mailmum.triggers.contacts import Contact, Context, outcomes_of
@@ -111,14 +111,16 @@ def by_sighting(rule: Rule) -> bool:
 def _sift(account: int, rule: Rule, context: Context, past: Past, sieve: Sieve) -> Iterator[float]:
     """Put the counts that can matter through a sieve, a piece of time after the other."""
     first, last = start_of(past.since, HOUR), end_of(past.until, HOUR)
-    meant, begin, room = _meant(rule, context), first, SIGHTINGS_LIMIT
+    meant, begin, room, origin = _meant(rule, context), first, SIGHTINGS_LIMIT, None
     for end, rows in sifted(account, rule, meant, first, last, past.settled):
         kept = ClientHour.objects.filter(account=account, start__gte=begin, start__lt=end)
         past.rows += kept.count()
         sieve.take(_unsettled(_keyed(rows, rule), past.settled))
         ready = sieve.taken(end if end < last else math.inf)
         room -= _put_together(account, meant, past, ready, room)
-        yield (end - first) / (last - first)
+        # Where nothing is kept nothing is done.
+        origin = max(first, end - DAY) if origin is None else origin
+        yield (end - origin) / (last - origin)
         begin = end
 
 
@@ -248,4 +250,5 @@ def _by_sighting(account: int, rule: Rule, past: Past) -> Iterator[float]:
         past.found.append(tuple(contact_of(row)))
         past.rows += 1
         if past.rows % _STEP == 0:
-            yield (row[1] / 1000 - past.since) / max(past.until - past.since, 1)
+            origin = past.found[0][_AT] / 1000
+            yield (row[1] / 1000 - origin) / max(past.until - origin, 1)

@@ -101,14 +101,16 @@ def detail(request: PageRequest, access: Reading, name: str) -> HttpResponse:
         return _shown(request, access, name)
     if queries.is_awaited(queries.find_feed(access, name), time.time()):
         return HttpResponse(status=204)
-    found = queries.show_feed(access, name)
-    if found["state"] == "ok":
-        tell(request, f"Refreshed. {plural(found['entries'], 'entry', 'entries')}.")
-    return HttpResponse(headers={"HX-Refresh": "true"})
+    return _shown(request, access, name, came=True)
 
 
 def _shown(
-    request: PageRequest, access: Reading, name: str, form: Form | None = None
+    request: PageRequest,
+    access: Reading,
+    name: str,
+    form: Form | None = None,
+    *,
+    came: bool = False,
 ) -> HttpResponse:
     found = queries.show_feed(access, name)
     (row,) = feed_rows([found])
@@ -118,6 +120,7 @@ def _shown(
         SECTION,
         row=row,
         form=form or _as_it_is(found),
+        came=came and found["state"] == "ok",
         awaited=queries.is_awaited(queries.find_feed(access, name), time.time()),
         versions=version_rows(found),
         servers=[server.name for server in servers_of(access)],

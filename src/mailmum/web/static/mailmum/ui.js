@@ -93,13 +93,19 @@ function step(by) {
   const all = rows(), now = all.findIndex(r => r.classList.contains("sel")), next = all[Math.max(0, Math.min(all.length - 1, now + by))];
   all[now]?.classList.remove("sel"); next?.classList.add("sel"); next?.scrollIntoView({ block: "nearest" });
 }
+// The focus goes along, so that the popover gives it back to where one was.
+function act(word) {
+  const link = $(`.sel a[data-act][href*="action=${word}"]`);
+  link?.focus(); link?.click();
+}
 const keys = {
   "/": () => $("[data-search]")?.focus(), "?": () => $("dialog.help")?.showModal(), j: () => step(1), k: () => step(-1),
   x: () => $(".sel [name=number]")?.click(), Enter: () => $(".sel a.x")?.click(), t: () => $("[data-theme-switch]")?.click(),
+  b: () => act("block"), a: () => act("allow"),
 };
 addEventListener("keydown", e => {
   const busy = e.target.matches("input:not([type=checkbox], [type=radio]), textarea, select") || (e.key === "Enter" && e.target !== document.body);
-  if (e.ctrlKey || e.metaKey || e.altKey || busy || $("dialog[open]")) return;
+  if (e.ctrlKey || e.metaKey || e.altKey || busy || $("dialog[open], #act:popover-open")) return;
   if (Object.hasOwn(keys, e.key)) { e.preventDefault(); keys[e.key](); }
 });
 on("click", "[data-help]", () => $("dialog.help")?.showModal());
