@@ -1,7 +1,12 @@
-"""A bound on request bodies, as ASGI middleware: 4 MiB; 512 MiB for imports with a token.
+"""Bounds on request bodies, as ASGI middleware: 4 MiB; 512 MiB for imports with a token.
 
 A body announced or found to be larger is answered 413 in the API's form of errors, and only a
 little of the rest is read.
+
+There is a bound in time, too: a body that comes a byte at a time would hold a place of the server
+for as long as its sender likes, and there are few.  It may be waited for half a minute, and a
+second more for every 32 KiB that have come; then the answer is 408.  Only waiting counts: not what
+the server itself takes, nor what comes after the whole body.
 """
 
 import asyncio
@@ -13,6 +18,7 @@ from typing import Any
 
 SMALL = 4 * 1024 * 1024
 LARGE = 512 * 1024 * 1024
+WAIT_SECONDS, BYTES_A_SECOND = 30.0, 32 * 1024
 DRAINED, DRAIN_SECONDS = 16 * 1024 * 1024, 5.0
 """How much of what is refused is read on, and for how long."""
 
@@ -26,6 +32,10 @@ Send = Callable[[Any], Awaitable[None]]
 
 class _TooLarge(Exception):
     """More bytes have come than are allowed."""
+
+
+class _TooSlow(Exception):
+    """They come more slowly than they are waited for."""
 
 
 class BodyLimit:
@@ -46,15 +56,7 @@ class BodyLimit:
         if announced.isdigit() and int(announced) > limit:
             await _refuse(receive, send, limit)
             return
-        taken, started = 0, False
-
-        async def counted() -> Message:
-            nonlocal taken
-            message: Message = await receive()
-            taken += len(message.get("body", b""))
-            if taken > limit:
-                raise _TooLarge
-            return message
+        body, started = _Body(receive, limit), False
 
         async def noted(message: Any) -> None:
             nonlocal started
@@ -62,11 +64,15 @@ class BodyLimit:
             await send(message)
 
         try:
-            await self._application(scope, counted, noted)
+            await self._application(scope, body.receive, noted)
         except _TooLarge:
             if started:
                 raise
             await _refuse(receive, send, limit)
+        except _TooSlow:
+            if started:
+                raise
+            await _give_up(send)
 
     async def _limit(self, path: str, headers: dict[bytes, bytes]) -> int:
         path = path.rstrip("/")
@@ -79,11 +85,57 @@ class BodyLimit:
         return LARGE if known else SMALL
 
 
+class _Body:
+    """Counts what comes of a body, and how long it was waited for."""
+
+    def __init__(self, receive: Receive, limit: int) -> None:
+        self._receive = receive
+        self._limit = limit
+        self._taken = 0
+        self._waited = 0.0
+        self._whole = False
+
+    async def receive(self) -> Message:
+        """The next piece; after the last one whatever else there is, however late."""
+        if self._whole:
+            return await self._receive()  # type: ignore[no-any-return]
+        clock = asyncio.get_running_loop().time
+        began, left = clock(), WAIT_SECONDS + self._taken / BYTES_A_SECOND - self._waited
+        try:
+            async with asyncio.timeout(left):
+                message: Message = await self._receive()
+        except TimeoutError:
+            raise _TooSlow from None
+        self._waited += clock() - began
+        self._taken += len(message.get("body", b""))
+        self._whole = not message.get("more_body", False)
+        if self._taken > self._limit:
+            raise _TooLarge
+        return message
+
+
 async def _refuse(receive: Receive, send: Send, limit: int) -> None:
     problem = f"the request body has more than {limit // (1024 * 1024)} MiB"
     fix = "split it, or send a file to /api/v1/import with a token"
+    await _answer(send, 413, "too-large", problem, fix)
+    # Before the end of the response: with it the server closes the connection, and closing with
+    # bytes unread resets it, answer and all.
+    with suppress(TimeoutError):
+        async with asyncio.timeout(DRAIN_SECONDS):
+            await _drain(receive)
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _give_up(send: Send) -> None:
+    problem = "the request body came too slowly"
+    await _answer(send, 408, "too-slow", problem, "send it again, or in smaller parts")
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _answer(send: Send, status: int, code: str, problem: str, fix: str) -> None:
+    """All of an answer but its end."""
     error = {
-        "code": "too-large",
+        "code": code,
         "message": f"{problem}; {fix}",
         "problem": problem,
         "fix": fix,
@@ -96,14 +148,8 @@ async def _refuse(receive: Receive, send: Send, limit: int) -> None:
         (b"content-length", str(len(answer)).encode()),
         (b"connection", b"close"),
     ]
-    await send({"type": "http.response.start", "status": 413, "headers": headers})
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": answer, "more_body": True})
-    # Before the end of the response: with it the server closes the connection, and closing with
-    # bytes unread resets it, answer and all.
-    with suppress(TimeoutError):
-        async with asyncio.timeout(DRAIN_SECONDS):
-            await _drain(receive)
-    await send({"type": "http.response.body", "body": b""})
 
 
 async def _drain(receive: Receive) -> None:
