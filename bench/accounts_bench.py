@@ -116,6 +116,7 @@ def rounds() -> None:
     """Each task of the worker, once and once more."""
     from django.db import connections
 
+    from mailmum.control.suggestions.inbox import thinking
     from mailmum.control.triggers.following import Follower
     from mailmum.control.worker import Task, slow_tasks, tasks
 
@@ -132,6 +133,7 @@ def rounds() -> None:
     todo = [
         *tasks(threading.Event()),
         *(one for one in slow_tasks() if one.name not in ("feeds", "witnesses")),
+        Task("suggestions", 3600.0, thinking),
     ]
     todo.append(Task("following", 0.25, follower.steps))
     print(f"{'task':12} {'first':>9} {'queries':>9} {'again':>9} {'queries':>9}   seconds of CPU")

@@ -33,7 +33,7 @@ from mailmum.control.listings.queries import explain
 from mailmum.control.monitor.impact import check
 from mailmum.control.servers.queries import find_server
 from mailmum.control.servers.services import add_server, edit_server
-from mailmum.daemons.outgoing import Outgoing
+from mailmum.daemons.outgoing import Outgoing, Unreached
 from mailmum.domain.carving import MOST_HOLES
 from mailmum.domain.clients import parse_subject
 from mailmum.domain.errors import BadInput, Conflict, Forbidden, NotFound, Refusal
@@ -430,8 +430,8 @@ def test_an_upload_is_renewed_by_the_next(world: World) -> None:
 
 def test_a_file_is_read_from_its_folder_only(world: World) -> None:
     """Neither up nor along a link; people of an account must not read the machine's files."""
-    folder = current().data / "feeds"
-    folder.mkdir(exist_ok=True)
+    folder = current().data / "feeds" / str(world.admin.account.pk)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "own.txt").write_text("192.0.2.7\n")
     link = folder / "link.txt"
     link.unlink(missing_ok=True)
@@ -441,11 +441,36 @@ def test_a_file_is_read_from_its_folder_only(world: World) -> None:
     assert verdict(world.viewer, "192.0.2.7") == ("block", "own")
     for path in ("../mailmum.toml", "/etc/passwd", "link.txt", ".", "a\0b", "x/../../secret.key"):
         with pytest.raises(BadInput, match="not below the folder"):
-            make_wish("bad", path, kind="file")
+            add_feed(world.admin, make_wish("bad", path, kind="file"))
     (folder / "own.txt").unlink()
     assert again(feed) == "failed"
     assert "No such file" in show_feed(world.viewer, "own")["problem"]
-    assert file_of("own.txt").parent == folder.resolve()
+
+
+def test_files_of_another_account_are_out_of_reach(world: World) -> None:
+    """Neither its folder, nor the one that all shared before, which is the first account's now."""
+    first, other = world.admin.account.pk, world.outsider.account.pk
+    shared = current().data / "feeds"
+    for place in (shared / str(first), shared / str(other), shared):
+        place.mkdir(parents=True, exist_ok=True)
+    (shared / "shared.txt").write_text("192.0.2.7\n")
+    (shared / "both.txt").write_text("192.0.2.8\n")
+    (shared / str(first) / "both.txt").write_text("192.0.2.9\n")
+    (shared / str(other) / "secret.txt").write_text("192.0.2.10\n")
+    (shared / "way.txt").unlink(missing_ok=True)
+    (shared / "way.txt").symlink_to(shared / str(other) / "secret.txt")
+    assert file_of(first, "shared.txt") == (shared / "shared.txt").resolve()
+    assert preview(world.admin, make_wish("a", "both.txt"))["sample"] == ["192.0.2.9"]
+    assert preview(world.outsider, make_wish("a", "secret.txt"))["sample"] == ["192.0.2.10"]
+    for path in ("shared.txt", "both.txt", f"{first}/both.txt"):
+        feed = add_feed(world.outsider, make_wish(path.replace("/", "-"), path))
+        assert again(feed) == "failed"
+    for path in ("secret.txt", f"{other}/secret.txt", "way.txt"):
+        with pytest.raises(Unreached, match="No such file"):
+            preview(world.admin, make_wish("a", path))
+    with pytest.raises(Unreached, match=f"feeds/{other} of the data folder"):
+        preview(world.outsider, make_wish("a", "shared.txt"))
+    assert preview(world.admin, make_wish("a", "shared.txt"))["sample"] == ["192.0.2.7"]
 
 
 def test_a_preview_keeps_nothing(world: World, site: Site) -> None:

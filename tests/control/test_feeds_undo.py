@@ -178,7 +178,7 @@ def test_nobody_edits_what_is_being_refreshed(world: World, feed: Feed) -> None:
     """What is read just now was read for what the feed was."""
     refused: list[str] = []
 
-    def meanwhile(kind: str, source: str, etag: str, modified: str) -> Fetched:
+    def meanwhile(account: int, kind: str, source: str, etag: str, modified: str) -> Fetched:
         for act in (
             lambda: edit_feed(world.owner, "own", {"action": "allow"}),
             lambda: refresh_feed(world.owner, "own"),
@@ -186,7 +186,7 @@ def test_nobody_edits_what_is_being_refreshed(world: World, feed: Feed) -> None:
             with pytest.raises(Conflict, match="being refreshed just now") as refusal:
                 act()
             refused.append(str(refusal.value))
-        return fetch(kind, source, etag, modified)
+        return fetch(account, kind, source, etag, modified)
 
     outcome = refresh(feed.pk, meanwhile)
     assert outcome is not None

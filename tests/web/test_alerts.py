@@ -157,5 +157,7 @@ def test_the_link_in_mail(world: World) -> None:
     page = stranger.post(link, {"List-Unsubscribe": "One-Click"})
     assert "You get no more of this" in text_of(page)
     assert Channel.objects.get().stopped is not None
+    assert "Send me no more" in text_of(stranger.post(link, {"again": "1"}))
+    assert Channel.objects.get().stopped is None
     for wrong in ("/stop/x/", f"{link[:-2]}/", "/stop/%00/"):
         assert stranger.post(wrong).status_code == 404

@@ -6,7 +6,7 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -16,7 +16,14 @@ from mailmum.control.accounts.services import add_token
 from mailmum.control.servers.services import add_server
 from mailmum.web import limits
 from mailmum.web.asgi import known_token, too_large
-from mailmum.web.limits import IMPORT_PATH, LARGE, SMALL, BodyLimit
+from mailmum.web.limits import (
+    IMPORT_PATH,
+    LARGE,
+    SMALL,
+    BodyLimit,
+    Message,
+    _Body,
+)
 from tests.support.world import World
 
 PIECE = b"x" * 65536
@@ -144,3 +151,39 @@ def test_a_sender_who_pauses_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) 
         answer = b"".join(iter(lambda: client.recv(65536), b""))
         assert b" 413 " in answer.splitlines()[0]
         assert b"Too large" in answer
+
+
+def test_a_body_that_trickles_in_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its sender never falls silent, and yet holds no place for long; what comes fast is let be."""
+    monkeypatch.setattr(limits, "WAIT_SECONDS", 0.2)
+    head = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n"
+    with served() as port, socket.create_connection(("127.0.0.1", port), 20) as client:
+        client.sendall(head)
+        client.settimeout(0.02)
+        answer = b""
+        while not answer:
+            client.sendall(b"x")
+            with suppress(TimeoutError):
+                answer = client.recv(65536)
+        assert b" 408 " in answer.splitlines()[0]
+        client.settimeout(20)
+        whole = answer + b"".join(iter(lambda: client.recv(65536), b""))
+        assert json.loads(whole.partition(b"\r\n\r\n")[2])["error"]["code"] == "too-slow"
+
+
+def test_what_comes_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Longer than a body of nothing would be; and who has sent all is not hurried."""
+    monkeypatch.setattr(limits, "WAIT_SECONDS", 0.2)
+    monkeypatch.setattr(limits, "BYTES_A_SECOND", len(PIECE))
+    coming = [(0.0, PIECE, True), (0.3, b"end", False), (1.3, b"later", False)]
+
+    async def receive() -> Message:
+        pause, piece, more = coming.pop(0)
+        await asyncio.sleep(pause)
+        return {"body": piece, "more_body": more}
+
+    async def read() -> list[bytes]:
+        body = _Body(receive, SMALL)
+        return [(await body.receive())["body"] for _ in range(3)]
+
+    assert asyncio.run(read()) == [PIECE, b"end", b"later"]

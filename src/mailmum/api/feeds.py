@@ -38,7 +38,7 @@ class FeedOut(Schema):
     id: int
     name: str
     kind: Literal["url", "file", "upload", "spf"]
-    source: str = Field(description="URL, path below the folder of feeds, or domain")
+    source: str = Field(description="URL, path below the account's folder of feeds, or domain")
     format: str = Field(description="empty: found out at each refresh")
     action: Action
     use: Literal["list", "except", "warn"]

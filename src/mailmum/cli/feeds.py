@@ -67,7 +67,7 @@ def add(session: Session, /, name: str, source: str, *, dry_run: bool, **options
     """Subscribe to a list.
 
     SOURCE is an address (https://...); or a file here, whose content is handed in; or, with file:
-    before it, the name of a file in the folder feeds of the service's data.
+    before it, the name of a file in the account's folder for feeds in the service's data.
     """
     body = {"name": name, **options, "format": options["format_"]} | _source(source)
     del body["format_"]

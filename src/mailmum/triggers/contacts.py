@@ -12,7 +12,7 @@ A name counts for a domain only when the mail server has verified it: what a cli
 could be anybody's, and anybody would be listed then.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
@@ -120,6 +120,14 @@ def outcomes_of(rule: Rule) -> tuple[int, ...] | None:
     if (outcome := _OF.get(rule.metric)) is not None:
         return (outcome,)
     return BY_LIST if rule.metric in (Metric.RBL, Metric.LISTS) else None
+
+
+def countable(rule: Rule, contacts: Sequence[Contact]) -> Sequence[Contact]:
+    """Those that can count by their outcome; most cannot, and need no further look."""
+    outcomes = outcomes_of(rule)
+    if outcomes is None:
+        return contacts
+    return [one for one in contacts if one.outcome in outcomes]
 
 
 def is_trap(recipient: str | None, traps: frozenset[str]) -> bool:

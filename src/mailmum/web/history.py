@@ -48,6 +48,7 @@ _KINDS = {
     "alerts.add": ("bell", "", "added the"),
     "alerts.remove": ("bell", "", "removed the"),
     "alerts.stop": ("bell", "", "ended the"),
+    "alerts.resume": ("bell", "", "wants again"),
     "alerts.set": ("bell", "", "changed"),
     "alerts.acknowledge": ("bell", "", "saw the"),
 }

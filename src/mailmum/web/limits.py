@@ -1,7 +1,12 @@
-"""A bound on request bodies, as ASGI middleware: 4 MiB; 512 MiB for imports with a token.
+"""Bounds on request bodies, as ASGI middleware: 4 MiB; 512 MiB for imports with a token.
 
 A body announced or found to be larger is answered 413, in the API's form of errors or, where a
 browser sent it, with a page; only a little of the rest is read.
+
+There is a bound in time, too: a body that comes a byte at a time would hold a place of the server
+for as long as its sender likes, and there are few.  It may be waited for half a minute, and a
+second more for every 32 KiB that have come; then the answer is 408.  Only waiting counts: not what
+the server itself takes, nor what comes after the whole body.
 """
 
 import asyncio
@@ -13,6 +18,7 @@ from typing import Any
 
 SMALL = 4 * 1024 * 1024
 LARGE = 512 * 1024 * 1024
+WAIT_SECONDS, BYTES_A_SECOND = 30.0, 32 * 1024
 DRAINED, DRAIN_SECONDS = 16 * 1024 * 1024, 5.0
 """How much of what is refused is read on, and for how long."""
 
@@ -29,6 +35,10 @@ Send = Callable[[Any], Awaitable[None]]
 
 class _TooLarge(Exception):
     """More bytes have come than are allowed."""
+
+
+class _TooSlow(Exception):
+    """They come more slowly than they are waited for."""
 
 
 class BodyLimit:
@@ -61,15 +71,7 @@ class BodyLimit:
         if announced.isdigit() and int(announced) > limit:
             await _refuse(receive, send, *self._answer(scope["path"], limit))
             return
-        taken, started = 0, False
-
-        async def counted() -> Message:
-            nonlocal taken
-            message: Message = await receive()
-            taken += len(message.get("body", b""))
-            if taken > limit:
-                raise _TooLarge
-            return message
+        body, started = _Body(receive, limit), False
 
         async def noted(message: Any) -> None:
             nonlocal started
@@ -77,14 +79,22 @@ class BodyLimit:
             await send(message)
 
         try:
-            await self._application(scope, counted, noted)
+            await self._application(scope, body.receive, noted)
         except _TooLarge:
             if started:
                 raise
             await _refuse(receive, send, *self._answer(scope["path"], limit))
+        except _TooSlow:
+            if started:
+                raise
+            await _give_up(send)
 
     def _answer(self, path: str, limit: int) -> tuple[Headers, bytes]:
-        return _told(limit) if path.startswith(_API) else self._page()
+        if not path.startswith(_API):
+            return self._page()
+        problem = f"the request body has more than {limit // (1024 * 1024)} MiB"
+        fix = "split it, or send a file to /api/v1/import with a token"
+        return _told("too-large", problem, fix)
 
     async def _limit(self, path: str, headers: dict[bytes, bytes]) -> int:
         path = path.rstrip("/")
@@ -97,11 +107,38 @@ class BodyLimit:
         return LARGE if known else SMALL
 
 
-def _told(limit: int) -> tuple[Headers, bytes]:
-    problem = f"the request body has more than {limit // (1024 * 1024)} MiB"
-    fix = "split it, or send a file to /api/v1/import with a token"
+class _Body:
+    """Counts what comes of a body, and how long it was waited for."""
+
+    def __init__(self, receive: Receive, limit: int) -> None:
+        self._receive = receive
+        self._limit = limit
+        self._taken = 0
+        self._waited = 0.0
+        self._whole = False
+
+    async def receive(self) -> Message:
+        """The next piece; after the last one whatever else there is, however late."""
+        if self._whole:
+            return await self._receive()  # type: ignore[no-any-return]
+        clock = asyncio.get_running_loop().time
+        began, left = clock(), WAIT_SECONDS + self._taken / BYTES_A_SECOND - self._waited
+        try:
+            async with asyncio.timeout(left):
+                message: Message = await self._receive()
+        except TimeoutError:
+            raise _TooSlow from None
+        self._waited += clock() - began
+        self._taken += len(message.get("body", b""))
+        self._whole = not message.get("more_body", False)
+        if self._taken > self._limit:
+            raise _TooLarge
+        return message
+
+
+def _told(code: str, problem: str, fix: str) -> tuple[Headers, bytes]:
     error = {
-        "code": "too-large",
+        "code": code,
         "message": f"{problem}; {fix}",
         "problem": problem,
         "fix": fix,
@@ -112,19 +149,30 @@ def _told(limit: int) -> tuple[Headers, bytes]:
 
 
 async def _refuse(receive: Receive, send: Send, some: Headers, answer: bytes) -> None:
-    headers = [
-        *some,
-        (b"content-length", str(len(answer)).encode()),
-        (b"connection", b"close"),
-    ]
-    await send({"type": "http.response.start", "status": 413, "headers": headers})
-    await send({"type": "http.response.body", "body": answer, "more_body": True})
+    await _begin(send, 413, some, answer)
     # Before the end of the response: with it the server closes the connection, and closing with
     # bytes unread resets it, answer and all.
     with suppress(TimeoutError):
         async with asyncio.timeout(DRAIN_SECONDS):
             await _drain(receive)
     await send({"type": "http.response.body", "body": b""})
+
+
+async def _give_up(send: Send) -> None:
+    problem, fix = "the request body came too slowly", "send it again, or in smaller parts"
+    await _begin(send, 408, *_told("too-slow", problem, fix))
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _begin(send: Send, status: int, some: Headers, answer: bytes) -> None:
+    """All of an answer but its end."""
+    headers = [
+        *some,
+        (b"content-length", str(len(answer)).encode()),
+        (b"connection", b"close"),
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer, "more_body": True})
 
 
 async def _drain(receive: Receive) -> None:

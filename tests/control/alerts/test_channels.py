@@ -3,8 +3,9 @@
 from typing import Any
 
 import pytest
+from django.core import signing
 
-from mailmum.control.alerts import channels
+from mailmum.control.alerts import channels, receivers
 from mailmum.control.alerts.channels import (
     Habits,
     Wish,
@@ -12,12 +13,12 @@ from mailmum.control.alerts.channels import (
     add_channel,
     remove_channel,
     set_manner,
-    stop_channel,
     try_channel,
 )
 from mailmum.control.alerts.comparing import manner_of
 from mailmum.control.alerts.models import Alert, Channel, Notice
-from mailmum.control.alerts.sending import stop_link
+from mailmum.control.alerts.receivers import end, receiver_of, resume
+from mailmum.control.alerts.sending import STOP_SALT, stop_link
 from mailmum.control.journal.models import Record
 from mailmum.domain.errors import BadInput, Conflict, NotFound, Refusal
 from tests.control.alerts.kit import NOW, compared, holds, mailed, parameters
@@ -133,21 +134,80 @@ def test_seen_once(world: World) -> None:
     assert Record.objects.filter(what="alerts.acknowledge").count() == 1
 
 
+def token_of(channel: Channel) -> str:
+    """What stands in the link of its mail."""
+    return stop_link(channel).rstrip("/").rpartition("/")[2]
+
+
 def test_the_link_in_mail(world: World) -> None:
-    """Ends the channel it was made for, once; nothing that was made up does."""
+    """Ends mail to whom it was sent, once; nothing that was made up does."""
     channel = mailed(world.owner)
     hook = add_channel(world.owner, Wish("hook", "webhook", "https://hook.example/in"))
-    token = stop_link(channel).rstrip("/").rpartition("/")[2]
-    stop_channel(token, now=NOW)
-    stop_channel(token, now=NOW + 9)
+    token = token_of(channel)
+    end(token, now=NOW)
+    end(token, now=NOW + 9)
     channel.refresh_from_db()
     assert channel.stopped == NOW
     assert Record.objects.filter(what="alerts.stop").count() == 1
     compared(world.owner, holds())
     assert set(Notice.objects.values_list("channel", flat=True)) == {hook.pk}
-    for wrong in (token[:-1], "1:2:3", "", stop_link(hook).rstrip("/").rpartition("/")[2]):
+    for wrong in (token[:-1], "1:2:3", "", token_of(hook), signing.dumps("x", salt=STOP_SALT)):
         with pytest.raises(NotFound):
-            stop_channel(wrong, now=NOW)
+            end(wrong, now=NOW)
+
+
+def test_who_wants_no_more_gets_none_by_another_channel(world: World) -> None:
+    """Whatever is removed and added; until they want it again, and in this account only."""
+    token = token_of(mailed(world.owner))
+    other = mailed(world.owner, "nights", target="Owner@Example.net")
+    remove_channel(world.owner, "on call")
+    end(token, now=NOW)
+    other.refresh_from_db()
+    assert other.stopped == NOW
+    remove_channel(world.owner, "nights")
+    again = mailed(world.owner)
+    assert again.stopped == NOW
+    assert mailed(world.outsider).stopped is None
+    with pytest.raises(Conflict, match="has ended it"):
+        try_channel(world.admin, "on call", now=NOW)
+    compared(world.owner, holds())
+    assert not Notice.objects.filter(channel=again).exists()
+    resume(token)
+    resume(token)
+    again.refresh_from_db()
+    assert again.stopped is None
+    told = Record.objects.filter(what__in=["alerts.stop", "alerts.resume"]).order_by("seq")
+    assert [one.what for one in told] == ["alerts.stop", "alerts.resume"]
+    assert mailed(world.owner, "more").stopped is None
+
+
+def test_what_older_versions_kept_of_it(world: World) -> None:
+    """The mark stood with the channel, and the link named it."""
+    channel = mailed(world.owner)
+    old = signing.dumps(channel.pk, salt=STOP_SALT)
+    assert receiver_of(old).target == channel.target
+    Channel.objects.update(stopped=5)
+    remove_channel(world.owner, channel.name)
+    assert mailed(world.owner).stopped == 5
+    with pytest.raises(NotFound):
+        receiver_of(old)
+
+
+def test_tests_are_few_whatever_channels_there_are(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Removing a channel and making it anew gives no more of them; others are not hindered."""
+    monkeypatch.setattr(receivers, "TESTS", 2)
+    for moment in (NOW, NOW + 1):
+        mailed(world.owner)
+        try_channel(world.admin, "on call", now=moment)
+        remove_channel(world.owner, "on call")
+    mailed(world.owner)
+    with pytest.raises(Conflict, match="within the last hour"):
+        try_channel(world.admin, "on call", now=NOW + 2)
+    mailed(world.outsider)
+    try_channel(world.outsider, "on call", now=NOW + 2)
+    try_channel(world.admin, "on call", now=NOW + 3601)
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,10 @@ import pytest
 from django.db import DatabaseError
 
 from mailmum.control.alerts import outbox, sending
-from mailmum.control.alerts.channels import stop_channel
 from mailmum.control.alerts.comparing import CALM
 from mailmum.control.alerts.conditions import Severity
 from mailmum.control.alerts.models import Alert, Notice, Parcel
+from mailmum.control.alerts.receivers import end
 from mailmum.control.alerts.work import sending as worker_step
 from mailmum.daemons.outgoing import Outgoing
 from mailmum.domain.reachable import parse_reachable
@@ -272,7 +272,7 @@ def test_a_receiver_who_has_enough(world: World, monkeypatch: pytest.MonkeyPatch
     compared(world.owner, holds())
     outbox.pack(now=NOW + 60)
     token = sending.stop_link(channel).rstrip("/").rpartition("/")[2]
-    stop_channel(token, now=NOW + 61)
+    end(token, now=NOW + 61)
     compared(world.owner, holds(), holds("other"), now=NOW + 62)
     with (
         mail_sink() as sink,

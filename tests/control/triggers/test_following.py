@@ -1,5 +1,7 @@
 """Sightings become listings, each once: whatever is killed, repeated or done twice meanwhile."""
 
+from collections.abc import Collection
+
 import pytest
 from django.db import DatabaseError
 
@@ -11,8 +13,9 @@ from mailmum.control.listings.undo import undo
 from mailmum.control.servers.services import add_server
 from mailmum.control.traffic.models import Seen
 from mailmum.control.traffic.terms import set_terms
-from mailmum.control.triggers import acting
-from mailmum.control.triggers.acting import Elsewhere
+from mailmum.control.triggers import acting, following
+from mailmum.control.triggers.acting import Elsewhere, Standing, keep_busy
+from mailmum.control.triggers.following import KEEP_EVERY, Follower
 from mailmum.control.triggers.models import Finding, Trigger
 from mailmum.control.triggers.services import add_trigger, clear_trigger, edit_trigger
 from mailmum.domain.errors import NotFound
@@ -90,6 +93,50 @@ def test_two_followers_list_once(scene: Scene) -> None:
     list(second.steps(scene.now))
     assert second.followed[trigger.pk].at == first.followed[trigger.pk].at
     assert Record.objects.filter(what="listing.trigger").count() == 1
+
+
+def test_how_far_it_was_followed_is_written_for_many_at_once(scene: Scene) -> None:
+    """By the first that comes to it; the second begins anew, and so does who was edited."""
+    numbers = [scene.trigger(name).pk for name in ("one", "two")]
+    second = type(scene.follower)()
+    list(second.steps(scene.now))
+    scene.see(count=2)
+    later = scene.now + KEEP_EVERY + 1
+    list(scene.follower.steps(later))
+    newest = Seen.objects.latest("pk").pk
+    assert set(Trigger.objects.values_list("position", flat=True)) == {newest}
+    list(second.steps(later))
+    assert not second.followed
+    scene.see(count=1, ago=50)
+    Trigger.objects.filter(pk=numbers[0]).update(revision=9)
+    one, two = (scene.follower.followed[number].trigger for number in numbers)
+    assert keep_busy([Standing(one, newest, 5), Standing(two, newest, 5)]) == [one]
+    assert list(Trigger.objects.order_by("pk").values_list("newest", flat=True))[1] == 5
+    list(second.steps(later))
+    mine = Version.objects.filter(source="trigger", until=None, target=CLIENT)
+    assert set(mine.values_list("origin", flat=True)) == {"one", "two"}
+
+
+def test_a_change_has_its_own_account_looked_up(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not all the others; where none has changed, nobody's."""
+    looked: list[object] = []
+    real = following._active
+
+    def active(now: float, accounts: Collection[int] | None) -> dict[int, int]:
+        looked.append(accounts and set(accounts))
+        return real(now, accounts)
+
+    scene.trigger()
+    monkeypatch.setattr(following, "_active", active)
+    scene.follower = Follower()
+    list(scene.follower.steps(scene.now))
+    add_trigger(scene.world.outsider, "theirs", {"mode": "enforce"}, preset="dictionary-attack")
+    for later in (1, 2):
+        list(scene.follower.steps(scene.now + later))
+    assert looked == [None, {scene.world.outsider.account.pk}]
+    assert len(scene.follower.followed) == 2
 
 
 def test_a_failure_while_writing_leaves_nothing_behind(

@@ -6,18 +6,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from django.core import signing
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.utils import timezone
 
-from mailmum.control.accounts.access import Writing, system_access
+from mailmum.control.accounts.access import Writing
 from mailmum.control.alerts import outbox
 from mailmum.control.alerts.comparing import manner_of
 from mailmum.control.alerts.conditions import Severity
 from mailmum.control.alerts.models import Alert, Channel, Manner
 from mailmum.control.alerts.queries import find_channel
-from mailmum.control.alerts.sending import EMAIL, STOP_SALT, WEBHOOK
+from mailmum.control.alerts.receivers import count_test, ended_at, note_ended
+from mailmum.control.alerts.sending import EMAIL, WEBHOOK
 from mailmum.control.alerts.timing import minute_text
 from mailmum.control.alerts.watches import KINDS
 from mailmum.control.journal.services import change
@@ -29,8 +29,6 @@ from mailmum.domain.texts import LABEL_LIMIT, clean_line, shown
 
 MOST = 20
 """Channels of an account."""
-TEST_PAUSE = 10
-"""Seconds between two tests of a channel: nobody may send mail to strangers in a loop."""
 TARGET_LIMIT = 500
 
 
@@ -64,7 +62,7 @@ class Tested:
 
 
 def add_channel(access: Writing, wish: Wish) -> Channel:
-    """A new channel.
+    """A new channel; one to an address that wants no more of this account is ended from the start.
 
     Raises:
         BadInput: something of it cannot be used.
@@ -85,6 +83,7 @@ def add_channel(access: Writing, wish: Wish) -> Channel:
             name=name,
             secret=secrets.token_hex(32),
             created=timezone.now(),
+            stopped=ended_at(access.account, made_of["target"]) if wish.kind == EMAIL else None,
             **made_of,
         )
         made.summary = f"alert channel {name} ({channel.kind} to {channel.target})"
@@ -93,7 +92,7 @@ def add_channel(access: Writing, wish: Wish) -> Channel:
 
 
 def remove_channel(access: Writing, name: str) -> None:
-    """Remove a channel, with what was on its way there.
+    """Remove a channel, with what was on its way there; not the wish of who gets no more.
 
     Raises:
         NotFound: no such channel.
@@ -102,6 +101,9 @@ def remove_channel(access: Writing, name: str) -> None:
         channel = find_channel(access, name)
         made.before = state(channel)
         made.summary = f"alert channel {channel.name}"
+        if channel.stopped is not None:
+            # Older versions kept it with the channel only.
+            note_ended(access.account, channel.target, channel.stopped)
         channel.delete()
 
 
@@ -110,58 +112,20 @@ def try_channel(access: Writing, name: str, *, now: float | None = None) -> Test
 
     Raises:
         NotFound: no such channel.
-        Conflict: it was tested a moment ago, or has been ended by its receiver.
+        Conflict: it was tested a moment ago, or others often, or its receiver has ended it.
     """
     clock = time.time() if now is None else now
     channel = find_channel(access, name)
     if channel.stopped is not None:
         raise Conflict(
-            f"the receiver of {shown(channel.name)} has ended it", fix="add it again if they agree"
+            f"the receiver of {shown(channel.name)} has ended it",
+            fix="they can have it again by the link in any mail they got",
         )
-    if channel.tested is not None and 0 <= clock - channel.tested < TEST_PAUSE:
-        raise Conflict(
-            f"{shown(channel.name)} was tested a moment ago",
-            fix=f"wait {TEST_PAUSE} seconds",
-        )
-    Channel.objects.filter(pk=channel.pk).update(tested=int(clock))
+    count_test(channel, clock)
     parcel = outbox.put(channel, "alerts", _example(access, clock), now=clock)
     outbox.send_now(parcel, now=clock)
     parcel.refresh_from_db()
     return Tested(parcel.sent, parcel.error)
-
-
-def stop_channel(token: str, *, now: float | None = None) -> Channel:
-    """End a channel on behalf of whoever gets its mail and has its link.
-
-    Raises:
-        NotFound: the link is none of ours, or the channel is no more.
-    """
-    channel = channel_of(token)
-    clock = time.time() if now is None else now
-    if channel.stopped is None:
-        actor = system_access(channel.account).actor
-        with change(channel.account_id, actor, "alerts.stop") as made:
-            Channel.objects.filter(pk=channel.pk, stopped=None).update(stopped=int(clock))
-            made.summary = f"alert channel {channel.name}, by the link in its mail"
-            made.before = state(channel)
-        channel.stopped = int(clock)
-    return channel
-
-
-def channel_of(token: str) -> Channel:
-    """The channel of a link in its mail, whoever follows it.
-
-    Raises:
-        NotFound: the link is none of ours, or the channel is no more.
-    """
-    try:
-        number = signing.loads(token, salt=STOP_SALT)
-    except signing.BadSignature:
-        number = None
-    found = Channel.objects.select_related("account").filter(pk=number, kind=EMAIL).first()
-    if found is None:
-        raise NotFound("there is no such channel")
-    return found
 
 
 def acknowledge(access: Writing, number: int, *, now: float | None = None) -> Alert:

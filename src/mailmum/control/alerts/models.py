@@ -59,6 +59,36 @@ class Channel(models.Model):
         return self.name
 
 
+class Ended(models.Model):
+    """An address that wants no more of an account's mail, whatever channels there are."""
+
+    account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="+")
+    target = models.CharField(max_length=500, help_text="in small letters")
+    since = models.BigIntegerField(help_text="Unix time")
+
+    class Meta:
+        """Once for an address."""
+
+        constraints = (
+            models.UniqueConstraint(fields=["account", "target"], name="one_end_an_address"),
+        )
+
+    def __str__(self) -> str:
+        return self.target
+
+
+class Trials(models.Model):
+    """When an account tested its channels lately, also those that are no more."""
+
+    account = models.OneToOneField(
+        Account, on_delete=models.CASCADE, primary_key=True, related_name="+"
+    )
+    times = models.JSONField(default=list, help_text="Unix times")
+
+    def __str__(self) -> str:
+        return f"tests of account {self.account_id}"
+
+
 class Alert(models.Model):
     """Something out of the ordinary: open for as long as it holds."""
 

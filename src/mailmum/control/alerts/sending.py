@@ -61,7 +61,7 @@ def send(parcel: Parcel, now: float) -> None:
 
 def stop_link(channel: Channel) -> str:
     """The link by which whoever gets the mail of a channel ends it."""
-    token = signing.dumps(channel.pk, salt=STOP_SALT)
+    token = signing.dumps([channel.account_id, channel.kind, channel.target], salt=STOP_SALT)
     return f"{config.current().base_url}/stop/{token}/"
 
 

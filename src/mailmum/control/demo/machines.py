@@ -34,8 +34,8 @@ def add_triggers(access: Owning, now: float) -> None:
 
 def add_feeds(access: Owning) -> None:
     """Subscribe to the files, and refresh each until it stands as it is to be shown."""
-    hijacked = _file(HIJACKED, _HIJACKED)
-    _file(RELAYS, _RELAYS)
+    hijacked = _file(access, HIJACKED, _HIJACKED)
+    _file(access, RELAYS, _RELAYS)
     add_feed(access, make_wish("hijacked", HIJACKED, reason="Listed as taken over"))
     add_feed(access, make_wish("supplier-relays", RELAYS, action="allow"))
     add_feed(access, make_wish("partner-blocklist", GONE))
@@ -46,9 +46,9 @@ def add_feeds(access: Owning) -> None:
     refresh_feed(access, "hijacked")
 
 
-def _file(name: str, targets: list[str]) -> Path:
-    path = file_of(name)
-    path.parent.mkdir(exist_ok=True)
+def _file(access: Owning, name: str, targets: list[str]) -> Path:
+    path = file_of(access.account.pk, name)
+    path.parent.mkdir(parents=True, exist_ok=True)
     _write(path, targets)
     return path
 

@@ -1,16 +1,21 @@
-"""Getting the bytes of a feed: over https, from the DNS, or from the folder of files for feeds.
+"""Getting the bytes of a feed: over https, from the DNS, or from the account's folder of files.
 
-A file is named by its path below that folder (`feeds` in the data folder): people of an account
-must not read what else lies on the machine.
+A file is named by its path below that folder (`feeds/NUMBER` in the data folder, with the number of
+the account): people of an account must read neither what else lies on the machine nor the files of
+another account.
+
+Once there was one folder for all, `feeds` itself.  What lies there is the first account's, where it
+has no such file in its own folder, so that an installation of then goes on.
 """
 
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from stat import S_ISREG
 
 from mailmum.control import config
+from mailmum.control.accounts.models import Account
 from mailmum.control.feeds.models import Kind
 from mailmum.control.feeds.reading import BYTES_LIMIT
 from mailmum.control.outgoing import outgoing
@@ -38,11 +43,11 @@ class Fetched:
     modified: str = ""
 
 
-Fetch = Callable[[str, str, str, str], Fetched]
-"""Takes kind and source of a feed, and both marks of its last state."""
+Fetch = Callable[[int, str, str, str, str], Fetched]
+"""Takes account, kind and source of a feed, and both marks of its last state."""
 
 
-def fetch(kind: str, source: str, etag: str = "", modified: str = "") -> Fetched:
+def fetch(account: int, kind: str, source: str, etag: str = "", modified: str = "") -> Fetched:
     """Get a feed.
 
     Raises:
@@ -54,7 +59,7 @@ def fetch(kind: str, source: str, etag: str = "", modified: str = "") -> Fetched
 
         return Fetched(spf_networks(source))
     if kind == Kind.FILE:
-        return Fetched(_read(file_of(source)))
+        return Fetched(_read(file_of(account, source), account))
     headers = {"Accept": _ACCEPT}
     if etag:
         headers["If-None-Match"] = etag
@@ -73,24 +78,55 @@ def fetch(kind: str, source: str, etag: str = "", modified: str = "") -> Fetched
     return Fetched(reply.body, marks["etag"], marks["last-modified"])
 
 
-def file_of(source: str) -> Path:
-    """The file that a path below the folder names.
+def check_path(source: str) -> None:
+    """See that a path can be one below the folder, whatever lies there.
 
     Raises:
         BadInput: it leads elsewhere.
     """
-    folder = (config.current().data / FOLDER).resolve()
-    path = (folder / source).resolve() if "\0" not in source else folder
-    if not path.is_relative_to(folder) or path == folder:
-        raise BadInput(
-            f"{shown(source)} is not below the folder of feeds",
-            fix=f"put the file into {folder} and give its name there",
-            field="source",
-        )
+    path = PurePosixPath(source)
+    if "\0" in source or path.is_absolute() or ".." in path.parts or not path.parts:
+        raise _elsewhere(source)
+
+
+def file_of(account: int, source: str) -> Path:
+    """The file that a path below the account's folder names.
+
+    Raises:
+        BadInput: it leads elsewhere, along a link maybe.
+    """
+    check_path(source)
+    shared = (config.current().data / FOLDER).resolve()
+    folder = (shared / str(account)).resolve()
+    path = (folder / source).resolve()
+    if not path.exists() and _is_first(account):
+        former = (shared / source).resolve()
+        if former.exists() and former.is_relative_to(shared) and not _is_own(former, shared):
+            return former
+    if not path.is_relative_to(folder):
+        raise _elsewhere(source)
     return path
 
 
-def _read(path: Path) -> bytes:
+def _is_first(account: int) -> bool:
+    return not Account.objects.filter(pk__lt=account).exists()
+
+
+def _is_own(path: Path, shared: Path) -> bool:
+    """Whether a file of the former folder lies in what is some account's own."""
+    first, *below = path.relative_to(shared).parts or ("",)
+    return bool(below) and first.isdecimal()
+
+
+def _elsewhere(source: str) -> BadInput:
+    return BadInput(
+        f"{shown(source)} is not below the folder of feeds",
+        fix="put the file into the account's folder there, and give its name",
+        field="source",
+    )
+
+
+def _read(path: Path, account: int) -> bytes:
     try:
         # A pipe put in its place must not stop the worker.
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -101,7 +137,7 @@ def _read(path: Path) -> bytes:
     except OSError as error:
         raise Unreached(
             f"{shown(path.name)} cannot be read: {error.strerror}",
-            fix="see that it is there and that MailMum may read it",
+            fix=f"see that it is in {FOLDER}/{account} of the data folder, and MailMum may read it",
         ) from None
     if len(data) > BYTES_LIMIT:
         raise BadInput(f"{shown(path.name)} has more than {BYTES_LIMIT // 1024**2} MB")

@@ -78,7 +78,7 @@ def refresh(pk: int, get: Fetch = fetch) -> Outcome | None:
         if feed is None:
             return None
         try:
-            fetched = get(feed.kind, feed.source, feed.etag, feed.modified)
+            fetched = get(feed.account_id, feed.kind, feed.source, feed.etag, feed.modified)
             outcome = _take(feed, fetched)
         except Refusal as refusal:
             outcome = _fail(feed, str(refusal))

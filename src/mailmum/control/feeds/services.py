@@ -4,7 +4,7 @@ import time
 from typing import Any
 
 from mailmum.control.accounts.access import Writing
-from mailmum.control.feeds.fetching import fetch
+from mailmum.control.feeds.fetching import fetch, file_of
 from mailmum.control.feeds.guarding import guard_of
 from mailmum.control.feeds.models import Feed, FeedVersion, Kind, State
 from mailmum.control.feeds.queries import find_feed, summary
@@ -33,16 +33,16 @@ def preview(access: Writing, wish: FeedWish, body: bytes | None = None) -> dict[
         Refusal: it cannot be had, or is no list that can be used.
     """
     scope_of(access, wish.server)
-    found = _read(wish, body)
+    found = _read(access, wish, body)
     sample = [
         target.text for _, target in zip(range(_SAMPLE), found.builder.targets(), strict=False)
     ]
     return {"entries": len(found.builder), "sample": sample, **found.details()}
 
 
-def _read(wish: FeedWish, body: bytes | None) -> Found:
+def _read(access: Writing, wish: FeedWish, body: bytes | None) -> Found:
     if body is None:
-        body = fetch(wish.kind, wish.source).body or b""
+        body = fetch(access.account.pk, wish.kind, wish.source).body or b""
     return read_list(body, wish.format, wish.action, wish.source)
 
 
@@ -50,9 +50,12 @@ def add_feed(access: Writing, wish: FeedWish) -> Feed:
     """Subscribe; the first version comes with the first refresh or upload.
 
     Raises:
+        BadInput: it is a file outside the account's folder.
         Conflict: the account has a feed of this name, or too many.
         NotFound: no such server.
     """
+    if wish.kind is Kind.FILE:
+        file_of(access.account.pk, wish.source)
     with change(access.account.pk, access.actor, "feed.add") as made:
         others = Feed.objects.filter(account=access.account, removed=None)
         if others.filter(name=wish.name).exists():

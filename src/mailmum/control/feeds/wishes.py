@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from mailmum.control.feeds.fetching import file_of
+from mailmum.control.feeds.fetching import check_path
 from mailmum.control.feeds.models import Kind, Use
 from mailmum.daemons.outgoing import parse_url
 from mailmum.domain.codes import parse_code
@@ -102,7 +102,7 @@ def _source(kind: Kind, source: str) -> str:
         parse_url(source)
         return source.strip()
     if kind is Kind.FILE:
-        file_of(source)
+        check_path(source)
         return source
     if kind is Kind.SPF:
         return parse_name(source, field="source")

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from mailmum.control.accounts.access import Writing
@@ -128,6 +128,49 @@ def _step_idle(triggers: list[Trigger], was: int, position: int) -> list[Trigger
     for trigger in mine:
         trigger.position = position
     return [trigger for trigger in triggers if trigger not in mine]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How far a trigger has followed where nothing was decided."""
+
+    trigger: Trigger
+    position: int
+    newest: int
+
+
+def keep_busy(standings: Sequence[Standing]) -> list[Trigger]:
+    """Write how far triggers have followed, some at a time: each by itself would be a commit.
+
+    Returns:
+        Those that stand elsewhere by now.
+    """
+    elsewhere: list[Trigger] = []
+    for at in range(0, len(standings), _AT_ONCE):
+        elsewhere += _step_busy(standings[at : at + _AT_ONCE])
+    return elsewhere
+
+
+def _step_busy(standings: Sequence[Standing]) -> list[Trigger]:
+    numbers = [one.trigger.pk for one in standings]
+    table = connection.ops.quote_name(Trigger._meta.db_table)
+    with transaction.atomic():
+        take_writer_lock()
+        rows = Trigger.objects.filter(pk__in=numbers, removed=None)
+        found = {pk: stands for pk, *stands in rows.values_list("pk", "revision", "position")}
+        mine = [
+            one
+            for one in standings
+            if found.get(one.trigger.pk) == [one.trigger.revision, one.trigger.position]
+        ]
+        with connection.cursor() as cursor:
+            cursor.executemany(
+                f"UPDATE {table} SET position = %s, newest = %s WHERE id = %s",  # noqa: S608 (a name of our own)
+                [(one.position, one.newest, one.trigger.pk) for one in mine],
+            )
+    for one in mine:
+        one.trigger.position, one.trigger.newest = one.position, one.newest
+    return [one.trigger for one in standings if one not in mine]
 
 
 def _write(
@@ -286,25 +329,41 @@ def _evidence(batch: _Batch, decision: Decision) -> dict[str, Any]:
 
 def _keep_offences(trigger: Trigger, decisions: Iterable[Decision]) -> None:
     """What the judge has to know again after a restart; parts that were replaced end with it."""
+    kept: dict[Place, Offence] = {}
+    ended: dict[Place, int] = {}
     for decision in decisions:
         if decision.kind is Kind.STOP:
             continue
-        offence = decision.offence
-        Offence.objects.update_or_create(
-            trigger=trigger,
-            scope=decision.scope,
-            target=decision.target.text,
-            defaults={
-                "kind": decision.target.kind.value,
-                "times": offence.times,
-                "begin": offence.begin,
-                "until": offence.until,
-                "number": offence.number,
-            },
-        )
-        parts = [part.text for part in decision.replaces]
-        mine = Offence.objects.filter(trigger=trigger, scope=decision.scope)
-        mine.filter(target__in=parts).update(until=offence.begin)
+        kept[decision.scope, decision.target] = _offence(trigger, decision)
+        for part in decision.replaces:
+            if (known := kept.get((decision.scope, part))) is not None:
+                known.until = decision.offence.begin
+            else:
+                ended[decision.scope, part] = decision.offence.begin
+    for (scope, part), until in ended.items():
+        mine = Offence.objects.filter(trigger=trigger, scope=scope, target=part.text)
+        mine.update(until=until)
+    Offence.objects.bulk_create(
+        kept.values(),
+        batch_size=_AT_ONCE,
+        update_conflicts=True,
+        unique_fields=["trigger", "scope", "target"],
+        update_fields=["kind", "times", "begin", "until", "number"],
+    )
+
+
+def _offence(trigger: Trigger, decision: Decision) -> Offence:
+    offence = decision.offence
+    return Offence(
+        trigger=trigger,
+        scope=decision.scope,
+        target=decision.target.text,
+        kind=decision.target.kind.value,
+        times=offence.times,
+        begin=offence.begin,
+        until=offence.until,
+        number=offence.number,
+    )
 
 
 def _stop(access: Writing, trigger: Trigger, decisions: Iterable[Decision]) -> None:

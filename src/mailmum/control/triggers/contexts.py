@@ -11,7 +11,7 @@ from mailmum.control.witnesses.models import Witness
 from mailmum.traffic.groups import is_own
 from mailmum.traffic.periods import DAY
 from mailmum.triggers.contacts import Contact, Context
-from mailmum.triggers.rules import Metric, Rule
+from mailmum.triggers.rules import NAMING, Metric, Rule
 
 COLUMNS = (
     "id",
@@ -31,21 +31,25 @@ _LOOK_BACK = 7 * DAY
 
 
 def context_of(account: int, rule: Rule, now: float) -> Context:
-    """What counting by a rule takes besides."""
+    """What counting by a rule takes besides, and no more: thousands of rules ask every minute."""
     if rule.metric is Metric.ASKED:
         return Context(public=_asked(account, rule))
+    if rule.metric is Metric.CONNECTIONS:
+        return Context(best=best_pairs(account, Wanted(since=now - _LOOK_BACK), now))
+    if rule.metric is Metric.TRAP:
+        return Context(traps=_traps(account, rule))
+    return Context(public=_public(account, rule) if rule.metric in NAMING else {})
+
+
+def _public(account: int, rule: Rule) -> dict[int, str]:
+    """The public lists that count; one's own are not among them."""
     base = config.current().zone
     zones = Zone.objects.filter(account=account).values_list("pk", "name")
-    public = {
+    return {
         number: name
         for number, name in zones
         if not is_own(name, base) and (not rule.lists or name in rule.lists)
     }
-    return Context(
-        public=public,
-        best=best_pairs(account, Wanted(since=now - _LOOK_BACK), now),
-        traps=_traps(account, rule),
-    )
 
 
 def _asked(account: int, rule: Rule) -> dict[int, str]:

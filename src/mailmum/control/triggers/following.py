@@ -5,26 +5,30 @@ the account: what it costs follows what is new, neither what is kept nor how man
 are.  What the judges have counted is in memory only.  It is counted again from what is kept when
 the process starts, when a trigger has been edited, and whenever something went wrong.
 
+- The journal tells in which account something has changed: only its triggers are looked up anew.
+- What cannot count for a trigger by its outcome is not handed to it; while nothing else comes, it
+  is not even counted what did.
 - Who stands far behind the others catches up beside them, a piece at a time: nobody waits for it.
 - Who fails is tried again beside them, too (`failing`).
 - Several followers may run at once: each position is committed once (`acting`), and the others
   begin anew.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import structlog
 from django.db import transaction
 
 from mailmum.control.accounts.models import Account
-from mailmum.control.triggers.acting import Elsewhere, act, keep_idle
+from mailmum.control.journal.models import Record
+from mailmum.control.triggers.acting import Elsewhere, Standing, act, keep_busy, keep_idle
 from mailmum.control.triggers.failing import FAILURES, Troubles
 from mailmum.control.triggers.judged import Followed, followed
 from mailmum.control.triggers.models import Offence, Skipped, Trigger
 from mailmum.control.triggers.queries import last_change
 from mailmum.control.triggers.streams import STREAMS, Stream
-from mailmum.triggers.contacts import Contact
+from mailmum.triggers.contacts import Contact, countable
 from mailmum.triggers.decisions import Decision
 from mailmum.triggers.rules import Mode
 
@@ -41,7 +45,7 @@ KEEP_EVERY, KEEP_IDLE = 10.0, 300.0
 """Seconds after which a position is written though nothing was decided; and of those for whom
 nothing came."""
 LOOK_EVERY = 5.0
-"""Seconds after which triggers are looked up anew though the journal tells of no change."""
+"""Seconds after which all triggers are looked up anew, whatever the journal tells."""
 
 
 @dataclass(slots=True)
@@ -60,6 +64,7 @@ class Follower:
     _busy: set[int] = field(default_factory=set)
     _troubles: Troubles = field(default_factory=Troubles)
     _known: int | None = None
+    _anew: set[int] = field(default_factory=set)
     _looked: float = 0.0
     _kept: float = 0.0
 
@@ -110,10 +115,11 @@ class Follower:
                 self._lagging[number] = one
         return taken
 
-    def _hand_over(self, one: Followed, contacts: list[Contact], last: int, now: float) -> None:
+    def _hand_over(self, one: Followed, contacts: Sequence[Contact], last: int, now: float) -> None:
         """Have a trigger judge contacts, up to the number `last`."""
         careful = self._troubles.is_careful(one.trigger.pk)
         one.looking_at = 0
+        contacts = countable(one.rule, contacts)
         try:
             if careful:
                 for contact in contacts:
@@ -131,17 +137,18 @@ class Follower:
             if careful:
                 self._troubles.passed(one.trigger)
 
-    def _judge(self, one: Followed, contacts: Iterable[Contact], last: int, now: float) -> None:
+    def _judge(self, one: Followed, contacts: Sequence[Contact], last: int, now: float) -> None:
         if self.followed.get(one.trigger.pk) is not one:
             return
         decisions = list(one.take(contacts, now)) if contacts else []
         one.at = max(one.at, last)
-        self._busy.add(one.trigger.pk)
+        if contacts:
+            self._busy.add(one.trigger.pk)
         if decisions:
             self._act(one, decisions, now)
 
     def _act(self, one: Followed, decisions: list[Decision], now: float) -> None:
-        if decisions and not Account.objects.get(pk=one.trigger.account_id).is_active(now):
+        if not Account.objects.get(pk=one.trigger.account_id).is_active(now):
             self._drop(one)
             return
         act(one.trigger, decisions, one.lists(), position=one.at, newest=one.newest)
@@ -154,13 +161,17 @@ class Follower:
     def _refresh(self, now: float) -> None:
         """Take up triggers that are new or changed, and let go of those that are no more."""
         newest = last_change()
-        known = newest == self._known and 0 <= now - self._looked < LOOK_EVERY
-        if known and not self._troubles.due(now, self.followed):
+        accounts = self._changed(newest, now)
+        if accounts is not None and not accounts:
+            self._known = newest
             return
-        active = _active(now)
-        self._troubles.keep(active)
+        active = _active(now, accounts)
+        if accounts is None:
+            self._troubles.keep(active)
+            self._looked = now
         for number, one in list(self.followed.items()):
-            if active.get(number) != one.trigger.revision:
+            meant = accounts is None or one.trigger.account_id in accounts
+            if meant and active.get(number) != one.trigger.revision:
                 self._drop(one)
         wanted = [
             number
@@ -171,8 +182,20 @@ class Follower:
             some = Trigger.objects.filter(pk__in=wanted[at : at + _AT_ONCE])
             for trigger in some.select_related("account"):
                 self._take_up(trigger, now)
-        self._known, self._looked = newest, now
+        self._known = newest
+        self._anew.clear()
         self._place()
+
+    def _changed(self, newest: int, now: float) -> set[int] | None:
+        """The accounts whose triggers are to be looked up anew; None for all."""
+        known = self._known
+        if known is None or newest < known or not 0 <= now - self._looked < LOOK_EVERY:
+            return None
+        if self._troubles.due(now, self.followed):
+            return None
+        changes = Record.objects.filter(seq__gt=known, seq__lte=newest).order_by()
+        changed = changes.values_list("account", flat=True).distinct() if newest > known else ()
+        return self._anew | set(changed)
 
     def _take_up(self, trigger: Trigger, now: float) -> None:
         try:
@@ -216,7 +239,7 @@ class Follower:
         """Follow it no more, as far as this one knows it; it may be taken up anew."""
         self.followed.pop(one.trigger.pk, None)
         self._busy.discard(one.trigger.pk)
-        self._known = None
+        self._anew.add(one.trigger.account_id)
         self._lagging.pop(one.trigger.pk, None)
         place = (one.stream, one.trigger.account_id)
         left = [other for other in self._of.pop(place, []) if other is not one]
@@ -224,13 +247,14 @@ class Follower:
             self._of[place] = left
 
     def _keep_positions(self, now: float) -> None:
-        for number in list(self._busy):
-            one = self.followed[number]
-            if not 0 <= now - one.kept < KEEP_EVERY:
-                try:
-                    self._act(one, [], now)
-                except Elsewhere:
-                    self._drop(one)
+        busy = [self.followed[number] for number in self._busy]
+        due = [one for one in busy if not 0 <= now - one.kept < KEEP_EVERY]
+        elsewhere = keep_busy([Standing(one.trigger, one.at, one.newest) for one in due])
+        for one in due:
+            one.kept = now
+            self._busy.discard(one.trigger.pk)
+            if one.trigger in elsewhere:
+                self._drop(one)
         if not 0 <= now - self._kept < KEEP_IDLE:
             self._keep_idle()
             self._kept = now
@@ -265,9 +289,12 @@ class Follower:
         return (one for one in self.followed.values() if one.stream is stream)
 
 
-def _active(now: float) -> dict[int, int]:
-    """Revisions of the triggers that are to be followed, by number."""
-    found = Trigger.objects.filter(
+def _active(now: float, accounts: Collection[int] | None) -> dict[int, int]:
+    """Revisions of the triggers that are to be followed, by number; None for all accounts."""
+    wanted = Trigger.objects.all()
+    if accounts is not None and len(accounts) <= _AT_ONCE:
+        wanted = wanted.filter(account__in=accounts)
+    found = wanted.filter(
         removed=None,
         stopped_at=None,
         mode__in=[Mode.OBSERVE.value, Mode.ENFORCE.value],

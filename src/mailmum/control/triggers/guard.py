@@ -74,7 +74,7 @@ class AccountGuard:
 
     def forget(self) -> None:
         """Look everything up anew from now on."""
-        self._own = self._allows = None
+        self._own = self._allows = self._kept = None
         for known in (self._mail, self._today, self._lost):
             known.clear()
 
@@ -173,7 +173,7 @@ class AccountGuard:
     def _undelivered(self, target: Target, since: float) -> list[float]:
         if target not in self._lost:
             account = self.reading.account.pk
-            if self._kept is None or not self.asks_often:
+            if self._kept is None:
                 self._kept = kept_since(account)
             days = [day for day, _ in self._mail[target]]
             self._lost[target] = undelivered(account, target, since, days, self._kept)

@@ -21,7 +21,7 @@ from mailmum.triggers.contacts import Contact
 from mailmum.triggers.decisions import Decision
 from mailmum.triggers.decisions import Offence as Fact
 from mailmum.triggers.judge import Judge
-from mailmum.triggers.rules import Rule
+from mailmum.triggers.rules import NAMING, Metric, Rule
 from mailmum.triggers.windows import LATE
 
 log = structlog.get_logger()
@@ -34,6 +34,7 @@ LOOK_AGAIN = 60.0
 class Counting:
     """What counts for a trigger, with whom it spares, and which contacts it leaves out."""
 
+    rule: Rule
     judge: Judge
     guard: AccountGuard
     skipped: frozenset[int]
@@ -144,12 +145,14 @@ def _counting(one: Followed, now: float) -> Counting:
     if count:
         seconds = round(time.monotonic() - began, 2)
         log.info("trigger.counted_again", trigger=trigger.pk, sightings=count, seconds=seconds)
-    return Counting(judge, guard, skipped, now)
+    return Counting(rule, judge, guard, skipped, now)
 
 
 def _news(counting: Counting, contact: Contact) -> tuple[str, int] | None:
     """A list or server of which nothing is known yet: it counts from the first time it is seen."""
-    context = counting.judge.context
-    if contact.rbl and contact.rbl not in context.public:
+    context, metric = counting.judge.context, counting.rule.metric
+    if metric is Metric.CONNECTIONS and contact.server not in context.best:
+        return "server", contact.server
+    if metric in NAMING and contact.rbl and contact.rbl not in context.public:
         return "list", contact.rbl
-    return None if contact.server in context.best else ("server", contact.server)
+    return None
