@@ -17,8 +17,6 @@ raises `SnapshotDamaged`.
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from hashlib import blake2b
-from itertools import islice
-from operator import le
 from struct import Struct
 from typing import TypeVar
 
@@ -294,14 +292,24 @@ def _read_names(reader: Reader, key: TableKey) -> NameTable:
 def _check_columns(lengths: set[int], kinds: "array[int]", terms: int) -> None:
     if len(lengths) > 1:
         raise SnapshotDamaged("the columns of a table differ in length")
-    if max(kinds, default=-1) >= terms:
+    if _largest(kinds, terms) >= terms:
         raise SnapshotDamaged("a listing has terms that are not there")
 
 
+def _largest(kinds: "array[int]", terms: int) -> int:
+    """The largest number in a column; when it holds none but of known terms, any of these."""
+    if kinds.typecode != "B":
+        return max(kinds, default=-1)
+    unknown = kinds.tobytes().translate(None, bytes(range(min(terms, 256))))
+    return max(unknown, default=-1)
+
+
 def _check_hosts(firsts: Firsts) -> None:
-    values = firsts.values
-    if not all(map(le, values, islice(values, 1, None))):
-        raise SnapshotDamaged("addresses are out of order")
+    before = 0
+    for first in firsts.values:
+        if first < before:
+            raise SnapshotDamaged("addresses are out of order")
+        before = first
 
 
 def _check_networks(firsts: Firsts, shifts: bytes) -> None:
