@@ -107,7 +107,10 @@ def _statement(differing: Sequence[str], same: Iterable[str], size: int) -> str:
 
 def _copy(columns: Sequence[str], rows: Rows) -> None:
     names = ", ".join(f'"{column}"' for column in columns)
+    # Django hands COPY through, and so its errors: without this a full disk would be no error of
+    # the database to anybody above, and a clash no conflict.
     with (
+        connection.wrap_database_errors,
         connection.cursor() as cursor,
         cursor.copy(f'COPY "{_TABLE}" ({names}) FROM STDIN') as copy,
     ):
