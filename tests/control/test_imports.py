@@ -16,8 +16,10 @@ from mailmum.control.listings.undo import undo
 from mailmum.control.servers.queries import find_server
 from mailmum.control.servers.services import add_server
 from mailmum.domain.clients import parse_subject
+from mailmum.domain.codes import code_text
 from mailmum.domain.errors import BadInput, NeedsConfirmation, NotFound
 from mailmum.domain.listings import Action
+from mailmum.domain.targets import parse_target
 from tests.control.test_listings import allow, block
 from tests.support.world import World
 
@@ -144,6 +146,27 @@ def test_thousands_in_any_pieces(world: World) -> None:
     assert find_listings(world.viewer, Filter()).count() == 6_000
     assert len(set(Version.objects.values_list("number", flat=True))) == 6_000
     assert Record.objects.latest("seq").count == 6_000
+
+
+def test_a_batch_of_all_kinds(world: World) -> None:
+    """Whatever differs from row to row, and however many there are, each is kept as it is."""
+    kinds = (
+        "203.0.113.{}",
+        "198.51.{}.0/24",
+        "2001:db8::{}",
+        "mail{}.spam.example",
+        ".s{}.example",
+    )
+    rows = [
+        (kinds[n % 5].format(n), f"r{n % 3}", f"127.0.0.{n % 7}" if n % 2 else "")
+        for n in range(205)
+    ]
+    text = "target,reason,code\n" + "".join(f"{','.join(row)}\n" for row in rows)
+    assert load(world.admin, text, format="csv").added == 205
+    found = find_listings(world.viewer, Filter()).values_list("target", "reason", "code")
+    assert {
+        (target, reason, code_text(code) if code else "") for target, reason, code in found
+    } == {(parse_target(target).text, reason, code) for target, reason, code in rows}
 
 
 def test_of_two_lines_for_a_target_the_first_counts(world: World) -> None:

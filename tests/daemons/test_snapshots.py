@@ -96,3 +96,15 @@ def test_reading_tells_missing_from_damaged(path: Path) -> None:
     path.mkdir()
     with pytest.raises(SnapshotDamaged, match="it cannot be read: Is a directory"):
         read(path)
+
+
+def test_a_snapshot_that_is_written_over_changes_no_answers(path: Path) -> None:
+    """`cp` of a backup cuts the file off and writes in place; what was read is a copy."""
+    save(path, index_at(5))
+    index = read(path)
+    with path.open("r+b") as file:
+        file.truncate(0)
+        file.write(bytes(10_000))
+    state = index.key(b"k7f3q9x2m4t8", 0.0)
+    assert state is not None
+    assert index.find_address(state.server, 4, 0xCB007107, 0.0) is not None

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from dns.exception import DNSException
 
+from tests.e2e.test_faults import listed, try_to_block
 from tests.e2e.test_up import pid_of
 from tests.support.postgres import Cluster, postgres
 from tests.support.service import Service, make_service
@@ -33,6 +34,11 @@ def losable(folder: Path, kind: str) -> Iterator[tuple[Service, ExitStack]]:
 def _lose_files(data: Path) -> None:
     for path in data.glob("mailmum.sqlite3*"):
         path.rename(path.with_name(f"lost-{path.name}"))
+
+
+def _find_files(data: Path) -> None:
+    for path in data.glob("lost-*"):
+        path.rename(path.with_name(path.name.removeprefix("lost-")))
 
 
 def blocked(made: Service, name: str) -> bool:
@@ -63,6 +69,12 @@ def test_without_its_database_dns_goes_on(tmp_path: Path, kind: str) -> None:
             assert made.child is not None
             assert blocked(made, name)
             assert "database away" in made.child.output
+            if kind == "sqlite":
+                # PostgreSQL comes back in `test_faults_around`.
+                _find_files(made.data)
+                made.eventually(lambda: try_to_block(made, "203.0.113.8"), 30)
+                made.eventually(lambda: blocked(made, name.replace("7", "8", 1)), 30)
+                assert listed(made) == {"203.0.113.7", "203.0.113.8"}
 
 
 def _answers(made: Service, name: str) -> bool:

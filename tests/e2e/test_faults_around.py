@@ -25,6 +25,7 @@ from mailmum.control.journal.services import _LOCK
 from tests.e2e.test_faults import asking, blocked, listed, try_to_block
 from tests.e2e.test_up import pid_of
 from tests.support.clock import Clock
+from tests.support.full import full_disk
 from tests.support.postgres import postgres
 from tests.support.proxy import bad_line
 from tests.support.service import Service, make_service
@@ -195,9 +196,13 @@ def damaged(chance: random.Random, zone: str) -> bytes:
 
 
 @pytest.mark.once
-def test_a_database_that_is_slow_gone_and_back(tmp_path: Path) -> None:
+def test_a_database_that_is_slow_gone_full_and_back(tmp_path: Path) -> None:
     """PostgreSQL behind a bad line: changes are late or refused, none that was told is lost."""
-    with postgres() as cluster, bad_line(cluster.port) as line:
+    with (
+        full_disk() as disk,
+        postgres(disk.environment) as cluster,
+        bad_line(cluster.port) as line,
+    ):
         made = make_service(tmp_path, sqlite=True)
         url = fresh_database(cluster.url(), empty=True)
         with psycopg.connect(url, autocommit=True) as connection:
@@ -217,11 +222,22 @@ def test_a_database_that_is_slow_gone_and_back(tmp_path: Path) -> None:
                 line.mend()
                 made.eventually(lambda: try_to_block(made, "203.0.113.3"), 30)
                 made.eventually(lambda: blocked(made, zone, "203.0.113.3"), 30)
+                with disk.full():
+                    refuse_many(made)
+                made.eventually(lambda: try_to_block(made, "203.0.113.5"), 30)
+                made.eventually(lambda: blocked(made, zone, "203.0.113.5"), 30)
                 crash(url)
                 made.eventually(lambda: try_to_block(made, "203.0.113.4"), 30)
                 made.eventually(lambda: blocked(made, zone, "203.0.113.4"), 30)
-            kept = {KEPT, "203.0.113.1", "203.0.113.3", "203.0.113.4"}
+            kept = {KEPT, *(f"203.0.113.{number}" for number in (1, 3, 4, 5))}
             assert kept <= listed(made) <= {*kept, "203.0.113.2"}
+
+
+def refuse_many(made: Service) -> None:
+    """Block more than there is room for: nothing of it is taken, and the refusal says why."""
+    many = "".join(f"198.51.100.{number}\n" for number in range(256))
+    refusal = made.run("block", "-", given=many, status=1).stderr
+    assert "the disk of the database is full" in refusal
 
 
 def crash(url: str) -> None:

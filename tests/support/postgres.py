@@ -15,9 +15,10 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import psycopg
 
@@ -100,7 +101,9 @@ def _answers(port: int) -> bool:
 
 
 @contextlib.contextmanager
-def _served(folder: Path, data: Path, owner: pwd.struct_passwd | None) -> Iterator[Cluster]:
+def _served(
+    folder: Path, data: Path, owner: pwd.struct_passwd | None, environment: Mapping[str, str]
+) -> Iterator[Cluster]:
     port = free_port("tcp")
     settings = _SETTINGS | {"port": str(port), "unix_socket_directories": str(folder)}
     # The inner setpriv: changing the user drops the outer one's tie to the test run.
@@ -108,27 +111,34 @@ def _served(folder: Path, data: Path, owner: pwd.struct_passwd | None) -> Iterat
     command += ["-D", str(data), *(f"--{name}={value}" for name, value in settings.items())]
     # SIGINT is PostgreSQL's fast shutdown: it does not wait for clients to leave.
     with running(
-        command, lambda: _answers(port), timeout=30, cwd=folder, stop_signal=signal.SIGINT
+        command,
+        lambda: _answers(port),
+        timeout=30,
+        env=os.environ | environment,
+        cwd=folder,
+        stop_signal=signal.SIGINT,
     ) as child:
         yield Cluster(port, folder, child.pid)
 
 
-def _start(stack: contextlib.ExitStack, folder: Path) -> Cluster:
+def _start(stack: contextlib.ExitStack, folder: Path, environment: Mapping[str, str]) -> Cluster:
     owner = _owner()
     data = _make(folder, owner)
     for _ in range(_ATTEMPTS - 1):
         try:
-            return stack.enter_context(_served(folder, data, owner))
+            return stack.enter_context(_served(folder, data, owner, environment))
         except ProcessFailed as error:
             # Another program may take the port between the look and the start.
             if "already in use" not in str(error):
                 raise
-    return stack.enter_context(_served(folder, data, owner))
+    return stack.enter_context(_served(folder, data, owner, environment))
 
 
 @contextlib.contextmanager
-def postgres() -> Iterator[Cluster]:
+def postgres(environment: Mapping[str, str] = MappingProxyType({})) -> Iterator[Cluster]:
     """A fresh cluster for the length of a `with` block; takes about a second to make.
+
+    `environment` is what its processes get beside that of the tests.
 
     Raises FileNotFoundError without the programs, ProcessFailed when they do not work.
     """
@@ -136,4 +146,4 @@ def postgres() -> Iterator[Cluster]:
         tempfile.TemporaryDirectory(prefix="mailmum-pg-") as folder,
         contextlib.ExitStack() as stack,
     ):
-        yield _start(stack, Path(folder))
+        yield _start(stack, Path(folder), environment)

@@ -112,8 +112,18 @@ def unavailable(error: Exception, path: str) -> Refusal:
     """What is told when the database fails; its own words go to the log only."""
     log.error("database cannot be used", reason=str(error).strip(), path=path)
     refusal = Refusal("the database cannot be used just now", fix="try again in a moment")
+    if _is_full(error):
+        problem = "the disk of the database is full, so nothing of this was kept"
+        refusal = Refusal(problem, fix="make room on it, then send it again")
     refusal.code = "unavailable"
     return refusal
+
+
+def _is_full(error: Exception) -> bool:
+    """Whether PostgreSQL (its code) or SQLite (its name of it) found no room to write."""
+    cause = error.__cause__
+    words = getattr(cause, "sqlstate", None), getattr(cause, "sqlite_errorname", None)
+    return words[0] == "53100" or words[1] == "SQLITE_FULL"
 
 
 def in_one_form(get_response: Callable[[HttpRequest], HttpResponse]) -> Any:

@@ -3,6 +3,12 @@
 It names zone keys and tells what an account blocks, so its mode is 0600.  A new one is written
 beside the old, forced to the disk and renamed over it: whoever reads finds the old or the new, and
 a full disk or a power cut leaves the old.  One process at a time may write.
+
+It is read into memory, not mapped.  We never write a snapshot in place, but others do: `cp` of a
+backup over it cuts it off first.  Tables that lay in a mapping would change under the answers after
+they were checked, or the daemon would die of SIGBUS at its next look; a mapping that is only copied
+from has the same hole, if a short one.  What is checked has to be what is used, so it has to be a
+copy; making one is a small part of loading (`bench/RESULTS.md` has the figures).
 """
 
 import os

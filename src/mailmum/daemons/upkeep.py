@@ -84,14 +84,14 @@ class Upkeep:
         if self._saved == (index, self._changes):
             self._saved_at = time.time()
             return None, 0, ()
-        return index, self._changes, dump(index)
+        return index, self._changes, dump(index, _breathe)
 
     def _write(self, index: Index | None, changes: int, pieces: Iterable[bytes]) -> None:
         if index is None or self._snapshot is None:
             return
         try:
             with self._writing:
-                snapshots.write(self._snapshot, pieces, lambda: time.sleep(_BREATH))
+                snapshots.write(self._snapshot, pieces, _breathe)
         except OSError as error:
             if not self._failed:
                 log.warning(
@@ -115,6 +115,11 @@ class Upkeep:
             return
         self._changed_at = None
         plan = call(self._loop, index.begin_merge)
-        merged = plan.run(lambda: time.sleep(_BREATH))
+        merged = plan.run(_breathe)
         call(self._loop, lambda: index.finish_merge(merged))
         log.debug(f"{self._loop.name}.merged", position=index.position)
+
+
+def _breathe() -> None:
+    """Hand over the interpreter's lock for a moment."""
+    time.sleep(_BREATH)

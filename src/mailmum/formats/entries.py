@@ -8,6 +8,7 @@ of formats that have a rule of their own for repeated targets state it in their 
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from mailmum.domain.clients import AddressSubject, NameSubject
 from mailmum.domain.errors import Refusal
@@ -16,9 +17,8 @@ from mailmum.domain.targets import NameTarget, Target
 from mailmum.domain.texts import shown
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One listing as a file describes it.
+class Entry(NamedTuple):
+    """One listing as a file describes it; a tuple, since a file may have a million.
 
     Attributes:
         line: number of the line that it starts on, from 1.

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from mailmum.domain.errors import BadInput
-from mailmum.domain.targets import parse_target
+from mailmum.domain.targets import parse_target, plain_address
 from mailmum.domain.texts import shown
 from mailmum.formats.entries import Entry, Item, ReadOptions, bad_line
 from mailmum.formats.lines import text_lines
@@ -26,6 +26,9 @@ def read_plain(chunks: Iterable[bytes], options: ReadOptions) -> Iterator[Item]:
             yield line
             continue
         number, whole = line
+        if (address := plain_address(whole)) is not None:
+            yield Entry(number, options.action, address)
+            continue
         text = _COMMENT.sub("", whole).strip()
         if not text:
             continue

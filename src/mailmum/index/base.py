@@ -23,6 +23,7 @@ Replaced = Mapping[Place, tuple[Listing, ...]]
 """The listings of targets that have changed, all of them, in the order in which they decide."""
 
 _STEP = 256
+_ROWS_AT_ONCE = 16384
 _SPARE_TERMS = 64
 
 
@@ -241,7 +242,7 @@ class _Merger:
         for count, place in enumerate(self._places):
             shift, number = place
             start, end = self._rows.span(number << shift, shift)
-            self._copy(done, start)
+            self._copy(done, start, pause)
             for listing in reversed(self._replaced[place]):
                 self.firsts.append(number << shift)
                 self.shifts.append(shift)
@@ -249,16 +250,18 @@ class _Merger:
             done = end
             if count % _STEP == 0:
                 pause()
-        self._copy(done, len(self._rows))
+        self._copy(done, len(self._rows), pause)
         pause()
 
-    def _copy(self, start: int, end: int) -> None:
-        if start == end:
-            return
-        self.firsts.copy(self._rows.firsts, start, end)
-        self.details.copy(self._rows.details, start, end)
-        if isinstance(self._rows, NetworkRows):
-            self.shifts += self._rows.shifts[start:end]
+    def _copy(self, first: int, last: int, pause: Pause) -> None:
+        for start in range(first, last, _ROWS_AT_ONCE):
+            end = min(start + _ROWS_AT_ONCE, last)
+            self.firsts.copy(self._rows.firsts, start, end)
+            self.details.copy(self._rows.details, start, end)
+            if isinstance(self._rows, NetworkRows):
+                self.shifts += self._rows.shifts[start:end]
+            if end < last:
+                pause()
 
 
 def _room_for(old: Details, new: Sequence[Listing], kinds: int) -> Details:

@@ -11,6 +11,7 @@ from struct import Struct
 _NUMBER = Struct("=q")
 _SIZE = Struct("=Q")
 _LONGEST_NAME = 253
+_AT_ONCE = 16384
 
 
 class SnapshotDamaged(Exception):
@@ -43,9 +44,10 @@ def names(values: Sequence[str]) -> bytes:
 
 
 def column(values: "array[int]") -> Iterator[bytes]:
-    """A column of numbers."""
+    """A column of numbers; in pieces, since copying one keeps the interpreter's lock."""
     yield values.typecode.encode() + _SIZE.pack(len(values))
-    yield values.tobytes()
+    for at in range(0, len(values), _AT_ONCE):
+        yield values[at : at + _AT_ONCE].tobytes()
 
 
 class Reader:

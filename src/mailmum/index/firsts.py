@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
+from itertools import repeat
 from typing import Protocol
 
 Pause = Callable[[], None]
@@ -103,17 +104,22 @@ class Firsts32(Firsts):
             return
         # A quarter to half as many buckets as rows: one or two bytes a row, two steps a search.
         bits = min(size.bit_length() - 2, _MOST_BUCKETS)
-        shift = 32 - bits
-        buckets = array("I")
-        for at in range(0, 1 << bits, _BUCKETS_AT_ONCE):
-            until = min(at + _BUCKETS_AT_ONCE, 1 << bits)
-            low = buckets[-1] if buckets else 0
-            buckets.extend(
-                [bisect_left(self.values, bucket << shift, low) for bucket in range(at, until)]
-            )
+        # Halved again and again, each search is between the ends of the half before: half the time
+        # of searching for each bucket among all rows that follow.
+        buckets = array("I", [0, size])
+        for shift in range(31, 31 - bits, -1):
+            buckets = _interleaved(buckets, self._halves(buckets, shift, pause))
+        self._buckets, self._shift = buckets, 32 - bits
+
+    def _halves(self, buckets: "array[int]", shift: int, pause: Pause) -> "array[int]":
+        """Where the upper halves of buckets begin, which are `1 << shift` addresses wide."""
+        halves = array("I")
+        for at in range(0, len(buckets) - 1, _BUCKETS_AT_ONCE):
+            ends = buckets[at : at + _BUCKETS_AT_ONCE + 1]
+            wanted = range((2 * at + 1) << shift, 1 << 32, 2 << shift)
+            halves.extend(map(bisect_left, repeat(self.values), wanted, ends, ends[1:]))
             pause()
-        buckets.append(size)
-        self._buckets, self._shift = buckets, shift
+        return halves
 
     def locate(self, address: int) -> int:
         """The last row whose first address is not above the address, or -1."""
@@ -140,6 +146,13 @@ class Firsts32(Firsts):
     def buckets(self) -> "tuple[array[int] | None, int]":
         """None for a small column."""
         return self._buckets, self._shift
+
+
+def _interleaved(even: "array[int]", odd: "array[int]") -> "array[int]":
+    """The numbers of both in turns."""
+    both = array("I", bytes(even.itemsize * (len(even) + len(odd))))
+    both[::2], both[1::2] = even, odd
+    return both
 
 
 class Wide:

@@ -17,14 +17,12 @@ raises `SnapshotDamaged`.
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from hashlib import blake2b
-from itertools import islice
-from operator import le
 from struct import Struct
 from typing import TypeVar
 
 from mailmum.domain.listings import Action, Source
 from mailmum.index.addresses import AddressTable
-from mailmum.index.base import Base, assembled
+from mailmum.index.base import Base, assembled, no_pause
 from mailmum.index.coding import (
     Reader,
     SnapshotDamaged,
@@ -36,7 +34,7 @@ from mailmum.index.coding import (
     text,
 )
 from mailmum.index.entries import packed, unpacked
-from mailmum.index.firsts import Firsts, restored_firsts
+from mailmum.index.firsts import Firsts, Pause, restored_firsts
 from mailmum.index.index import Image, Index
 from mailmum.index.names import CapturedNames, NameColumns, NameTable
 from mailmum.index.records import FeedRecord, KeyRecord, ServerRecord
@@ -55,13 +53,17 @@ _BITS = {4: 32, 6: 128}
 _Table = TypeVar("_Table")
 
 
-def dump(index: Index) -> Iterator[bytes]:
-    """The snapshot of an index, in pieces.
+def dump(index: Index, pause: Pause = no_pause) -> Iterator[bytes]:
+    """The snapshot of an index, in pieces of bounded length.
 
     The state is noted in the call itself, which belongs to the thread that applies changes; the
     pieces may be drawn in any other.
+
+    Args:
+        index: the index.
+        pause: called now and then while overlays are merged, where no piece comes for long.
     """
-    return _sealed(index.image())
+    return _sealed(index.image(), pause)
 
 
 def load(data: "bytes | memoryview") -> Index:
@@ -81,10 +83,10 @@ def load(data: "bytes | memoryview") -> Index:
     return index
 
 
-def _sealed(image: Image) -> Iterator[bytes]:
+def _sealed(image: Image, pause: Pause) -> Iterator[bytes]:
     checksum = blake2b(digest_size=16)
     length = 0
-    for piece in _pieces(image):
+    for piece in _pieces(image, pause):
         checksum.update(piece)
         length += len(piece)
         yield piece
@@ -109,7 +111,7 @@ def _checked(data: memoryview) -> memoryview:
     return data[_HEADER.size : end]
 
 
-def _pieces(image: Image) -> Iterator[bytes]:
+def _pieces(image: Image, pause: Pause) -> Iterator[bytes]:
     yield _HEADER.pack(MAGIC, VERSION, _BYTE_ORDER)
     yield number(image.position) + number(len(image.servers))
     for record in image.servers:
@@ -117,10 +119,10 @@ def _pieces(image: Image) -> Iterator[bytes]:
     yield number(len(image.bases))
     for key, base in image.bases.items():
         replaced = image.replaced.get(key)
-        yield _table(key, _addresses(base.merged(replaced) if replaced else base))
+        yield from _table(key, _addresses(base.merged(replaced, pause) if replaced else base))
     yield number(len(image.names))
     for key, captured in image.names.items():
-        yield _table(key, _names(captured))
+        yield from _table(key, _names(captured))
     yield from _feeds(image.feeds)
 
 
@@ -147,8 +149,9 @@ def _address(version: int, first: int, last: int) -> bytes:
     return number(version) + first.to_bytes(16, "big") + last.to_bytes(16, "big")
 
 
-def _table(key: TableKey, parts: Iterator[bytes]) -> bytes:
-    return b"".join((*map(number, key), *parts))
+def _table(key: TableKey, parts: Iterator[bytes]) -> Iterator[bytes]:
+    yield b"".join(map(number, key))
+    yield from parts
 
 
 def _terms(terms: Sequence[Terms]) -> Iterator[bytes]:
@@ -294,14 +297,24 @@ def _read_names(reader: Reader, key: TableKey) -> NameTable:
 def _check_columns(lengths: set[int], kinds: "array[int]", terms: int) -> None:
     if len(lengths) > 1:
         raise SnapshotDamaged("the columns of a table differ in length")
-    if max(kinds, default=-1) >= terms:
+    if _largest(kinds, terms) >= terms:
         raise SnapshotDamaged("a listing has terms that are not there")
 
 
+def _largest(kinds: "array[int]", terms: int) -> int:
+    """The largest number in a column; when it holds none but of known terms, any of these."""
+    if kinds.typecode != "B":
+        return max(kinds, default=-1)
+    unknown = kinds.tobytes().translate(None, bytes(range(min(terms, 256))))
+    return max(unknown, default=-1)
+
+
 def _check_hosts(firsts: Firsts) -> None:
-    values = firsts.values
-    if not all(map(le, values, islice(values, 1, None))):
-        raise SnapshotDamaged("addresses are out of order")
+    before = 0
+    for first in firsts.values:
+        if first < before:
+            raise SnapshotDamaged("addresses are out of order")
+        before = first
 
 
 def _check_networks(firsts: Firsts, shifts: bytes) -> None:

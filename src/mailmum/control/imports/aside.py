@@ -13,10 +13,12 @@ import marshal
 from collections.abc import Iterator
 from itertools import islice
 from operator import itemgetter
+from struct import Struct
 from typing import IO, Any, NamedTuple
 
 LOT = 50_000
 BLOCK = 1000
+_SIZE = Struct("=Q")
 
 
 class Row(NamedTuple):
@@ -80,14 +82,17 @@ class Aside:
         blocks = range(0, len(self._lot), BLOCK)
         self._lots.append((self._file.tell(), len(blocks)))
         for start in blocks:
-            marshal.dump(self._lot[start : start + BLOCK], self._file)
+            # Whole, since reading a value straight from a file asks for a few bytes at a time.
+            data = marshal.dumps(self._lot[start : start + BLOCK])
+            self._file.write(_SIZE.pack(len(data)) + data)
         self._lot = []
 
     def _read(self, number: int) -> Iterator[tuple[Any, ...]]:
         place, blocks = self._lots[number]
         for _ in range(blocks):
             self._file.seek(place)
+            (size,) = _SIZE.unpack(self._file.read(_SIZE.size))
             # What it reads it has written itself.
-            block = marshal.load(self._file)  # noqa: S302
-            place = self._file.tell()
+            block = marshal.loads(self._file.read(size))  # noqa: S302
+            place += _SIZE.size + size
             yield from block

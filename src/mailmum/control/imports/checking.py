@@ -11,7 +11,7 @@ from mailmum.control.accounts.access import Writing
 from mailmum.control.imports.aside import Aside, Row
 from mailmum.control.imports.options import ImportOptions
 from mailmum.control.listings.services import scope_of
-from mailmum.control.listings.values import target_columns
+from mailmum.control.listings.values import target_values
 from mailmum.control.servers.queries import names_of_servers, own_servers, servers_of
 from mailmum.domain import guards
 from mailmum.domain.errors import NeedsConfirmation, Refusal
@@ -103,22 +103,18 @@ class Checker:
         source = self._source(entry)
         self._guard(entry.target, entry, source)
         person = source is Source.PERSON
-        columns = target_columns(entry.target)
+        # By position: with names the call would take twice as long, a million times.
         return Row(
-            kind=columns["kind"],
-            target=columns["target"],
-            first=columns["first"],
-            last=columns["last"],
-            reversed_name=columns["reversed_name"],
-            scope=self._scope_of(entry),
-            action=entry.action.value,
-            source=source.value,
-            origin="" if person else self._origin(entry),
-            reason=_reason(entry.reason) if entry.reason else self._reason,
-            note=clean_text(entry.note, field="note", limit=NOTE_LIMIT) if entry.note else "",
-            code=entry.code,
-            expires=self._options.expires if entry.expires is None else entry.expires,
-            enabled=entry.enabled,
+            *target_values(entry.target),
+            self._scope_of(entry),
+            entry.action.value,
+            source.value,
+            "" if person else self._origin(entry),
+            _reason(entry.reason) if entry.reason else self._reason,
+            clean_text(entry.note, field="note", limit=NOTE_LIMIT) if entry.note else "",
+            entry.code,
+            self._options.expires if entry.expires is None else entry.expires,
+            entry.enabled,
         )
 
     def _guard(self, target: Target, entry: Entry, source: Source) -> None:

@@ -10,8 +10,8 @@ import time
 from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
-from itertools import chain
+from itertools import chain, count
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from django.db import IntegrityError, transaction
@@ -33,6 +33,14 @@ from mailmum.formats.registry import Format, find_format
 BATCH = 2000
 
 Place = tuple[int, str, str, str]
+_place = attrgetter("scope", "target", "source", "origin")
+_content = attrgetter(*CONTENT)
+# The fields of a version in the order in which `_Merger` makes them.
+_FIELDS = (
+    *("number", "account_id"),
+    *Row._fields,
+    *("created", "created_by", "changed", "changed_by", "since", "until"),
+)
 
 
 class _Present(NamedTuple):
@@ -50,9 +58,6 @@ class _Present(NamedTuple):
     code: int | None
     expires: int | None
     enabled: bool
-    created: datetime
-    created_by: str
-    since: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,13 +197,9 @@ class _Merger:
         # Where nothing is listed nothing is to be compared.
         self._compares = Version.objects.filter(account=access.account, until=None).exists()
         self._last: Place | None = None
-        self._common = {
-            "account_id": access.account.pk,
-            "changed": store.stored_time(made.at),
-            "changed_by": access.actor.name,
-            "since": made.seq,
-            "until": None,
-        }
+        self._now = store.stored_time(made.at)
+        # What every version ends with: who changed it and when, since when it holds, and until.
+        self._end = (self._now, access.actor.name, made.seq, None)
         self.done = 0
 
     def merge(self, batch: list[Row]) -> None:
@@ -211,8 +212,7 @@ class _Merger:
                 self._last = place
         self._report.repeated += len(batch) - len(wanted)
         present = self._present(wanted)
-        fresh: list[dict[str, Any]] = []
-        ended: list[int] = []
+        fresh: list[tuple[Row, _Present | None]] = []
         for place, row in wanted.items():
             was = present.get(place)
             if was is not None:
@@ -221,9 +221,8 @@ class _Merger:
                 self._report.unchanged += 1
                 self._tell("unchanged", row)
             else:
-                ended += [] if was is None else [was.pk]
-                fresh.append(self._values(row, was))
-        self._write(fresh, ended)
+                fresh.append((row, was))
+        self._write(fresh)
         self.done += len(batch)
 
     def remove_missing(self) -> None:
@@ -259,29 +258,37 @@ class _Merger:
         present = map(_Present._make, found)
         return {(one.scope, one.target, one.source, one.origin): one for one in present}
 
-    def _values(self, row: Row, was: _Present | None) -> dict[str, Any]:
-        """The next version: of a listing that is there, or of a new one (number 0 for now)."""
-        if was is not None and not self._has_expired(was):
-            self._report.changed += 1
-            self._tell("changed", row)
-            since = {"created": store.stored_time(was.created), "created_by": was.created_by}
-        else:
-            self._report.added += 1
-            self._tell("added", row)
-            since = {"created": self._common["changed"], "created_by": self._access.actor.name}
-        number = was.number if was else 0
-        return {**self._common, **since, **_columns(row), "number": number}
-
     def _tell(self, word: str, row: Row) -> None:
         if self._details is not None:
             self._details.tell(word, row.action, row.target, row.scope)
 
-    def _write(self, fresh: list[dict[str, Any]], ended: list[int]) -> None:
+    def _write(self, fresh: list[tuple[Row, _Present | None]]) -> None:
+        """Write the next versions: of listings that are there, and of new ones."""
+        ended = [was.pk for _, was in fresh if was is not None]
+        begins = self._begins(ended)
         store.end(self._made, ended)
-        new = [values for values in fresh if not values["number"]]
-        for number, values in enumerate(new, store.take_numbers(len(new)) if new else 0):
-            values["number"] = number
-        store.add_rows(fresh)
+        new = len(fresh) - len(ended)
+        numbers = count(store.take_numbers(new) if new else 0)
+        account, now = self._access.account.pk, (self._now, self._access.actor.name)
+        rows = []
+        for row, was in fresh:
+            if was is not None and not self._has_expired(was):
+                self._report.changed += 1
+                self._tell("changed", row)
+                begin = begins[was.pk]
+            else:
+                self._report.added += 1
+                self._tell("added", row)
+                begin = now
+            number = next(numbers) if was is None else was.number
+            rows.append((number, account, *row, *begin, *self._end))
+        store.add_rows(_FIELDS, rows)
+
+    def _begins(self, ended: list[int]) -> dict[int, tuple[Any, str]]:
+        """When and by whom listings were made; asked of the few that change, for it takes long."""
+        found = Version.objects.filter(pk__in=ended) if ended else Version.objects.none()
+        columns = found.values_list("pk", "created", "created_by")
+        return {pk: (store.stored_time(created), by) for pk, created, by in columns}
 
     def _has_expired(self, was: _Present) -> bool:
         return was.expires is not None and was.expires <= self._made.at.timestamp()
@@ -289,12 +296,4 @@ class _Merger:
     def _same(self, was: _Present, row: Row) -> bool:
         if self._has_expired(was):
             return False
-        return all(getattr(was, name) == getattr(row, name) for name in CONTENT)
-
-
-def _columns(row: Row) -> dict[str, Any]:
-    return row._asdict()
-
-
-def _place(row: Row) -> Place:
-    return row.scope, row.target, row.source, row.origin
+        return bool(_content(was) == _content(row))
