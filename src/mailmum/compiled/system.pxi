@@ -88,6 +88,8 @@ cdef extern from *:
     void *room_for "mm_room"(size_t) noexcept nogil
     void ask_for_huge_pages "mm_huge"(void *, size_t) noexcept nogil
 
+    void *memmem(const void *, size_t, const void *, size_t) noexcept nogil
+
     int EAGAIN, EINTR
 
     ctypedef struct pthread_mutex_t:
