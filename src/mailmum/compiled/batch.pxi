@@ -303,4 +303,6 @@ cdef class Clerk:
 
     def take(self):
         """What was counted: see `Service.take`."""
-        return take_counts(&self.counts)
+        taken = take_counts(&self.counts, self)
+        (<Counted>taken[0]).settle_soon()
+        return taken
