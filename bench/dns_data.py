@@ -1,9 +1,10 @@
 """What the DNS servers are measured with: listings and queries, the same every time.
 
 `one` is a single account with a million addresses and 20,000 networks, from /16 to /28; `ten` has
-ten times as many, `small` a hundredth, `few` next to none.  `many` is 10,000 accounts, each with a
-zone of its own and 100 listings, a fifth of them networks; `thousand` has a tenth of them.  In all
-of them about half of the queries are for something listed.
+ten times as many, `small` a hundredth, `few` next to none.  In `told` each has one of a thousand
+short public texts, in `texts` one of its own.  `many` is 10,000 accounts, each with a zone of its
+own and 100 listings, a fifth of them networks; `thousand` has a tenth of them.  Half of
+all queries or so are for something listed.
 """
 
 import random
@@ -26,15 +27,18 @@ Network = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How large a world is: accounts, and what each of them lists."""
+    """How large a world is: accounts, what each of them lists, and public texts."""
 
     accounts: int
     addresses: int
     networks: int
+    texts: int = 0
 
 
 SIZES = {
     "one": Sizes(1, 1_000_000, 20_000),
+    "told": Sizes(1, 1_000_000, 20_000, 1_000),
+    "texts": Sizes(1, 1_000_000, 20_000, 1_020_000),
     "ten": Sizes(1, 10_000_000, 200_000),
     "small": Sizes(1, 10_000, 200),
     "few": Sizes(1, 100, 2),
@@ -56,6 +60,11 @@ def networks_of(sizes: Sizes, account: int) -> list[Network]:
         prefix = chance.randrange(16, 29)
         found.add((chance.randrange(FIRST, LAST) >> 32 - prefix << 32 - prefix, prefix))
     return sorted(found)
+
+
+def text_of(sizes: Sizes, number: int) -> str:
+    """The public text of a listing by its number."""
+    return f"Sent spam, case {number % sizes.texts}" if sizes.texts else ""
 
 
 class FixedSource:
@@ -92,7 +101,8 @@ class FixedSource:
             for first, prefix in networks_of(self._sizes, account):
                 number += 1
                 target = NetworkTarget(4, first, prefix)
-                yield Listing(number, account + 1, 0, Action.BLOCK, target)
+                reason = text_of(self._sizes, number)
+                yield Listing(number, account + 1, 0, Action.BLOCK, target, reason=reason)
 
 
 def write_zones(folder: Path, sizes: Sizes, kind: str = "ip4trie") -> list[str]:
@@ -101,8 +111,9 @@ def write_zones(folder: Path, sizes: Sizes, kind: str = "ip4trie") -> list[str]:
     for account in range(sizes.accounts):
         with (folder / f"zone{account}").open("w") as file:
             file.write(SOA)
-            for first, prefix in networks_of(sizes, account):
-                file.write(f"{IPv4Address(first)}{'' if prefix == 32 else f'/{prefix}'}\n")
+            for number, (first, prefix) in enumerate(networks_of(sizes, account)):
+                said = f" :127.0.0.2:{text_of(sizes, number)}" if sizes.texts else ""
+                file.write(f"{IPv4Address(first)}{'' if prefix == 32 else f'/{prefix}'}{said}\n")
         zones.append(f"{key_of(account)}.bl.{BASE}:{kind}:zone{account}")
     return zones
 

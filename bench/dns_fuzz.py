@@ -24,7 +24,8 @@ from mailmum.domain.targets import NameTarget, NetworkTarget, Target
 from mailmum.index.records import Changes, KeyRecord
 from mailmum.index.tables import MergePlan
 from tests.dns.both import CLIENT, Both
-from tests.dns.world import BASE, KEYS, NOW, OLD_KEY, SERVERS, World
+from tests.dns.world import BASE, CONFIG, KEYS, NOW, OLD_KEY, SERVERS, World
+from tests.dns.world import KEY as MAIN_KEY
 
 WORLD_SECONDS = 2.0
 SEEDS = {
@@ -32,8 +33,17 @@ SEEDS = {
     6: (0x20010DB8 << 96, 0x20010DB8 << 96 | 1, 1 << 127) * 2
     + (0x1234 << 112, 0, 1, 0xFFFF7F000002),
 }
-LABELS = ("mail", "spam", "example", "test", "invalid", "localhost", "top", "a_b", "x1", "-", "é")
-TYPES = (1,) * 8 + (16, 28, 255, 15, 41)
+LABELS = (
+    *("mail", "spam", "example", "test", "invalid", "localhost", "top", "a_b", "x1", "x1" * 6),
+    *("-", "é"),
+)
+TYPES = (1,) * 8 + (16,) * 6 + (28, 28, 255, 15, 41)
+REASONS = (
+    *("", "", "Sent spam", "It ended.", "Überfüllt", "\u0130", "x" * 255, "ä" * 130, '"a\\b\0'),
+    # Keys, one of them only for those who know that the Kelvin sign is a letter.
+    *(f"Says {MAIN_KEY.upper()}", f"\u212a{MAIN_KEY[1:]}", f"{OLD_KEY}.", "X1" * 6),
+)
+URLS = (CONFIG.public_url, CONFIG.public_url, "", f"https://{'m' * 60}.{'x' * 60}.example/mail")
 # Nobody told, with and without the sender.
 ASKERS = ((), (), ((4, 0xC0000200, 0xC00002FF),), ((6, 0, 1 << 127), (4, 1, 2)))
 TIMES = (-10, 0, 0.5, 1, 29.5, 30, 89.999, 90, 90.5, 900, 999.99, 1000)
@@ -66,7 +76,8 @@ class Fuzzer:
         world.listings = [self.listing() for _ in range(chance.randrange(30))]
         self.there = {listing.id: listing for listing in world.listings}
         self.limits = self.any_limits() if chance.random() < 0.5 else None
-        self.both = Both(world, self.limits)
+        config = replace(CONFIG, public_url=chance.choice(URLS))
+        self.both = Both(world, self.limits, config)
         self.cookies = [self.both.cookie(NOW + made) for made in (-2000, -1000, 0, 100)]
         self.plan: MergePlan | None = None
 
@@ -150,8 +161,15 @@ class Fuzzer:
             ends=self.end() if self.chance.random() < 0.3 else record.ends,
             keys=keys if self.chance.random() < 0.5 else record.keys,
             askers=self.chance.choice(ASKERS),
+            text=self.reason(),
         )
         index.apply(Changes(index.position + 1, servers=(changed,)))
+
+    def reason(self) -> str:
+        """Any public reason, often one of few."""
+        if self.chance.random() < 0.7:
+            return self.chance.choice(REASONS)
+        return "".join(self.chance.choices("aZ9. é…", k=self.chance.randrange(260)))
 
     def end(self) -> int | None:
         """An end that some time asked about is before and another after."""
@@ -171,6 +189,7 @@ class Fuzzer:
             source=source,
             origin="" if source is Source.PERSON else "origin",
             code=self.chance.choice((None, None, 0x7F00000A)),
+            reason=self.reason(),
             expires=self.end(),
             enabled=self.chance.random() < 0.9,
         )

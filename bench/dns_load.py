@@ -1,6 +1,7 @@
 """How long until a server answers from its listings, and the memory that these take.
 
     .venv/bin/python -m bench.dns_load                     a million addresses, 20,000 networks
+    .venv/bin/python -m bench.dns_load --world told        each with one of a thousand public texts
     .venv/bin/python -m bench.dns_load --world ten         ten million, some minutes
 
 Each server is started again and again, and asked until it answers from listings; the same with

@@ -6,20 +6,24 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import dns.exception
 import dns.message
 import pytest
 from structlog.testing import capture_logs
 
-from mailmum.daemons.dnsd_fast import choose
+from mailmum.daemons.dnsd_fast import Packed, choose
 from mailmum.daemons.dnsd_trace import FRESH, recent_crash
 from mailmum.daemons.listening import StartFailed
+from mailmum.dns.counters import Key
 from mailmum.index.mirror import Mirror
 from tests.daemons.dnsd_kit import BL, Database, Served, codes, eventually, reverse, serving
 from tests.daemons.test_dnsd_processes import ROOT, command, environment, workers_of
+from tests.dns.both import Both, extension
+from tests.dns.world import World
 from tests.support.ports import free_port
 from tests.support.process import running
 
@@ -37,8 +41,15 @@ def query(address: str, type_: str = "A") -> bytes:
     return dns.message.make_query(f"{reverse(address)}.{BL}", type_).to_wire()
 
 
+class Asked(NamedTuple):
+    """Where somebody answers."""
+
+    host: str
+    port: int
+
+
 @contextmanager
-def clients(served: Served, count: int) -> Iterator[list[socket.socket]]:
+def clients(served: Served | Asked, count: int) -> Iterator[list[socket.socket]]:
     """Connected sockets, so that several threads get something to do."""
     socks = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(count)]
     try:
@@ -49,6 +60,41 @@ def clients(served: Served, count: int) -> Iterator[list[socket.socket]]:
     finally:
         for sock in socks:
             sock.close()
+
+
+def test_counts_can_be_read_late() -> None:
+    """While the thread goes on counting; those that nobody has read are not counted again."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock, ExitStack() as stack:
+        sock.bind(("127.0.0.1", 0))
+        service = extension().Service([sock.fileno()], False)
+        service.use(Both(World()).mirror.world)
+        thread = threading.Thread(target=service.run)
+        thread.start()
+        stack.callback(thread.join)
+        stack.callback(service.stop)
+        (asker,) = stack.enter_context(clients(Asked(*sock.getsockname()), 1))
+        taken = []
+        # More than are copied without a pause, and fewer.
+        for size in (2500, 2500, 3):
+            for first in range(0, size, 40):
+                some = range(first, min(first + 40, size))
+                for number in some:
+                    asker.send(query(f"203.{number >> 8}.113.{number & 255}"))
+                for _ in some:
+                    assert asker.recv(512)[3] & 15 == 3
+            taken.append((size, Packed(service.take()[0])))
+        found: list[tuple[int, dict[Key, int]]] = []
+        readers = [
+            threading.Thread(target=lambda size=size, one=one: found.append((size, one.read())))
+            for size, one in [*taken, *taken]
+        ]
+        for reader in readers:
+            reader.start()
+        assert len(service.take()[0]) == 0
+        for reader in readers:
+            reader.join()
+    assert len(found) == 6
+    assert all(len(counts) == sum(counts.values()) == size for size, counts in found)
 
 
 @pytest.mark.parametrize("threads", [1, 3])

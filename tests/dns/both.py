@@ -15,7 +15,7 @@ from mailmum.dns.counters import CountBatch
 from mailmum.dns.engine import MAX_UDP
 from mailmum.dns.limits import Limiter, Limits
 from mailmum.dns.worlds import empty_world
-from mailmum.dns.zones import Zone
+from mailmum.dns.zones import Zone, ZoneConfig
 from mailmum.index.index import Index
 from mailmum.index.mirror import Mirror
 from tests.dns.world import CONFIG, NOW, World, make_engine
@@ -82,6 +82,7 @@ class Both:
     Args:
         world: what is listed.
         limits: what is sent to one network; None for any number.
+        config: of the zones.
 
     Attributes:
         index: what both answer from.
@@ -89,13 +90,15 @@ class Both:
         answered: how many packets the compiled engine answered.
     """
 
-    def __init__(self, world: World, limits: Limits | None = None) -> None:
+    def __init__(
+        self, world: World, limits: Limits | None = None, config: ZoneConfig = CONFIG
+    ) -> None:
         hot = extension()
         self.index = Index.build(world.everything())
         self.twin = None if limits is None else Twin(limits)
-        self.engine = make_engine(world, index=self.index, limit=self.twin)
+        self.engine = make_engine(world, config, index=self.index, limit=self.twin)
         self.faults: list[Exception] = []
-        empty = empty_world(hot, Zone(CONFIG), MAX_UDP)
+        empty = empty_world(hot, Zone(config), MAX_UDP)
         self.mirror = Mirror(self.index, empty, hot, self.faults.append)
         self.index.watcher = self.mirror
         self.clerk = _clerk()

@@ -6,13 +6,18 @@ from mailmum.domain.listings import Action, Listing, Source
 from mailmum.domain.targets import NameTarget, NetworkTarget, Target
 from mailmum.index.entries import built
 from mailmum.index.records import FeedRecord
-from tests.dns.world import NOW, World
+from tests.dns.world import KEY, NOW, World
 
 _BITS = {4: 32, 6: 128}
 _SEEDS = {
     4: [0x01020304, 0xCB007107, 0xC0000201, 0x00000000, 0x7F000002, 0xFFFFFFFF],
     6: [0x20010DB8 << 96, 0x20010DB8 << 96 | 1, 0x1234 << 112, 0, 0xFFFF7F000002, 0xFFFFCB007107],
 }
+REASONS = [
+    *("", "", "Sent spam", "Überfüllt", "It said: stop.", "x" * 200, "ä" * 200, 'a\tb\\c"\0'),
+    # With a key in it, once only for those who know that the Kelvin sign is a letter.
+    *(f"Asked by {KEY.upper()}", f"\u212a{KEY[1:]}", "\u0130"),
+]
 _LABELS = ["mail", "spam", "example", "test", "invalid", "top", "a_b", "x1"]
 
 
@@ -63,7 +68,7 @@ def worlds(draw: st.DrawFn) -> World:
                 target=target,
                 source=source,
                 origin="" if source is Source.PERSON else "origin",
-                reason=draw(st.sampled_from(["", "Sent spam", "Überfüllt"])),
+                reason=draw(st.sampled_from(REASONS)),
                 code=draw(st.sampled_from([None, None, 0x7F00000A])),
                 expires=draw(st.sampled_from([None, None, int(NOW), int(NOW) + 1, int(NOW) + 90])),
                 enabled=draw(st.sampled_from([True, True, True, False])),
@@ -83,7 +88,7 @@ def feeds(draw: st.DrawFn, number: int = 0) -> tuple[FeedRecord, list[Target]]:
         draw(st.sampled_from([0, 0, 1, 2])),
         draw(st.sampled_from(Action)),
         "drop",
-        draw(st.sampled_from(["", "In a list"])),
+        draw(st.sampled_from(REASONS)),
         draw(st.sampled_from([None, None, 0x7F00000B])),
         built(entries),
     )

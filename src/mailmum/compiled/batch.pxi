@@ -169,7 +169,7 @@ cdef void decide(
     ):
         return
     if hit.state == FOUND and hit.action == action:
-        written = job.type == TYPE_A and write_listed(job, world, code_of(&hit, job))
+        written = write_listed(job, world, scratch, &hit)
     elif not job.version and (
         (hit.state == FOUND and hit.single)
         or has_names_below(
@@ -179,9 +179,20 @@ cdef void decide(
         # The name may exist without being listed.
         return
     else:
-        written = write_negative(job, world)
+        written = write_negative(job, world, NXDOMAIN)
     if written and not is_limited(job, world, scratch, now) and job.type == TYPE_A:
         note(job, counts, scratch, &hit)
+
+
+cdef bint write_listed(
+    Job *job, const WorldData *world, const Scratch *scratch, const Hit *hit
+) noexcept nogil:
+    # What is asked of a listing; false when Python is to be asked.
+    if job.type == TYPE_A:
+        return write_code(job, world, code_of(hit, job))
+    if job.type == TYPE_TXT:
+        return write_text(job, world, hit, scratch.text + 1, scratch.text_size)
+    return write_negative(job, world, NOERROR)
 
 
 cdef void note(Job *job, CountTable *counts, const Scratch *scratch, const Hit *hit) noexcept nogil:
@@ -292,4 +303,6 @@ cdef class Clerk:
 
     def take(self):
         """What was counted: see `Service.take`."""
-        return take_counts(&self.counts)
+        taken = take_counts(&self.counts, self)
+        (<Counted>taken[0]).settle_soon()
+        return taken

@@ -2,8 +2,10 @@
 #
 # A table of fixed size for each service.  When there is no room for another client, its verdict is
 # counted without it, by server, list and code; for these a part of the table is kept free.  So the
-# sum is that of the answers, whatever the load.  `take` swaps the table for an empty one and copies
-# what is in it with nobody waiting; numbers of Python's are made of the copy later, by who wants them.
+# sum is that of the answers, whatever the load.  `take` swaps the table for an empty one.  What is in
+# it is copied by who first wants it, in small pieces with pauses between: that thread and the one that
+# answers may have one core, and the scheduler would let it run for milliseconds while packets wait.
+# Numbers of Python's are made of the copy.
 
 cdef enum:
     COUNT_SLOTS = 1 << 18
@@ -11,6 +13,9 @@ cdef enum:
     MOST_COUNTS = 130_000
     MOST_PROBES = 64
     TEXT_ROOM = 4 << 20
+    # So many are copied before a pause of so many nanoseconds.
+    COPIED_AT_ONCE = 2048
+    COPY_PAUSE = 200000
     # Added to the verdict when a network or domain decided.
     WIDE = 4
     # Beside 4, 6, and 0 for a name.
@@ -123,10 +128,39 @@ cdef class Counted:
     cdef Count *counts
     cdef uint8_t *texts
     cdef uint32_t size
+    # The table that they are still in, or NULL, what keeps it there, and who copies them out of it.
+    cdef CountTable *table
+    cdef object keeper
+    cdef pthread_mutex_t copying
+    cdef int hurried
+
+    def __cinit__(self):
+        pthread_mutex_init(&self.copying, NULL)
 
     def __dealloc__(self):
         free(self.counts)
         free(self.texts)
+
+    cdef int settle(self) except -1:
+        # Copy them, from whichever thread, if that has not been done.
+        cdef bint done
+        with nogil:
+            pthread_mutex_lock(&self.copying)
+            done = self.table == NULL or move_counts(
+                self.table, &self.counts, &self.texts, &self.hurried
+            )
+            if done:
+                self.table = NULL
+            pthread_mutex_unlock(&self.copying)
+        if not done:
+            raise MemoryError
+        self.keeper = None
+        return 0
+
+    cdef int settle_soon(self) except -1:
+        # The same without any more pauses.
+        set_flag(&self.hurried)
+        return self.settle()
 
     def __len__(self):
         return self.size
@@ -147,6 +181,7 @@ cdef class Counted:
         cdef int version, list_, code
         cdef list marks = [None] * 32
         above_v4 = 1 << 32
+        self.settle()
         start = min(start, self.size)
         end = start + min(most, self.size - start)
         for at in range(start, end):
@@ -169,31 +204,42 @@ cdef class Counted:
             into[key] = slot.count
 
 
-cdef void move_counts(CountTable *table, Count *counts, uint8_t *texts) noexcept nogil:
-    # There is room for all; the table is empty again.
+cdef bint move_counts(
+    CountTable *table, Count **counts, uint8_t **texts, int *hurried
+) noexcept nogil:
+    # The table is empty again; false, and it stays as it is, when there is no memory.
     cdef Count *slot
     cdef uint32_t at
+    cdef timespec pause
+    memset(&pause, 0, sizeof(timespec))
+    pause.tv_nsec = COPY_PAUSE
+    counts[0] = <Count *>malloc(table.used * sizeof(Count) + 1)
+    texts[0] = <uint8_t *>malloc(table.text_used + 1)
+    if counts[0] == NULL or texts[0] == NULL:
+        free(counts[0])
+        free(texts[0])
+        counts[0] = NULL
+        texts[0] = NULL
+        return False
     for at in range(table.used):
+        if at and not at % COPIED_AT_ONCE and not get_flag(hurried):
+            nanosleep(&pause, NULL)
         if at + 8 < table.used:
             prefetch(&table.slots[table.order[at + 8]])
         slot = &table.slots[table.order[at]]
-        counts[at] = slot[0]
+        counts[0][at] = slot[0]
         slot.count = 0
-    memcpy(texts, table.texts, table.text_used)
+    memcpy(texts[0], table.texts, table.text_used)
     table.used = table.text_used = 0
     table.nameless = table.lost = 0
+    return True
 
 
-cdef tuple take_counts(CountTable *table):
-    # Counts, how many of it are nameless or lost; an empty table again.
+cdef tuple take_counts(CountTable *table, object keeper):
+    # Counts, how many of it are nameless or lost.  Nobody counts into the table until they have been
+    # settled, and whoever has it keeps it so long.
     cdef Counted found = Counted.__new__(Counted)
-    cdef uint64_t nameless = table.nameless, lost = table.lost
-    # Without memory for it the table stays as it is, and comes with the next but one.
-    found.counts = <Count *>malloc(table.used * sizeof(Count) + 1)
-    found.texts = <uint8_t *>malloc(table.text_used + 1)
-    if found.counts == NULL or found.texts == NULL:
-        raise MemoryError
+    found.table = table
+    found.keeper = keeper
     found.size = table.used
-    with nogil:
-        move_counts(table, found.counts, found.texts)
-    return found, nameless, lost
+    return found, table.nameless, table.lost

@@ -13,7 +13,9 @@ Counts = dict[int | tuple[int, str], int]
 MarkOf = Callable[[int, int, int], int]
 
 class Base:
-    def __init__(self, bits: int, terms: bytes, hosts: Rows, networks: Networks) -> None: ...
+    def __init__(
+        self, bits: int, terms: bytes, texts: bytes, hosts: Rows, networks: Networks
+    ) -> None: ...
 
 class Table:
     def __init__(self, bits: int) -> None: ...
@@ -30,6 +32,7 @@ class Server:
         until: float,
         blocks_from: float,
         askers: list[tuple[int, int, int]] = ...,
+        said: tuple[bytes, bytes, bytes, bytes] | None = ...,
     ) -> None: ...
 
 class Limiter:
@@ -47,7 +50,11 @@ class World:
         timers: bytes,
         payload: int,
         secret: bytes,
+        link: bytes | None = ...,
     ) -> None: ...
+    def text_of(self, text: bytes) -> int: ...
+    @property
+    def texts(self) -> int: ...
     @property
     def size(self) -> tuple[int, int]: ...
     def number_of(self, name: bytes) -> tuple[int, int]: ...

@@ -20,9 +20,9 @@ The rules:
   then made in one go with all gates closed.  So no query sees half of a change, and none waits
   longer than that.  Threads that answer take nothing else: neither Python's lock nor a malloc.
 
-The parts: `places` (hash tables), `limits` (who gets how much), `rows` (columns), `tables` (who decides), `world` (all of it, and
-changes), `counts`, `cookies`, `packets` (reading and writing), `batch` (many at once), `service` (sockets
-and threads).
+The parts: `places` (hash tables), `limits` (who gets how much), `rows` (columns), `tables` (who
+decides), `world` (all of it, and changes), `counts`, `cookies`, `packets` (reading and writing),
+`texts` (of TXT records), `batch` (many at once), `service` (sockets and threads).
 """
 
 include "system.pxi"
@@ -34,5 +34,6 @@ include "world.pxi"
 include "counts.pxi"
 include "cookies.pxi"
 include "packets.pxi"
+include "texts.pxi"
 include "batch.pxi"
 include "service.pxi"

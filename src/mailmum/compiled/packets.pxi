@@ -5,6 +5,8 @@
 
 cdef enum:
     HEADER = 12
+    NOERROR = 0
+    NXDOMAIN = 3
     TYPE_A = 1
     TYPE_TXT = 16
     TYPE_AAAA = 28
@@ -370,12 +372,12 @@ cdef void cut_off(Job *job, const WorldData *world) noexcept nogil:
     finish(job, job.end, world)
 
 
-cdef bint write_negative(Job *job, const WorldData *world) noexcept nogil:
-    # NXDOMAIN with the zone's SOA record; false when there is no room for it.
+cdef bint write_negative(Job *job, const WorldData *world, int rcode) noexcept nogil:
+    # No records but the zone's SOA; false when there is no room for it.
     cdef uint8_t *soa = job.answer + job.end
     if job.end + world.soa_size + OPT_ROOM > ANSWER_ROOM:
         return False
-    begin(job, 3, 0, 1)
+    begin(job, rcode, 0, 1)
     memcpy(soa, world.soa, world.soa_size)
     put_two(soa, 0xC000 | job.zone_at)
     put_four(soa + 6, job.server.ttl)
@@ -388,7 +390,7 @@ cdef bint write_negative(Job *job, const WorldData *world) noexcept nogil:
     return True
 
 
-cdef bint write_listed(Job *job, const WorldData *world, uint32_t code) noexcept nogil:
+cdef bint write_code(Job *job, const WorldData *world, uint32_t code) noexcept nogil:
     # The A record; false when there is no room for it.
     cdef uint8_t *record = job.answer + job.end
     if job.end + 16 + OPT_ROOM > ANSWER_ROOM:

@@ -25,6 +25,8 @@ cdef struct Entry:
     uint8_t state
     uint8_t action
     uint8_t source
+    # Number of the reason in the world's texts, 0 for none.
+    uint32_t text
 
 cdef struct Places:
     Entry *slots

@@ -3,16 +3,22 @@
 # The index sorts rows by first address, networks from wide to narrow where these are equal, and
 # gives each network the row of the next wider one around it (see `index.rows`); the searches here
 # are those of the index.  A column is checked once, when it comes in: lengths, numbers of terms,
-# parents before their children, buckets in order.
+# parents before their children, buckets in order, texts within theirs.
 
 cdef enum:
     # Rows of one target, and networks around one another, that are looked at before Python is asked.
     MOST_STEPS = 1000
+    # A text, as `index.wording` packs it: size, what is to be known of it, and so many bytes.
+    TEXT_HEAD = 2
+    STOP = 1
+    ODD = 2
 
 cdef struct Terms:
+    # `text` is where in the base's texts the reason stands.
     uint32_t code
     uint8_t action
     uint8_t source
+    uint32_t text
 
 cdef struct Rows:
     int64_t size
@@ -73,6 +79,21 @@ cdef inline int64_t locate(const Rows *rows, u128 address) noexcept nogil:
 
 # --- checks ---------------------------------------------------------------------------------------
 
+cdef inline bint is_text(const uint8_t *texts, uint64_t size, uint64_t at) noexcept nogil:
+    # Whether a text that begins there ends there too.
+    return at < size and TEXT_HEAD <= size - at and texts[at] <= size - at - TEXT_HEAD
+
+
+cdef bint texts_are_sound(
+    const Terms *terms, int64_t count, const uint8_t *texts, uint64_t size
+) noexcept nogil:
+    cdef int64_t at
+    for at in range(count):
+        if not is_text(texts, size, terms[at].text):
+            return False
+    return True
+
+
 cdef bint kinds_are_sound(const Rows *rows, uint32_t terms) noexcept nogil:
     cdef int64_t row
     for row in range(rows.size):
@@ -126,6 +147,7 @@ cdef class Base:
     Args:
         bits: 32 or 128.
         terms: packed `Terms` by number.
+        texts: the texts of all terms.
         hosts: firsts or highs, lows or None, buckets or None, their shift, kinds, their size in
             bytes, ends or None.
         networks: the same, then shifts and parents.
@@ -137,10 +159,18 @@ cdef class Base:
     cdef Rows hosts
     cdef Rows networks
     cdef const Terms *terms
+    cdef const uint8_t *texts
     cdef int bits
     cdef list columns
 
-    def __cinit__(self, int bits, bytes terms not None, tuple hosts not None, tuple networks not None):
+    def __cinit__(
+        self,
+        int bits,
+        bytes terms not None,
+        bytes texts not None,
+        tuple hosts not None,
+        tuple networks not None,
+    ):
         cdef const uint8_t *place
         if bits != 32 and bits != 128:
             raise ValueError("an address has 32 or 128 bits")
@@ -148,6 +178,9 @@ cdef class Base:
         self.columns = []
         cdef int64_t count = self._attach(terms, sizeof(Terms), &place)
         self.terms = <const Terms *>place
+        self._attach(texts, 1, &self.texts)
+        if not texts_are_sound(self.terms, count, self.texts, <uint64_t>len(texts)):
+            raise ValueError("a text is cut off")
         self._fill(&self.hosts, hosts, count)
         self._fill(&self.networks, networks[:7], count)
         self._fill_networks(networks[7], networks[8])

@@ -48,6 +48,9 @@ cdef enum:
     LONG_WAIT = 1000
     SHORT_WAIT = 50
     NEXT_WAIT = 20
+    # Nanoseconds: how long to run at a time where others of the process want the processor too; not
+    # for the rest of a tick of theirs, some milliseconds, is a packet to wait.
+    SHORT_SLICE = 100000
 
 cdef struct Slot:
     # Address of the sender and what came with the packet; C wants both at multiples of 8.
@@ -335,6 +338,8 @@ cdef class Service:
     cdef Desk *desk
     cdef World world
     cdef Limiter limiter
+    # What was taken last.
+    cdef Counted taken
 
     def __cinit__(self, list sockets not None, bint wildcard, Limiter limiter=None):
         # In one huge page, as nearly all of it is read and written for each batch.
@@ -406,7 +411,9 @@ cdef class Service:
         if self.desk.count == 1:
             changed = self.desk.patient = wait_in_receive(self.desk.fds[0], &flags)
         with nogil:
+            set_slice(SHORT_SLICE)
             answer_until_stopped(self.desk)
+            set_slice(0)
         if changed:
             fcntl_set(self.desk.fds[0], F_SETFL, flags)
         self._leave()
@@ -476,12 +483,16 @@ cdef class Service:
     def take(self):
         """What was counted: as `Counted`, how much nameless, how much lost, and faults by name."""
         cdef CountTable *full
+        if self.taken is not None:
+            # The thread gets its table again.  Without memory for that all stays as it is.
+            self.taken.settle_soon()
         with nogil:
             pthread_mutex_lock(&gates[self.desk.gate])
             full = self.desk.counting
             self.desk.counting = &self.desk.counts[full == &self.desk.counts[0]]
             pthread_mutex_unlock(&gates[self.desk.gate])
-        counted = take_counts(full)
+        counted = take_counts(full, self)
+        self.taken = counted[0]
         kinds = {
             "unread": take_all(&self.desk.faults.unread),
             "unsent": take_all(&self.desk.faults.unsent),

@@ -7,11 +7,14 @@ cdef struct TableData:
     Rows hosts
     Rows networks
     const Terms *terms
+    const uint8_t *texts
     uint64_t levels[3]
 
 cdef enum:
     # So many tables of one tier there is room for; the same number stands in `index.mirror`.
     MOST_TABLES = 8
+    # More keys of a server than this are not looked for in a text; `index.wording` has it too.
+    MOST_KEY_BYTES = 1024
 
 cdef struct Stage:
     # The tables of one tier: the server's own, then the account's; then NULL, or 0.
@@ -20,16 +23,26 @@ cdef struct Stage:
 cdef struct NameStage:
     uint32_t tables[MOST_TABLES]
 
+cdef struct Said:
+    # What TXT records of one server say beside reason and client: how links name it, and a text
+    # where a block or an allow has no reason; never its keys, each here behind its size.
+    const uint8_t *ref
+    uint32_t ref_size
+    const uint8_t *keys
+    uint32_t keys_size
+    const uint8_t *texts[2]
+
 cdef struct ServerData:
     # Nothing is listed from `ends` on; nothing is blocked before `blocks_from`.  Python is asked from
     # `until` on, for whoever is in none of `askers`, if there are any, and always about the sorts of
-    # tables (IPv4, IPv6, names) that `asks` marks.
+    # tables (IPv4, IPv6, names) that `asks` marks; about texts where `said` is NULL.
     int64_t number
     uint32_t ttl
     uint32_t code
     double ends
     double until
     double blocks_from
+    const Said *said
     Range *askers
     uint32_t asker_count
     bint asks[3]
@@ -38,13 +51,16 @@ cdef struct ServerData:
     NameStage names[3]
 
 cdef struct Hit:
-    # The state is NOTHING, FOUND or ASK; the other fields are of what was found.
+    # The state is NOTHING, FOUND or ASK; the other fields are of what was found.  The reason is at
+    # `text` of `texts`, or where there are none, the world's with that number.
     int state
     int specificity
     bint single
     uint8_t action
     uint8_t source
     uint32_t code
+    uint32_t text
+    const uint8_t *texts
     int64_t ends
 
 
@@ -75,7 +91,9 @@ cdef class Server:
     """What is known of one server; until `World.change` gives it tables it lists nothing."""
 
     cdef ServerData data
+    cdef Said said
     cdef tuple tables
+    cdef tuple kept
 
     def __cinit__(
         self,
@@ -86,6 +104,7 @@ cdef class Server:
         double until,
         double blocks_from,
         list askers not None=[],
+        tuple said=None,
     ):
         if not 0 <= number < <int64_t>1 << 53:
             raise ValueError("the number of a server is out of range")
@@ -98,6 +117,32 @@ cdef class Server:
         if askers:
             read_ranges(askers, &self.data.askers)
             self.data.asker_count = len(askers)
+        if said is not None:
+            ref, keys, block, allow = said
+            self._take_said(ref, keys, block, allow)
+            self.kept = said
+            self.data.said = &self.said
+
+    cdef int _take_said(self, bytes ref, bytes keys, bytes block, bytes allow) except -1:
+        # How links name it, its keys, and two texts; the caller keeps them.
+        cdef uint32_t at = 0
+        if ref is None or keys is None or block is None or allow is None:
+            raise ValueError("a part of what is said is not there")
+        if len(keys) > MOST_KEY_BYTES:
+            raise ValueError("a server has too many keys")
+        self.said.ref = ref
+        self.said.ref_size = <uint32_t>min(len(ref), 256)
+        self.said.keys = keys
+        self.said.keys_size = <uint32_t>len(keys)
+        while at < self.said.keys_size:
+            at += 1 + self.said.keys[at]
+        if at != self.said.keys_size:
+            raise ValueError("a key is cut off")
+        self.said.texts[0] = block
+        self.said.texts[1] = allow
+        if not is_text(block, <uint64_t>len(block), 0) or not is_text(allow, <uint64_t>len(allow), 0):
+            raise ValueError("a text is cut off")
+        return 0
 
     def __dealloc__(self):
         free(self.data.askers)
@@ -130,6 +175,8 @@ cdef inline void take_row(
     hit.action = said.action
     hit.source = said.source
     hit.code = said.code
+    hit.text = said.text
+    hit.texts = table.texts
     hit.ends = NEVER if rows.ends == NULL else rows.ends[row]
 
 
@@ -142,6 +189,8 @@ cdef inline void take_entry(
     hit.action = entry.action
     hit.source = entry.source
     hit.code = entry.code
+    hit.text = entry.text
+    hit.texts = NULL
     hit.ends = entry.ends
 
 

@@ -3,6 +3,8 @@
 cdef enum:
     # More entries than this are put into a copy, which then takes the place of the original.
     MOST_AT_ONCE = 4000
+    # So many texts there may be before those that are no longer needed are looked for.
+    FEW_TEXTS = 64
     KEY_ROOM = 64
     # Two names, and what is of fixed size.
     SOA_ROOM = 12 + 2 * 257 + 20
@@ -27,6 +29,12 @@ cdef struct WorldData:
     # Where in it BASE is pointed at; 0 for nowhere.
     uint32_t soa_bases[2]
     uint16_t payload
+    # What links begin with.
+    uint8_t link[256]
+    uint32_t link_size
+    # The reasons of entries by number; 0 is none, and NULL one that no entry has any more.
+    const uint8_t **texts
+    uint32_t text_room
 
 cdef struct Staged:
     # A server and what it is to become.
@@ -126,6 +134,7 @@ cdef bint carry_out(WorldData *world, const Plan *plan) noexcept nogil:
         plan.based[at].table.hosts = plan.based[at].data.hosts
         plan.based[at].table.networks = plan.based[at].data.networks
         plan.based[at].table.terms = plan.based[at].data.terms
+        plan.based[at].table.texts = plan.based[at].data.texts
     for at in range(plan.servers):
         plan.staged[at].server[0] = plan.staged[at].data
     if plan.keys != NULL:
@@ -139,6 +148,9 @@ cdef bint carry_out(WorldData *world, const Plan *plan) noexcept nogil:
     return True
 
 
+cdef bytes _NO_TEXT = bytes(TEXT_HEAD)
+
+
 cdef class World:
     """Servers, keys, tables and what lies over them.
 
@@ -148,10 +160,15 @@ cdef class World:
         timers: refresh, retry and expire as they stand in SOA records.
         payload: what OPT records announce.
         secret: 32 random bytes.
+        link: what links in texts begin with; empty for no links, None to leave texts to Python.
     """
 
     cdef WorldData data
     cdef list kept
+    # The numbers of texts, which this keeps where they are; those that are free; how many there may be.
+    cdef dict numbers
+    cdef list free_numbers
+    cdef int64_t most_texts
 
     def __cinit__(
         self,
@@ -160,6 +177,7 @@ cdef class World:
         bytes timers not None,
         uint16_t payload,
         bytes secret not None,
+        bytes link=b"",
     ):
         cdef const uint8_t *seeds = secret
         cdef Places none
@@ -179,11 +197,20 @@ cdef class World:
         self.data.base_labels = _count_labels(base)
         memcpy(self.data.base, <const uint8_t *>base, len(base))
         self._prepare_soa(names, timers)
+        # A link that is too long for the room is too long for any text.
+        self.data.link_size = 256 if link is None else <uint32_t>min(len(link), 256)
+        if self.data.link_size < 256:
+            memcpy(self.data.link, <const uint8_t *>link, self.data.link_size)
         self.kept = []
+        self.numbers = {_NO_TEXT: 0}
+        self.free_numbers = []
+        self.most_texts = FEW_TEXTS
+        self._grow_texts(_NO_TEXT)
 
     def __dealloc__(self):
         free(self.data.places.slots)
         free(self.data.keys)
+        free(self.data.texts)
 
     cdef int _prepare_soa(self, tuple names, bytes timers) except -1:
         cdef uint32_t at = 12
@@ -214,6 +241,63 @@ cdef class World:
             add_label(number, labels + start, <uint32_t>(end - start))
             end = start - 1
         return number[0], number[1]
+
+    def text_of(self, bytes text not None):
+        """The number of a packed text; the next change must have an entry with it, or it is lost."""
+        cdef const uint8_t *bytes_of = text
+        found = self.numbers.get(text)
+        if found is not None:
+            return found
+        if not is_text(bytes_of, <uint64_t>len(text), 0):
+            raise ValueError("a text is cut off")
+        if not self.free_numbers:
+            self._grow_texts(NULL)
+        number = self.free_numbers.pop()
+        # No entry has this number yet, so nobody looks there.
+        self.data.texts[<uint32_t>number] = bytes_of
+        self.numbers[text] = number
+        return number
+
+    cdef int _grow_texts(self, const uint8_t *first) except -1:
+        cdef const uint8_t **old = self.data.texts
+        cdef uint32_t before = self.data.text_room, size = max(2 * before, <uint32_t>FEW_TEXTS)
+        cdef const uint8_t **texts = <const uint8_t **>_room(size * sizeof(void *))
+        cdef int count
+        if before:
+            memcpy(texts, old, before * sizeof(void *))
+        else:
+            texts[0] = first
+        with nogil:
+            count = close_gates()
+            self.data.texts = texts
+            self.data.text_room = size
+            open_gates(count)
+            free(old)
+        self.free_numbers.extend(range(size - 1, max(before, 1) - 1, -1))
+        return 0
+
+    cdef int _drop_texts(self) except -1:
+        # Let go of those that no entry has; with so many at a time that it costs little for each.
+        cdef uint8_t *used = <uint8_t *>_room(self.data.text_room)
+        cdef uint64_t at
+        with nogil:
+            for at in range(self.data.places.mask + 1):
+                used[self.data.places.slots[at].text] = 1
+        used[0] = 1
+        gone = [(text, number) for text, number in self.numbers.items() if not used[<uint32_t>number]]
+        free(used)
+        for text, number in gone:
+            self.data.texts[<uint32_t>number] = NULL
+            self.free_numbers.append(number)
+            del self.numbers[text]
+        at = max(2 * <uint64_t>len(self.numbers), self.data.places.mask >> 6)
+        self.most_texts = <int64_t>max(at, <uint64_t>FEW_TEXTS)
+        return 0
+
+    @property
+    def texts(self):
+        """How many texts of entries are kept."""
+        return len(self.numbers)
 
     @property
     def size(self):
@@ -250,8 +334,8 @@ cdef class World:
         cdef bint done
         memset(&plan, 0, sizeof(Plan))
         plan.serial = serial
-        plan.puts = _entries(put, &plan.put)
-        plan.drops = _entries(drop, &plan.drop)
+        plan.puts = _entries(&self.data, put, &plan.put)
+        plan.drops = _entries(&self.data, drop, &plan.drop)
         try:
             plan.leveled = <Leveled *>_room(len(levels) * sizeof(Leveled))
             plan.based = <Based *>_room(len(bases) * sizeof(Based))
@@ -279,6 +363,8 @@ cdef class World:
             free(plan.keys)
         # Only now may what was looked at before be let go.
         self._keep(levels, bases, servers, keys)
+        if <int64_t>len(self.numbers) > self.most_texts:
+            self._drop_texts()
 
     cdef int _plan_keys(self, Plan *plan, list keys) except -1:
         cdef uint64_t size = 16
@@ -339,7 +425,7 @@ cdef uint32_t _count_labels(bytes name) except 0:
     return count
 
 
-cdef int64_t _entries(bytes packed, const Entry **entries) except -1:
+cdef int64_t _entries(const WorldData *world, bytes packed, const Entry **entries) except -1:
     cdef int64_t at, count = len(packed) // <int64_t>sizeof(Entry)
     if len(packed) % sizeof(Entry):
         raise ValueError("an entry is cut off")
@@ -351,6 +437,8 @@ cdef int64_t _entries(bytes packed, const Entry **entries) except -1:
             or entries[0][at].state > ASK
             or entries[0][at].action > 1
             or entries[0][at].source > 2
+            or entries[0][at].text >= world.text_room
+            or world.texts[entries[0][at].text] == NULL
         ):
             raise ValueError("an entry is out of range")
     return count
@@ -374,6 +462,7 @@ cdef int _plan_base(Based *plan, Table table, Base base) except -1:
     plan.data.hosts = base.hosts
     plan.data.networks = base.networks
     plan.data.terms = base.terms
+    plan.data.texts = base.texts
     return 0
 
 

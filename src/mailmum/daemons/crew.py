@@ -96,7 +96,10 @@ class Crew:
             "upkeep": self._upkeep.run,
             "counts": self._handover.run,
         }
-        self._threads = [KeptThread(f"{self._name}-{job}", jobs[job]) for job in jobs]
+        self._threads = [
+            KeptThread(f"{self._name}-{job}", target, back=job != "follower")
+            for job, target in jobs.items()
+        ]
 
     def tick(self) -> None:
         """Hand counts on and see to the threads; in the loop, some times a second."""

@@ -43,7 +43,10 @@ GoodCookie = Callable[[bytes, "Client", float], tuple[bytes, int, int] | None]
 ENGINES = ("auto", "compiled", "python")
 # A thread ends within a batch; only on a machine that is overloaded does it take that long.
 _PATIENCE = 5.0
-_AT_ONCE = 4096
+# So many counts are read before a pause: the scheduler would let a thread run for longer while
+# others wait for its core.
+_AT_ONCE = 1024
+_BREATH = 0.0005
 
 
 def choose(engine: str, crash: Path | None) -> tuple[ModuleType | None, str]:
@@ -87,9 +90,11 @@ class Packed:
         return len(self._counted)
 
     def read(self) -> dict[Key, int]:
-        """Counts by key; in between other threads get a turn."""
+        """Counts by key; in between other threads get a turn, those that answer before all."""
         found: dict[Key, int] = {}
         for start in range(0, len(self), _AT_ONCE):
+            if start:
+                time.sleep(_BREATH)
             self._counted.read(found, start, _AT_ONCE, _mark_of, NOBODY)
         return found
 

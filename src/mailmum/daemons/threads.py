@@ -5,12 +5,18 @@ after a pause; the loop goes on answering meanwhile.  They are daemon threads: o
 database does not keep the process from ending.
 """
 
+import os
+import sys
 import threading
 from collections.abc import Callable
 
 import structlog
 
 log = structlog.get_logger()
+
+# Added to the niceness of threads that stand back: where a core is taken, a third of what another
+# gets.  Much less, and the loop would wait for one that holds the interpreter and is not run.
+_BACK = 5
 
 
 class KeptThread:
@@ -20,11 +26,15 @@ class KeptThread:
         name: for the log.
         target: runs until it is told to stop, by whatever means it has.
         pause: seconds before it is started again.
+        back: whether it stands back where threads that answer want the processor.
     """
 
-    def __init__(self, name: str, target: Callable[[], None], pause: float = 5.0) -> None:
+    def __init__(
+        self, name: str, target: Callable[[], None], pause: float = 5.0, back: bool = False
+    ) -> None:
         self._name = name
         self._target = target
+        self._back = back
         self._pause = pause
         self._again = 0.0
         self._thread = self._start()
@@ -45,6 +55,14 @@ class KeptThread:
         self._thread.join(timeout)
 
     def _start(self) -> threading.Thread:
-        thread = threading.Thread(target=self._target, name=self._name, daemon=True)
+        thread = threading.Thread(target=self._run, name=self._name, daemon=True)
         thread.start()
         return thread
+
+    def _run(self) -> None:
+        if self._back and sys.platform == "linux":
+            # There each thread has a niceness of its own, under its own number.
+            number = threading.get_native_id()
+            nice = os.getpriority(os.PRIO_PROCESS, number)
+            os.setpriority(os.PRIO_PROCESS, number, min(nice + _BACK, 19))
+        self._target()

@@ -122,8 +122,8 @@ class KeyZone:
         return (wire.answer(wire.TXT, ttl, wire.strings(text)),)
 
     def _text(self, hit: Hit, labels: tuple[bytes, ...]) -> bytes:
-        base, record = self.place.zone.public_url, self.server.record
-        link = f"{base}/why/{record.ref}/{self._client(labels)}" if base else ""
+        why, record = self.place.zone.why, self.server.record
+        link = f"{why}{record.ref}/{self._client(labels)}" if why else ""
         own = record.text if hit.action is Action.BLOCK else ""
         reason = hit.reason or own or texts.DEFAULT_TEXTS[self.kind.action]
         return texts.txt(reason, link, record.keys)

@@ -1,4 +1,4 @@
-"""What the compiled hot path must know of the zones: BASE, and the fixed parts of SOA records.
+"""What the compiled hot path must know of the zones: BASE, what is fixed in SOA and TXT records.
 
 Everything else it answers from comes from the index, see `index.mirror`.
 """
@@ -30,6 +30,8 @@ def empty_world(compiled: Any, zone: Zone, max_udp: int) -> hot.World:
         zone.soa_timers,
         max_udp,
         secrets.token_bytes(32),
+        # What is not ASCII is for Python, which knows what its letters are in lower case.
+        zone.why.encode() if zone.why.isascii() else None,
     )
     return made
 

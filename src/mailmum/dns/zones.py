@@ -101,7 +101,9 @@ class Zone:
                 field="zone",
             )
         self.ttl = config.ttl
-        self.public_url = config.public_url.rstrip("/")
+        # What the links in TXT records begin with; server and client follow.
+        url = config.public_url.rstrip("/")
+        self.why = f"{url}/why/" if url else ""
         servers = [_labels(server, "ns") for server in config.ns] or [(b"ns", *self.base)]
         self._ns = [self._relative(server) for server in servers]
         self._contact = self._relative(_mailbox(config.hostmaster or f"hostmaster@{name}"))

@@ -37,7 +37,7 @@ class _View:
 
     def __init__(self, record: FeedRecord, kind: int) -> None:
         self.record = record
-        self.likeness = (record.entries.digest, kind, record.action, record.code)
+        self.likeness = (record.entries.digest, kind, record.action, record.code, record.reason)
 
     def _hit(self, specificity: int, *, single: bool) -> Hit:
         record = self.record

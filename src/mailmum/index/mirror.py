@@ -7,6 +7,8 @@ lie; what stands over them, and names, it holds as *entries* of its own, and thi
   when there are several;
 - a listed name likewise, and for every name with listings below "ask Python" at that name.
 
+Public reasons go with them, each packed once: see `wording`.
+
 Views of feeds are tables whose columns it looks at where they lie, like those of settled tables,
 one for all views that are alike.  Names of feeds are left to Python: they would have to be entries,
 a million at once.  So are addresses on servers with more tables in a tier than the world has room
@@ -23,7 +25,7 @@ called, which has to take the world out of use.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from math import inf
 from typing import TYPE_CHECKING, Any
@@ -40,14 +42,15 @@ from mailmum.index.records import Changes
 from mailmum.index.rows import NEVER, NetworkRows, Rows
 from mailmum.index.servers import AddressStages, NameStages, ServerEntry
 from mailmum.index.tables import Settled
+from mailmum.index.wording import packed, pool_of, said_by
 
 if TYPE_CHECKING:
     from mailmum.compiled import hot
 
 Table = AddressTable | NameTable | FeedAddresses
 
-_ENTRY = struct.Struct("=QQqIIBBBB4x")
-_TERMS = struct.Struct("=IBB2x")
+_ENTRY = struct.Struct("=QQqIIBBBBI")
+_TERMS = struct.Struct("=IBB2xI")
 _LOW = (1 << 64) - 1
 _NOTHING, _FOUND, _ASK = range(3)
 _HOST, _DOMAIN = range(2)
@@ -167,7 +170,7 @@ class Mirror:
         number, pending = self.world.number_of(target.name.encode()), self._pending
         listings = table.listings_at(target)
         level = _DOMAIN if target.whole else _HOST
-        entry = _packed(ours, level, number, listings)
+        entry = _packed(ours, level, number, listings, self._text(listings))
         (pending.put if listings else pending.drop).append(entry)
         for parent in parents(target.name)[1:]:
             number = self.world.number_of(parent.encode())
@@ -177,9 +180,14 @@ class Mirror:
 
     def _put_place(self, ours: hot.Table, place: Place, listings: Iterable[Listing]) -> None:
         shift, number = place
-        self._pending.put.append(
-            _packed(ours, shift, (number >> 64, number & _LOW), tuple(listings))
-        )
+        found = tuple(listings)
+        place_of_it = number >> 64, number & _LOW
+        self._pending.put.append(_packed(ours, shift, place_of_it, found, self._text(found)))
+
+    def _text(self, listings: Sequence[Listing]) -> int:
+        """The number of the public reason of a target with these listings."""
+        reason = listings[0].reason if len(listings) == 1 else ""
+        return self.world.text_of(packed(reason)) if reason else 0
 
     def _settle(self, table: AddressTable, ours: hot.Table, was: Iterable[Place]) -> None:
         pending = self._pending
@@ -223,7 +231,8 @@ class Mirror:
             until = inf if record.ends is None else record.ends - record.ttl - 1
             times = entry.ends, until, entry.blocks_from
             server = self._hot.Server(
-                record.id, record.ttl, record.code or 0, *times, list(record.askers)
+                *(record.id, record.ttl, record.code or 0, *times),
+                *(list(record.askers), said_by(record)),
             )
             self._servers[entry] = server
             self._pending.rekey = True
@@ -263,9 +272,11 @@ class Mirror:
         if held is not None:
             return held
         record, base = view.record, view.base
-        terms = _TERMS.pack(record.code or 0, _ACTIONS[record.action], _SOURCES[Source.FEED])
+        decided = _ACTIONS[record.action], _SOURCES[Source.FEED]
+        (start,), texts = pool_of([record.reason])
+        terms = _TERMS.pack(record.code or 0, *decided, start)
         ours: hot.Table = self._hot.Table(base.bits)
-        self._pending.bases[ours] = self._base_of(base, terms)
+        self._pending.bases[ours] = self._base_of(base, terms, texts)
         self._alike[view.likeness] = ours
         return ours
 
@@ -279,7 +290,8 @@ class Mirror:
                 continue
             decided = _ACTIONS[said.action], _SOURCES[said.source]
             code = said.code or 0
-            yield _ENTRY.pack(high, low, ends, table_number, code, level, _FOUND, *decided)
+            text = self.world.text_of(packed(said.reason)) if said.reason else 0
+            yield _ENTRY.pack(high, low, ends, table_number, code, level, _FOUND, *decided, text)
         for action, level in _BELOW.items():
             for name in table.below(action):
                 yield _asked(ours, level, number_of(name.encode()))
@@ -300,16 +312,17 @@ class Mirror:
             del self._alike[likeness]
 
     def _base(self, base: Base) -> hot.Base:
+        starts, texts = pool_of(said.reason for said in base.terms)
         terms = b"".join(
-            _TERMS.pack(said.code or 0, _ACTIONS[said.action], _SOURCES[said.source])
-            for said in base.terms
+            _TERMS.pack(said.code or 0, _ACTIONS[said.action], _SOURCES[said.source], start)
+            for said, start in zip(base.terms, starts, strict=True)
         )
-        return self._base_of(base, terms)
+        return self._base_of(base, terms, texts)
 
-    def _base_of(self, base: Base, terms: bytes) -> hot.Base:
+    def _base_of(self, base: Base, terms: bytes, texts: bytes) -> hot.Base:
         hosts, networks = _columns(base.hosts), _columns(base.networks)
         parts = (base.networks.shifts, base.networks.parents)
-        made: hot.Base = self._hot.Base(base.bits, terms, hosts, (*networks, *parts))
+        made: hot.Base = self._hot.Base(base.bits, terms, texts, hosts, (*networks, *parts))
         return made
 
     def _break(self, error: Exception) -> None:
@@ -341,12 +354,12 @@ def _levels(table: AddressTable) -> tuple[int, int, int]:
 
 
 def _packed(
-    ours: hot.Table, level: int, number: tuple[int, int], listings: tuple[Listing, ...] | list[Any]
+    ours: hot.Table, level: int, number: tuple[int, int], listings: Sequence[Listing], text: int = 0
 ) -> bytes:
-    """The entry of a target with these listings."""
+    """The entry of a target with these listings; `text` is the number of the only one's reason."""
     if len(listings) != 1:
         state = _ASK if listings else _NOTHING
-        return _ENTRY.pack(*number, NEVER, ours.number, 0, level, state, 0, 0)
+        return _ENTRY.pack(*number, NEVER, ours.number, 0, level, state, 0, 0, 0)
     one = listings[0]
     return _ENTRY.pack(
         *number,
@@ -357,8 +370,9 @@ def _packed(
         _FOUND,
         _ACTIONS[one.action],
         _SOURCES[one.source],
+        text,
     )
 
 
 def _asked(ours: hot.Table, level: int, number: tuple[int, int]) -> bytes:
-    return _ENTRY.pack(*number, NEVER, ours.number, 0, level, _ASK, 0, 0)
+    return _ENTRY.pack(*number, NEVER, ours.number, 0, level, _ASK, 0, 0, 0)
