@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 import pytest
+from allauth.mfa.models import Authenticator
 from django.test import Client, RequestFactory
 from django.urls import reverse
 
@@ -236,3 +237,15 @@ def test_tries_to_sign_in_are_counted_by_caller(settings: Any, db: None) -> None
 
     assert [sign_in(caller) for caller in ("203.0.113.7", "203.0.113.7")] == [200, 429]
     assert sign_in("203.0.113.8") == 200
+
+
+def test_passkeys_are_named(world: World) -> None:
+    """On the page that tells how one signs in; a name may look like markup."""
+    with_password("owner@example.net")
+    user = User.objects.get(email="owner@example.net")
+    Authenticator.objects.create(
+        user=user, type=Authenticator.Type.WEBAUTHN, data={"name": "<Laptop>", "credential": {}}
+    )
+    client = Client()
+    client.force_login(user)
+    assert "1 passkey: <Laptop>" in text_of(client.get("/accounts/two-factor/"))
