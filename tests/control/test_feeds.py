@@ -347,7 +347,7 @@ def test_two_workers_never_refresh_one_feed(world: World, site: Site) -> None:
     feed = subscribe(world.admin, site)
     seen: list[Any] = []
 
-    def slowly(kind: str, *_: str) -> fetching.Fetched:
+    def slowly(account: int, *_: str) -> fetching.Fetched:
         seen.extend([due_feeds(soon()), refresh(feed.pk)])
         with pytest.raises(Conflict, match="being refreshed just now"):
             refresh_feed(world.admin, "drop")

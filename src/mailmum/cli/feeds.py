@@ -265,7 +265,7 @@ def _show(session: Session, name: str) -> None:
 
 def _lines(one: dict[str, Any]) -> Iterator[str]:
     yield f"{one['name']}: {one['state']}, {one['entries']} entries, {_does(one)}"
-    yield f"from {one['source'] or 'uploads'}, every {one['every']}"
+    yield f"from {one['source']}, every {one['every']}" if one["source"] else "from uploads"
     if one["problem"]:
         yield f"failing since {moment_text(one['failing'])}: {one['problem']}"
     for label, moment in (("checked", one["checked"]), ("next", one["next"])):
