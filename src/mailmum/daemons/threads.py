@@ -30,7 +30,7 @@ class KeptThread:
     """
 
     def __init__(
-        self, name: str, target: Callable[[], None], pause: float = 5.0, back: bool = False
+        self, name: str, target: Callable[[], None], pause: float = 5.0, *, back: bool = False
     ) -> None:
         self._name = name
         self._target = target
