@@ -29,8 +29,8 @@ def test_a_fault_takes_it_up_again() -> None:
     """What goes wrong within is told as it is."""
 
     def broken() -> Iterator[int]:
-        raise KeyError("x")
         yield 1
+        raise KeyError("x")
 
     with pytest.raises(KeyError):
         list(each_uncollected(broken()))
