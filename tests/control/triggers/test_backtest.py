@@ -106,18 +106,23 @@ def test_what_it_would_have_stopped_and_whose_mail(scene: Scene) -> None:
     assert report.median_seconds == 2
 
 
+@pytest.mark.parametrize("enough", [0, 50])
 def test_all_listings_tell_whose_mail_they_hit(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, enough: int
 ) -> None:
-    """Also those of which it is not counted what they would have stopped; nobody twice."""
+    """Also those of which it is not counted what they would have stopped; nobody twice.
+
+    The same whether the guard had looked their mail up or not: it looks further back.
+    """
     monkeypatch.setattr(module, "WEIGHED", 1)
     clients = ["203.0.113.1", "203.0.113.2", "2001:db8::1", "198.51.100.1"]
     for client in clients:
         scene.see(client, ago=7200)
         scene.see(client, count=2, outcome=Outcome.ACCEPTED, ago=90_000)
         scene.see(client, count=1, outcome=Outcome.ACCEPTED, ago=7000)
+        scene.see(client, count=5, outcome=Outcome.ACCEPTED, ago=40 * 86_400)
     scene.see("203.0.113.9", 4, Outcome.ACCEPTED, ago=7000)
-    report = _tried(scene, Rule(Metric.UNKNOWN, 3, 600, accepted=0, merge=2))
+    report = _tried(scene, Rule(Metric.UNKNOWN, 3, 600, accepted=enough, merge=2))
     assert (report.listings, report.weighed, report.hit) == (5, 1, 5)
     hit = [(one["client"], one["accepted"], one["target"]) for one in report.hits]
     assert sorted(hit) == sorted(

@@ -8,7 +8,6 @@ follows the same stream), nothing is kept and `OutOfStep` tells so.
 Late lines and lines out of order land in their own hour and day.
 """
 
-import gc
 import hashlib
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -19,6 +18,7 @@ from typing import Protocol
 from django.conf import settings
 from django.db import DatabaseError, DataError, IntegrityError, connections, transaction
 
+from mailmum.control.garbage import uncollected
 from mailmum.control.traffic import tallies
 from mailmum.control.traffic.models import (
     Changed,
@@ -135,7 +135,7 @@ def keep(
     """
     clock = time.time() if now is None else now
     sightings = without_keys(found.sightings)
-    with _unavailable(), _uncollected():
+    with _unavailable(), uncollected():
         zones = numbers_of(account, _zones(sightings))
         maker = Maker(clock, privacy_of(account), zones, _packer)
         batch = maker.from_sightings(account, server, source, sightings)
@@ -244,18 +244,6 @@ def _step(mark: Mark, after: str | None) -> None:
             made.save(force_insert=True)
     except IntegrityError:
         raise OutOfStep(f"{mark.stream} of server {mark.server} was begun elsewhere") from None
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Nothing here makes cycles; to look for them among so many rows takes a tenth of the time."""
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collecting:
-            gc.enable()
 
 
 @contextmanager

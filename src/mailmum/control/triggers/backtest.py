@@ -14,6 +14,7 @@ from django.db import connections
 from django.db.models import Q
 
 from mailmum.control.accounts.access import Reading
+from mailmum.control.garbage import each_uncollected
 from mailmum.control.journal.moments import moment
 from mailmum.control.listings.values import scope_name
 from mailmum.control.servers.queries import names_of_servers
@@ -119,7 +120,11 @@ def backtest(
         days: how far to look back, up to `LONGEST`.
         now: our own clock.
     """
-    clock, began = time.time() if now is None else now, time.monotonic()
+    return each_uncollected(_backtest(reading, rule, days, time.time() if now is None else now))
+
+
+def _backtest(reading: Reading, rule: Rule, days: int, clock: float) -> Iterator[Progress | Report]:
+    began = time.monotonic()
     account = reading.account.pk
     back = min(max(days, 1), LONGEST, terms_of(account).hour_days)
     past = Past(clock - back * DAY, clock)
@@ -131,7 +136,7 @@ def backtest(
             yield Progress(_READING, done)
     for done in court.judge():
         yield Progress(_JUDGING, done)
-    weights = _Weights(reading, past, clock, court.judged)
+    weights = _Weights(reading, past, clock, court)
     for done in weights.weigh():
         yield Progress(_WEIGHING, done)
     report = _report(reading, rule, past, court.judged, weights)
@@ -145,13 +150,13 @@ class _Court:
     def __init__(self, reading: Reading, rule: Rule, context: Context, past: Past) -> None:
         self.judged = Judged()
         self._rule, self._past = rule, past
-        self._guard = AccountGuard(reading, rule, asks_often=True)
-        self._judge = Judge(rule, context, self._guard, keeps_going=True)
+        self.guard = AccountGuard(reading, rule, asks_often=True)
+        self._judge = Judge(rule, context, self.guard, keeps_going=True)
 
     def judge(self) -> Iterator[float]:
         """Judge what has been found, and settle who is listed; now and then how much is done."""
         past, many, known = self._past, len(self._past.found), len(self.judged.listed)
-        self._guard.foresee(past.clients(), past.since, past.until)
+        self.guard.foresee(past.clients(), past.since, past.until)
         contacts = past.contacts(self._rule)
         for count, judged in enumerate(run(self._judge, contacts, self.judged)):
             for one in judged.listed[known:]:
@@ -238,10 +243,11 @@ class _Weight:
 class _Weights:
     """What listings would have stopped, and whose mail."""
 
-    def __init__(self, reading: Reading, past: Past, now: float, judged: Judged) -> None:
+    def __init__(self, reading: Reading, past: Past, now: float, court: _Court) -> None:
+        judged = court.judged
         self.of: list[_Weight] = []
         days = start_of(past.since, DAY), start_of(past.until, DAY) + DAY
-        self._harm = Harm(reading.account.pk, *days)
+        self._harm = Harm(reading.account.pk, *days, court.guard)
         self._account, self._past, self._listed = reading.account.pk, past, judged.listed
         self._best = {*best_pairs(self._account, Wanted(since=past.since), now).items()}
         self._ends: dict[tuple[int, Target], list[int]] = {}

@@ -68,6 +68,7 @@ class AccountGuard:
     _providers: Providers | None = None
     _allows: bool | None = None
     _mail: dict[Target, list[tuple[int, int]]] = field(default_factory=dict)
+    _foreseen: set[Target] = field(default_factory=set)
     _today: dict[tuple[Target, int], list[tuple[int, int]]] = field(default_factory=dict)
     _lost: dict[Target, list[float]] = field(default_factory=dict)
     _kept: int | None = None
@@ -75,7 +76,7 @@ class AccountGuard:
     def forget(self) -> None:
         """Look everything up anew from now on."""
         self._own = self._allows = self._kept = None
-        for known in (self._mail, self._today, self._lost):
+        for known in (self._mail, self._today, self._lost, self._foreseen):
             known.clear()
 
     def foresee(self, clients: Iterable[bytes], since: float, until: float) -> None:
@@ -92,8 +93,13 @@ class AccountGuard:
             target = unit_of(Group.ADDRESS, client, None)
             if target is not None and target not in self._mail:
                 found[client] = self._mail[target] = []
+                self._foreseen.add(target)
         for day, client, count in accepted_by(account, sorted(found), first, last + DAY):
             found[client].append((day, count))
+
+    def foreseen(self, target: Target) -> list[tuple[int, int]] | None:
+        """Its mail by day for all the time that was foreseen; None for whom that was not done."""
+        return self._mail[target] if target in self._foreseen else None
 
     def spared(self, scope: int, target: Target, at: float) -> str:
         """Why it must not be listed, empty when it may be."""
@@ -212,12 +218,15 @@ def undelivered(
         days: those on which anything of it was accepted.
         kept: the first hour of which sightings are kept.
     """
-    rows = Seen.objects.filter(_UNDELIVERED, account=account, outcome=_ACCEPTED)
+    hours: list[int] = []
     if isinstance(target, NetworkTarget):
         # Only the hours of those days: the index of sightings begins with the hour.
-        hours = [hour for day in days for hour in range(day, day + DAY, HOUR) if hour >= kept]
+        late = (day for day in days if day + DAY > kept)
+        hours = [hour for day in late for hour in range(day, day + DAY, HOUR) if hour >= kept]
         if not hours:
             return []
+    rows = Seen.objects.filter(_UNDELIVERED, account=account, outcome=_ACCEPTED)
+    if isinstance(target, NetworkTarget):
         rows = rows.filter(within(target), hour__in=hours[-_HOURS:])
     else:
         same = Q(client_name__iexact=target.name)

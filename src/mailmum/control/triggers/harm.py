@@ -13,7 +13,7 @@ from django.db import connections
 from mailmum.control.traffic.clients import target_of
 from mailmum.control.traffic.models import ClientDay
 from mailmum.control.traffic.router import traffic_database
-from mailmum.control.triggers.guard import accepted_by, accepted_by_day
+from mailmum.control.triggers.guard import AccountGuard, accepted_by, accepted_by_day
 from mailmum.domain.targets import NameTarget, NetworkTarget, Target
 from mailmum.traffic.codes import OUTCOMES
 from mailmum.traffic.packing import bounds
@@ -30,10 +30,11 @@ class Harm:
     Args:
         account: number of the account.
         since, until: from one day to before another.
+        guard: who may know of many by now.
     """
 
-    def __init__(self, account: int, since: int, until: int) -> None:
-        self._account, self._since, self._until = account, since, until
+    def __init__(self, account: int, since: int, until: int, guard: AccountGuard) -> None:
+        self._account, self._since, self._until, self._guard = account, since, until, guard
         self._found: dict[str, dict[str, Any]] = {}
 
     @property
@@ -55,7 +56,7 @@ class Harm:
                 days = accepted_by_day(self._account, one, self._since, self._until)
                 self._note(one.text, sum(many for _, many in days), one.text)
             elif one.prefix == one.bits:
-                single.append(bounds(one)[0])
+                self._one(one, single)
             else:
                 for client, many in self._inside(one):
                     self._note(target_of(client).text, many, one.text)
@@ -65,6 +66,14 @@ class Harm:
         for client, many in sums.items():
             text = target_of(client).text
             self._note(text, many, text)
+
+    def _one(self, target: NetworkTarget, unknown: list[bytes]) -> None:
+        days = self._guard.foreseen(target)
+        if days is None:
+            unknown.append(bounds(target)[0])
+        elif days:
+            many = sum(many for day, many in days if self._since <= day < self._until)
+            self._note(target.text, many, target.text)
 
     def _note(self, client: str, accepted: int, target: str) -> None:
         # What lists the client alone tells more than the network around it.
