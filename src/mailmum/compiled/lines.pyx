@@ -457,8 +457,13 @@ cdef class Loop:
                 who.size = end
             if type(opened) is str:
                 self.ended(key, head, opened, who)
+            # Without notes the last is the queue id, whatever that looks like.
             elif type(opened) is not list or (
-                PyList_Size(opened) > PARTS and not is_queued((<list>opened)[PyList_Size(opened) - 1])
+                PyList_Size(opened) == PARTS + 1
+                or (
+                    PyList_Size(opened) > PARTS
+                    and not is_queued((<list>opened)[PyList_Size(opened) - 1])
+                )
             ):
                 self.sessions.end(key, opened, string(who))
             return True

@@ -142,6 +142,17 @@ def test_two_recipients_and_no_message_id() -> None:
     )
 
 
+def test_a_queue_id_that_looks_like_a_note() -> None:
+    """Of a damaged line; the session ends as one that brought no message."""
+    data = lines(
+        "smtpd[1]: connect from y.example[192.0.2.2]",
+        "smtpd[4]: to=<b@x>9sVt0: client=x.example[192.0.2.1]",
+        "smtpd[4]: disconnect from x.example[192.0.2.1] ehlo=1 quit=1 commands=2",
+    ).encode()
+    alike(data)
+    assert {one.client for one in result([data])[0]} == {"192.0.2.1", "192.0.2.2"}
+
+
 def test_a_stamp_that_holds_the_mark_between_words() -> None:
     """A line whose stamp is none."""
     alike(HEAD + b"connect from x[192.0.2.1]\n" + b"a: connect from mx1 postfix/smtpd[1]\n" * 2)

@@ -202,8 +202,10 @@ class Lane:
                             opened = sessions.pop(key)
                             if type(opened) is str:
                                 ended.append((key, opened, word[16:].partition(" ")[0]))
+                            # Without notes the last is the queue id, whatever that looks like.
                             elif type(opened) is not list or (
-                                len(opened) > PARTS and not opened[-1].startswith(_QUEUED)
+                                len(opened) == NOTES
+                                or (len(opened) > NOTES and not opened[-1].startswith(_QUEUED))
                             ):
                                 self._sessions.end(key, opened, word[16:].partition(" ")[0])
                         continue
