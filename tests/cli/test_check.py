@@ -84,6 +84,18 @@ def test_what_is_unknown_is_not_zero(service: Service) -> None:
     assert not any("holds" in line for line in told(service, addresses=None))
 
 
+def test_why_it_is_safe(service: Service) -> None:
+    """The verdict has its reason, too, and nothing seen is no row of noughts."""
+    lines = told(service, verdict="safe", contacts=80, clients=1, accepted=0, rejected=80)
+    assert lines[0].endswith(": safe")
+    assert lines[1:3] == [
+        "  no accepted mail would have been lost",
+        "  80 contacts of 1 client since 2026-10-23, 0 accepted, 80 rejected",
+    ]
+    lines = told(service, verdict="safe", contacts=0)
+    assert lines[1] == "  nothing was seen of it since 2026-10-23"
+
+
 def test_options_and_json(service: Service) -> None:
     """They go out as they are; the answer comes as it is."""
     service.on("GET", "/api/v1/check", answer(checked()))

@@ -237,7 +237,7 @@ def _month_label(step: Step, moment: datetime, months: int) -> str:
 
 # From the closest to the widest: the first that leaves few enough labels is taken.
 _RULES = (
-    *(_Rule(minutes=minutes) for minutes in (5, 10, 15, 30, 60, 120, 180, 360, 720)),
+    *(_Rule(minutes=minutes) for minutes in (1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720)),
     *(_Rule(days=days) for days in (1, 2, 7, 14)),
     *(_Rule(months=months) for months in (1, 2, 3, 6, 12, 24, 60, 120, 600, 2400, 12000)),
 )

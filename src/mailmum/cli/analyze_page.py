@@ -114,7 +114,7 @@ def _advice(report: Report, told: Input, top: int) -> list[Markup]:
     shown = max(top // 2, 1)
     columns = []
     if advice.block:
-        meta = "never had mail accepted; first those that no list stops yet"
+        meta = "never had mail accepted; ordered by what no list stops yet"
         columns.append(parts.proposals("To block", meta, advice.block, zone, shown))
     if advice.allow:
         meta = "an RBL stopped them, yet they also delivered accepted mail"

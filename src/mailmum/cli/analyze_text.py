@@ -204,7 +204,7 @@ def _block(report: Report, told: Input, page: Page) -> Iterator[str]:
     found = report.advice.block
     if found:
         yield from _wrapped(
-            "These came again and again and never had mail accepted; first those that no list "
+            "These came again and again and never had mail accepted; ordered by what no list "
             "stops yet.",
             page.width,
         )
@@ -253,12 +253,13 @@ def _more(whole: int, shown: int) -> Iterator[str]:
 
 def _wrapped(text: str, width: int, indent: str = "  ") -> Iterator[str]:
     line = indent
-    for word in text.split(" "):
+    # A number and its sign of percent stay together.
+    for word in text.replace(" %", "\0%").split(" "):
         if len(line) + len(word) >= width and line.strip():
-            yield line.rstrip()
+            yield line.rstrip().replace("\0", " ")
             line = indent
         line += f"{word} "
-    yield line.rstrip()
+    yield line.rstrip().replace("\0", " ")
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> Iterator[str]:

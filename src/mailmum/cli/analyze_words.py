@@ -87,8 +87,10 @@ def span(seconds: float) -> str:
     """A length of time in its two largest units.
 
     >>> span(200000), span(59)
-    ('2 days 7 h', '0 min')
+    ('2 days 7 h', '59 s')
     """
+    if seconds < 60:
+        return f"{int(seconds)} s"
     minutes = int(seconds) // 60
     days, hours, rest = minutes // 1440, minutes // 60 % 24, minutes % 60
     if days:
@@ -203,7 +205,7 @@ def _soles(overlap: Overlap) -> str:
     each = [f"{one.zone} {one.sole:,}" for one in alone[:_FEW] if one.sole]
     several = overlap.known - sum(one.sole for one in alone)
     told = f"Of {overlap.known:,} contacts postscreen logged every list that named the client: "
-    told += f"{several:,} were named by several"
+    told += f"{counted(several, 'was', 'were')} named by several"
     return told + (f", by one alone {', '.join(each)}." if each else ".")
 
 

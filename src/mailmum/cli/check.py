@@ -36,6 +36,8 @@ def _lines(told: dict[str, Any]) -> Iterator[str]:
     yield f"{told['target']}{where}: {told['verdict']}"
     for warning in told["warnings"]:
         yield f"  ! {warning}"
+    if told["verdict"] == "safe" and told["contacts"] and told["accepted"] is not None:
+        yield "  no accepted mail would have been lost"
     yield f"  {_seen(told)}"
     yield from _where(told)
     yield from _servers(told)
@@ -51,6 +53,8 @@ def _lines(told: dict[str, Any]) -> Iterator[str]:
 
 
 def _seen(told: dict[str, Any]) -> str:
+    if not told["contacts"]:
+        return f"nothing was seen of it since {told['since'][:10]}"
     accepted = told["accepted"]
     parts = (
         f"{_contacts(told)} since {told['since'][:10]}",

@@ -180,7 +180,7 @@ def _reason(count: Count) -> str:
 
 
 def _gravity(one: Candidate) -> tuple[int, bool, int, str]:
-    """What no list stops yet weighs most; domains come last, since they reach furthest."""
+    """What no list stops yet weighs most; among equals domains come last: they reach furthest."""
     seen = one.evidence
     return seen.caught - seen.offences, one.target.startswith("."), -seen.offences, one.target
 

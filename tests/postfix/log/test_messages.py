@@ -203,6 +203,29 @@ def test_a_forward_is_not_another_contact() -> None:
     assert (seen.recipient, seen.delivery) == ("b@here.example", "deferred")
 
 
+@pytest.mark.parametrize("still_there", [False, True])
+@pytest.mark.parametrize("last", [_SENT, _LATER, _BACK])
+def test_a_forward_of_what_a_filter_gave_back(last: str, still_there: bool) -> None:
+    """The third message says what became of the first, whenever the second leaves the queue."""
+    gone = "qmgr[3]: 4C1bQ92zjTz9s2: removed"
+    (seen,) = read(
+        lines(
+            *_FILTERED,
+            *_GIVEN_BACK,
+            "cleanup[2]: 4C1bQ92zjTz9s7: message-id=<x@sender.example>",
+            "local[4]: 4C1bQ92zjTz9s2: to=<b@here.example>, relay=local, delay=1, "
+            "delays=1/0/0/0, dsn=2.0.0, status=sent (forwarded as 4C1bQ92zjTz9s7)",
+            *() if still_there else (gone,),
+            "qmgr[3]: 4C1bQ92zjTz9s7: from=<a@sender.example>, size=9, nrcpt=1 (queue active)",
+            f"smtp[4]: 4C1bQ92zjTz9s7: to=<b@there.example>, orig_to=<b@here.example>, {last}",
+            *() if last is _LATER else ("qmgr[3]: 4C1bQ92zjTz9s7: removed",),
+            *(gone,) if still_there and last is not _LATER else (),
+        )
+    )
+    assert (seen.client, seen.recipient) == ("203.0.113.7", "b@here.example")
+    assert seen.delivery == last.partition("status=")[2].partition(" ")[0]
+
+
 def test_mail_without_a_client_is_no_contact() -> None:
     """From sendmail, and bounces."""
     assert (
@@ -658,6 +681,28 @@ def test_what_is_settled_is_handed_out_at_once() -> None:
     sightings, (update,) = reader.feed(news.encode())
     assert sightings == []
     assert update[:5] == (seen.time, "mx1", "8F1D02A", "b@there.example", "sent")
+    assert reader.finish() == ([], [])
+
+
+@pytest.mark.parametrize("filters", [1, 2])
+def test_what_a_filter_gave_back_waits_no_longer(filters: int) -> None:
+    """The first message has left the queue, and one that carries it on stays in it for days."""
+    reader = live(30.0)
+    text = lines(*_FILTERED, *_GIVEN_BACK)
+    if filters == 2:
+        again = lines(*_FILTERED[5:], *_GIVEN_BACK).replace("9s2", "9s3").replace("9s1", "9s2")
+        text += again
+    last = f"4C1bQ92zjTz9s{filters + 1}"
+    text += lines(f"smtp[5]: {last}: to=<b@here.example>, {_LATER}")
+    assert reader.feed(text.encode()) == ([], [])
+    (seen,), updates = reader.tick(NOW)
+    assert (seen.client, seen.queue_id) == ("203.0.113.7", "4C1bQ92zjTz9s1")
+    assert (seen.recipient, seen.delivery, updates) == ("b@here.example", "deferred", [])
+    reader = LogReader.load(reader.dump(), reader.settings)
+    news = lines(f"smtp[5]: {last}: to=<b@here.example>, {_SENT}", f"qmgr[3]: {last}: removed")
+    sightings, (update,) = reader.feed(news.encode())
+    assert sightings == []
+    assert update[:5] == (seen.time, "mx1", seen.queue_id, "b@here.example", "sent")
     assert reader.finish() == ([], [])
 
 

@@ -50,6 +50,14 @@ def inherit(child: Message, *, final: bool = True) -> None:
         parent.score, parent.spam = child.score, child.spam
 
 
+def bequeath(message: Message) -> None:
+    """What became of a message so far becomes of all that it carries on."""
+    at = message
+    while at.parent is not None:
+        inherit(at, final=False)
+        at = at.parent
+
+
 def worst(fate: dict[str, Delivery]) -> Delivery | None:
     """What to tell of a recipient whose mail went to several addresses."""
     return _worst(fate.values())

@@ -29,7 +29,7 @@ from mailmum.postfix.log.book import (
     sighting,
 )
 from mailmum.postfix.log.bounds import ADDRESS, client_parts, note_of
-from mailmum.postfix.log.chain import inherit, link, root, worst
+from mailmum.postfix.log.chain import bequeath, inherit, link, root, worst
 from mailmum.postfix.log.marks import identify, remember, take_early
 from mailmum.traffic.sightings import Delivery, Outcome, Update
 
@@ -111,12 +111,12 @@ class Messages:
         """It has left the queue; `message` is in no table any more."""
         self.fold(host, message)
         message.removed = True
-        if message.parent is not None:
+        if message.children:
+            self._unlinked(host, message)
+        elif message.parent is not None:
             self._carried_on(host, message)
         elif message.told is not None:
             self._news(host, message)
-        elif message.children:
-            self._unlinked(host, message)
         elif self._may_carry_on(message):
             self._orphaned(host, message)
         else:
@@ -271,14 +271,17 @@ class Messages:
         inherit(child)
         self._settled(host, parent)
 
-    def _settled(self, host: Host, parent: Message) -> None:
-        """Something became known of one that is carried on by others."""
+    def _settled(self, host: Host, parent: Message, *, early: bool = False) -> None:
+        """Something became known of one that is carried on by others; `early`: it waited enough."""
         if parent.parent is not None:
             if parent.removed and not parent.children:
                 self._carried_on(host, parent)
+            else:
+                inherit(parent, final=False)
+                self._settled(host, parent.parent, early=early)
         elif parent.told is not None:
             self._news(host, parent)
-        elif parent.removed and not parent.children:
+        elif parent.removed and (early or not parent.children):
             self.give(host, parent)
 
     def _orphaned(self, host: Host, message: Message) -> None:
@@ -349,7 +352,7 @@ class Messages:
         self.fold(host, message)
         if message.parent is not None:
             inherit(message, final=False)
-            self._settled(host, message.parent)
+            self._settled(host, message.parent, early=True)
         else:
             self.give(host, message)
             if message.told is None:
@@ -403,8 +406,7 @@ class Messages:
         for message in rest:
             message.removed = True
         for message in rest:
-            if message.parent is not None:
-                attempt(inherit, message)
+            attempt(bequeath, message)
         for first in {id(one): one for one in map(root, rest)}.values():
             attempt(self.give if first.told is None else self._news, host, first)
         host.fresh.clear()
