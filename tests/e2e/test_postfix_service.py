@@ -6,8 +6,8 @@ on what belongs to the service.
 """
 
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.postfix import Postfix, postfix
+from tests.support.postfix import HOST, Postfix, postfix
 from tests.support.postfix_dns import NameServer, Zone, loopback_address, name_server
 from tests.support.service import Service, make_service, service
-from tests.support.smtp import Reply, Visitor
+from tests.support.smtp import RECIPIENT, SENDER, Reply, Visitor, session
 
 BASE = "rbl.example.net"
 THIRD = "rbl.third.example"
@@ -358,6 +358,21 @@ def test_the_service_itself_at_port_53(tmp_path: Path) -> None:
         assert world.send("mx1", STRANGER).code == 250
 
 
+@contextmanager
+def asking(server: Postfix, client: str) -> Iterator[Callable[[], int]]:
+    """A session that names a recipient again and again: the codes of the replies."""
+    with session(HOST, server.port) as smtp:
+        smtp.read()
+        for line in (
+            "EHLO x",
+            f"XCLIENT {Visitor(client).attributes}",
+            "EHLO x",
+            f"MAIL FROM:<{SENDER}>",
+        ):
+            smtp.say(line)
+        yield lambda: smtp.say(f"RCPT TO:<{RECIPIENT}>").code
+
+
 @pytest.mark.parametrize("way", ["policy", "both"])
 def test_set_up_to_ask_the_policy_service(world: World, way: str) -> None:
     """What is printed, run: blocked and allowed at once, own people first, the undo undoes it."""
@@ -373,9 +388,13 @@ def test_set_up_to_ask_the_policy_service(world: World, way: str) -> None:
             return server.deliver(Visitor(address)).code
 
         client = "203.0.113.141" if way == "policy" else "203.0.113.142"
-        assert code(client) == 250
-        world.service.run("block", client, "--reason", "By policy")
-        world.service.eventually(lambda: code(client) == 554, 5)
+        # What smtpd was told by DNS it does not ask again in a session.
+        with asking(server, client) as again, asking(world.servers["mx1"], client) as by_dns:
+            assert (again(), by_dns()) == (250, 250)
+            world.mailmum("block", client, "--reason", "By policy")
+            world.service.eventually(lambda: again() == 554, 5)
+            assert by_dns() == 250
+        assert code(client) == 554
         assert "By policy" in server.deliver(Visitor(client)).text
         assert code("198.51.100.9") == 554
         world.service.run("allow", "198.51.100.9")
