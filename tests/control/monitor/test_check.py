@@ -244,7 +244,7 @@ def test_what_is_too_old_is_left_out(traffic: Traffic) -> None:
         told(traffic, NET, days=401)
 
 
-def test_listings_that_stand(traffic: Traffic) -> None:
+def test_listings_that_stand(traffic: Traffic, monkeypatch: pytest.MonkeyPatch) -> None:
     """Those that cover it, itself among them, and those inside; disabled and foreign ones not."""
     traffic.listed(Action.BLOCK, "198.51.0.0/16", NET, "198.51.100.7")
     traffic.listed(Action.BLOCK, "198.51.100.8", server="mx2")
@@ -253,6 +253,11 @@ def test_listings_that_stand(traffic: Traffic) -> None:
     assert [one.target for one in found.inside] == ["198.51.100.8", "198.51.100.7"]
     assert [one.target for one in told(traffic, NET, "mx1").inside] == ["198.51.100.7"]
     assert told(traffic, ".example").covered_by == ()
+    monkeypatch.setattr(impact, "LISTINGS", 1)
+    assert len(told(traffic, NET).inside) == 1
+    # To count thousands takes long, and few ask for that.
+    assert told(traffic, NET).more_inside is None
+    assert check(traffic.world.viewer, parse_target(NET), counts=True).more_inside == 1
 
 
 def test_too_much_is_looked_at_in_part(traffic: Traffic, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -83,7 +83,7 @@ class Check:
         countries: of the clients that were seen.
         covered_by: listings in force that cover it already, the same target among them.
         inside: listings in force inside it, the latest first.
-        more_inside: how many further ones there are.
+        more_inside: how many further ones there are, None when they were not counted.
         better: ways that lose less.
     """
 
@@ -112,5 +112,5 @@ class Check:
     countries: tuple[tuple[str, int], ...]
     covered_by: tuple[Version, ...]
     inside: tuple[Version, ...]
-    more_inside: int
+    more_inside: int | None
     better: tuple[Better, ...]

@@ -69,6 +69,7 @@ def check(
     days: int = DAYS,
     now: float | None = None,
     asks: bool = False,
+    counts: bool = False,
 ) -> Check:
     """What a block of this target would have met.
 
@@ -79,6 +80,7 @@ def check(
         days: how far to look back, from today.
         now: our own clock.
         asks: whether the DNS may be asked for the reverse name of a single address.
+        counts: whether all listings inside are counted, however many.
 
     Raises:
         BadInput: the target can never be listed, or the days are out of range.
@@ -96,7 +98,7 @@ def check(
     met = _Met(
         tuple(covers(reading, target, scope.server)[:LISTINGS]),
         tuple(sorted(inside[:LISTINGS], key=lambda one: -one.number)),
-        max(inside.count() - LISTINGS, 0),
+        max(inside.count() - LISTINGS, 0) if counts else None,
     )
     better = tuple(Ways(target, scope, clients, seen, own).find())
     ranked = nsmallest(COUNTED, clients, key=_rank)
@@ -139,7 +141,7 @@ def _clients(seen: Look, allowed: Sequence[Target]) -> list[Client]:
 class _Met:
     covered_by: tuple[Version, ...]
     inside: tuple[Version, ...]
-    more: int
+    more: int | None
 
 
 @dataclass(frozen=True, slots=True)
