@@ -202,8 +202,8 @@ def test_a_passkey_signs_in_and_is_a_second_factor(
         page.get_by_role("button", name="Add it").click()
         expect(page.get_by_role("heading", name="Recovery codes")).to_be_visible()
         page.goto(f"{url}/accounts/two-factor/webauthn/")
-        expect(page.locator(".keys")).to_contain_text("Laptop")
-        expect(page.locator(".keys")).to_contain_text("alone")
+        expect(page.locator(".own-keys")).to_contain_text("Laptop")
+        expect(page.locator(".own-keys")).to_contain_text("alone")
         sound(page)
 
         page.context.clear_cookies()

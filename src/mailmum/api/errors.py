@@ -35,6 +35,7 @@ STATUS = {
     Forbidden.code: 403,
     "unauthenticated": 401,
     "method-not-allowed": 405,
+    "too-slow": 408,
     "too-large": 413,
     "unsafe-address": 422,
     "unreached": 422,
@@ -59,8 +60,8 @@ class ErrorBody(Schema):
 
     code: str = Field(
         description="bad-input, needs-confirmation, conflict, not-found, forbidden, "
-        "unauthenticated, method-not-allowed, too-large, unsafe-address, unreached, failed or "
-        "unavailable"
+        "unauthenticated, method-not-allowed, too-slow, too-large, unsafe-address, unreached, "
+        "failed or unavailable"
     )
     message: str
     problem: str
