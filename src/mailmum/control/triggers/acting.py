@@ -123,11 +123,14 @@ def _step_idle(triggers: list[Trigger], was: int, position: int) -> list[Trigger
     with transaction.atomic():
         take_writer_lock()
         found = dict(stand.values_list("pk", "revision"))
-        mine = [one for one in triggers if found.get(one.pk) == one.revision]
+        mine: list[Trigger] = []
+        elsewhere: list[Trigger] = []
+        for one in triggers:
+            (mine if found.get(one.pk) == one.revision else elsewhere).append(one)
         Trigger.objects.filter(pk__in=[one.pk for one in mine]).update(position=position)
     for trigger in mine:
         trigger.position = position
-    return [trigger for trigger in triggers if trigger not in mine]
+    return elsewhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,12 +160,12 @@ def _step_busy(standings: Sequence[Standing]) -> list[Trigger]:
     with transaction.atomic():
         take_writer_lock()
         rows = Trigger.objects.filter(pk__in=numbers, removed=None)
-        found = {pk: stands for pk, *stands in rows.values_list("pk", "revision", "position")}
-        mine = [
-            one
-            for one in standings
-            if found.get(one.trigger.pk) == [one.trigger.revision, one.trigger.position]
-        ]
+        found = {pk: rest for pk, *rest in rows.values_list("pk", "revision", "position")}
+        mine: list[Standing] = []
+        elsewhere: list[Standing] = []
+        for one in standings:
+            stands = [one.trigger.revision, one.trigger.position]
+            (mine if found.get(one.trigger.pk) == stands else elsewhere).append(one)
         with connection.cursor() as cursor:
             cursor.executemany(
                 f"UPDATE {table} SET position = %s, newest = %s WHERE id = %s",  # noqa: S608 (a name of our own)
@@ -170,7 +173,7 @@ def _step_busy(standings: Sequence[Standing]) -> list[Trigger]:
             )
     for one in mine:
         one.trigger.position, one.trigger.newest = one.position, one.newest
-    return [one.trigger for one in standings if one not in mine]
+    return [one.trigger for one in elsewhere]
 
 
 def _write(
