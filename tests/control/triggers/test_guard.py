@@ -49,6 +49,7 @@ def test_clients_that_deliver_mail(scene: Scene) -> None:
         {"reason": "hold: header Subject: odd"},
         {"reason": "discard: header Subject: odd"},
         {"delivery": Delivery.BOUNCED},
+        {"spam": True, "score": 9.0},
     ],
 )
 def test_what_was_never_delivered_speaks_for_nobody(scene: Scene, more: dict[str, Any]) -> None:
@@ -58,6 +59,30 @@ def test_what_was_never_delivered_speaks_for_nobody(scene: Scene, more: dict[str
     scene.see()
     scene.follow()
     assert scene.listed() == [CLIENT]
+
+
+@pytest.mark.parametrize(
+    ("rule", "counted", "other"),
+    [
+        ({"metric": "score", "score": 15.0}, {"score": 18.2}, {"score": 14.9}),
+        (
+            {"metric": "trap", "traps": ["trap@example.net", "@old.example"]},
+            {"recipient": "Any@OLD.example"},
+            {"recipient": "b@fold.example"},
+        ),
+    ],
+)
+def test_what_the_trigger_itself_counts_speaks_for_nobody(
+    scene: Scene, rule: dict[str, Any], counted: dict[str, Any], other: dict[str, Any]
+) -> None:
+    """Else it would spare whoever sends much of it at once, and whoever comes again."""
+    scene.trigger(**rule)
+    scene.see(CLIENT, 12, Outcome.ACCEPTED, **counted)
+    scene.see("203.0.113.8", 5, Outcome.ACCEPTED, ago=80, **other)
+    scene.see("203.0.113.8", 12, Outcome.ACCEPTED, **counted)
+    scene.follow()
+    assert scene.listed() == [CLIENT]
+    assert "203.0.113.8" in Finding.objects.filter(kind="spare").values_list("target", flat=True)
 
 
 def test_many_looked_up_at_once_are_the_same(scene: Scene) -> None:

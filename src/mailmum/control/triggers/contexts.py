@@ -37,7 +37,7 @@ def context_of(account: int, rule: Rule, now: float) -> Context:
     if rule.metric is Metric.CONNECTIONS:
         return Context(best=best_pairs(account, Wanted(since=now - _LOOK_BACK), now))
     if rule.metric is Metric.TRAP:
-        return Context(traps=_traps(account, rule))
+        return Context(traps=traps_of(account, rule))
     return Context(public=_public(account, rule) if rule.metric in NAMING else {})
 
 
@@ -58,7 +58,7 @@ def _asked(account: int, rule: Rule) -> dict[int, str]:
     return {number: zone for number, zone in asked if not rule.lists or zone in rule.lists}
 
 
-def _traps(account: int, rule: Rule) -> frozenset[str]:
+def traps_of(account: int, rule: Rule) -> frozenset[str]:
     """Traps in the form in which recipients are kept.
 
     Where only domains are kept by now, a trap among them cannot be told from everybody else there:

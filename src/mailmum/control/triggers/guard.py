@@ -6,7 +6,10 @@
     protected         a provider of the kind that many share (`feeds.providers`)
     delivers mail     so many accepted messages in so many days
 
-Accepted is what was delivered: mail that was held, discarded or bounced says nothing for anybody.
+Accepted is what was delivered: mail that was held, discarded or bounced says nothing for anybody,
+and neither does what the spam filter took for spam, or what the trigger itself counts: else a trap
+or a score would spare whoever sends enough of it.  Of days whose sightings are kept no more only the
+numbers are known, and all of it speaks for the client.
 For a network all clients in it count together, for a domain all hosts under verified names.
 """
 
@@ -25,6 +28,7 @@ from mailmum.control.servers.queries import own_servers
 from mailmum.control.traffic.models import ClientCount, ClientDay, ClientHour, NameDay, Seen
 from mailmum.control.traffic.reading import within
 from mailmum.control.traffic.router import traffic_database
+from mailmum.control.triggers.contexts import traps_of
 from mailmum.domain import guards
 from mailmum.domain.errors import BadInput
 from mailmum.domain.guards import OwnServer
@@ -36,13 +40,14 @@ from mailmum.traffic.packing import bounds, reversed_name
 from mailmum.traffic.periods import DAY, HOUR, start_of
 from mailmum.traffic.sightings import Delivery, Outcome
 from mailmum.triggers.contacts import unit_of
-from mailmum.triggers.rules import Group, Rule
+from mailmum.triggers.rules import Group, Metric, Rule
 
 _ACCEPTED = OUTCOMES[Outcome.ACCEPTED]
-_UNDELIVERED = (
+_UNWANTED = (
     Q(delivery=DELIVERIES[Delivery.BOUNCED])
     | Q(reason__startswith="hold:")
     | Q(reason__startswith="discard:")
+    | Q(spam=True)
 )
 
 _AHEAD = 40 * DAY
@@ -160,7 +165,9 @@ class AccountGuard:
         if count < wanted:
             count += self._so_far(target, today, at)
         if count >= wanted:
-            count -= sum(since <= one <= at for one in self._undelivered(target, since))
+            # As far as what was accepted is counted: whole hours, of names whole days.
+            end = today + DAY if isinstance(target, NameTarget) else start_of(at, HOUR) + HOUR
+            count -= sum(since <= one < end for one in self._unwanted(target, since))
         if count < wanted:
             return ""
         return f"delivered {count:,} accepted messages in {days:,} days"
@@ -176,13 +183,14 @@ class AccountGuard:
             self._today[target, today] = _accepted(ClientHour, account, target, hours)
         return sum(many for hour, many in self._today[target, today] if hour <= at)
 
-    def _undelivered(self, target: Target, since: float) -> list[float]:
+    def _unwanted(self, target: Target, since: float) -> list[float]:
         if target not in self._lost:
             account = self.reading.account.pk
             if self._kept is None:
                 self._kept = kept_since(account)
             days = [day for day, _ in self._mail[target]]
-            self._lost[target] = undelivered(account, target, since, days, self._kept)
+            meant = _UNWANTED | _counted_by(account, self.rule)
+            self._lost[target] = accepted_of(meant, account, target, since, days, self._kept)
         return self._lost[target]
 
 
@@ -206,12 +214,24 @@ def kept_since(account: int) -> int:
     return first.first() or NEVER
 
 
-def undelivered(
-    account: int, target: Target, since: float, days: Sequence[int], kept: int
+def _counted_by(account: int, rule: Rule) -> Q:
+    """Accepted messages that the rule itself counts."""
+    if rule.metric is Metric.SCORE:
+        return Q(score__gte=rule.score)
+    found = Q()
+    for trap in traps_of(account, rule) if rule.metric is Metric.TRAP else ():
+        # As one domain or address, in whatever case the sender wrote it.
+        found |= Q(recipient__iendswith=trap) if trap[0] == "@" else Q(recipient__iexact=trap)
+    return found
+
+
+def accepted_of(
+    meant: Q, account: int, target: Target, since: float, days: Sequence[int], kept: int
 ) -> list[float]:
-    """When messages were accepted that were never delivered, of those kept one by one.
+    """When messages of some kind were accepted, of those kept one by one.
 
     Args:
+        meant: which ones.
         account: number of the account.
         target: whose.
         since: Unix time.
@@ -225,7 +245,7 @@ def undelivered(
         hours = [hour for day in late for hour in range(day, day + DAY, HOUR) if hour >= kept]
         if not hours:
             return []
-    rows = Seen.objects.filter(_UNDELIVERED, account=account, outcome=_ACCEPTED)
+    rows = Seen.objects.filter(meant, account=account, outcome=_ACCEPTED)
     if isinstance(target, NetworkTarget):
         rows = rows.filter(within(target), hour__in=hours[-_HOURS:])
     else:
