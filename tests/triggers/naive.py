@@ -179,7 +179,11 @@ class Naive:
             and one["network"].prefixlen == mine.prefixlen
             and one["network"].subnet_of(wider)
         ]
-        if len(parts) < self.rule.merge or str(wider) in self.spared:
+        if len(parts) < self.rule.merge:
+            return
+        if str(wider) in self.spared:
+            if len(parts) == self.rule.merge:
+                self.told.append(("spare", scope, str(wider), 0, 0, 0))
             return
         for part in parts:
             part["until"] = end

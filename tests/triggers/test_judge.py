@@ -220,6 +220,9 @@ def test_a_network_that_is_spared_leaves_its_parts_listed() -> None:
         for one in judged(judge, _burst(BEGIN, f"203.0.113.{last}", number=10 * last))
     ]
     assert _listed(found) == ["203.0.113.1", "203.0.113.2", "203.0.113.3"]
+    [spared] = [one for one in found if one.kind is Kind.SPARE]
+    assert (spared.target.text, spared.reason) == ("203.0.113.0/24", "is spared")
+    assert spared.evidence.parts == ("203.0.113.1", "203.0.113.2")
 
 
 def test_who_is_spared_is_asked_about_once_for_each_offence() -> None:

@@ -8,7 +8,8 @@ listed from when it happened, so it may have run out by now.
 2.  Who is listed by this trigger, alone or with its network, is not listed again before that ends;
     what it does meanwhile counts for the time after, if a window reaches that far.
 3.  Who offends again is listed longer each time; who was not listed for the quiet time begins anew.
-4.  When enough are listed in one network, the network is listed instead of them.
+4.  When enough are listed in one network, the network is listed instead of them.  Where it must not
+    be they stay listed, and that is told once.
 5.  Before anybody is listed `Guard` is asked.  Who is spared is told, and counts from nothing.
 6.  The brake: the listing that would be one too many is not made, and the trigger stops.
 """
@@ -209,17 +210,32 @@ class Judge:
             return
         wider = (scope, network)
         replaced = self._active(wider, end)
-        if len(replaced) < self._rule.merge or self._guard.spared(scope, network, end / 1000):
+        if len(replaced) < self._rule.merge:
             return
         first = min(self.offences[scope, part].begin for part in replaced)
+        evidence = evidence_of_parts(replaced, first, end)
+        if reason := self._guard.spared(scope, network, end / 1000):
+            # Told when there are just enough; not again with each that comes to them.
+            if len(replaced) == self._rule.merge:
+                offence = self._spared(self.offences.get(wider), end, number)
+                self.offences[wider] = offence
+                yield Decision(Kind.SPARE, scope, network, offence, evidence, reason)
+            return
         offence = self._next(self.offences.get(wider), end, number)
+        yield self._instead(wider, replaced, offence, evidence)
+        yield from self._merge(wider, end, number)
+
+    def _instead(
+        self, wider: Place, replaced: tuple[Target, ...], offence: Offence, evidence: Evidence
+    ) -> Decision:
+        """A network is listed instead of its parts, which end when it begins."""
+        scope, network = wider
         for part in replaced:
-            self.offences[scope, part] = replace(self.offences[scope, part], until=end)
+            ended = replace(self.offences[scope, part], until=offence.begin)
+            self.offences[scope, part] = ended
         self.offences[wider] = offence
         self._join(wider)
-        evidence = evidence_of_parts(replaced, first, end)
-        yield Decision(Kind.LIST, scope, network, offence, evidence, replaces=replaced)
-        yield from self._merge(wider, end, number)
+        return Decision(Kind.LIST, scope, network, offence, evidence, replaces=replaced)
 
     def _active(self, wider: Place, at: int) -> tuple[Target, ...]:
         """What is listed in a network at a time; what can be so no more is forgotten."""

@@ -8,7 +8,7 @@
 
 Accepted is what was delivered: mail that was held, discarded or bounced says nothing for anybody,
 and neither does what the spam filter took for spam, or what the trigger itself counts: else a trap
-or a score would spare whoever sends enough of it.  Of days whose sightings are kept no more only the
+or a score would spare whoever sends enough of it.  Of days whose sightings are kept no more only
 numbers are known, and all of it speaks for the client.
 For a network all clients in it count together, for a domain all hosts under verified names.
 """
