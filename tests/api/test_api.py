@@ -67,6 +67,7 @@ OPERATIONS: dict[tuple[str, str], tuple[str, Any]] = {
     ("POST", "/triggers/{name}/resume"): ("write", None),
     ("GET", "/triggers/{name}/findings"): ("read", None),
     ("GET", "/journal"): ("read", None),
+    ("GET", "/journal/{seq}"): ("read", None),
     ("POST", "/journal/{seq}/undo"): ("write", {}),
     ("GET", "/requests"): ("read", None),
     ("GET", "/requests/{number}"): ("read", None),

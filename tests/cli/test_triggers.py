@@ -124,7 +124,10 @@ def test_remove_clear_and_resume(service: Service) -> None:
     assert [one.query for one in service.asked] == [{}, {"listings": "1"}]
     service.on("POST", f"{PATH}/guesses/clear", answer({"listings": 2, "change": 9}))
     result = service.run("trigger", "clear", "guesses")
-    assert result.stdout == "removed: 2 listings of the trigger guesses in change 9\n"
+    assert result.stdout.splitlines() == [
+        "removed: 2 listings of the trigger guesses in change 9",
+        "to undo it: mailmum journal undo 9",
+    ]
     service.on("POST", f"{PATH}/guesses/resume", answer(trigger()))
     assert service.run("trigger", "resume", "guesses").exit_code == 0
 

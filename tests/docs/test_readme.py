@@ -167,7 +167,7 @@ def test_the_table_of_commands_is_whole() -> None:
     assert set(VERBS) <= named
     subcommands = {"add", "list", "show", "edit", "rotate-key", "remove", "link", "token", "setup"}
     subcommands |= {"accept", "decline", "dismiss", "refresh", "release", "pause", "resume"}
-    subcommands |= {"presets", "test", "findings", "clear", "check", "compare", "report"}
+    subcommands |= {"presets", "test", "findings", "clear", "check", "compare", "report", "undo"}
     words = {"mailmum", "TARGET...", "TARGET", "CLIENT", "FILE", "LOG..."}
     known = set(VERBS) | subcommands | words
     assert named <= known

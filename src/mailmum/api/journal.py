@@ -1,6 +1,6 @@
 """The journal over the API: read it, undo from it."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from django.http import HttpRequest
 from ninja import Router
@@ -10,7 +10,7 @@ from mailmum.api import schemas
 from mailmum.api.auth import reader, writer
 from mailmum.api.errors import READ_ERRORS, WRITE_ERRORS
 from mailmum.api.query import Query
-from mailmum.control.listings.history import records_of, show
+from mailmum.control.listings.history import Sought, find_record, records_of, show
 from mailmum.control.listings.undo import undo
 from mailmum.control.servers.queries import find_server
 
@@ -22,6 +22,9 @@ class Wanted(schemas.Input):
 
     server: schemas.Short = ""
     target: schemas.Short = ""
+    kind: Literal[
+        "", "listings", "imports", "triggers", "servers", "account", "people", "tokens", "undone"
+    ] = ""
     cursor: Annotated[int, Field(ge=1, le=2**62)] | None = None
     limit: Annotated[int, Field(ge=1, le=1000)] = 100
 
@@ -31,7 +34,8 @@ def list_records(request: HttpRequest, wanted: Query[Wanted]) -> dict[str, Any]:
     """Changes, newest first."""
     access = reader(request)
     server = find_server(access, wanted.server).pk if wanted.server else None
-    found = records_of(access, server=server, target=wanted.target)
+    sought = Sought(kind=wanted.kind)
+    found = records_of(access, server=server, target=wanted.target, sought=sought)
     if wanted.cursor is not None:
         found = found.filter(seq__lt=wanted.cursor)
     page = list(found[: wanted.limit + 1])
@@ -40,6 +44,13 @@ def list_records(request: HttpRequest, wanted: Query[Wanted]) -> dict[str, Any]:
         "records": show(access, shown),
         "next": shown[-1].seq if len(page) > wanted.limit else None,
     }
+
+
+@router.get("/{int:seq}", response={200: schemas.RecordOut, **READ_ERRORS})
+def get_record(request: HttpRequest, seq: int) -> dict[str, Any]:
+    """One change."""
+    access = reader(request)
+    return show(access, [find_record(access, min(seq, 2**62))])[0]
 
 
 @router.post("/{int:seq}/undo", response={200: schemas.Undone, **WRITE_ERRORS})

@@ -67,7 +67,8 @@ def _tell_evidence(finding: dict[str, Any] | None) -> None:
     parts = [f"{one['server']} {one['count']:,}" for one in evidence["servers"]]
     parts += [f"{one['list']} {one['count']:,}" for one in evidence["lists"]]
     if numbers := evidence["sightings"]:
-        parts.append(f"sightings {numbers[0]} to {numbers[-1]}")
+        one = numbers[0] == numbers[-1]
+        parts.append(f"sighting {numbers[0]}" if one else f"sightings {numbers[0]} to {numbers[-1]}")
     if parts:
         say(f"    {', '.join(parts)}")
 

@@ -36,6 +36,7 @@ SECTIONS: dict[str, dict[str, Verb]] = {
         "pause": Verb("pauses", "pause", "Block nothing for a while: the panic switch."),
         "resume": Verb("pauses", "resume", "End the pause of the account."),
         "explain": Verb("explain", "explain", "Show the verdict on a client, and why."),
+        "journal": Verb("journal", "journal", "Show changes, and undo them."),
         "requests": Verb("requests", "requests", "Answer rejected senders who ask for removal."),
         "trigger": Verb("triggers", "trigger", "Have offenders listed by parameters."),
         "import": Verb("imports", "import_", "List what a file holds, as one change."),

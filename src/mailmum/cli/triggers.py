@@ -181,6 +181,8 @@ def clear(session: Session, name: str) -> None:
         return
     where = f" in change {answer['change']}" if answer["change"] is not None else ""
     say(f"removed: {_number(answer['listings'], 'listing')} of the trigger {name}{where}")
+    if where:
+        say(f"to undo it: mailmum journal undo {answer['change']}")
 
 
 @trigger.command()
@@ -315,8 +317,8 @@ def _show(session: Session, one: dict[str, Any]) -> None:
     if one["stopped"]:
         warn(
             f"its brake stopped it at {moment_text(one['stopped'])}: {one['stopped_why']}; "
-            f"look at them: mailmum trigger findings {one['name']}, "
-            f"then: mailmum trigger resume {one['name']}"
+            f"look at them: mailmum trigger findings {one['name']}, take them back: "
+            f"mailmum trigger clear {one['name']}, or go on: mailmum trigger resume {one['name']}"
         )
 
 

@@ -59,7 +59,9 @@ def undo(access: Writing, seq: int) -> Change:
     with change(access.account.pk, access.actor, "undo") as made:
         record = Record.objects.filter(account=access.account, seq=seq).first()
         if record is None:
-            raise NotFound(f"there is no change {seq} in the journal")
+            raise NotFound(
+                f"there is no change {seq} in the journal", fix="see: mailmum journal list"
+            )
         if reason := why_not(record):
             raise BadInput(f"change {seq} cannot be undone: {reason}")
         if done := Record.objects.filter(undoes=seq).first():

@@ -27,6 +27,7 @@ FIELDS = ("target", "who", "kind", "server", "since", "until")
 KIND_WORDS = (
     ("listings", "Listings"),
     ("imports", "Imports"),
+    ("triggers", "Triggers"),
     ("servers", "Servers"),
     ("account", "Parameters"),
     ("people", "People"),

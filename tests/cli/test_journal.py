@@ -1,0 +1,109 @@
+"""`journal`: a table of changes, one whole change, and undoing it."""
+
+import json
+from typing import Any, get_args
+
+from mailmum.api.journal import Wanted
+from mailmum.cli.journal import journal
+from mailmum.control.listings.history import KINDS
+from tests.cli.service import Service, answer, error
+
+PLACE = "/api/v1/journal"
+
+
+def record(seq: int = 9, **more: Any) -> dict[str, Any]:
+    """A change as the API tells it."""
+    one = {
+        "seq": seq,
+        "when": "2026-11-27T10:00:00Z",
+        "actor": "trigger guesses",
+        "via": "",
+        "what": "listing.trigger",
+        "server": None,
+        "summary": "203.0.113.7",
+        "count": 1,
+        "before": None,
+        "after": [
+            {
+                "id": 4,
+                "action": "block",
+                "target": "203.0.113.7",
+                "scope": "account",
+                "source": "trigger",
+                "origin": "guesses",
+                "note": "10 failed logins within 1h (10 are enough)",
+            }
+        ],
+        "undoable": True,
+        "undone_by": None,
+    }
+    return one | more
+
+
+def test_list(service: Service) -> None:
+    """Newest first, no more than was asked for, whatever comes in a page."""
+    pages = [
+        {"records": [record(9), record(8, undone_by=9, undoable=False)], "next": 8},
+        {"records": [record(7), record(6)], "next": None},
+    ]
+    service.on("GET", PLACE, *map(answer, pages))
+    words = ("--kind", "triggers", "--target", "203.0.113.7", "--server", "mx1", "--limit", "3")
+    lines = service.run("journal", "list", *words).stdout.splitlines()
+    assert lines[0] == "change\twhen\twho\twhat\tserver\tabout\tundone"
+    assert [line.split("\t")[0] for line in lines[1:]] == ["9", "8", "7"]
+    assert lines[2].endswith("\t203.0.113.7\tundone by 9")
+    given = {"kind": "triggers", "target": "203.0.113.7", "server": "mx1", "limit": "3"}
+    assert [one.query for one in service.asked] == [given, given | {"cursor": "8"}]
+    service.on("GET", PLACE, answer({"records": [], "next": None}))
+    assert "there is no such change" in service.run("journal", "list").stderr
+    assert service.run("journal", "list", "--json").stdout == "[]\n"
+
+
+def test_kinds_are_those_of_the_pages() -> None:
+    """One set of words, wherever changes are looked for."""
+    kinds = next(one for one in journal.commands["list"].params if one.name == "kind").type
+    assert list(kinds.choices) == list(KINDS)  # type: ignore[attr-defined]
+    assert get_args(Wanted.model_fields["kind"].annotation) == ("", *KINDS)
+
+
+def test_show(service: Service) -> None:
+    """With the evidence of a trigger, and how to take it back."""
+    service.on("GET", f"{PLACE}/9", answer(record()))
+    assert service.run("journal", "show", "9").stdout.splitlines() == [
+        "change 9: listing.trigger by trigger guesses, 2026-11-27 10:00:00 UTC",
+        "  203.0.113.7",
+        "  after: listing 4: block 203.0.113.7 (all servers), from trigger guesses, "
+        "note: 10 failed logins within 1h (10 are enough)",
+        "to undo it: mailmum journal undo 9",
+    ]
+    assert json.loads(service.run("journal", "show", "9", "--json").stdout) == record()
+    told = record(
+        what="account.set",
+        server="mx1",
+        before={"ttl": 60, "askers": []},
+        after={"ttl": 30, "askers": ["192.0.2.1", "192.0.2.2"]},
+        undoable=False,
+        undone_by=11,
+    )
+    service.on("GET", f"{PLACE}/9", answer(told))
+    assert service.run("journal", "show", "9").stdout.splitlines()[1:] == [
+        "  203.0.113.7 (server mx1)",
+        "  before: ttl 60",
+        "  before: askers none",
+        "  after: ttl 30",
+        "  after: askers 192.0.2.1, 192.0.2.2",
+        "undone by 11",
+    ]
+
+
+def test_undo(service: Service) -> None:
+    """In one line; what stands in its way is told."""
+    made = {"change": 12, "summary": "undid 9: 203.0.113.7"}
+    service.on("POST", f"{PLACE}/9/undo", answer(made))
+    result = service.run("journal", "undo", "9")
+    assert result.stdout == "undid 9: 203.0.113.7, in change 12\n"
+    refusal = error("conflict", "change 9 was undone by change 12 already", status=409)
+    service.on("POST", f"{PLACE}/9/undo", refusal)
+    result = service.run("journal", "undo", "9")
+    assert (result.exit_code, "by change 12 already" in result.stderr) == (1, True)
+    assert service.run("journal", "undo", "x").exit_code == 2
