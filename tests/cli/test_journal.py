@@ -72,26 +72,26 @@ def test_show(service: Service) -> None:
     assert service.run("journal", "show", "9").stdout.splitlines() == [
         "change 9: listing.trigger by trigger guesses, 2026-11-27 10:00:00 UTC",
         "  203.0.113.7",
-        "  after: listing 4: block 203.0.113.7 (all servers), from trigger guesses, "
-        "note: 10 failed logins within 1h (10 are enough)",
+        (
+            "  after: listing 4: block 203.0.113.7 (all servers), from trigger guesses, "
+            "note: 10 failed logins within 1h (10 are enough)"
+        ),
         "to undo it: mailmum journal undo 9",
     ]
     assert json.loads(service.run("journal", "show", "9", "--json").stdout) == record()
     told = record(
         what="account.set",
         server="mx1",
-        before={"ttl": 60, "askers": []},
-        after={"ttl": 30, "askers": ["192.0.2.1", "192.0.2.2"]},
+        before={"ttl": 60, "contact": "", "askers": []},
+        after={"ttl": 30, "contact": "", "askers": ["192.0.2.1", "192.0.2.2"]},
         undoable=False,
         undone_by=11,
     )
     service.on("GET", f"{PLACE}/9", answer(told))
     assert service.run("journal", "show", "9").stdout.splitlines()[1:] == [
         "  203.0.113.7 (server mx1)",
-        "  before: ttl 60",
-        "  before: askers none",
-        "  after: ttl 30",
-        "  after: askers 192.0.2.1, 192.0.2.2",
+        "  ttl: 60 -> 30",
+        "  askers: none -> 192.0.2.1, 192.0.2.2",
         "undone by 11",
     ]
 

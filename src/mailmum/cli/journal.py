@@ -87,9 +87,8 @@ def show(session: Session, change: int) -> None:
     via = f" ({one['via']})" if one["via"] else ""
     say(f"change {one['seq']}: {one['what']} by {one['actor']}{via}, {moment_text(one['when'])}")
     say(f"  {one['summary']}" + (f" ({scope_text(one['server'])})" if one["server"] else ""))
-    for word in ("before", "after"):
-        for line in _state(one[word]):
-            say(f"  {word}: {line}")
+    for line in _changed(one["before"], one["after"]):
+        say(f"  {line}")
     if one["count"] > _SHOWN:
         say(f"  {one['count']:,} in all; --json has more of them")
     if one["undoable"]:
@@ -115,10 +114,21 @@ def _undone(one: dict[str, Any]) -> str:
     return f"undone by {one['undone_by']}" if one["undone_by"] else ""
 
 
+def _changed(before: Any, after: Any) -> Iterator[str]:
+    """What a change changed, a line each: values by name, or listings."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        for name in [*before, *(after.keys() - before.keys())]:
+            was, now = before.get(name), after.get(name)
+            if was != now:
+                yield f"{name}: {_value(was)} -> {_value(now)}"
+        return
+    for word, told in (("before", before), ("after", after)):
+        yield from (f"{word}: {line}" for line in _state(told))
+
+
 def _state(told: Any) -> Iterator[str]:
-    """What the journal tells of before or after, a line each: listings, or values by name."""
     if isinstance(told, dict):
-        yield from (f"{name} {_value(value)}" for name, value in told.items())
+        yield from (f"{name} {_value(value)}" for name, value in told.items() if value)
         return
     for one in (told or [])[:_SHOWN]:
         if not isinstance(one, dict) or "action" not in one:
