@@ -4,12 +4,16 @@ from ipaddress import ip_address
 from typing import Any
 
 import pytest
+from django.db import connections
+from django.test.utils import CaptureQueriesContext
 
+from mailmum.control.feeds.services import pause
 from mailmum.control.listings.draft import make_wish
 from mailmum.control.listings.services import list_targets
 from mailmum.control.servers.services import edit_server
+from mailmum.control.traffic.router import traffic_database
 from mailmum.control.triggers.guard import AccountGuard
-from mailmum.control.triggers.models import Finding
+from mailmum.control.triggers.models import Finding, Trigger
 from mailmum.domain.listings import Action
 from mailmum.domain.targets import parse_network, parse_target
 from mailmum.traffic.sightings import Delivery, Outcome
@@ -202,6 +206,22 @@ def test_protected_providers(scene: Scene, names: NameServer, use: str) -> None:
     assert finding.reason == "belongs to the mail provider Bigmail"
 
 
+def test_a_provider_that_comes_while_triggers_count(scene: Scene, names: NameServer) -> None:
+    """From its first set on it is protected, and no longer than it is known."""
+    scene.trigger(accepted=0, brake=0)
+    scene.see("198.51.100.7")
+    scene.follow()
+    names.spf(bigmail="v=spf1 ip4:203.0.113.0/28 -all")
+    provider(scene.world.owner, "Bigmail", "bigmail.example", "except")
+    scene.see()
+    scene.follow()
+    assert scene.listed() == ["198.51.100.7"]
+    pause(scene.world.owner, "Bigmail", paused=True)
+    scene.see(ago=30)
+    scene.follow()
+    assert scene.listed() == ["198.51.100.7", CLIENT]
+
+
 def test_networks_that_a_provider_has_a_part_of(scene: Scene, names: NameServer) -> None:
     """They would hit it, too; sets of another account count for nothing."""
     names.spf(bigmail="v=spf1 ip4:203.0.113.240/28 -all", other="v=spf1 ip4:203.0.113.0/24 -all")
@@ -217,6 +237,20 @@ def test_networks_that_a_provider_has_a_part_of(scene: Scene, names: NameServer)
     scene.follow()
     [finding] = Finding.objects.filter(kind="spare")
     assert finding.reason == "belongs to the mail provider Bigmail"
+
+
+def test_triggers_that_spare_the_same_look_it_up_once(scene: Scene) -> None:
+    """However many count the same."""
+    asked = []
+    for more in (1, 3):
+        for _ in range(more):
+            scene.trigger(f"test-{Trigger.objects.count()}")
+        scene.see(ago=60 - 10 * len(asked))
+        with CaptureQueriesContext(connections[traffic_database()]) as made:
+            scene.follow()
+        asked.append(sum('clientday"' in one["sql"].lower() for one in made.captured_queries))
+    assert Finding.objects.filter(kind="list").count() == 1 + 3
+    assert asked[0] == asked[1] > 0
 
 
 def test_public_suffixes(scene: Scene) -> None:

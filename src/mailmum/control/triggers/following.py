@@ -24,7 +24,7 @@ from mailmum.control.accounts.models import Account
 from mailmum.control.journal.models import Record
 from mailmum.control.triggers.acting import Elsewhere, Standing, act, keep_busy, keep_idle
 from mailmum.control.triggers.failing import FAILURES, Troubles
-from mailmum.control.triggers.judged import Followed, followed
+from mailmum.control.triggers.judged import Followed, Guards, followed
 from mailmum.control.triggers.models import Offence, Skipped, Trigger
 from mailmum.control.triggers.queries import last_change
 from mailmum.control.triggers.streams import STREAMS, Stream
@@ -63,6 +63,7 @@ class Follower:
     _lagging: dict[int, Followed] = field(default_factory=dict)
     _busy: set[int] = field(default_factory=set)
     _troubles: Troubles = field(default_factory=Troubles)
+    _guards: Guards = field(default_factory=Guards)
     _known: int | None = None
     _anew: set[int] = field(default_factory=set)
     _looked: float = 0.0
@@ -140,7 +141,7 @@ class Follower:
     def _judge(self, one: Followed, contacts: Sequence[Contact], last: int, now: float) -> None:
         if self.followed.get(one.trigger.pk) is not one:
             return
-        decisions = list(one.take(contacts, now)) if contacts else []
+        decisions = list(one.take(contacts, last, now)) if contacts else []
         one.at = max(one.at, last)
         if contacts:
             self._busy.add(one.trigger.pk)
@@ -199,7 +200,7 @@ class Follower:
 
     def _take_up(self, trigger: Trigger, now: float) -> None:
         try:
-            one = followed(trigger)
+            one = followed(trigger, self._guards)
         except FAILURES as fault:
             self._troubles.failed(trigger, 0, fault, now)
             return

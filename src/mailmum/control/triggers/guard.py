@@ -52,13 +52,15 @@ _UNWANTED = (
 
 _AHEAD = 40 * DAY
 NEVER = 2**62
+Moment = tuple[float, int]
+"""When contacts were judged, by our clock, and the number up to which they go."""
 # As many parameters as any SQLite takes in one statement.
 _HOURS = _AT_ONCE = 800
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class AccountGuard:
-    """The guard of one trigger.
+    """The guard of one trigger, or of several that ask the same.
 
     Attributes:
         reading: the account.
@@ -77,10 +79,17 @@ class AccountGuard:
     _today: dict[tuple[Target, int], list[tuple[int, int]]] = field(default_factory=dict)
     _lost: dict[Target, list[float]] = field(default_factory=dict)
     _kept: int | None = None
+    _asked: Moment | None = None
+
+    def forget_since(self, moment: Moment) -> None:
+        """Look everything up anew, unless that has been done for the same contacts."""
+        if moment != self._asked:
+            self.forget()
+            self._asked = moment
 
     def forget(self) -> None:
         """Look everything up anew from now on."""
-        self._own = self._allows = self._kept = None
+        self._own = self._providers = self._allows = self._kept = None
         for known in (self._mail, self._today, self._lost, self._foreseen):
             known.clear()
 

@@ -2,15 +2,21 @@
 
 The judge is made when the first contact of its account comes.  Of thousands of accounts hardly any
 have something to count at a time, and those that do shall not wait for the others.
+
+Triggers that spare the same share a guard: what ten of them ask about the same contacts is looked
+up once.
 """
 
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
+from weakref import WeakValueDictionary
 
 import structlog
 
 from mailmum.control.accounts.access import system_access
+from mailmum.control.accounts.models import Account
 from mailmum.control.triggers.acting import Elsewhere, stored_place
 from mailmum.control.triggers.contexts import context_of
 from mailmum.control.triggers.guard import AccountGuard
@@ -28,6 +34,21 @@ log = structlog.get_logger()
 
 LOOK_AGAIN = 60.0
 """Seconds after which lists and servers are looked up anew."""
+
+
+class Guards:
+    """The guards in use, by account and by all that they go by."""
+
+    def __init__(self) -> None:
+        self._used: WeakValueDictionary[tuple[Any, ...], AccountGuard] = WeakValueDictionary()
+
+    def of(self, account: Account, rule: Rule, stream: Stream) -> AccountGuard:
+        """The guard of a rule."""
+        wanted = (rule.accepted, rule.days, rule.group, rule.score, rule.traps)
+        key = (account.pk, stream, *wanted)
+        if (guard := self._used.get(key)) is None:
+            guard = self._used[key] = AccountGuard(system_access(account), rule)
+        return guard
 
 
 @dataclass(slots=True)
@@ -50,6 +71,7 @@ class Followed:
         trigger: as it is kept.
         rule: its parameters.
         stream: what it follows.
+        guards: those in use, its own among them.
         at: the number up to which it has judged, or further where nothing came of its account.
         joined: whether it is handed what is new together with all others; else it lags behind.
         kept: when its position was written last.
@@ -60,6 +82,7 @@ class Followed:
     trigger: Trigger
     rule: Rule
     stream: Stream
+    guards: Guards
     at: int
     joined: bool = False
     kept: float = 0.0
@@ -75,14 +98,14 @@ class Followed:
         """Names of the lists that count, by number."""
         return {} if self.counting is None else dict(self.counting.judge.context.public)
 
-    def take(self, contacts: Iterable[Contact], now: float) -> Iterator[Decision]:
-        """Judge contacts; those that have been are passed over."""
+    def take(self, contacts: Iterable[Contact], last: int, now: float) -> Iterator[Decision]:
+        """Judge contacts, up to the number `last`; those that have been are passed over."""
         if self.counting is None:
             self.counting = _counting(self, now)
         counting = self.counting
         if not 0 <= now - counting.looked <= LOOK_AGAIN:
             self._look(counting, now)
-        counting.guard.forget()
+        counting.guard.forget_since((now, last))
         for contact in contacts:
             if contact.number <= self.at:
                 continue
@@ -101,10 +124,10 @@ class Followed:
         counting.looked = now
 
 
-def followed(trigger: Trigger) -> Followed:
+def followed(trigger: Trigger, guards: Guards) -> Followed:
     """A trigger to follow, at the number up to which it has judged."""
     rule = rule_of(trigger)
-    return Followed(trigger, rule, stream_of(rule), trigger.position)
+    return Followed(trigger, rule, stream_of(rule), guards, trigger.position)
 
 
 def _counting(one: Followed, now: float) -> Counting:
@@ -113,7 +136,7 @@ def _counting(one: Followed, now: float) -> Counting:
     mine = Trigger.objects.filter(pk=trigger.pk, revision=trigger.revision, removed=None)
     if not mine.filter(position=trigger.position).exists():
         raise Elsewhere(f"the trigger {trigger.name} stands elsewhere")
-    guard = AccountGuard(system_access(trigger.account), rule)
+    guard = one.guards.of(trigger.account, rule, one.stream)
     judge = Judge(rule, context_of(trigger.account_id, rule, now), guard)
     assert trigger.since is not None
     horizon = trigger.newest - LATE - rule.quiet * 1000
