@@ -104,6 +104,17 @@ def test_guards_hold(world: World, traffic: Traffic) -> None:
     assert not current(world.owner).exists()
 
 
+def test_a_dismissed_network_stays_away_wider_and_narrower(world: World, traffic: Traffic) -> None:
+    """One client more or less moves its edges; another network, and a client in it, are others."""
+    number = proposed(world, traffic.now, "widen", target="203.0.113.0/29")
+    dismiss(world.admin, number, now=traffic.now)
+    targets = ("203.0.113.0/28", "203.0.113.4/30", "203.0.113.8/29", "2001:db8::/125")
+    found = [Idea("widen", target, "turned away") for target in targets]
+    assert put(world.owner.account, [*found, Idea("block", CLIENT, "x")], now=traffic.now) == 3
+    waits = open_suggestions(world.owner).values_list("target", flat=True)
+    assert set(waits) == {"203.0.113.8/29", "2001:db8::/125", CLIENT}
+
+
 def test_what_was_dismissed_stays_away(world: World, traffic: Traffic) -> None:
     """Whatever speaks for it; another kind for the same target is another proposal."""
     number = proposed(world, traffic.now)

@@ -25,7 +25,7 @@ from mailmum.control.suggestions.models import Suggestion
 from mailmum.control.traffic.models import LastSeen
 from mailmum.domain.errors import Conflict, NotFound
 from mailmum.domain.listings import Action
-from mailmum.domain.targets import parse_target
+from mailmum.domain.targets import NetworkTarget, parse_network, parse_target
 from mailmum.traffic.periods import DAY
 
 OPEN, ACCEPTED, DISMISSED = "open", "accepted", "dismissed"
@@ -81,15 +81,23 @@ def _worth_thinking(now: float) -> set[int]:
 def put(account: Account, found: Iterable[Idea], *, now: float) -> int:
     """Make the inbox hold just what could be proposed now; how many are new.
 
-    What was dismissed stays away, whatever speaks for it.
+    What was dismissed stays away, whatever speaks for it.  Of a network of offenders that holds
+    also when one client more or less has made it wider or narrower by now.
     """
     with transaction.atomic():
         take_writer_lock()
         kept = Suggestion.objects.filter(account=account, state__in=[OPEN, DISMISSED])
         known = {(one.kind, one.target): one for one in kept}
+        away = [
+            parse_network(one.target)
+            for one in known.values()
+            if one.kind == WIDEN and one.state == DISMISSED
+        ]
         new = 0
         for idea in found:
             was = known.pop((idea.kind, idea.target), None)
+            if was is None and idea.kind == WIDEN and _meets(idea.target, away):
+                continue
             if was is None:
                 _make(account, idea, now)
                 new += 1
@@ -98,6 +106,15 @@ def put(account: Account, found: Iterable[Idea], *, now: float) -> int:
         gone = [one.pk for one in known.values() if one.state == OPEN]
         Suggestion.objects.filter(pk__in=gone).delete()
     return new
+
+
+def _meets(target: str, networks: Iterable[NetworkTarget]) -> bool:
+    """Whether a network lies in one of others, or around one."""
+    mine = parse_network(target)
+    return any(
+        one.covers(mine.version, mine.first) or mine.covers(one.version, one.first)
+        for one in networks
+    )
 
 
 def accept(access: Writing, number: int, *, now: float | None = None) -> Result:
