@@ -241,7 +241,7 @@ def test_networks_that_a_provider_has_a_part_of(scene: Scene, names: NameServer)
 
 def test_triggers_that_spare_the_same_look_it_up_once(scene: Scene) -> None:
     """However many count the same."""
-    asked = []
+    asked: list[int] = []
     for more in (1, 3):
         for _ in range(more):
             scene.trigger(f"test-{Trigger.objects.count()}")
