@@ -210,8 +210,11 @@ def test_a_trigger_shows_what_it_decided_and_why(site: Visitors, scene: Scene) -
     listing = text_of(site.viewer.get("listing", number=number))
     assert "why the trigger listed it" in listing
     assert "Counted 3" in listing
-    journal = text_of(site.viewer.get("journal"))
+    verdict = text_of(site.viewer.get("client", query={"q": CLIENT})).partition("Latest sightings")[0]
+    assert "3 unknown recipients within 10m (3 are enough)" in verdict
+    journal = text_of(site.viewer.get("journal", query={"kind": "triggers"}))
     assert f"trigger mine blocked {CLIENT}" in journal
+    assert "added the trigger mine" in journal
     assert "3 unknown recipients within 10m" in journal
 
 
@@ -227,6 +230,7 @@ def test_the_brake_is_told_and_all_taken_back_as_one(site: Visitors, scene: Scen
     assert "Let it go on" not in text_of(site.viewer.get("trigger", name="mine"))
     response = site.owner.post("trigger-clear", {}, name="mine")
     assert "Removed 1 listing of the trigger mine" in text_of(response)
+    assert "change what was wrong" in text_of(site.owner.get("trigger", name="mine"))
     assert scene.listed() == []
     site.owner.client.post(undo_address(response))
     assert scene.listed() == ["203.0.113.1"]
