@@ -141,7 +141,16 @@ def test_clear_and_resume(api: Callers, scene: Scene) -> None:
     assert (shown["in_force"], shown["stopped_why"]) == (1, "it would list more than 1 in 10m")
     cleared = api.admin("POST", "/triggers/mine/clear")[1]
     assert cleared["listings"] == 1
+    one = api.viewer("GET", f"/journal/{cleared['change']}")[1]
+    assert (one["what"], one["undoable"]) == ("listing.clear", True)
     assert api.admin("POST", f"/journal/{cleared['change']}/undo", {})[0] == 200
+    records = api.viewer("GET", "/journal", None, kind="triggers")[1]["records"]
+    assert {record["what"] for record in records} == {
+        "trigger.add",
+        "listing.trigger",
+        "trigger.stop",
+        "listing.clear",
+    }
     assert api.admin("POST", "/triggers/mine/resume")[1]["stopped"] is None
     assert api.admin("POST", "/triggers/mine/resume")[0] == 200
     assert api.reader("POST", "/triggers/mine/clear")[0] == 403
