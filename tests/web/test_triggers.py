@@ -210,7 +210,9 @@ def test_a_trigger_shows_what_it_decided_and_why(site: Visitors, scene: Scene) -
     listing = text_of(site.viewer.get("listing", number=number))
     assert "why the trigger listed it" in listing
     assert "Counted 3" in listing
-    verdict = text_of(site.viewer.get("client", query={"q": CLIENT})).partition("Latest sightings")[0]
+    verdict = text_of(site.viewer.get("client", query={"q": CLIENT})).partition("Latest sightings")[
+        0
+    ]
     assert "3 unknown recipients within 10m (3 are enough)" in verdict
     journal = text_of(site.viewer.get("journal", query={"kind": "triggers"}))
     assert f"trigger mine blocked {CLIENT}" in journal
