@@ -369,7 +369,10 @@ def _tell_outcome(session: Session, found: dict[str, Any]) -> None:
         warn(f"{found['name']}: held back, since {told or 'a person has to look at it'}")
         warn(f"see mailmum feed show {found['name']}, then mailmum feed release {found['name']}")
     if outcome == "failed":
-        warn(f"{found['name']} stays as it was ({found['entries']} entries): {told}")
+        stands = f"stays as it was ({found['entries']} entries)"
+        if not found["versions"]:
+            stands = "has nothing yet, and is tried again"
+        warn(f"{found['name']} {stands}: {told}")
         raise click.exceptions.Exit(1)
 
 

@@ -19,7 +19,7 @@ from mailmum.control.accounts.models import Account
 from mailmum.control.feeds.models import Kind
 from mailmum.control.feeds.reading import BYTES_LIMIT
 from mailmum.control.outgoing import outgoing
-from mailmum.daemons.outgoing import Unreached
+from mailmum.daemons.outgoing import Unreached, Unsafe
 from mailmum.domain.errors import BadInput, Refusal
 from mailmum.domain.texts import shown
 
@@ -76,6 +76,23 @@ def fetch(account: int, kind: str, source: str, etag: str = "", modified: str = 
         )
     marks = {name: _mark(reply.headers.get(name, ""), most) for name, most in _TAGS.items()}
     return Fetched(reply.body, marks["etag"], marks["last-modified"])
+
+
+def check_source(account: int, kind: str, source: str) -> None:
+    """See that a source is not one that is refused whatever lies there.
+
+    Raises:
+        BadInput: it is a file outside the account's folder.
+        Unsafe: it is an address that is not reached from here.
+    """
+    if kind == Kind.FILE:
+        file_of(account, source)
+    elif kind == Kind.URL:
+        try:
+            outgoing().check(source)
+        except Unsafe as refusal:
+            refusal.field = "source"
+            raise
 
 
 def check_path(source: str) -> None:
