@@ -36,11 +36,13 @@ class Fetched:
     Attributes:
         body: the bytes, None when nothing has changed.
         etag, modified: marks of this state, to ask by next time.
+        missing: terms of an SPF record that depend on the sender.
     """
 
     body: bytes | None
     etag: str = ""
     modified: str = ""
+    missing: tuple[str, ...] = ()
 
 
 Fetch = Callable[[int, str, str, str, str], Fetched]
@@ -55,9 +57,10 @@ def fetch(account: int, kind: str, source: str, etag: str = "", modified: str = 
     """
     if kind == Kind.SPF:
         # With it comes the resolver, which the parts that only look feeds up never need.
-        from mailmum.control.feeds.spf import spf_networks
+        from mailmum.control.feeds.spf import as_list, spf_set
 
-        return Fetched(spf_networks(source))
+        found = spf_set(source)
+        return Fetched(as_list(found), missing=tuple(found.missing))
     if kind == Kind.FILE:
         return Fetched(_read(file_of(account, source), account))
     headers = {"Accept": _ACCEPT}
