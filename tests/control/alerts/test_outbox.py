@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+import re
 import subprocess
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -65,7 +66,9 @@ def test_mail_by_the_book(world: World, monkeypatch: pytest.MonkeyPatch) -> None
     assert got["Auto-Submitted"] == "auto-generated"
     assert got["Message-ID"] == f"<{Parcel.objects.get().ref}@rbl.example.net>"
     assert parsedate_to_datetime(got["Date"]).timestamp() == NOW + 60
-    assert got["List-Unsubscribe"].startswith("<https://rbl.example.net/stop/")
+    # As it stands there: the reader here would decode what mail clients do not.
+    link = dict(got.raw_items())["List-Unsubscribe"]
+    assert re.fullmatch(r"<https://rbl\.example\.net/stop/[\w:-]+/>", link)
     assert got["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     plain, rich = (part.get_content() for part in got.iter_parts())
     assert "Warning: 412 failed logins at the server mx1" in plain
