@@ -65,7 +65,7 @@ class Report:
 
     Attributes:
         account: name of the account.
-        since, until: whole hours, Unix time.
+        since, until: Unix time; a whole hour, and when it was made.
         headline: the most important in a sentence.
         sections: tables.
     """
@@ -78,15 +78,16 @@ class Report:
 
 
 def report(reading: Reading, *, days: int = DAYS, now: float | None = None) -> Report:
-    """The report of the last days."""
+    """The report of the last days, with the hour that is under way."""
     clock = time.time() if now is None else now
-    until = start_of(clock, HOUR)
+    begun = start_of(clock, HOUR)
+    until = begun + HOUR if clock > begun else begun
     wanted = Range(until - days * DAY, until, HOUR)
     found = overview.overview(reading, wanted, now=clock)
     return Report(
         account=reading.account.name,
         since=wanted.since,
-        until=wanted.until,
+        until=int(clock),
         headline=_headline(found),
         sections=(
             _became(found),
