@@ -11,6 +11,7 @@ from mailmum.control.alerts.outbox import send_due
 from mailmum.control.alerts.report import Report, Section, report, report_as, report_from
 from mailmum.control.alerts.report_letter import as_html, as_text, report_letter
 from mailmum.control.alerts.work import weekly
+from mailmum.control.journal.services import Actor, change
 from mailmum.domain.listings import Action
 from mailmum.traffic.periods import DAY, HOUR
 from tests.control.alerts.kit import NOW, habits, mailed, parameters
@@ -37,6 +38,8 @@ def filled(traffic: Traffic) -> Traffic:
 
 def test_what_was_stopped_and_by_what(world: World, filled: Traffic) -> None:
     """In figures that add up, up to now."""
+    with change(world.owner.account.pk, Actor(0, "trigger flood"), "listing.trigger") as by:
+        by.count = 3
     made = report(world.owner, now=time.time())
     assert made.headline.startswith("80 of 100 contacts were stopped (80\u00a0%)")
     rows = section(made, "What was stopped").rows
@@ -44,7 +47,10 @@ def test_what_was_stopped_and_by_what(world: World, filled: Traffic) -> None:
     assert ("Accepted", "20", "0") in rows
     assert section(made, "By what").rows == (("zen.rbl.example", "80"),)
     assert section(made, "Servers").rows[0] == ("mx1", "100", "20", "80")
-    assert ("Blocks made", "2", "owner@example.net") in section(made, "What changed").rows
+    assert section(made, "What changed").rows[:2] == (
+        ("Blocks made", "2", "owner@example.net"),
+        ("Blocks made by triggers", "3", "trigger flood"),
+    )
     assert STRANGE not in str(made)
     assert report_from(report_as(made)) == made
 

@@ -199,10 +199,13 @@ def _worst(reading: Reading, wanted: Range, now: float) -> Section:
 
 _DID = {
     "listing.block": "Blocks made",
+    "listing.trigger": "Blocks made by triggers",
     "listing.allow": "Allows made",
     "listing.set": "Listings edited",
     "listing.unlist": "Listings removed",
+    "listing.clear": "Listings removed",
     "listing.import": "Imports",
+    "feed.version": "Updates of feeds",
 }
 
 
@@ -220,7 +223,7 @@ def _changed(reading: Reading, wanted: Range) -> Section:
         actors.setdefault(word, set()).add(actor)
     rows = tuple(
         (word, f"{sums[word]:,}", _some(sorted(actors[word])))
-        for word in (*_DID.values(), "Other changes")
+        for word in dict.fromkeys((*_DID.values(), "Other changes"))
         if sums[word]
     )
     return Section("What changed", ("Change", "How many", "By"), rows, none="Nothing was changed.")
