@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from mailmum.control.alerts.conditions import Severity
 from mailmum.control.alerts.letters import Envelope
 from mailmum.control.alerts.models import Parcel
 from mailmum.control.alerts.outbox import send_due
@@ -14,7 +15,7 @@ from mailmum.control.alerts.work import weekly
 from mailmum.control.journal.services import Actor, change
 from mailmum.domain.listings import Action
 from mailmum.traffic.periods import DAY, HOUR
-from tests.control.alerts.kit import NOW, habits, mailed, parameters
+from tests.control.alerts.kit import NOW, compared, habits, holds, mailed, parameters
 from tests.control.monitor.kit import STRANGE, Traffic
 from tests.support.mail_sink import mail_sink
 from tests.support.world import World
@@ -53,6 +54,16 @@ def test_what_was_stopped_and_by_what(world: World, filled: Traffic) -> None:
     )
     assert STRANGE not in str(made)
     assert report_from(report_as(made)) == made
+
+
+def test_the_gravest_alerts_come_first(world: World) -> None:
+    """However many others have been open for longer."""
+    many = [holds(f"mx{number}/auth") for number in range(12)]
+    compared(world.owner, *many)
+    grave = holds("mx1", text="nothing is seen", severity=Severity.CRITICAL)
+    compared(world.owner, grave, kind="server-silent")
+    rows = section(report(world.owner, now=NOW + 60), "To review").rows
+    assert (len(rows), rows[0][1]) == (10, "nothing is seen")
 
 
 def test_an_account_without_anything(world: World) -> None:

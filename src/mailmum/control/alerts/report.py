@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from mailmum.control.accounts.access import Reading
+from mailmum.control.alerts.conditions import Severity
 from mailmum.control.alerts.models import Alert
 from mailmum.control.alerts.watches import title_of
 from mailmum.control.journal.models import Record
@@ -254,7 +255,8 @@ Review = Callable[[Reading, float], Iterable[tuple[str, str, str]]]
 
 def _open_alerts(reading: Reading, _now: float) -> Iterable[tuple[str, str, str]]:
     found = Alert.objects.filter(account=reading.account, closed=None, acknowledged=None)
-    return [("Open alert", one.text, title_of(one.kind)) for one in found.order_by("id")[:ROWS]]
+    graver = sorted(found.order_by("id"), key=lambda one: -Severity(one.severity).rank)
+    return [("Open alert", one.text, title_of(one.kind)) for one in graver]
 
 
 def _ending(reading: Reading, now: float) -> Iterable[tuple[str, str, str]]:
