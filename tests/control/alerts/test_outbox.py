@@ -209,6 +209,8 @@ def test_a_webhook_that_is_gone_for_good(
         assert sorted(one.path for one in site.asked) == ["/gone", "/moved"]
     ended = {one.channel.name: one.ended for one in Parcel.objects.all()}
     assert ended == {"gone": NOW + 60, "moved": None}
+    moved = Parcel.objects.get(channel__name="moved")
+    assert moved.error.startswith("it answers 302 and redirects, which is not followed")
 
 
 def test_two_workers_send_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
