@@ -41,7 +41,10 @@ def test_all_of_it_in_the_order_of_importance(service: Service) -> None:
         refused_senders=[{"domain": "<>", "contacts": 1200}],
         names=[{"name": "a.example", "verified": False, "contacts": 9, "accepted": 0}],
         countries=[{"country": "DE", "clients": 3}],
-        covered_by=[listing("198.51.0.0/16", id=4)],
+        covered_by=[
+            listing("198.51.0.0/16", id=4),
+            listing("198.51.100.0/24", id=-3, source="feed", origin="drop"),
+        ],
         inside=[listing("198.51.100.7", id=5)] * 6,
         more_inside=10,
         better=[
@@ -67,6 +70,7 @@ def test_all_of_it_in_the_order_of_importance(service: Service) -> None:
         "  senders of what was turned away lately: <> 1,200",
         "  names: a.example (claimed)",
         "  covered by listing 4: block 198.51.0.0/16 (all servers)",
+        "  covered by an entry: block 198.51.100.0/24 (all servers), from feed drop",
         *["  inside is listing 5: block 198.51.100.7 (all servers)"] * 5,
         "  and 11 more listings inside",
         "  better: block less; would have stopped 1,893 of 1,933 and no accepted sender",

@@ -94,7 +94,8 @@ def test_a_file_here_is_handed_in(service: Service, tmp_path: Path) -> None:
 
 def test_a_refresh_that_fails_is_a_failure(service: Service) -> None:
     """It says that the feed stays as it was; as JSON too."""
-    done = feed(outcome="failed", told="lists.example answers with HTTP 404", state="failing")
+    told, had = "lists.example answers with HTTP 404", [{"at": "2026-11-22T10:00:00Z"}]
+    done = feed(outcome="failed", told=told, state="failing", versions=had)
     service.on("POST", "/api/v1/feeds/drop/refresh", answer(done))
     result = service.run("feed", "refresh", "drop")
     assert result.exit_code == 1
@@ -102,6 +103,9 @@ def test_a_refresh_that_fails_is_a_failure(service: Service) -> None:
     result = service.run("feed", "refresh", "drop", "--json")
     assert result.exit_code == 1
     assert json.loads(result.stdout)["outcome"] == "failed"
+    service.on("POST", "/api/v1/feeds/drop/refresh", answer(done | {"versions": []}))
+    result = service.run("feed", "refresh", "drop")
+    assert "drop has nothing yet, and is tried again: lists.example" in result.stderr
 
 
 def test_what_the_list_says_cannot_reach_the_terminal(service: Service) -> None:

@@ -13,6 +13,9 @@ from mailmum.control.feeds.services import add_feed
 from mailmum.control.feeds.wishes import make_wish as make_feed_wish
 from mailmum.control.traffic import rewriting, tallies
 from mailmum.control.traffic.models import Process, Rewriting
+from mailmum.control.witnesses.models import Health
+from mailmum.control.witnesses.services import add_witness
+from mailmum.dns.witness import State
 from tests.support.world import World
 
 
@@ -81,6 +84,18 @@ def test_without_the_database_of_traffic_the_rest_is_told(world: World) -> None:
     with mock.patch.object(tallies, "silent", side_effect=OperationalError("gone")):
         assert told(world) == []
         assert any(one["name"] == "servers" for one in doctor.checks(world.viewer))
+
+
+def test_public_lists_that_are_not_believed(world: World) -> None:
+    """Each with what is wrong with it, to the account that asks it."""
+    for zone, state in (("well.example", State.WORKS), ("sold.example", State.WILDCARD)):
+        add_witness(world.admin, zone)
+        Health.objects.create(zone=zone, state=state.value, since=1_795_000_000, checked=0)
+    [one] = [one for one in doctor.checks(world.viewer) if one["name"].startswith("rbl ")]
+    assert (one["name"], one["state"]) == ("rbl sold.example", "warn")
+    assert "it lists everything" in one["message"]
+    assert "mailmum rbl remove sold.example" in one["fix"]
+    assert not any(one["name"].startswith("rbl ") for one in doctor.checks(world.outsider))
 
 
 def test_feeds_that_fail_or_wait(world: World) -> None:

@@ -33,7 +33,7 @@ from mailmum.control.listings.queries import explain
 from mailmum.control.monitor.impact import check
 from mailmum.control.servers.queries import find_server
 from mailmum.control.servers.services import add_server, edit_server
-from mailmum.daemons.outgoing import Outgoing, Unreached
+from mailmum.daemons.outgoing import Outgoing, Unreached, Unsafe
 from mailmum.domain.carving import MOST_HOLES
 from mailmum.domain.clients import parse_subject
 from mailmum.domain.errors import BadInput, Conflict, Forbidden, NotFound, Refusal
@@ -484,9 +484,11 @@ def test_a_preview_keeps_nothing(world: World, site: Site) -> None:
         preview(world.admin, make_wish("drop", site.url("/none")))
 
 
-def test_private_places_are_not_fetched(world: World) -> None:
-    """The feed says why it fails."""
-    feed = add_feed(world.admin, make_wish("inside", "https://127.0.0.1:8053/"))
+def test_private_places_are_not_fetched(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor when they were reached once; the feed says why it fails."""
+    with monkeypatch.context() as once:
+        once.setattr(fetching, "outgoing", lambda: Outgoing(reach=parse_reachable("127.0.0.1")))
+        feed = add_feed(world.admin, make_wish("inside", "https://127.0.0.1:8053/"))
     assert again(feed) == "failed"
     assert "is in loopback space" in show_feed(world.viewer, "inside")["problem"]
 
@@ -521,7 +523,7 @@ def test_only_those_who_may_change_feeds(world: World, site: Site) -> None:
     [
         ({"name": ""}, "name"),
         ({"name": "a/b"}, "name"),
-        ({"source": "http://lists.example/"}, "url"),
+        ({"source": "http://lists.example/"}, "source"),
         ({"format_": "xml"}, "format"),
         ({"action": "burn"}, "action"),
         ({"every": "1m"}, "every"),
@@ -539,6 +541,17 @@ def test_wishes_that_are_refused(fields: dict[str, Any], field: str) -> None:
     with pytest.raises(BadInput) as caught:
         make_wish(given.pop("name"), given.pop("source"), **given)
     assert caught.value.field == field
+
+
+def test_an_address_that_is_never_reached_makes_no_feed(world: World) -> None:
+    """Whatever is or will be there; what a name stands for is seen when it is asked."""
+    for host in ("10.0.0.1", "[::1]", "localhost"):
+        with pytest.raises(Unsafe, match="not reached from here") as caught:
+            add_feed(world.admin, make_wish("drop", f"https://{host}/list"))
+        assert caught.value.field == "source"
+    assert not Feed.objects.exists()
+    add_feed(world.admin, make_wish("drop", "https://lists.example/list"))
+    assert Feed.objects.get().name == "drop"
 
 
 def test_versions_are_forgotten_in_the_end(

@@ -70,6 +70,12 @@ def test_what_was_counted_can_be_read(world: World) -> None:
     assert (found["mailmum_accounts",], found["mailmum_servers",]) == (2, 1)
     assert 29 <= found["mailmum_sighting_delay_seconds", "log"] <= 60
     assert found["mailmum_servers_seen", "log"] == 1
+    old = add_server(world.owner, "mx2")
+    handed_in = Sighting(time.time() - 5 * 86_400, "mx2", client="203.0.113.7")
+    keep(old.account_id, old.pk, Source.LOG, Batch([handed_in]))
+    found = read()
+    assert 29 <= found["mailmum_sighting_delay_seconds", "log"] <= 60
+    assert found["mailmum_servers_seen", "log"] == 2
 
 
 def test_processes_can_be_watched(world: World) -> None:

@@ -10,8 +10,8 @@ from mailmum.control.feeds.providers import (
 )
 from mailmum.control.feeds.queries import show_feed
 from mailmum.control.feeds.refreshing import refresh
-from mailmum.control.feeds.services import pause
-from mailmum.control.feeds.spf import spf_networks
+from mailmum.control.feeds.services import pause, preview
+from mailmum.control.feeds.spf import as_list, spf_set
 from mailmum.control.feeds.wishes import make_wish
 from mailmum.control.listings.queries import explain
 from mailmum.control.monitor.impact import check
@@ -50,7 +50,7 @@ def test_a_set_is_resolved_over_the_wire(names: NameServer) -> None:
         ("mail.example", "MX"): ["10 mx.example."],
         ("mx.example", "A"): ["192.0.2.25"],
     }
-    found = spf_networks("mail.example").decode().split()
+    found = as_list(spf_set("mail.example")).decode().split()
     assert found[:4] == ["2001:db8::/32", "192.0.2.9", "2001:db9::9", "192.0.2.25"]
     assert len(found) == 34
 
@@ -102,6 +102,15 @@ def test_the_last_good_set_stays(world: World, names: NameServer) -> None:
     assert outcome.word == "current"
     assert protected(world.admin.account.pk, address("192.0.2.7")) is None
     assert show_feed(world.viewer, "One")["state"] == "ok"
+
+
+def test_what_depends_on_the_sender_is_told(world: World, names: NameServer) -> None:
+    """Before it is kept, and with the version."""
+    names.spf(one="v=spf1 exists:%{i}.one.example ip4:192.0.2.0/24 ptr -all")
+    told = ["exists:%{i}.one.example", "ptr:one.example"]
+    assert preview(world.admin, make_wish("One", "one.example", kind="spf"))["missing"] == told
+    provider(world.admin, "One", "one.example", "except")
+    assert show_feed(world.viewer, "One")["versions"][0]["missing"] == told
 
 
 def test_a_set_never_blocks(world: World) -> None:

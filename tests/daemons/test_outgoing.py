@@ -94,6 +94,19 @@ def test_numbers_that_the_resolver_takes_for_addresses_lead_nowhere(site: Site, 
     assert site.asked == []
 
 
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "[::ffff:10.0.0.1]", "localhost", "in.localhost", "0x7f000001"]
+)
+def test_what_is_refused_anyway_is_told_before_it_is_asked(host: str) -> None:
+    """Unless it may be reached; what names stand for is not looked up."""
+    url = f"https://{host}/list"
+    with pytest.raises(Unsafe, match="not reached from here; who runs"):
+        Outgoing().check(url)
+    here = Outgoing(reach=parse_reachable("127.0.0.0/8, 10.0.0.0/8"))
+    for way, place in ((here, url), (Outgoing(), "https://nowhere.invalid/list")):
+        assert way.check(place).url == place.replace("::ffff:10.0.0.1", "::ffff:a00:1")
+
+
 def test_one_closed_address_closes_the_name(site: Site, names: dict[str, list[str]]) -> None:
     """Even when the first is public."""
     names["lists.example"] = ["8.8.8.8", "10.0.0.1"]

@@ -1,5 +1,8 @@
 """What a resolver says, and what it does not say, is told plainly."""
 
+import socket
+import threading
+
 import pytest
 
 from mailmum.daemons import resolving
@@ -37,6 +40,23 @@ def test_silence(monkeypatch: pytest.MonkeyPatch) -> None:
     with name_server(Zone(ZONE, silent=True)) as dns:
         found = ask([f"{number}.{ZONE}" for number in range(3)], f"{dns.address}:53")
     assert {one.fault for one in found.values()} == {"no answer in time"}
+
+
+def test_nobody_waits_for_it_who_is_told_to_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What asks are daemon threads: the process may end while a dead list is waited for."""
+    monkeypatch.setattr(resolving, "TIMEOUT", 0.5)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        names = [f"{number}.{ZONE}" for number in range(2)]
+        place = f"127.0.0.1:{silent.getsockname()[1]}"
+        before = set(threading.enumerate())
+        asking = threading.Thread(target=ask, args=(names, place), daemon=True)
+        asking.start()
+        silent.recvfrom(512)
+        made = set(threading.enumerate()) - before - {asking}
+        assert made
+        assert all(one.daemon for one in made)
+        asking.join()
 
 
 def test_nobody_and_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,12 +7,15 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from mailmum.control.config import current
+from mailmum.control.feeds import fetching
 from mailmum.control.feeds.models import Feed
 from mailmum.control.feeds.queries import list_feeds, show_feed
 from mailmum.control.feeds.refreshing import refresh_due
 from mailmum.control.feeds.services import add_feed, refresh_feed
 from mailmum.control.feeds.wishes import make_wish
 from mailmum.control.servers.services import add_server
+from mailmum.daemons.outgoing import Outgoing
+from mailmum.domain.reachable import parse_reachable
 from tests.support.world import World
 from tests.web.conftest import Visitors, text_of
 
@@ -89,10 +92,16 @@ def test_a_feed_that_cannot_be_added(site: Visitors, fields: dict[str, str], say
     assert not Feed.objects.exists()
 
 
-def test_a_feed_that_cannot_be_had_stays_and_says_why(site: Visitors) -> None:
-    """It may be the list's server that is away."""
+def test_a_feed_that_cannot_be_had_stays_and_says_why(
+    site: Visitors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be the list's server that is away; what is never reached is refused at once."""
     wanted = {"name": "inside", "source": "https://127.0.0.1/t0ken", "every": "6h"}
-    site.admin.post("feed-add", wanted)
+    page = text_of(site.admin.post("feed-add", wanted))
+    assert "127.0.0.1 is in loopback space and is not reached from here" in page
+    with monkeypatch.context() as once:
+        once.setattr(fetching, "outgoing", lambda: Outgoing(reach=parse_reachable("127.0.0.1")))
+        site.admin.post("feed-add", wanted)
     work()
     page = text_of(site.admin.get("feed", name="inside"))
     assert "It cannot be refreshed" in page

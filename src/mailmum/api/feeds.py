@@ -82,7 +82,7 @@ class FeedVersionOut(Schema):
     exceptions: int
     left_out: dict[str, int] = Field(description="entries that no feed may list, by reason")
     own_servers: list[str] = Field(description="entries that cover the account's own servers")
-    missing: list[str]
+    missing: list[str] = Field(description="terms of an SPF record that depend on the sender")
     bad: int
     bad_lines: list[BadLineOut]
     sample_added: list[str]
@@ -165,6 +165,7 @@ class Preview(Schema):
     lines: int
     exceptions: int
     left_out: dict[str, int]
+    missing: list[str]
     bad: int
     bad_lines: list[BadLineOut]
 

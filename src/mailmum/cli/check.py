@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from mailmum.cli.output import listing_text, print_json, say
+from mailmum.cli.output import numbered_text, print_json, say
 from mailmum.cli.session import Session, common, pass_session
 
 _SHOWN = 5
@@ -43,9 +43,9 @@ def _lines(told: dict[str, Any]) -> Iterator[str]:
     yield from _servers(told)
     yield from _who(told)
     for listing in told["covered_by"][:_SHOWN]:
-        yield f"  covered by listing {listing['id']}: {listing_text(listing)}"
+        yield f"  covered by {numbered_text(listing)}"
     for listing in told["inside"][:_SHOWN]:
-        yield f"  inside is listing {listing['id']}: {listing_text(listing)}"
+        yield f"  inside is {numbered_text(listing)}"
     more = len(told["inside"][_SHOWN:]) + told["more_inside"]
     if more:
         yield f"  and {more:,} more listings inside"

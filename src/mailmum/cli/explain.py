@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from mailmum.cli.output import listing_text, moment_text, print_json, say
+from mailmum.cli.output import moment_text, numbered_text, print_json, say
 from mailmum.cli.pauses import pause_text
 from mailmum.cli.session import Session, common, pass_session
 from mailmum.cli.sightings import sighting_text
@@ -48,12 +48,12 @@ def _differs(one: dict[str, Any], whole: dict[str, Any]) -> bool:
 def _tell(subject: str, told: dict[str, Any], why: dict[int, dict[str, Any]]) -> None:
     say(f"{subject}: {told['verdict']}")
     if told["because"]:
-        say(f"  because of {_numbered(told['because'])}")
+        say(f"  because of {numbered_text(told['because'])}")
         _tell_evidence(why.get(told["because"]["id"]))
     if pause := told.get("paused"):
         say(f"  {pause_text(pause)}")
     for listing in told["overruled"]:
-        say(f"  overruled: {_numbered(listing)}")
+        say(f"  overruled: {numbered_text(listing)}")
         _tell_evidence(why.get(listing["id"]))
 
 
@@ -71,9 +71,3 @@ def _tell_evidence(finding: dict[str, Any] | None) -> None:
         parts.append(several if numbers[0] != numbers[-1] else f"sighting {numbers[0]}")
     if parts:
         say(f"    {', '.join(parts)}")
-
-
-def _numbered(listing: dict[str, Any]) -> str:
-    # An entry of a feed has no number of its own.
-    name = f"listing {listing['id']}" if listing["id"] > 0 else "an entry"
-    return f"{name}: {listing_text(listing)}"

@@ -264,7 +264,7 @@ def _show(session: Session, name: str) -> None:
 
 
 def _lines(one: dict[str, Any]) -> Iterator[str]:
-    yield f"{one['name']}: {one['state']}, {one['entries']} entries, {_does(one)}"
+    yield f"{one['name']}: {one['state']}, {_entries(one)}, {_does(one)}"
     yield f"from {one['source']}, every {one['every']}" if one["source"] else "from uploads"
     if one["problem"]:
         yield f"failing since {moment_text(one['failing'])}: {one['problem']}"
@@ -273,10 +273,15 @@ def _lines(one: dict[str, Any]) -> Iterator[str]:
             yield f"{label}: {moment_text(moment)}"
     for version in one["versions"]:
         yield (
-            f"{moment_text(version['at'])}: {version['state']}, {version['entries']} entries, "
+            f"{moment_text(version['at'])}: {version['state']}, {_entries(version)}, "
             f"{version['added']} added, {version['removed']} removed"
         )
         yield from _details(version)
+
+
+def _entries(told: dict[str, Any]) -> str:
+    count = told["entries"]
+    return "1 entry" if count == 1 else f"{count} entries"
 
 
 def _details(version: dict[str, Any]) -> Iterator[str]:
@@ -288,6 +293,8 @@ def _details(version: dict[str, Any]) -> Iterator[str]:
         yield f"  left out for the own servers: {', '.join(version['own_servers'][:_SHOWN])}"
     for bad in version["bad_lines"][:_SHOWN]:
         yield f"  line {bad['line']} cannot be read: {bad['problem']}"
+    if missing := version.get("missing"):
+        yield f"  left out, depends on the sender: {', '.join(missing[:_SHOWN])}"
 
 
 def _refresh(session: Session, name: str) -> None:
@@ -298,7 +305,7 @@ def _refresh(session: Session, name: str) -> None:
 def _release(session: Session, name: str, *, drop: bool) -> None:
     """Put in force the update that is held back, or drop it."""
     found = session.client().send("POST", _path(name, "release"), {"drop": drop})
-    _tell(session, found, "dropped" if drop else f"in force with {found['entries']} entries")
+    _tell(session, found, "dropped" if drop else f"in force with {_entries(found)}")
 
 
 def _pause(session: Session, name: str) -> None:
@@ -361,7 +368,7 @@ def _tell_outcome(session: Session, found: dict[str, Any]) -> None:
     if session.as_json:
         print_json(found)
     elif outcome in ("current", "unchanged"):
-        say(f"{found['name']}: {found['entries']} entries, {outcome}")
+        say(f"{found['name']}: {_entries(found)}, {outcome}")
         newest = found["versions"][0] if found["versions"] else None
         for line in _details(newest) if newest and outcome == "current" else ():
             say(line)
@@ -369,7 +376,10 @@ def _tell_outcome(session: Session, found: dict[str, Any]) -> None:
         warn(f"{found['name']}: held back, since {told or 'a person has to look at it'}")
         warn(f"see mailmum feed show {found['name']}, then mailmum feed release {found['name']}")
     if outcome == "failed":
-        warn(f"{found['name']} stays as it was ({found['entries']} entries): {told}")
+        stands = f"stays as it was ({_entries(found)})"
+        if not found["versions"]:
+            stands = "has nothing yet, and is tried again"
+        warn(f"{found['name']} {stands}: {told}")
         raise click.exceptions.Exit(1)
 
 
@@ -377,7 +387,7 @@ def _tell_preview(session: Session, found: dict[str, Any]) -> None:
     if session.as_json:
         print_json(found)
         return
-    say(f"{found['entries']} entries, read as {found['format']}; nothing was kept")
+    say(f"{_entries(found)}, read as {found['format']}; nothing was kept")
     for target in found["sample"][:_SHOWN]:
         say(f"  {target}")
     for line in _details(found | {"state": "", "own_servers": []}):

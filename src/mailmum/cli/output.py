@@ -134,3 +134,9 @@ def listing_text(listing: dict[str, Any]) -> str:
     if listing.get("reason"):
         parts.append(f'"{listing["reason"]}"')
     return ", ".join(parts)
+
+
+def numbered_text(listing: dict[str, Any]) -> str:
+    """The same with its number; an entry of a feed has none of its own."""
+    name = f"listing {listing['id']}" if listing["id"] > 0 else "an entry"
+    return f"{name}: {listing_text(listing)}"

@@ -22,7 +22,9 @@ from mailmum.control.traffic import tallies
 from mailmum.control.traffic.queries import barred_use, last_query, revoked_uses
 from mailmum.control.traffic.reading import tolerant
 from mailmum.control.traffic.rewriting import progress_of
+from mailmum.control.witnesses.asking import health_of, witnesses_of
 from mailmum.daemons.dnsd_trace import recent_crash
+from mailmum.dns.witness import SAYS, State
 from mailmum.domain.clients import parse_subject
 from mailmum.domain.listings import Action
 
@@ -53,6 +55,7 @@ def checks(reading: Reading, server: str = "") -> list[dict[str, str]]:
         found += _server(reading, one)
     found += [Finding(*one) for one in log_findings(reading, servers, config.current())]
     if not server:
+        found += _lists(reading)
         found += [Finding(*one) for one in trigger_findings(reading, time.time())]
         found += tolerant(lambda: list(_privacy(reading)), [])
     return [asdict(finding) for finding in found]
@@ -159,6 +162,20 @@ def _feeds(reading: Reading) -> Iterator[Finding]:
                 "an update is held back, since it looks wrong",
                 f"look at it: mailmum {verb} show {one['name']}; then: mailmum {verb} release "
                 f"{one['name']}",
+            )
+
+
+def _lists(reading: Reading) -> Iterator[Finding]:
+    """Public RBLs that are asked and not believed."""
+    for zone, health in sorted(health_of(one.zone for one in witnesses_of(reading)).items()):
+        state = State(health.state)
+        if not state.believed:
+            yield Finding(
+                f"rbl {zone}",
+                "warn",
+                f"it is not believed since {moment(health.since)}: {SAYS[state]}",
+                "if a mail server of yours uses it, take it out there; to ask it no more: "
+                f"mailmum rbl remove {zone}",
             )
 
 

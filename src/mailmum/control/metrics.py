@@ -34,6 +34,9 @@ from mailmum.traffic.codes import source_of
 
 RECENT = 600.0
 """Seconds without a report after which a process is no longer shown."""
+HISTORY = 86_400
+"""Seconds by which what is kept is older when it is an old log that was handed in, and late for no
+fault of anybody.  A clock in the wrong time zone is off by less."""
 
 _KEEP = 60.0
 
@@ -199,16 +202,18 @@ def _streams(now: float) -> Iterator[Metric]:
     )
     delay = GaugeMetricFamily(
         "mailmum_sighting_delay_seconds",
-        "How late the latest sighting of a server was kept; the worst of all lately.",
+        "How late the latest sighting of a server was kept, unless it was history; the worst of "
+        "all lately.",
         labels=["source"],
     )
     servers = GaugeMetricFamily(
         "mailmum_servers_seen", "Servers of which anything was kept lately.", labels=["source"]
     )
     lately = Q(kept__gt=(now - RECENT) * 1000)
+    history = Q(kept__gt=F("time") + HISTORY * 1000)
     found = LastSeen.objects.values("source").annotate(
         newest=Max("kept"),
-        worst=Max(F("kept") - F("time"), filter=lately),
+        worst=Max(F("kept") - F("time"), filter=lately & ~history),
         servers=Count("server", filter=lately),
     )
     for row in found.order_by("source"):

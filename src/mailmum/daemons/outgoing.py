@@ -16,11 +16,12 @@ Conditional requests are a matter of headers: `conditional` makes them from an e
 status of 304 comes back like any other.
 """
 
+import socket
 import ssl
 from collections.abc import Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
-from ipaddress import ip_address
+from ipaddress import IPv4Address, ip_address
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from mailmum import __version__
@@ -29,7 +30,7 @@ from mailmum.daemons.outgoing_faults import Unreached, Unsafe
 from mailmum.daemons.outgoing_http import Reply, Request, exchange
 from mailmum.domain.errors import BadInput
 from mailmum.domain.names import parse_name
-from mailmum.domain.reachable import PUBLIC_ONLY, Reachable, parse_reachable
+from mailmum.domain.reachable import PUBLIC_ONLY, Address, Reachable, parse_reachable
 from mailmum.domain.texts import shown
 
 __all__ = [
@@ -88,6 +89,22 @@ class Outgoing:
     plain: bool = False
     redirects: int = 3
     trust: ssl.SSLContext | None = None
+
+    def check(self, url: str) -> Place:
+        """Take a URL apart that is kept to be asked later; the network is not asked.
+
+        A name may stand for something else by then, so every request is checked anew.
+
+        Raises:
+            BadInput: it is not understood.
+            Unsafe: its host alone tells that requests may not go there.
+        """
+        place = parse_url(url, plain=self.plain)
+        address = _told_by(place.host)
+        space = None if address is None else self.reach.why_not(place.host, address)
+        if address is not None and space is not None:
+            raise Unsafe.at(place.host, str(address), space)
+        return place
 
     def request(
         self,
@@ -246,6 +263,18 @@ def _host(host: str, text: str) -> str:
         return parse_name(host)
     except BadInput as error:
         raise _bad(text, f"names no host ({error.problem})", "check its spelling") from None
+
+
+def _told_by(host: str) -> Address | None:
+    """The address that a host has whatever the DNS says."""
+    with suppress(ValueError):
+        return ip_address(host)
+    if host == "localhost" or host.endswith(".localhost"):  # RFC 6761 section 6.3
+        return IPv4Address("127.0.0.1")
+    # Numbers that the system's resolver takes for addresses, such as 0x7f000001.
+    with suppress(OSError):
+        return IPv4Address(socket.inet_aton(host))
+    return None
 
 
 def _port(parts: SplitResult, text: str) -> int:

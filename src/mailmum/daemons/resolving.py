@@ -1,10 +1,16 @@
 """Asks a resolver for A records, several names at once, and says plainly what came of each.
 
 dnspython does the work.  Waiting is bounded; no answer in time is a fault of that name alone.
+
+Threads ask, and they are daemon threads of our own: a process that is told to end would wait for
+those of a pool until every name that is queued there has been asked, and a dead list takes seconds
+for each.
 """
 
+import queue
+import threading
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import dns.exception
 import dns.name
@@ -40,9 +46,24 @@ def ask(names: Iterable[str], place: str = "") -> dict[str, Reply]:
     if not wanted:
         return {}
     asked = resolver(place)
-    with ThreadPoolExecutor(min(AT_ONCE, len(wanted))) as pool:
-        replies = pool.map(lambda name: _one(asked, name), wanted)
-        return dict(zip(wanted, replies, strict=True))
+    left: queue.SimpleQueue[str] = queue.SimpleQueue()
+    for name in wanted:
+        left.put(name)
+    found: dict[str, Reply] = {}
+
+    def work() -> None:
+        with suppress(queue.Empty):
+            while True:
+                name = left.get_nowait()
+                found[name] = _one(asked, name)
+
+    count = min(AT_ONCE, len(wanted))
+    threads = [threading.Thread(target=work, name="resolving", daemon=True) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return {name: found[name] for name in wanted}
 
 
 def _one(asked: dns.resolver.Resolver, name: str) -> Reply:

@@ -145,7 +145,12 @@ class VersionRow:
         """Whether there is more to tell than the numbers."""
         told = self.told
         return bool(
-            self.left_out or self.added or self.removed or told["bad"] or told["own_servers"]
+            self.left_out
+            or self.added
+            or self.removed
+            or told["bad"]
+            or told["own_servers"]
+            or told["missing"]
         )
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+import re
 import subprocess
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -10,13 +11,13 @@ from pathlib import Path
 import pytest
 from django.db import DatabaseError
 
-from mailmum.control.alerts import outbox, sending
+from mailmum.control.alerts import channels, outbox, sending
 from mailmum.control.alerts.comparing import CALM
 from mailmum.control.alerts.conditions import Severity
 from mailmum.control.alerts.models import Alert, Notice, Parcel
 from mailmum.control.alerts.receivers import end
 from mailmum.control.alerts.work import sending as worker_step
-from mailmum.daemons.outgoing import Outgoing
+from mailmum.daemons.outgoing import Outgoing, Unsafe
 from mailmum.domain.reachable import parse_reachable
 from tests.control.alerts.kit import NOW, called, compared, habits, holds, mailed, parameters
 from tests.support.https import Site, https_site, text
@@ -36,7 +37,8 @@ def work(now: float) -> None:
 def reaching(monkeypatch: pytest.MonkeyPatch, site: Site) -> None:
     """Let webhooks reach this machine, and trust the site's authority."""
     way = Outgoing(reach=parse_reachable("127.0.0.0/8, ::1/128"), trust=site.trust)
-    monkeypatch.setattr(sending, "outgoing", lambda: way)
+    for place in (channels, sending):
+        monkeypatch.setattr(place, "outgoing", lambda: way)
 
 
 def test_mail_by_the_book(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,7 +66,9 @@ def test_mail_by_the_book(world: World, monkeypatch: pytest.MonkeyPatch) -> None
     assert got["Auto-Submitted"] == "auto-generated"
     assert got["Message-ID"] == f"<{Parcel.objects.get().ref}@rbl.example.net>"
     assert parsedate_to_datetime(got["Date"]).timestamp() == NOW + 60
-    assert got["List-Unsubscribe"].startswith("<https://rbl.example.net/stop/")
+    # As it stands there: the reader here would decode what mail clients do not.
+    link = dict(got.raw_items())["List-Unsubscribe"]
+    assert re.fullmatch(r"<https://rbl\.example\.net/stop/[\w:-]+/>", link)
     assert got["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     plain, rich = (part.get_content() for part in got.iter_parts())
     assert "Warning: 412 failed logins at the server mx1" in plain
@@ -175,9 +179,13 @@ def test_a_webhook_is_signed(world: World, monkeypatch: pytest.MonkeyPatch, tmp_
 def test_webhooks_do_not_reach_into_the_network(
     world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Without leave of whoever runs the installation nothing here is reached, nor is http."""
+    """Refused when it is added; and when it is sent, should leave have been taken away since."""
     with https_site(tmp_path) as site:
-        called(world.owner, site.url("/hook"))
+        with pytest.raises(Unsafe, match="loopback"):
+            called(world.owner, site.url("/hook"))
+        with monkeypatch.context() as once:
+            reaching(once, site)
+            called(world.owner, site.url("/hook"))
         compared(world.owner, holds())
         work(NOW + 60)
         assert site.asked == []
@@ -201,6 +209,8 @@ def test_a_webhook_that_is_gone_for_good(
         assert sorted(one.path for one in site.asked) == ["/gone", "/moved"]
     ended = {one.channel.name: one.ended for one in Parcel.objects.all()}
     assert ended == {"gone": NOW + 60, "moved": None}
+    moved = Parcel.objects.get(channel__name="moved")
+    assert moved.error.startswith("it answers 302 and redirects, which is not followed")
 
 
 def test_two_workers_send_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

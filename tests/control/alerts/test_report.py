@@ -1,18 +1,21 @@
 """The report says what pages say, reads as text, and goes out once a week."""
 
+import time
 from datetime import UTC, datetime
 
 import pytest
 
+from mailmum.control.alerts.conditions import Severity
 from mailmum.control.alerts.letters import Envelope
 from mailmum.control.alerts.models import Parcel
 from mailmum.control.alerts.outbox import send_due
 from mailmum.control.alerts.report import Report, Section, report, report_as, report_from
 from mailmum.control.alerts.report_letter import as_html, as_text, report_letter
 from mailmum.control.alerts.work import weekly
+from mailmum.control.journal.services import Actor, change
 from mailmum.domain.listings import Action
 from mailmum.traffic.periods import DAY, HOUR
-from tests.control.alerts.kit import NOW, habits, mailed, parameters
+from tests.control.alerts.kit import NOW, compared, habits, holds, mailed, parameters
 from tests.control.monitor.kit import STRANGE, Traffic
 from tests.support.mail_sink import mail_sink
 from tests.support.world import World
@@ -35,17 +38,32 @@ def filled(traffic: Traffic) -> Traffic:
 
 
 def test_what_was_stopped_and_by_what(world: World, filled: Traffic) -> None:
-    """In figures that add up."""
-    made = report(world.owner, now=filled.now + HOUR)
+    """In figures that add up, up to now."""
+    with change(world.owner.account.pk, Actor(0, "trigger flood"), "listing.trigger") as by:
+        by.count = 3
+    made = report(world.owner, now=time.time())
     assert made.headline.startswith("80 of 100 contacts were stopped (80\u00a0%)")
     rows = section(made, "What was stopped").rows
     assert ("Stopped by public RBLs", "80", "0") in rows
     assert ("Accepted", "20", "0") in rows
     assert section(made, "By what").rows == (("zen.rbl.example", "80"),)
     assert section(made, "Servers").rows[0] == ("mx1", "100", "20", "80")
-    assert ("Blocks made", "2", "owner@example.net") in section(made, "What changed").rows
+    assert section(made, "What changed").rows[:2] == (
+        ("Blocks made", "2", "owner@example.net"),
+        ("Blocks made by triggers", "3", "trigger flood"),
+    )
     assert STRANGE not in str(made)
     assert report_from(report_as(made)) == made
+
+
+def test_the_gravest_alerts_come_first(world: World) -> None:
+    """However many others have been open for longer."""
+    many = [holds(f"mx{number}/auth") for number in range(12)]
+    compared(world.owner, *many)
+    grave = holds("mx1", text="nothing is seen", severity=Severity.CRITICAL)
+    compared(world.owner, grave, kind="server-silent")
+    rows = section(report(world.owner, now=NOW + 60), "To review").rows
+    assert (len(rows), rows[0][1]) == (10, "nothing is seen")
 
 
 def test_an_account_without_anything(world: World) -> None:

@@ -57,6 +57,8 @@ def test_a_spike(world: World, traffic: Traffic) -> None:
     """In the last whole hour; from which size on is a parameter of the account."""
     ago = traffic.now - (start_of(traffic.now, HOUR) - 1800)
     traffic.log(*traffic.pool(ago=ago))
+    assert found(world.owner, "spike", traffic.now) == []
+    traffic.log(*traffic.mail("198.51.100.201", 1, "a.example", ago=4 * DAY))
     [one] = found(world.owner, "spike", traffic.now)
     assert one.about == "mx1/rbl"
     assert one.text.startswith("80 contacts stopped by public RBLs at the server mx1")
@@ -167,6 +169,7 @@ def test_links_lead_to_pages(world: World, traffic: Traffic) -> None:
     ago = traffic.now - (start_of(traffic.now, HOUR) - 1800)
     traffic.log(*traffic.pool(ago=ago), *traffic.mail("198.51.100.201", 2, "a.example", ago=ago))
     traffic.listed(Action.BLOCK, "198.51.100.201")
+    traffic.log(*traffic.mail("198.51.100.202", 1, "a.example", ago=4 * DAY))
     RevokedUse.objects.create(
         key="k7dqpmw2x4hnt9ab", server=traffic.servers["mx1"], last=int(traffic.now)
     )

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from mailmum.control import config
 from mailmum.control.listings.draft import make_wish
 from mailmum.control.listings.services import list_targets
-from mailmum.control.monitor.changes import changes, ending
+from mailmum.control.monitor.changes import changes, ending, silent
 from mailmum.control.monitor.overview import alone, by_list, by_server, overview, worst
 from mailmum.control.monitor.ranges import WORDS, between, range_of
 from mailmum.control.traffic.router import traffic_database
@@ -194,12 +194,14 @@ def _offenders(traffic: Traffic) -> list[str]:
 
 
 def test_a_spike(traffic: Traffic) -> None:
-    """Against the mean of the week before; what is allowed is none."""
+    """Against the mean of the week before; at a new server, of which all is new, nothing is."""
     hour = traffic.now - traffic.now % HOUR - 1800
     ago = traffic.now - hour
     many = [traffic.seen("203.0.113.6", Outcome.AUTH_FAILED, ago=ago) for _ in range(60)]
     traffic.log(*many, *traffic.mail("203.0.113.9", 200, "a.example", ago=ago))
     traffic.foreign(*many)
+    assert changes(traffic.world.viewer, now=traffic.now).spikes == ()
+    traffic.log(traffic.seen("203.0.113.6", Outcome.ACCEPTED, ago=4 * DAY))
     (spike,) = changes(traffic.world.viewer, now=traffic.now).spikes
     assert (spike.server, spike.group, spike.count) == ("mx1", Group.AUTH, 60)
     assert (spike.start, spike.usual) == (int(hour // HOUR) * HOUR, 0)
@@ -247,11 +249,24 @@ def test_a_silent_server(traffic: Traffic) -> None:
     traffic.log(*busy)
     traffic.log(traffic.seen("203.0.113.1", Outcome.ACCEPTED, ago=5 * HOUR), server="mx2")
     traffic.foreign(*busy)
-    (silent,) = changes(traffic.world.viewer, now=traffic.now).silent
-    assert silent.server == "mx1"
-    assert silent.last == pytest.approx(traffic.now - 5 * HOUR, abs=1)
+    (found,) = changes(traffic.world.viewer, now=traffic.now).silent
+    assert found.server == "mx1"
+    assert found.last == pytest.approx(traffic.now - 5 * HOUR, abs=1)
     traffic.log(traffic.seen("203.0.113.1", Outcome.ACCEPTED, ago=60))
     assert changes(traffic.world.viewer, now=traffic.now).silent == ()
+
+
+def test_a_new_server_falls_silent(traffic: Traffic) -> None:
+    """What is usual is told by the time since it was first seen, and by a day at least."""
+    contacts = [
+        traffic.seen("203.0.113.1", Outcome.ACCEPTED, ago=1800 + number * 20)
+        for number in range(3 * 180)
+    ]
+    traffic.log(*contacts)
+    assert silent(traffic.world.viewer, now=traffic.now) == ()
+    (found,) = silent(traffic.world.viewer, now=traffic.now + 3600)
+    assert found.server == "mx1"
+    assert 159 < found.usual < 190
 
 
 def test_listings_that_end_soon(traffic: Traffic) -> None:

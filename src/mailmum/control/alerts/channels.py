@@ -22,7 +22,7 @@ from mailmum.control.alerts.timing import minute_text
 from mailmum.control.alerts.watches import KINDS
 from mailmum.control.journal.services import change
 from mailmum.control.outgoing import outgoing
-from mailmum.daemons.outgoing import parse_url
+from mailmum.daemons.outgoing import Unsafe
 from mailmum.daemons.zones import named_zone
 from mailmum.domain.errors import BadInput, Conflict, NotFound
 from mailmum.domain.texts import LABEL_LIMIT, clean_line, shown
@@ -66,6 +66,7 @@ def add_channel(access: Writing, wish: Wish) -> Channel:
 
     Raises:
         BadInput: something of it cannot be used.
+        Unsafe: it is the URL of an address that is not reached from here.
         Conflict: there is one of this name, or there are too many.
     """
     name = clean_line(wish.name, field="name", limit=LABEL_LIMIT)
@@ -236,13 +237,15 @@ def clean_target(kind: str, target: str) -> str:
 
     Raises:
         BadInput: it is none, or one that nothing is sent to.
+        Unsafe: it is the URL of an address that is not reached from here.
     """
     text = clean_line(target, field="target", limit=TARGET_LIMIT)
     if kind == WEBHOOK:
         try:
-            return parse_url(text, plain=outgoing().plain).url
-        except BadInput as refusal:
-            raise BadInput(refusal.problem, fix=refusal.fix, field="target") from None
+            return outgoing().check(text).url
+        except (BadInput, Unsafe) as refusal:
+            refusal.field = "target"
+            raise
     if kind != EMAIL:
         raise BadInput(f"{shown(kind)} is no kind of channel", fix="email or webhook", field="kind")
     try:

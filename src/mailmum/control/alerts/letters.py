@@ -11,8 +11,9 @@ Headers: RFC 3834 (`Auto-Submitted`, so that no autoresponder answers), RFC 2369
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from email.headerregistry import BaseHeader, HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import SMTP, Policy
 from email.utils import format_datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -30,6 +31,19 @@ _COLOURS = {
 }
 _OVER = "#0a6b5e"
 FONT = "font:14px/1.5 system-ui,-apple-system,'Segoe UI',Roboto,sans-serif;color:#1d1e20"
+
+
+class _Link(UnstructuredHeader, BaseHeader):
+    """A header in one line: mail clients do not look for a link in what is encoded to be folded."""
+
+    def fold(self, *, policy: Policy) -> str:
+        return f"{_LINK}: {self}{policy.linesep}"
+
+
+_LINK = "List-Unsubscribe"
+_HEADERS = HeaderRegistry()
+_HEADERS.map_to_type(_LINK, _Link)
+_POLICY = SMTP.clone(header_factory=_HEADERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +79,7 @@ def alert_letter(envelope: Envelope, events: Iterable[dict[str, Any]], now: floa
 
 def message(envelope: Envelope, subject: str, text: str, body: str, now: float) -> EmailMessage:
     """A message with its headers, and a foot that says where it comes from."""
-    made = EmailMessage(policy=SMTP)
+    made = EmailMessage(policy=_POLICY)
     made["From"] = envelope.sender
     made["To"] = envelope.receiver
     line = " ".join(subject.split())
@@ -73,7 +87,7 @@ def message(envelope: Envelope, subject: str, text: str, body: str, now: float) 
     made["Date"] = format_datetime(datetime.fromtimestamp(now, UTC))
     made["Message-ID"] = f"<{envelope.ref}@{envelope.sender.rpartition('@')[2]}>"
     made["Auto-Submitted"] = "auto-generated"
-    made["List-Unsubscribe"] = f"<{envelope.stop}>"
+    made[_LINK] = f"<{envelope.stop}>"
     if envelope.stop.startswith("https:"):
         made["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     foot = f"MailMum, account {envelope.account}: {envelope.url}"

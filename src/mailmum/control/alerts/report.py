@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from mailmum.control.accounts.access import Reading
+from mailmum.control.alerts.conditions import Severity
 from mailmum.control.alerts.models import Alert
 from mailmum.control.alerts.watches import title_of
 from mailmum.control.journal.models import Record
@@ -65,7 +66,7 @@ class Report:
 
     Attributes:
         account: name of the account.
-        since, until: whole hours, Unix time.
+        since, until: Unix time; a whole hour, and when it was made.
         headline: the most important in a sentence.
         sections: tables.
     """
@@ -78,15 +79,16 @@ class Report:
 
 
 def report(reading: Reading, *, days: int = DAYS, now: float | None = None) -> Report:
-    """The report of the last days."""
+    """The report of the last days, with the hour that is under way."""
     clock = time.time() if now is None else now
-    until = start_of(clock, HOUR)
+    begun = start_of(clock, HOUR)
+    until = begun + HOUR if clock > begun else begun
     wanted = Range(until - days * DAY, until, HOUR)
     found = overview.overview(reading, wanted, now=clock)
     return Report(
         account=reading.account.name,
         since=wanted.since,
-        until=wanted.until,
+        until=int(clock),
         headline=_headline(found),
         sections=(
             _became(found),
@@ -198,10 +200,13 @@ def _worst(reading: Reading, wanted: Range, now: float) -> Section:
 
 _DID = {
     "listing.block": "Blocks made",
+    "listing.trigger": "Blocks made by triggers",
     "listing.allow": "Allows made",
     "listing.set": "Listings edited",
     "listing.unlist": "Listings removed",
+    "listing.clear": "Listings removed",
     "listing.import": "Imports",
+    "feed.version": "Updates of feeds",
 }
 
 
@@ -219,7 +224,7 @@ def _changed(reading: Reading, wanted: Range) -> Section:
         actors.setdefault(word, set()).add(actor)
     rows = tuple(
         (word, f"{sums[word]:,}", _some(sorted(actors[word])))
-        for word in (*_DID.values(), "Other changes")
+        for word in dict.fromkeys((*_DID.values(), "Other changes"))
         if sums[word]
     )
     return Section("What changed", ("Change", "How many", "By"), rows, none="Nothing was changed.")
@@ -250,7 +255,8 @@ Review = Callable[[Reading, float], Iterable[tuple[str, str, str]]]
 
 def _open_alerts(reading: Reading, _now: float) -> Iterable[tuple[str, str, str]]:
     found = Alert.objects.filter(account=reading.account, closed=None, acknowledged=None)
-    return [("Open alert", one.text, title_of(one.kind)) for one in found.order_by("id")[:ROWS]]
+    graver = sorted(found.order_by("id"), key=lambda one: -Severity(one.severity).rank)
+    return [("Open alert", one.text, title_of(one.kind)) for one in graver]
 
 
 def _ending(reading: Reading, now: float) -> Iterable[tuple[str, str, str]]:

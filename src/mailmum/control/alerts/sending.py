@@ -126,6 +126,8 @@ def _post(parcel: Parcel, now: float) -> None:
     if reply.status == 410:
         raise Failed("it answers 410: gone for good", final=True)
     if not reply.ok:
-        raise Failed(
-            f"it answers {reply.status} {shown(reply.body[:60].decode('utf-8', 'replace'))}"
-        )
+        text = reply.body[:60].decode("utf-8", "replace").strip()
+        said = shown(text) if text else "without a word"
+        if "location" in reply.headers:
+            said = "and redirects, which is not followed: give the address at which it ends"
+        raise Failed(f"it answers {reply.status} {said}")

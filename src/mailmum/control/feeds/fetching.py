@@ -19,7 +19,7 @@ from mailmum.control.accounts.models import Account
 from mailmum.control.feeds.models import Kind
 from mailmum.control.feeds.reading import BYTES_LIMIT
 from mailmum.control.outgoing import outgoing
-from mailmum.daemons.outgoing import Unreached
+from mailmum.daemons.outgoing import Unreached, Unsafe
 from mailmum.domain.errors import BadInput, Refusal
 from mailmum.domain.texts import shown
 
@@ -36,11 +36,13 @@ class Fetched:
     Attributes:
         body: the bytes, None when nothing has changed.
         etag, modified: marks of this state, to ask by next time.
+        missing: terms of an SPF record that depend on the sender.
     """
 
     body: bytes | None
     etag: str = ""
     modified: str = ""
+    missing: tuple[str, ...] = ()
 
 
 Fetch = Callable[[int, str, str, str, str], Fetched]
@@ -55,9 +57,10 @@ def fetch(account: int, kind: str, source: str, etag: str = "", modified: str = 
     """
     if kind == Kind.SPF:
         # With it comes the resolver, which the parts that only look feeds up never need.
-        from mailmum.control.feeds.spf import spf_networks
+        from mailmum.control.feeds.spf import as_list, spf_set
 
-        return Fetched(spf_networks(source))
+        found = spf_set(source)
+        return Fetched(as_list(found), missing=tuple(found.missing))
     if kind == Kind.FILE:
         return Fetched(_read(file_of(account, source), account))
     headers = {"Accept": _ACCEPT}
@@ -76,6 +79,23 @@ def fetch(account: int, kind: str, source: str, etag: str = "", modified: str = 
         )
     marks = {name: _mark(reply.headers.get(name, ""), most) for name, most in _TAGS.items()}
     return Fetched(reply.body, marks["etag"], marks["last-modified"])
+
+
+def check_source(account: int, kind: str, source: str) -> None:
+    """See that a source is not one that is refused whatever lies there.
+
+    Raises:
+        BadInput: it is a file outside the account's folder.
+        Unsafe: it is an address that is not reached from here.
+    """
+    if kind == Kind.FILE:
+        file_of(account, source)
+    elif kind == Kind.URL:
+        try:
+            outgoing().check(source)
+        except Unsafe as refusal:
+            refusal.field = "source"
+            raise
 
 
 def check_path(source: str) -> None:

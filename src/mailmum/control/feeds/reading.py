@@ -26,6 +26,7 @@ from mailmum.index.entries import Builder
 BYTES_LIMIT = 64 * 1024**2
 ENTRIES_LIMIT = 2_000_000
 TOLD = 20
+TERM_LIMIT = 100
 _PIECE = 65536
 _BAD_PERCENT = 1
 
@@ -42,6 +43,7 @@ class Found:
         left_out: how many entries a feed can never list, by reason.
         bad: how many lines could not be read.
         told: the first of these, with line, text and problem.
+        missing: what the source says that is no entry, since it depends on the sender.
     """
 
     format: str
@@ -51,6 +53,7 @@ class Found:
     left_out: Counter[str] = field(default_factory=Counter)
     bad: int = 0
     told: list[dict[str, object]] = field(default_factory=list)
+    missing: tuple[str, ...] = ()
 
     def details(self) -> dict[str, object]:
         """What is kept of it with a version."""
@@ -61,6 +64,7 @@ class Found:
             "left_out": dict(self.left_out),
             "bad": self.bad,
             "bad_lines": self.told,
+            "missing": [term[:TERM_LIMIT] for term in self.missing[:TOLD]],
         }
 
 

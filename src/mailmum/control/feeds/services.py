@@ -4,7 +4,7 @@ import time
 from typing import Any
 
 from mailmum.control.accounts.access import Writing
-from mailmum.control.feeds.fetching import fetch, file_of
+from mailmum.control.feeds.fetching import Fetched, check_source, fetch
 from mailmum.control.feeds.guarding import guard_of
 from mailmum.control.feeds.models import Feed, FeedVersion, Kind, State
 from mailmum.control.feeds.queries import find_feed, summary
@@ -41,9 +41,12 @@ def preview(access: Writing, wish: FeedWish, body: bytes | None = None) -> dict[
 
 
 def _read(access: Writing, wish: FeedWish, body: bytes | None) -> Found:
+    came = Fetched(body)
     if body is None:
-        body = fetch(access.account.pk, wish.kind, wish.source).body or b""
-    return read_list(body, wish.format, wish.action, wish.source)
+        came = fetch(access.account.pk, wish.kind, wish.source)
+    found = read_list(came.body or b"", wish.format, wish.action, wish.source)
+    found.missing = came.missing
+    return found
 
 
 def add_feed(access: Writing, wish: FeedWish) -> Feed:
@@ -51,11 +54,11 @@ def add_feed(access: Writing, wish: FeedWish) -> Feed:
 
     Raises:
         BadInput: it is a file outside the account's folder.
+        Unsafe: it is an address that is not reached from here.
         Conflict: the account has a feed of this name, or too many.
         NotFound: no such server.
     """
-    if wish.kind is Kind.FILE:
-        file_of(access.account.pk, wish.source)
+    check_source(access.account.pk, wish.kind, wish.source)
     with change(access.account.pk, access.actor, "feed.add") as made:
         others = Feed.objects.filter(account=access.account, removed=None)
         if others.filter(name=wish.name).exists():

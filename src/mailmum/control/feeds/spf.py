@@ -21,8 +21,8 @@ LIFETIME = 10.0
 _MOST = 200
 
 
-def spf_networks(domain: str) -> bytes:
-    """The networks that may send for a domain, as a plain list.
+def spf_set(domain: str) -> SpfSet:
+    """The networks that may send for a domain.
 
     Raises:
         BadInput: it has no SPF record, or none that stands for networks.
@@ -31,6 +31,11 @@ def spf_networks(domain: str) -> bytes:
     found = resolve_set(domain, resolver())
     if not found.networks:
         raise BadInput(f"the SPF record of {shown(domain)} names no networks", fix="check the name")
+    return found
+
+
+def as_list(found: SpfSet) -> bytes:
+    """A set as a plain list."""
     missing = [f"# left out, depends on the sender: {term}\n" for term in found.missing]
     return "".join([*missing, *(f"{network.text}\n" for network in found.networks)]).encode()
 
@@ -59,7 +64,7 @@ def resolve_set(domain: str, by: dns.resolver.Resolver) -> SpfSet:
     """The set of a domain.
 
     Raises:
-        BadInput, Unreached: as `spf_networks`.
+        BadInput, Unreached: as `spf_set`.
     """
     walk = networks_of(domain)
     answer: Answer | None = None

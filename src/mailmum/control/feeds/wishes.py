@@ -99,7 +99,11 @@ def _kind(kind: str, source: str) -> Kind:
 
 def _source(kind: Kind, source: str) -> str:
     if kind is Kind.URL:
-        parse_url(source)
+        try:
+            parse_url(source)
+        except BadInput as refusal:
+            refusal.field = "source"
+            raise
         return source.strip()
     if kind is Kind.FILE:
         check_path(source)

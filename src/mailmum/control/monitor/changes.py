@@ -6,7 +6,7 @@
     offender   a network that was never seen before, and of which nothing was accepted
     ending     a listing that ends soon
 
-What is usual is the mean of the seven days before.
+What is usual is the mean of the seven days before, or of those since a server was first seen.
 """
 
 import time
@@ -38,6 +38,8 @@ QUIET = 900
 GAPS = 20
 """How many times the usual time between two contacts is too long."""
 LEAST_SEEN, LEAST_SPIKE, LEAST_OFFENCE = 50, 50, 20
+FEWEST_DAYS = 2
+"""Days that a server must have been seen before more than usual can be told."""
 TIMES = 4
 """How many times the usual is a spike."""
 SHOWN, SPIKES = 5, 10
@@ -137,12 +139,19 @@ def ending(
 
 def _silent(reading: Reading, scope: Scope, now: float, quiet: float) -> Iterator[Silent]:
     servers = present_servers(reading)
-    week = Wanted(since=now - DAYS * DAY)
-    sums = totals.by_server(scope.account, week, now=now)
-    for number, seen in totals.last_seen(list(servers)).items():
-        count, last = sum(sums.get(number, {}).values()), max(seen.values())
-        # Of the time until it fell silent: it cannot have been usual since then.
-        usual = (last - (now - DAYS * DAY)) / max(count, 1)
+    latest = {one: max(seen.values()) for one, seen in totals.last_seen(list(servers)).items()}
+    late = {number: last for number, last in latest.items() if now - last > quiet}
+    if not late:
+        return
+    since = now - DAYS * DAY
+    sums = totals.by_server(scope.account, Wanted(since=since), now=now)
+    first = totals.first_days(scope.account, since)
+    for number, last in late.items():
+        count = sum(sums.get(number, {}).values())
+        # Of the time until it fell silent, since it cannot have been usual since then; and from the
+        # day on which a new server was first seen, but a night with it.
+        known = min(last - since, max(last - first.get(number, 0), DAY))
+        usual = known / max(count, 1)
         if count >= LEAST_SEEN and now - last > max(quiet, GAPS * usual):
             yield Silent(servers[number], last, usual)
 
@@ -151,18 +160,20 @@ def _spikes(scope: Scope, now: float, times: int, least: int) -> Iterator[Spike]
     hour = start_of(now, HOUR) - HOUR
     day = start_of(hour, DAY)
     latest = _by_kind(scope, HOUR, hour, hour + HOUR, now)
-    before = _by_kind(scope, DAY, day - DAYS * DAY, day, now)
-    for (server, group), count in latest.items():
-        usual = before[server, group] / (DAYS * 24)
-        if group.stopped and count >= least and count >= times * usual:
+    high = {key: count for key, count in latest.items() if key[1].stopped and count >= least}
+    if not high:
+        return
+    usually = _Usual.before(scope, day, now)
+    for (server, group), count in high.items():
+        usual = usually.hourly(server, group)
+        if usual is not None and count >= times * usual:
             yield Spike(scope.name(server), group, hour, count, usual)
 
 
 def _earlier(scope: Scope, now: float) -> Iterator[Spike]:
     """Hours of the day before the last whole one.
 
-    Each kind and list is weighed by itself, so that the database drops the many small sums.  What
-    is usual is known only where something was seen in the week before: else all would be new.
+    Each kind and list is weighed by itself, so that the database drops the many small sums.
     """
     last = start_of(now, HOUR) - HOUR
     first = last - DAY + HOUR
@@ -172,13 +183,32 @@ def _earlier(scope: Scope, now: float) -> Iterator[Spike]:
     high = list(sums.filter(sum__gte=LEAST_SPIKE))
     if not high:
         return
-    before = _by_kind(scope, DAY, day - DAYS * DAY, day, now)
-    known = {server for server, _ in before}
+    usually = _Usual.before(scope, day, now)
     keyed = (((start, server), *row) for start, server, *row in high)
     for (start, server), group, count in grouped(scope, keyed):
-        usual = before[server, group] / (DAYS * 24)
-        if server in known and group.stopped and count >= TIMES * usual:
+        usual = usually.hourly(server, group)
+        if usual is not None and group.stopped and count >= TIMES * usual:
             yield Spike(scope.name(server), group, start, count, usual)
+
+
+@dataclass(frozen=True, slots=True)
+class _Usual:
+    """What is usual before a day: sums of the week, and the first day of each server in it."""
+
+    day: int
+    sums: Counter[tuple[int, Group]]
+    first: dict[int, int]
+
+    @classmethod
+    def before(cls, scope: Scope, day: int, now: float) -> "_Usual":
+        since = day - DAYS * DAY
+        sums = _by_kind(scope, DAY, since, day, now)
+        return cls(day, sums, totals.first_days(scope.account, since))
+
+    def hourly(self, server: int, group: Group) -> float | None:
+        """How many in an hour; None for a new server, of which all would be new."""
+        days = (self.day - self.first.get(server, self.day)) / DAY
+        return self.sums[server, group] / (days * 24) if days >= FEWEST_DAYS else None
 
 
 def _by_kind(

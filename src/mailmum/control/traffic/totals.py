@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Min, Q, QuerySet
 
 from mailmum.control.once import once
 from mailmum.control.traffic.models import LastSeen, ListsCount, Total, Zone
@@ -104,6 +104,12 @@ def _last_seen(servers: tuple[int, ...]) -> dict[int, dict[Source, float]]:
     for server, source, at in rows.values_list("server", "source", "time"):
         found.setdefault(server, {})[source_of(source)] = at / 1000
     return found
+
+
+def first_days(account: int, since: float) -> dict[int, int]:
+    """The first day (UTC) from a time on on which anything was seen of each server."""
+    rows = Total.objects.filter(account=account, step=DAY, start__gte=start_of(since, DAY))
+    return dict(rows.values_list("server").annotate(first=Min("start")).order_by())
 
 
 def preferred(account: int, wanted: Wanted, now: float) -> Q:
