@@ -91,7 +91,7 @@ def unsifted(scene: Scene, rule: Rule, since: float, until: float) -> list[tuple
         if since <= row.start < until
     ]
     contacts.sort(key=lambda one: (one.at, one.client or b""))
-    judge = Judge(rule, context, AccountGuard(reading, rule), keeps_going=True)
+    judge = Judge(rule, context, AccountGuard(reading, rule))
     *_, outcome = run(judge, contacts)
     return [(one.offence.begin, one.scope, one.target.text) for one in outcome.listed]
 

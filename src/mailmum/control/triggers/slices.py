@@ -1,0 +1,83 @@
+"""The clients of an account, cut into slices of about as many counts: each a stretch of addresses.
+
+A rule decides about one address or one network whatever all others do, so slices can be looked at
+one by one, in any order, and by several processes.  They are cut where no group is: not within a
+/24, nor within a /48 of IPv6.  How many there are follows from how much is kept and from the rule,
+never from the machine: on any of them the outcome is the same.
+
+    >>> from mailmum.traffic.packing import client_text, pack_client
+    >>> slices = cut([pack_client(f"198.51.{third}.7") for third in range(100)], 4)
+    >>> [client_text(one[0]) for one in slices][2:4]
+    ['198.51.25.0', '198.51.50.0']
+"""
+
+from collections.abc import Iterable, Sequence
+
+from django.db.models import Q
+
+from mailmum.control.traffic.models import ClientHour
+from mailmum.traffic.packing import MAPPED
+from mailmum.traffic.periods import HOUR
+from mailmum.triggers.rules import Group
+
+Slice = tuple[bytes, bytes]
+"""The lowest and the highest client of it."""
+LENGTHS = {Group.ADDRESS: (16, 16), Group.NETWORK: (15, 8), Group.WIDE: (15, 6)}
+"""By how many bytes of a client, IPv4 and IPv6, a group is known."""
+_LOWEST, _HIGHEST = bytes(16), b"\xff" * 16
+_FIRST, _LAST = MAPPED + bytes(4), MAPPED + b"\xff\xff\xff\xff"
+IPV4 = Q(client__gte=_FIRST, client__lte=_LAST)
+_HOURS_LOOKED_AT = 6
+
+
+def stretch(hours: Iterable[int], within: Slice) -> Q:
+    """The condition on counts to be of these hours and of a slice."""
+    return Q(start__in=list(hours), client__gte=within[0], client__lte=within[1])
+
+
+def is_ipv4(within: Slice) -> bool:
+    """Whether a slice is of IPv4: none is of both."""
+    return within[0][:12] == MAPPED
+
+
+def cut(clients: Sequence[bytes], many: int) -> list[Slice]:
+    """Cut all addresses into about so many slices, as these clients lie.
+
+    Args:
+        clients: some of them, in order.
+        many: how many slices are wanted; those of no client come besides.
+    """
+    edges = {_FIRST, _next(_LAST)}
+    for place in range(1, many if clients else 1):
+        client = clients[len(clients) * place // many]
+        edges.add(client[:15] + b"\0" if client[:12] == MAPPED else client[:6] + bytes(10))
+    edges.discard(_LOWEST)
+    starts = sorted(edges)
+    ends = [(int.from_bytes(one) - 1).to_bytes(16) for one in starts]
+    return list(zip([_LOWEST, *starts], [*ends, _HIGHEST], strict=True))
+
+
+def halves(slices: Sequence[Slice], middle: bytes) -> list[list[Slice]]:
+    """The slices before and after the client in the middle; one part where there are not two."""
+    parts = [
+        [one for one in slices if one[1] < middle],
+        [one for one in slices if one[1] >= middle],
+    ]
+    return [part for part in parts if part]
+
+
+def looked_at(account: int, since: int, until: int) -> tuple[list[bytes], int]:
+    """Clients of a few hours from one to before another, and about how many counts there are."""
+    kept = ClientHour.objects.filter(account=account, start__gte=since, start__lt=until)
+    earliest = kept.order_by("start").values_list("start", flat=True).first()
+    if earliest is None:
+        return [], 0
+    hours = (until - earliest) // HOUR
+    some = {earliest + hours * part // _HOURS_LOOKED_AT * HOUR for part in range(_HOURS_LOOKED_AT)}
+    rows = ClientHour.objects.filter(account=account, start__in=some)
+    clients = sorted(bytes(one) for one in rows.values_list("client", flat=True).iterator())
+    return clients, len(clients) * hours // len(some)
+
+
+def _next(client: bytes) -> bytes:
+    return (int.from_bytes(client) + 1).to_bytes(16)
