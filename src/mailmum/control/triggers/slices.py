@@ -2,8 +2,9 @@
 
 A rule decides about one address or one network whatever all others do, so slices can be looked at
 one by one, in any order, and by several processes.  They are cut where no group is: not within a
-/24, nor within a /48 of IPv6.  How many there are follows from how much is kept and from the rule,
-never from the machine: on any of them the outcome is the same.
+/24, nor within a /48 of IPv6, but for ::/48, where IPv4 lies and nobody else.  How many there are
+follows from how much is kept and from the rule, never from the machine: on any of them the outcome
+is the same.
 
     >>> from mailmum.traffic.packing import client_text, pack_client
     >>> slices = cut([pack_client(f"198.51.{third}.7") for third in range(100)], 4)
