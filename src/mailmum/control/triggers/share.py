@@ -28,7 +28,7 @@ from mailmum.triggers.rules import Rule
 
 SPARED = 50
 """Of those spared so many are handed over."""
-_STEP = 20_000
+_STEP = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,8 @@ class _Court:
     def judge(self) -> Iterator[float]:
         """Judge what has been found, and settle who is listed; now and then how much is done."""
         past, many, known = self._past, len(self._past.found), len(self.judged.listed)
-        self.guard.foresee(past.clients(), past.since, past.until)
+        for _ in self.guard.foresee(past.clients(), past.since, past.until):
+            yield 0.0
         contacts = past.contacts(self._rule)
         for count, judged in enumerate(run(self._judge, contacts, self.judged)):
             for one in judged.listed[known:]:
