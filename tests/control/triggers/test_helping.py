@@ -58,7 +58,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     """The process numbers of helpers that were started; none is left in the end."""
     pids: list[int] = []
 
-    class Noted(helping._Helper):  # noqa: SLF001 (what is looked at)
+    class Noted(helping._Helper):
         def __init__(self, task: Task) -> None:
             super().__init__(task)
             pids.append(self.pid)

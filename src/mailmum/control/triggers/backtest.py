@@ -19,7 +19,7 @@ from mailmum.control.triggers.history import SIGHTINGS_LIMIT, by_sighting
 from mailmum.control.triggers.progress import Progress
 from mailmum.control.triggers.report import Report, report_of
 from mailmum.control.triggers.share import Task
-from mailmum.control.triggers.slices import Slice, cut, halves, looked_at
+from mailmum.control.triggers.slices import Slice, cut, divided, looked_at
 from mailmum.traffic.periods import DAY, HOUR, end_of, start_of
 from mailmum.triggers.rules import Metric, Rule
 
@@ -27,6 +27,8 @@ LONGEST = 90
 """Days that can be looked at."""
 DIVIDED = 1_000_000
 """Of so many counts two shares are made: a second process takes a second to begin."""
+_FIRST = 0.45
+"""So much of it is the share of the second process, since it begins later."""
 _SUMMED = 150_000
 """About so many counts are summed up at once: half a second where the machine is busy."""
 
@@ -87,11 +89,11 @@ def _tasks(reading: Reading, rule: Rule, days: int, clock: float) -> list[Task]:
 
 def _shares(account: int, rule: Rule, since: float, clock: float) -> list[list[Slice]]:
     if rule.metric is Metric.ASKED or by_sighting(rule):
-        return [cut([], 0)]
+        return [cut([], ())]
     first, last = start_of(since, HOUR), end_of(clock, HOUR)
     clients, rows = looked_at(account, first, last)
     if rows < DIVIDED:
-        return [cut([], 0)]
+        return [cut([], ())]
     piece = min(sum(sifting.pieces(rule)), last - first)
     pairs = max(1, round(rows * piece / (last - first) / _SUMMED / 2))
-    return halves(cut(clients, 2 * pairs), clients[len(clients) // 2])
+    return divided(clients, _FIRST, pairs)

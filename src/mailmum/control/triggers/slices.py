@@ -7,7 +7,7 @@ follows from how much is kept and from the rule, never from the machine: on any 
 is the same.
 
     >>> from mailmum.traffic.packing import client_text, pack_client
-    >>> slices = cut([pack_client(f"198.51.{third}.7") for third in range(100)], 4)
+    >>> slices = cut([pack_client(f"198.51.{third}.7") for third in range(100)], (25, 50))
     >>> [client_text(one[0]) for one in slices][2:4]
     ['198.51.25.0', '198.51.50.0']
 """
@@ -41,16 +41,10 @@ def is_ipv4(within: Slice) -> bool:
     return within[0][:12] == MAPPED
 
 
-def cut(clients: Sequence[bytes], many: int) -> list[Slice]:
-    """Cut all addresses into about so many slices, as these clients lie.
-
-    Args:
-        clients: some of them, in order.
-        many: how many slices are wanted; those of no client come besides.
-    """
+def cut(clients: Sequence[bytes], places: Iterable[int]) -> list[Slice]:
+    """Cut all addresses before the clients at some places, and where IPv4 begins and ends."""
     edges = {_FIRST, _next(_LAST)}
-    for place in range(1, many if clients else 1):
-        client = clients[len(clients) * place // many]
+    for client in map(clients.__getitem__, places):
         edges.add(client[:15] + b"\0" if client[:12] == MAPPED else client[:6] + bytes(10))
     edges.discard(_LOWEST)
     starts = sorted(edges)
@@ -58,13 +52,20 @@ def cut(clients: Sequence[bytes], many: int) -> list[Slice]:
     return list(zip([_LOWEST, *starts], [*ends, _HIGHEST], strict=True))
 
 
-def halves(slices: Sequence[Slice], middle: bytes) -> list[list[Slice]]:
-    """The slices before and after the client in the middle; one part where there are not two."""
-    parts = [
-        [one for one in slices if one[1] < middle],
-        [one for one in slices if one[1] >= middle],
-    ]
-    return [part for part in parts if part]
+def divided(clients: Sequence[bytes], first: float, pairs: int) -> list[list[Slice]]:
+    """Two shares of the addresses, or one where all are in the same network.
+
+    Args:
+        clients: some of them, in order.
+        first: how much of them is the first share.
+        pairs: about how many slices each has.
+    """
+    middle, end = int(len(clients) * first), len(clients)
+    parts = ((0, middle), (middle, end))
+    places = {low + (high - low) * one // pairs for low, high in parts for one in range(pairs)}
+    slices, client = cut(clients, places), clients[middle]
+    shares = [one for one in slices if one[1] < client], [one for one in slices if one[1] >= client]
+    return [one for one in shares if one]
 
 
 def looked_at(account: int, since: int, until: int) -> tuple[list[bytes], int]:
