@@ -39,7 +39,7 @@ SIGHTINGS_LIMIT = 500_000
 """Single sightings that are looked at, of all clients together."""
 _AT_ONCE = 400
 _NEVER = -math.inf
-_STEP = 50_000
+_STEP = 5000
 _NUMBER, _AT, _CLIENT = map(Contact._fields.index, ("number", "at", "client"))
 
 Chunk = list[tuple[Any, ...]]
