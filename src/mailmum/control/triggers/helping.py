@@ -102,6 +102,9 @@ class _Helper:
         self.progress = Progress("reading", 0.0)
         self.found: Found | None = None
         self.ended = threading.Event()
+        # Names only: everything else it finds where we have found it.
+        names = {alias: connections[alias].settings_dict["NAME"] for alias in connections}
+        order = pickle.dumps((names, task))
         environment = dict(os.environ)
         # What it says is not of the service that we may be.
         environment.pop("NOTIFY_SOCKET", None)
@@ -111,9 +114,7 @@ class _Helper:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
-        # Names only: everything else it finds where we have found it.
-        names = {alias: connections[alias].settings_dict["NAME"] for alias in connections}
-        self._thread = threading.Thread(target=self._listen, args=(pickle.dumps((names, task)),))
+        self._thread = threading.Thread(target=self._listen, args=(order,))
         self._thread.start()
 
     @property
