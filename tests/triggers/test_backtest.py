@@ -1,11 +1,14 @@
 """Sifting may keep too many, never too few."""
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mailmum.traffic.periods import HOUR
 from mailmum.traffic.sightings import Outcome
 from mailmum.triggers.backtest import Sieve, run
+from mailmum.triggers.brake import first_stop
 from mailmum.triggers.contacts import Context
 from mailmum.triggers.decisions import Kind
 from mailmum.triggers.judge import Judge
@@ -77,10 +80,10 @@ def test_leaves_out_who_never_could(seen: list[tuple[int, str]]) -> None:
             assert key not in sieve.found
 
 
-def test_run_tells_of_the_brake_and_goes_on() -> None:
-    """Listings, who was spared, and when the brake would have stopped it first."""
-    rule = Rule(Metric.UNKNOWN, threshold=1, window=60, brake=1)
-    judge = Judge(rule, Context(), Spares("203.0.113.2"), keeps_going=True)
+def test_run_tells_who_is_listed_and_who_is_spared() -> None:
+    """One after the other, in the order in which listings begin."""
+    rule = Rule(Metric.UNKNOWN, threshold=1, window=60, brake=0)
+    judge = Judge(rule, Context(), Spares("203.0.113.2"))
     seen = [
         contact(n, 1_790_000_000 + n, f"203.0.113.{n}", Outcome.UNKNOWN_RECIPIENT)
         for n in (1, 2, 3, 4)
@@ -88,6 +91,25 @@ def test_run_tells_of_the_brake_and_goes_on() -> None:
     *_, outcome = run(judge, seen)
     assert [one.target.text for one in outcome.listed] == [f"203.0.113.{n}" for n in (1, 3, 4)]
     assert [one.target.text for one in outcome.spared] == ["203.0.113.2"]
-    assert outcome.stopped is not None
-    assert outcome.stopped.kind is Kind.STOP
-    assert outcome.stopped.target.text == "203.0.113.3"
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 300), st.integers(1, 250)), max_size=40),
+    st.integers(1, 4),
+    st.integers(1, 120),
+)
+def test_the_brake_is_found_afterwards(
+    seen: list[tuple[int, int]], brake: int, window: int
+) -> None:
+    """By when listings began: at the one at which a judge that has the brake stops."""
+    rule = Rule(Metric.UNKNOWN, threshold=1, window=60, brake=brake, brake_window=window)
+    contacts = [
+        contact(number, 1_790_000_000 + at, f"203.0.113.{last}", Outcome.UNKNOWN_RECIPIENT)
+        for number, (at, last) in enumerate(sorted(seen), start=1)
+    ]
+    judge = Judge(rule, Context(), Spares())
+    decided = [one for each in contacts for one in judge.take(each)]
+    stops = [one.offence.begin for one in decided if one.kind is Kind.STOP]
+    *_, outcome = run(Judge(replace(rule, brake=0), Context(), Spares()), contacts)
+    begun = [one.offence.begin for one in outcome.listed]
+    assert first_stop(rule, begun) == next(iter(stops), None)

@@ -120,8 +120,8 @@ def _rule(threshold: int = 3, window: int = 60, **more: object) -> Rule:
     return Rule(Metric.UNKNOWN, threshold, window, **more)  # type: ignore[arg-type]
 
 
-def _judge(rule: Rule, *spared: str, keeps_going: bool = False) -> Judge:
-    return Judge(rule, Context(), Spares(*spared), keeps_going=keeps_going)
+def _judge(rule: Rule, *spared: str) -> Judge:
+    return Judge(rule, Context(), Spares(*spared))
 
 
 def _burst(at: int, client: str = "203.0.113.1", number: int = 1, count: int = 3) -> list[Contact]:
@@ -315,15 +315,3 @@ def test_domains_are_counted_by_verified_names() -> None:
     ]
     [one] = judged(_judge(rule), hosts)
     assert one.target.text == ".pool.example"
-
-
-@pytest.mark.parametrize("keeps_going", [False, True])
-def test_a_backtest_goes_on_behind_the_brake(*, keeps_going: bool) -> None:
-    """It shows what would have been, beside where the brake would have stopped it."""
-    judge = _judge(_rule(brake=1), keeps_going=keeps_going)
-    found = [
-        one
-        for last in (1, 2)
-        for one in judged(judge, _burst(BEGIN, f"203.0.113.{last}", number=10 * last))
-    ]
-    assert len(_listed(found)) == (2 if keeps_going else 1)

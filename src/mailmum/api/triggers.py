@@ -18,10 +18,12 @@ from mailmum.control.accounts.access import Reading
 from mailmum.control.servers.queries import names_of_servers
 from mailmum.control.streaming import pushed
 from mailmum.control.triggers import services
-from mailmum.control.triggers.backtest import LONGEST, Progress, Report
+from mailmum.control.triggers.backtest import LONGEST
 from mailmum.control.triggers.evidence import show as show_findings
 from mailmum.control.triggers.heard import unknown_of
+from mailmum.control.triggers.progress import Progress
 from mailmum.control.triggers.queries import find_trigger, findings_of, show, triggers_of
+from mailmum.control.triggers.report import Report
 from mailmum.control.triggers.trying import Wish, rules_of, tried
 from mailmum.control.triggers.values import said_rule, sentence
 from mailmum.domain.errors import Refusal

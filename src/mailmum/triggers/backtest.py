@@ -36,12 +36,10 @@ class Outcome:
     Attributes:
         listed: the listings that it would have made, in the order in which they begin.
         spared: whom it would have listed but for a protection.
-        stopped: when the brake would have stopped it first, None for never.
     """
 
     listed: list[Decision] = field(default_factory=list)
     spared: list[Decision] = field(default_factory=list)
-    stopped: Decision | None = None
 
     def note(self, decision: Decision) -> None:
         """Take a decision in."""
@@ -49,8 +47,6 @@ class Outcome:
             self.listed.append(decision)
         elif decision.kind is Kind.SPARE:
             self.spared.append(decision)
-        elif self.stopped is None:
-            self.stopped = decision
 
 
 class Sieve:
@@ -138,7 +134,7 @@ def run(
     """Judge contacts; the outcome so far after each, the same object every time.
 
     Args:
-        judge: what decides.
+        judge: what decides; its rule has no brake, which would end it (see `brake.first_stop`).
         contacts: the next ones, in the order of time.
         outcome: of those before them, which is added to.
     """

@@ -14,12 +14,12 @@ listed from when it happened, so it may have run out by now.
 6.  The brake: the listing that would be one too many is not made, and the trigger stops.
 """
 
-from bisect import bisect_right, insort
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Protocol
 
 from mailmum.domain.targets import Target
+from mailmum.triggers.brake import Brake
 from mailmum.triggers.contacts import Contact, Context, above, counts, scope_of, unit_of
 from mailmum.triggers.decisions import (
     Decision,
@@ -29,7 +29,7 @@ from mailmum.triggers.decisions import (
     evidence_of,
     evidence_of_parts,
 )
-from mailmum.triggers.rules import DIFFERENT, NAMING, Rule, time_text
+from mailmum.triggers.rules import DIFFERENT, NAMING, Rule
 from mailmum.triggers.windows import LATE, Entry, Windows
 
 NEVER = -(2**62)
@@ -52,20 +52,17 @@ class Judge:
         rule: its parameters.
         context: what counting takes besides.
         guard: who must not be listed.
-        keeps_going: tell of the brake, and go on all the same: for backtests.
     """
 
-    def __init__(
-        self, rule: Rule, context: Context, guard: Guard, *, keeps_going: bool = False
-    ) -> None:
+    def __init__(self, rule: Rule, context: Context, guard: Guard) -> None:
         self.context = context
         self.stopped = False
         self.offences: dict[Place, Offence] = {}
-        self._rule, self._guard, self._keeps_going = rule, guard, keeps_going
+        self._rule, self._guard = rule, guard
         different = rule.metric in DIFFERENT
         self._windows = Windows(rule.threshold, rule.window * 1000, different=different)
         self._parts: dict[Place, set[Target]] = {}
-        self._recent: list[int] = []
+        self._brake = Brake(rule)
 
     @property
     def newest(self) -> int:
@@ -104,7 +101,7 @@ class Judge:
             newest: when the newest contact was that had counted.
         """
         self.offences = dict(offences)
-        self._recent = sorted(begun)
+        self._brake.remember(begun)
         self._windows.newest = newest
         for place in offences:
             self._join(place)
@@ -163,12 +160,11 @@ class Judge:
             yield Decision(Kind.SPARE, scope, target, offence, evidence, reason)
             return
         offence = self._next(before, end, number)
-        if reason := self._braked(end):
+        if reason := self._brake.holds(end, self.newest):
             yield Decision(Kind.STOP, scope, target, offence, evidence, reason)
-            if not self._keeps_going:
-                self.stopped = True
-                return
-        insort(self._recent, end)
+            self.stopped = True
+            return
+        self._brake.note(end)
         self.offences[place] = offence
         self._join(place)
         yield Decision(Kind.LIST, scope, target, offence, evidence)
@@ -186,16 +182,6 @@ class Judge:
         if before is None:
             return Offence(0, end, end, number)
         return replace(before, number=number)
-
-    def _braked(self, end: int) -> str:
-        rule, recent, length = self._rule, self._recent, self._rule.brake_window * 1000
-        if not rule.brake:
-            return ""
-        del recent[: bisect_right(recent, self.newest - LATE - length)]
-        within = bisect_right(recent, end) - bisect_right(recent, end - length)
-        if within < rule.brake:
-            return ""
-        return f"it would list more than {rule.brake:,} in {time_text(rule.brake_window)}"
 
     def _join(self, place: Place) -> None:
         scope, target = place

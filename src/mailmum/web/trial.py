@@ -15,14 +15,14 @@ from mailmum.charts.series import Plot, Series
 from mailmum.charts.timeline import stacked
 from mailmum.control.accounts.access import Reading
 from mailmum.control.servers.queries import names_of_servers
-from mailmum.control.triggers.backtest import Progress, Report, backtest
+from mailmum.control.triggers.backtest import backtest
 from mailmum.control.triggers.draft import draft_of
 from mailmum.control.triggers.heard import unknown_of
-from mailmum.control.triggers.history import by_sighting
+from mailmum.control.triggers.report import Report
 from mailmum.control.triggers.values import sentence
 from mailmum.domain.errors import Refusal
 from mailmum.traffic.periods import DAY
-from mailmum.triggers.rules import Metric, Rule
+from mailmum.triggers.rules import Rule
 from mailmum.web.words import span
 
 log = logging.getLogger(__name__)
@@ -122,12 +122,12 @@ def steps(reading: Reading, given: Mapping[str, Any], saved: Rule | None) -> Ite
     reports: list[Report] = []
     try:
         for one in [rule, saved] if compared and saved else [rule]:
-            bar = _Bar(one, len(reports), 2 if compared else 1)
+            place, of = len(reports), 2 if compared else 1
             for step in backtest(reading, one, days=DAYS):
                 if isinstance(step, Report):
                     reports.append(step)
                 else:
-                    yield bar.percent(step)
+                    yield round(100 * (place + step.done) / of)
     except DatabaseError as error:
         log.warning("a trigger cannot be tried: %s", error)
         yield Trial(unknown=True)
@@ -141,39 +141,6 @@ def steps(reading: Reading, given: Mapping[str, Any], saved: Rule | None) -> Ite
         chart=_chart(report),
         cannot_know=unknown_of(reading, rule, days=DAYS, now=time.time()),
     )
-
-
-class _Bar:
-    """How many of a hundred parts are done, never more at once than was done since.
-
-    A phase gets its share of what is left when it begins, so one that has nothing to do leaves its
-    own to those after it.
-
-    Args:
-        rule: what is tried.
-        place: how many were tried before it.
-        of: how many are tried.
-    """
-
-    def __init__(self, rule: Rule, place: int, of: int) -> None:
-        whole = by_sighting(rule) or rule.metric is Metric.ASKED
-        self._shares = _READ_WHOLE if whole else _READ_IN_PIECES
-        self._place, self._of = place, of
-        self._phase, self._begin, self._done = "", 0.0, 0.0
-
-    def percent(self, step: Progress) -> int:
-        """After a step."""
-        if step.phase != self._phase:
-            self._phase, self._begin = step.phase, self._done
-        room = (1 - self._begin) * self._shares[step.phase]
-        self._done = max(self._done, self._begin + room * step.done)
-        return round(100 * (self._place + self._done) / self._of)
-
-
-_READ_IN_PIECES = {"reading": 0.9, "judging": 0.5, "weighing": 1.0}
-"""What is read is judged in between."""
-_READ_WHOLE = {"reading": 0.5, "judging": 0.8, "weighing": 1.0}
-"""It is judged when all is read."""
 
 
 _FIGURES = (

@@ -8,9 +8,11 @@ import pytest
 from mailmum.control.listings.draft import make_wish
 from mailmum.control.listings.services import list_targets
 from mailmum.control.traffic.models import Seen
-from mailmum.control.triggers import backtest as module
-from mailmum.control.triggers.backtest import Progress, Report, backtest, last_of
+from mailmum.control.triggers import weighing
+from mailmum.control.triggers.backtest import backtest, last_of
 from mailmum.control.triggers.models import Finding
+from mailmum.control.triggers.progress import Progress
+from mailmum.control.triggers.report import Report
 from mailmum.control.triggers.values import rule_of
 from mailmum.domain.listings import Action
 from mailmum.traffic.sightings import Outcome
@@ -114,7 +116,7 @@ def test_all_listings_tell_whose_mail_they_hit(
 
     The same whether the guard had looked their mail up or not: it looks further back.
     """
-    monkeypatch.setattr(module, "WEIGHED", 1)
+    monkeypatch.setattr(weighing, "WEIGHED", 1)
     clients = ["203.0.113.1", "203.0.113.2", "2001:db8::1", "198.51.100.1"]
     for client in clients:
         scene.see(client, ago=7200)

@@ -100,7 +100,7 @@ def test_many_looked_up_at_once_are_the_same(scene: Scene) -> None:
     since, until = scene.now - 5 * 86_400, scene.now + 5
     packed = [ip_address(client).packed for client in clients[:4]]
     ahead = AccountGuard(scene.world.viewer, rule, asks_often=True)
-    ahead.foresee([bytes(10) + b"\xff\xff" + one for one in packed], since, until)
+    list(ahead.foresee([bytes(10) + b"\xff\xff" + one for one in packed], since, until))
     said = []
     for client in clients:
         for at in range(int(since), int(until), 3600):

@@ -56,6 +56,7 @@ Moment = tuple[float, int]
 """When contacts were judged, by our clock, and the number up to which they go."""
 # As many parameters as any SQLite takes in one statement.
 _HOURS = _AT_ONCE = 800
+_FORESEEN = 2 * _AT_ONCE
 
 
 @dataclass(slots=True, eq=False, weakref_slot=True)
@@ -93,8 +94,8 @@ class AccountGuard:
         for known in (self._mail, self._today, self._lost, self._foreseen):
             known.clear()
 
-    def foresee(self, clients: Iterable[bytes], since: float, until: float) -> None:
-        """Look up the mail of all clients at once of whom it may be asked in this time.
+    def foresee(self, clients: Iterable[bytes], since: float, until: float) -> Iterator[None]:
+        """Look up the mail of all clients at once of whom it may be asked in this time, by and by.
 
         For the many of a backtest; who is not among them is looked up when it is asked of him.
         """
@@ -108,8 +109,12 @@ class AccountGuard:
             if target is not None and target not in self._mail:
                 found[client] = self._mail[target] = []
                 self._foreseen.add(target)
-        for day, client, count in accepted_by(account, sorted(found), first, last + DAY):
-            found[client].append((day, count))
+        packed = sorted(found)
+        for at in range(0, len(packed), _FORESEEN):
+            some = packed[at : at + _FORESEEN]
+            for day, client, count in accepted_by(account, some, first, last + DAY):
+                found[client].append((day, count))
+            yield
 
     def foreseen(self, target: Target) -> list[tuple[int, int]] | None:
         """Its mail by day for all the time that was foreseen; None for whom that was not done."""

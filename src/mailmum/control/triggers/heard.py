@@ -17,7 +17,7 @@ from mailmum.control.witnesses.models import AskedDay, Word
 from mailmum.traffic.periods import DAY, start_of
 from mailmum.triggers.rules import Metric, Rule
 
-_STEP = 50_000
+_STEP = 5000
 _COLUMNS = ("id", "at", "server", "client", "witness")
 
 

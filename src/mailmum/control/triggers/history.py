@@ -8,10 +8,12 @@ of its hour, so a window shorter than an hour is then reached a little too easil
 rather too much than too little.
 
 Scores, recipients and names are with sightings only, so rules by these look no further back.
+
+Of counts it may be part of the clients that is read (`slices`): then there is the past of these.
 """
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any
@@ -21,11 +23,12 @@ from django.db.models import Q
 from mailmum.control.traffic.models import ClientHour, Seen
 from mailmum.control.triggers.contexts import COLUMNS, contact_of
 from mailmum.control.triggers.heard import words
-from mailmum.control.triggers.sifting import LENGTHS, sifted
+from mailmum.control.triggers.sifting import sifted
+from mailmum.control.triggers.slices import LENGTHS, Slice, stretch
 from mailmum.domain.targets import NetworkTarget
 from mailmum.traffic.codes import ASKED, SOURCES
 from mailmum.traffic.packing import MAPPED, bounds
-from mailmum.traffic.periods import DAY, HOUR, end_of, start_of
+from mailmum.traffic.periods import HOUR, end_of, start_of
 from mailmum.traffic.sightings import Source
 from mailmum.triggers.backtest import Sieve
 from mailmum.triggers.contacts import Contact, Context, outcomes_of
@@ -33,10 +36,10 @@ from mailmum.triggers.decisions import Decision
 from mailmum.triggers.rules import Group, Metric, Rule, Where
 
 SIGHTINGS_LIMIT = 500_000
-"""Single sightings that are looked at; beyond, counts stand for the rest."""
+"""Single sightings that are looked at, of all clients together."""
 _AT_ONCE = 400
 _NEVER = -math.inf
-_STEP = 50_000
+_STEP = 5000
 _NUMBER, _AT, _CLIENT = map(Contact._fields.index, ("number", "at", "client"))
 
 Chunk = list[tuple[Any, ...]]
@@ -48,6 +51,8 @@ class Past:
 
     Attributes:
         since, until: the time that is meant, Unix seconds.
+        slices: the clients that are meant.
+        room: so many single sightings are looked at; beyond, counts stand for the rest.
         exact: from when on single sightings were looked at; None for not at all.
         rows: counts that were sifted, and sightings that were looked at.
         found: what is next, contacts in the order of time, as plain tuples: the garbage collector
@@ -57,6 +62,8 @@ class Past:
 
     since: float
     until: float
+    slices: Sequence[Slice] = ()
+    room: int = SIGHTINGS_LIMIT
     exact: float | None = None
     rows: int = 0
     found: list[tuple[Any, ...]] = field(default_factory=list)
@@ -111,17 +118,22 @@ def by_sighting(rule: Rule) -> bool:
 def _sift(account: int, rule: Rule, context: Context, past: Past, sieve: Sieve) -> Iterator[float]:
     """Put the counts that can matter through a sieve, a piece of time after the other."""
     first, last = start_of(past.since, HOUR), end_of(past.until, HOUR)
-    meant, begin, room, origin = _meant(rule, context), first, SIGHTINGS_LIMIT, None
-    for end, rows in sifted(account, rule, meant, first, last, past.settled):
-        kept = ClientHour.objects.filter(account=account, start__gte=begin, start__lt=end)
-        past.rows += kept.count()
-        sieve.take(_unsettled(_keyed(rows, rule), past.settled))
-        ready = sieve.taken(end if end < last else math.inf)
-        room -= _put_together(account, meant, past, ready, room)
+    meant, origin, begin = _meant(rule, context), None, last
+    for end, rows, reached in sifted(account, rule, meant, past.slices, first, last, past.settled):
         # Where nothing is kept nothing is done.
-        origin = max(first, end - DAY) if origin is None else origin
-        yield (end - origin) / (last - origin)
-        begin = end
+        origin, begin = (end, end) if origin is None else (origin, begin)
+        if end > begin:
+            past.rows += _kept(account, past, range(begin, end, HOUR))
+            sieve.take(_unsettled(_keyed(rows, rule), past.settled))
+            _put_together(account, meant, past, sieve.taken(end if end < last else math.inf))
+            begin = end
+        yield (reached - origin) / (last - origin)
+
+
+def _kept(account: int, past: Past, hours: range) -> int:
+    """How many counts of those meant there are in these hours."""
+    within = stretch(hours, (past.slices[0][0], past.slices[-1][1]))
+    return ClientHour.objects.filter(within, account=account).count()
 
 
 def _unsettled(
@@ -181,21 +193,14 @@ def _kept_since(account: int) -> float | None:
     return None if found is None else start_of(found / 1000, HOUR)
 
 
-def _put_together(
-    account: int, meant: Q, past: Past, rows: list[tuple[Any, ...]], room: int
-) -> int:
-    """Sightings where they are kept and there is room, else counts; all in the order of time.
-
-    Returns:
-        how much of the room is taken.
-    """
+def _put_together(account: int, meant: Q, past: Past, rows: list[tuple[Any, ...]]) -> None:
+    """Sightings where they are kept and there is room, else counts; all in the order of time."""
     exact: dict[int, set[bytes]] = {}
     made: list[tuple[Any, ...]] = []
-    taken = 0
     for row in rows:
-        if past.exact is not None and row[0] >= past.exact and taken < room:
+        if past.exact is not None and row[0] >= past.exact and past.room > 0:
             exact.setdefault(row[0], set()).add(bytes(row[7] if len(row) > 7 else row[1]))
-            taken += row[2]
+            past.room -= row[2]
         else:
             made.append(_counted(row))
     for hour, clients in sorted(exact.items()):
@@ -205,7 +210,6 @@ def _put_together(
     found = [one for one in made if first <= one[_AT] < last]
     found.sort(key=itemgetter(_AT, _NUMBER, _CLIENT))
     past.found += found
-    return taken
 
 
 def _counted(row: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mailmum.control.accounts.access import Reading
-from mailmum.control.triggers.backtest import Progress, Report, backtest
+from mailmum.control.triggers.backtest import backtest
 from mailmum.control.triggers.draft import Draft, draft_of
+from mailmum.control.triggers.progress import Progress
 from mailmum.control.triggers.queries import find_trigger
+from mailmum.control.triggers.report import Report
 from mailmum.control.triggers.services import as_it_is
 from mailmum.triggers.rules import Rule
 

@@ -1,0 +1,97 @@
+"""What listings would have stopped, had they been there.
+
+It is counted by whole hours, and by whole days where hours have run out.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.db import connections
+from django.db.models import Q
+
+from mailmum.control.traffic.models import ClientCount, ClientDay, ClientHour, NameDay
+from mailmum.control.traffic.reading import Wanted, total
+from mailmum.control.traffic.router import traffic_database
+from mailmum.control.traffic.totals import best_pairs
+from mailmum.domain.targets import NetworkTarget, Target
+from mailmum.traffic.codes import ASKED, OUTCOMES, STOPPED, VERIFIED
+from mailmum.traffic.packing import bounds, reversed_name
+from mailmum.traffic.periods import DAY, Span, cover, start_of
+from mailmum.traffic.sightings import Outcome
+from mailmum.triggers.decisions import Decision
+
+WEIGHED = 2000
+"""Listings of which it is counted what they would have stopped; beyond, nobody needs to know.
+Whose mail they hit is told of all."""
+_ACCEPTED = OUTCOMES[Outcome.ACCEPTED]
+
+
+@dataclass(slots=True)
+class Weight:
+    """What one listing would have stopped."""
+
+    contacts: int = 0
+    turned_away: int = 0
+    accepted: int = 0
+
+
+class Scales:
+    """Weighs listings of one account.
+
+    Args:
+        account: its number.
+        since: from when on there is anything to be weighed, Unix time.
+        now: our own clock.
+    """
+
+    def __init__(self, account: int, since: float, now: float) -> None:
+        self._account = account
+        self._best = {*best_pairs(account, Wanted(since=since), now).items()}
+
+    def weigh(self, listed: Decision, end: int) -> Weight:
+        """What a listing would have stopped up to a time in milliseconds."""
+        weight, since, until = Weight(), listed.offence.begin / 1000, end / 1000
+        if until <= since:
+            return weight
+        for server, source, outcome, many in _rows(self._account, listed.target, since, until):
+            if (server, source) not in self._best or outcome == ASKED:
+                continue
+            if listed.scope and server != listed.scope:
+                continue
+            weight.contacts += many
+            weight.turned_away += many if outcome in STOPPED else 0
+            weight.accepted += many if outcome == _ACCEPTED else 0
+        return weight
+
+
+def _rows(
+    account: int, target: Target, since: float, until: float
+) -> Iterator[tuple[int, int, int, int]]:
+    """Server, source, outcome and count of what came from a target in a time."""
+    if isinstance(target, NetworkTarget):
+        for span in cover(since, until, 0):
+            yield from _sums(ClientDay if span.step == DAY else ClientHour, account, target, span)
+        return
+    packed = reversed_name(target.name).encode()
+    named = Q(name__gte=packed, name__lt=packed + b"\xff") if target.whole else Q(name=packed)
+    days = range(start_of(since, DAY), start_of(until, DAY) + DAY, DAY)
+    names = NameDay.objects.filter(named, account=account, kind=VERIFIED, start__in=days)
+    keys = ("server", "source", "outcome")
+    yield from names.values_list(*keys).annotate(sum=total()).order_by()
+
+
+def _sums(
+    model: type[ClientCount], account: int, target: NetworkTarget, span: Span
+) -> list[tuple[int, int, int, int]]:
+    """Without the ORM: this is asked of thousands of listings."""
+    connection = connections[traffic_database()]
+    table = connection.ops.quote_name(model._meta.db_table)
+    periods = ", ".join(map(str, span.starts))
+    statement = f"""
+        SELECT server, source, outcome, CAST(SUM(count) AS bigint) FROM {table}
+        WHERE account = %s AND start IN ({periods}) AND client >= %s AND client <= %s
+        GROUP BY server, source, outcome
+    """  # noqa: S608 (names of our own, and whole numbers)
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [account, *bounds(target)])
+        return list(cursor.fetchall())
