@@ -13,6 +13,7 @@ def test_tracebacks_do_not_show_what_variables_hold() -> None:
     """Neither on a terminal nor as JSON: there are keys and passwords among them."""
     for form in ("console", "json"):
         *before, render = logs._renderer(Config(log_format=form))
+        line = ""
         try:
             _fail("k7dqpmw2x4hnt9ab")
         except ZeroDivisionError:

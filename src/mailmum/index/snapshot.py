@@ -250,7 +250,7 @@ def _read_tables(
 
 def _read_terms(reader: Reader) -> list[Terms]:
     made: list[Terms] = []
-    head = b""
+    head, action, source, origin = b"", Action.BLOCK, Source.PERSON, ""
     for _ in range(reader.count(33)):
         # Where each listing has a text of its own there are as many, which begin all the same.
         if not head or not reader.follows(head):
