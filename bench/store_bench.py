@@ -170,7 +170,7 @@ def fill(rows: int) -> None:
     total = round(rows / 1.9)
     began, speeds = time.monotonic(), []
     span = DAYS * 86_400 / (total / BATCH)
-    for number in range(total // BATCH):
+    for number in range(max(total // BATCH, 1)):
         begin = NOW - DAYS * 86_400 + number * span
         batch = Batch(list(traffic(chance, (begin, begin + span), BATCH)))
         server = SERVERS[number % len(SERVERS)]

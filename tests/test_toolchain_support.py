@@ -17,11 +17,12 @@ import psycopg
 import pytest
 from django.db.migrations.loader import MigrationLoader
 
+from tests.support import tables
 from tests.support.plugin import DATABASE_VARIABLE
 from tests.support.ports import Kind, free_port, is_free
 from tests.support.postgres import postgres
 from tests.support.process import ProcessFailed, running
-from tests.support.tables import copy_tables
+from tests.support.tables import TABLES_VARIABLE, copy_tables
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -301,3 +302,10 @@ def test_nor_can_it_by_django(tmp_path: Path) -> None:
     ran = _nested(tmp_path, "sqlite", "--import-mode=importlib")
     assert ran.returncode != 0
     assert "test_db uses the database" in ran.stdout + ran.stderr
+
+
+def test_a_benchmark_has_a_folder_for_tables_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It starts a service as tests do, and belongs to no run of theirs."""
+    monkeypatch.delenv(TABLES_VARIABLE)
+    with tables._alone() as folder:
+        assert (folder / "lock").exists()

@@ -291,7 +291,7 @@ def test_a_fault_of_ours_is_answered_counted_and_logged_once(database: Database)
 
     def faulty(self: Engine, packet: bytes, client: object, now: float, tcp: bool) -> bytes | None:
         if b"\x05fault" in packet:
-            raise ZeroDivisionError
+            raise ZeroDivisionError(packet, packet.hex())
         return original(self, packet, None, now, tcp)
 
     with mock.patch.object(Engine, "handle", faulty), serving(database) as served:
@@ -304,6 +304,9 @@ def test_a_fault_of_ours_is_answered_counted_and_logged_once(database: Database)
         assert len(faults) == 1
         assert b"\x05fault".hex() in faults[0]["packet"]
         assert KEY.encode().hex() not in faults[0]["packet"]
+        assert "ZeroDivisionError" in faults[0]["exception"]
+        for form in (KEY, KEY.encode().hex()):
+            assert form not in faults[0]["exception"]
     kinds = [dict(batch.faults) for batch in served.sink.batches]
     assert sum(kind.get("internal", 0) for kind in kinds) == 3
 

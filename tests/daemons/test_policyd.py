@@ -217,7 +217,7 @@ def test_a_fault_of_ours_lets_mail_flow(
 
     def fail(engine: Engine, asked: Request, now: float) -> Answer:
         if asked.address == "192.0.2.66":
-            raise ZeroDivisionError
+            raise ZeroDivisionError(asked)
         return answer(engine, asked, now)
 
     monkeypatch.setattr(Engine, "answer", fail)
@@ -229,6 +229,8 @@ def test_a_fault_of_ours_lets_mail_flow(
     (fault,) = (entry for entry in logs if entry["event"] == "policy.internal-fault")
     assert "192.0.2.66" in fault["request"]
     assert dnsd_kit.KEY not in fault["request"]
+    assert "ZeroDivisionError" in fault["exception"]
+    assert dnsd_kit.KEY not in fault["exception"]
 
 
 def test_a_fault_in_a_change_ends_the_process(

@@ -26,7 +26,7 @@ from tests.e2e.test_faults import asking, blocked, listed, try_to_block
 from tests.e2e.test_up import pid_of
 from tests.support.clock import Clock
 from tests.support.full import full_disk
-from tests.support.postgres import postgres
+from tests.support.postgres import postgres, postgres_again
 from tests.support.proxy import bad_line
 from tests.support.service import Service, make_service
 from tests.support.tables import fresh_database
@@ -229,8 +229,15 @@ def test_a_database_that_is_slow_gone_full_and_back(tmp_path: Path) -> None:
                 crash(url)
                 made.eventually(lambda: try_to_block(made, "203.0.113.4"), 30)
                 made.eventually(lambda: blocked(made, zone, "203.0.113.4"), 30)
-            kept = {KEPT, *(f"203.0.113.{number}" for number in (1, 3, 4, 5))}
-            assert kept <= listed(made) <= {*kept, "203.0.113.2"}
+                with disk.full(log=True):
+                    fill_log(url)
+                    assert not try_to_block(made, "203.0.113.2")
+                with postgres_again(cluster, disk.environment) as again:
+                    line.behind = again.port
+                    made.eventually(lambda: try_to_block(made, "203.0.113.6"), 30)
+                    made.eventually(lambda: blocked(made, zone, "203.0.113.6"), 30)
+                    kept = {KEPT, *(f"203.0.113.{number}" for number in (1, 3, 4, 5, 6))}
+                    assert kept <= listed(made) <= {*kept, "203.0.113.2"}
 
 
 def refuse_many(made: Service) -> None:
@@ -248,3 +255,13 @@ def crash(url: str) -> None:
         os.kill(row[0], signal.SIGKILL)
         with suppress(psycopg.OperationalError):
             connection.execute("SELECT 1")
+
+
+def fill_log(url: str) -> None:
+    """Have PostgreSQL write until there is no room for its log: then it stops itself."""
+    with suppress(psycopg.OperationalError):
+        for number in range(1000):
+            with psycopg.connect(url, autocommit=True) as connection:
+                connection.execute("SELECT pg_logical_emit_message(false, '', %s)", [str(number)])
+                connection.execute("SELECT pg_switch_wal()")
+        raise AssertionError("its log found room all the time")

@@ -59,3 +59,13 @@ def test_an_old_postfix_sends_no_context() -> None:
     assert plan(ZONES, current, Options()).changes
     with pytest.raises(Conflict, match=r"3\.1"):
         plan(ZONES, current, Options(way=Way.BOTH))
+
+
+@pytest.mark.parametrize("way", Way)
+@pytest.mark.parametrize("current", [None, Current(explicit={}, defaults={})])
+def test_only_what_concerns_the_way_is_told(way: Way, current: Current | None) -> None:
+    """Without lists over DNS nothing of resolvers and of what smtpd keeps; the service likewise."""
+    text = render(plan(ZONES, current, Options(way=way, policy=SERVICE)))
+    for said in ("the resolver of the mail server", "keeps the answers of DNS lists", "stub-zone"):
+        assert (said in text) == (way is not Way.POLICY)
+    assert ("The policy service is asked for each recipient" in text) == (way is not Way.DNS)

@@ -1,7 +1,8 @@
 /*
  * A disk without room, as a database meets it: preloaded, while the byte in the file MAILMUM_TEST_FULL
- * is not 0, no table or index of PostgreSQL can grow. What is written in place goes on, as on a real
- * disk; so does its log, whose files are made beforehand and often lie on a disk of their own.
+ * is 1, no table or index of PostgreSQL can grow. What is written in place goes on, as on a real
+ * disk; so does its log, whose files are made beforehand and often lie on a disk of their own. While
+ * the byte is 2 it is that disk which is full: no new file of the log can be made.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -13,6 +14,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 static volatile const char *full;
@@ -40,7 +42,7 @@ static int has_no_room(int fd, off_t end)
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
     length = readlink(link, name, sizeof name - 1);
     name[length < 0 ? 0 : length] = 0;
-    return strstr(name, "/base/") != NULL;
+    return strstr(name, *full == 2 ? "/pg_wal/" : "/base/") != NULL;
 }
 
 ssize_t pwrite(int fd, const void *data, size_t size, off_t at)
@@ -50,6 +52,19 @@ ssize_t pwrite(int fd, const void *data, size_t size, off_t at)
         return -1;
     }
     return syscall(SYS_pwrite64, fd, data, size, at);
+}
+
+ssize_t pwritev(int fd, const struct iovec *pieces, int count, off_t at)
+{
+    off_t end = at;
+
+    for (int one = 0; one < count; one++)
+        end += (off_t)pieces[one].iov_len;
+    if (has_no_room(fd, end)) {
+        errno = ENOSPC;
+        return -1;
+    }
+    return syscall(SYS_pwritev, fd, pieces, count, at, 0L);
 }
 
 int posix_fallocate(int fd, off_t at, off_t size)

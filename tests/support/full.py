@@ -28,9 +28,9 @@ class Disk:
         self.environment = {"LD_PRELOAD": str(library), "MAILMUM_TEST_FULL": str(self._file)}
 
     @contextmanager
-    def full(self) -> Iterator[None]:
-        """Without room for the length of a `with` block."""
-        self._set(b"\1")
+    def full(self, *, log: bool = False) -> Iterator[None]:
+        """Without room for the length of a `with` block: for tables, or for PostgreSQL's log."""
+        self._set(b"\2" if log else b"\1")
         try:
             yield
         finally:

@@ -147,3 +147,12 @@ def postgres(environment: Mapping[str, str] = MappingProxyType({})) -> Iterator[
         contextlib.ExitStack() as stack,
     ):
         yield _start(stack, Path(folder), environment)
+
+
+@contextlib.contextmanager
+def postgres_again(cluster: Cluster, environment: Mapping[str, str]) -> Iterator[Cluster]:
+    """A cluster that has stopped itself, started as an administrator would; on another port."""
+    with _served(
+        cluster.socket_folder, cluster.socket_folder / "data", _owner(), environment
+    ) as again:
+        yield again

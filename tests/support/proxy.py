@@ -19,7 +19,7 @@ class Line:
     """Connections to one port, passed on to another."""
 
     def __init__(self, behind: int) -> None:
-        self._behind = behind
+        self.behind = behind
         self._listening = socket.create_server(("127.0.0.1", 0))
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
@@ -35,7 +35,11 @@ class Line:
                 if self._is_cut:
                     near.close()
                     continue
-                far = socket.create_connection(("127.0.0.1", self._behind))
+                try:
+                    far = socket.create_connection(("127.0.0.1", self.behind))
+                except ConnectionRefusedError:
+                    near.close()
+                    continue
                 with self._lock:
                     self._open |= {near, far}
                 for one, other in ((near, far), (far, near)):

@@ -15,6 +15,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -98,7 +99,13 @@ def _migrate(data: Path, database: str) -> None:
 @contextmanager
 def _alone() -> Iterator[Path]:
     """The shared folder, with the other workers kept waiting."""
-    folder = Path(os.environ[TABLES_VARIABLE])
+    folder = Path(os.environ.get(TABLES_VARIABLE) or _own_folder().name)
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield folder
+
+
+@cache
+def _own_folder() -> "tempfile.TemporaryDirectory[str]":
+    """For who belongs to no run, as a benchmark; gone when its process ends."""
+    return tempfile.TemporaryDirectory(prefix="mailmum-tables-")

@@ -88,6 +88,13 @@ def setup(
             f"the service answers DNS at {host} only, which no other machine reaches: for a mail "
             "server elsewhere start it with --dns ADDRESS:PORT, or name a way with --resolver"
         )
+    asked = options.way is not Way.DNS and not how["policy"]
+    if current is None and asked and is_loopback(endpoint(me["policy"])[0]):
+        warn(
+            f"the policy service answers at {me['policy']} only, which no other machine reaches: "
+            "for a mail server elsewhere start it with --policy ADDRESS:PORT, or name it with "
+            "--policy"
+        )
     _print(text)
 
 

@@ -104,12 +104,13 @@ def _think(ranked: threading.Event, stopping: threading.Event) -> None:
 
 
 def tasks(ranked: threading.Event) -> list[Task]:
-    """All that is done in turn; the event is set whenever the worst have been ranked."""
+    """All that is done in turn; the event is set whenever all the worst have been ranked."""
     lister = Lister()
 
     def rank(now: float) -> Iterator[object]:
         yield from lister.steps(now)
-        ranked.set()
+        if not lister.behind:
+            ranked.set()
 
     return [
         Task("terms", 60.0, _terms),

@@ -5,11 +5,13 @@ catches whatever it is, counts it, answers SERVFAIL (mail servers then skip the 
 is needed to reproduce it; the same fault again within an hour is only counted.
 
 A packet names a zone key, and a log is read by more people than may know one.  What could be a key
-is therefore overwritten, with the packet's length and structure kept.
+is therefore overwritten, with the packet's length and structure kept; in the traceback too, since
+an exception may tell what it was given.
 """
 
 import re
 import time
+import traceback
 from collections.abc import Callable
 
 import structlog
@@ -36,7 +38,8 @@ class FaultLog:
         """Count and log a fault; what to send back."""
         self._counters.fault("internal")
         if self._seldom.due(kind_of(error)):
-            log.error("dns.internal-fault", packet=without_keys(packet).hex(), exc_info=error)
+            told = traceback_without(packet, error)
+            log.error("dns.internal-fault", packet=without_keys(packet).hex(), exception=told)
         if len(packet) < wire.HEADER or packet[2] & 0x80:
             return None
         return wire.write(packet, wire.HEADER, wire.SERVFAIL)
@@ -49,3 +52,12 @@ def without_keys(packet: bytes) -> bytes:
     b'\x10xxxxxxxxxxxxxxxx\x02bl'
     """
     return _LIKE_A_KEY.sub(lambda found: b"x" * len(found[0]), packet)
+
+
+def traceback_without(given: bytes, error: Exception) -> str:
+    """The traceback of a fault, without what may be a zone key in what was given."""
+    text = "".join(traceback.format_exception(error)).rstrip()
+    for key in {found[0].decode() for found in _LIKE_A_KEY.finditer(given)}:
+        for form in (key, key.encode().hex()):
+            text = re.sub(re.escape(form), "x" * len(form), text, flags=re.IGNORECASE)
+    return text

@@ -110,6 +110,7 @@ class Follower:
         except snapshots.SnapshotDamaged as error:
             self._tell_useless(error)
             return
+        gc.freeze()
         self._adopt(index)
         log.info(f"{self._loop.name}.snapshot-loaded", position=index.position)
 

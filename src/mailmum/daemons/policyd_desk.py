@@ -13,6 +13,7 @@ from dataclasses import replace
 
 import structlog
 
+from mailmum.daemons.dnsd_faults import traceback_without
 from mailmum.daemons.seldom import Seldom, kind_of
 from mailmum.daemons.sightings import Sightings
 from mailmum.dns.counters import ALLOW, BLOCK, NONE, WIDE, Client, Counters, client_of
@@ -106,7 +107,8 @@ class Desk:
         self._counters.fault("internal")
         if self._seldom.due(kind_of(error)):
             without_key = replace(request, context="")
-            log.error("policy.internal-fault", request=repr(without_key), exc_info=error)
+            told = traceback_without(request.context.encode(), error)
+            log.error("policy.internal-fault", request=repr(without_key), exception=told)
         return Answer(fault="internal")
 
 

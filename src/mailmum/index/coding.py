@@ -58,37 +58,48 @@ class Reader:
 
     def __init__(self, data: memoryview) -> None:
         self._data = data
-        self._at = 0
+        self._at, self._end = 0, len(data)
 
     @property
     def left(self) -> int:
         """Bytes not read yet."""
-        return len(self._data) - self._at
+        return self._end - self._at
 
     def take(self, size: int) -> memoryview:
         """So many bytes."""
-        if size > self.left:
-            raise SnapshotDamaged(f"it ends {size - self.left} bytes early")
-        start, self._at = self._at, self._at + size
-        return self._data[start : self._at]
+        start = self._at
+        return self._data[start : self._past(size)]
+
+    def passed(self, start: int) -> bytes:
+        """What has been read since so many bytes were left."""
+        return bytes(self._data[self._end - start : self._at])
+
+    def follows(self, expected: bytes) -> bool:
+        """Whether these bytes come next; if so, they have been read."""
+        end = self._at + len(expected)
+        if self._data[self._at : end] != expected:
+            return False
+        self._at = end
+        return True
 
     def number(self) -> int:
         """A signed number."""
-        value: int = _NUMBER.unpack(self.take(8))[0]
+        end = self._past(_NUMBER.size)
+        value: int = _NUMBER.unpack_from(self._data, end - _NUMBER.size)[0]
         return value
 
     def optional(self) -> int | None:
         """A number or None."""
-        present = self.take(1)[0]
+        present = self._data[self._past(1) - 1]
         if present > 1:
             raise SnapshotDamaged("a number is neither there nor missing")
         return self.number() if present else None
 
     def text(self) -> str:
         """A text."""
-        encoded = bytes(self.take(self._size()))
+        encoded = self.take(self._size())
         try:
-            return encoded.decode()
+            return str(encoded, "utf-8")
         except UnicodeDecodeError:
             raise SnapshotDamaged("a text is not UTF-8") from None
 
@@ -120,5 +131,14 @@ class Reader:
         return values
 
     def _size(self) -> int:
-        size: int = _SIZE.unpack(self.take(8))[0]
+        end = self._past(_SIZE.size)
+        size: int = _SIZE.unpack_from(self._data, end - _SIZE.size)[0]
         return size
+
+    def _past(self, size: int) -> int:
+        """Go on by so many bytes; where that is."""
+        end = self._at + size
+        if end > self._end:
+            raise SnapshotDamaged(f"it ends {end - self._end} bytes early")
+        self._at = end
+        return end

@@ -249,16 +249,16 @@ def _read_tables(
 
 
 def _read_terms(reader: Reader) -> list[Terms]:
-    return [
-        Terms(
-            Action(reader.text()),
-            Source(reader.text()),
-            reader.text(),
-            reader.text(),
-            reader.optional(),
-        )
-        for _ in range(reader.count(33))
-    ]
+    made: list[Terms] = []
+    head, action, source, origin = b"", Action.BLOCK, Source.PERSON, ""
+    for _ in range(reader.count(33)):
+        # Where each listing has a text of its own there are as many, which begin all the same.
+        if not head or not reader.follows(head):
+            start = reader.left
+            action, source, origin = Action(reader.text()), Source(reader.text()), reader.text()
+            head = reader.passed(start)
+        made.append(Terms(action, source, origin, reader.text(), reader.optional()))
+    return made
 
 
 def _read_addresses(reader: Reader, key: TableKey) -> AddressTable:

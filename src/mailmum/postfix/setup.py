@@ -69,7 +69,7 @@ def _here(zones: ServerZones, current: Current, options: Options) -> Plan:
         _reply_maps(current, commands.reply_map),
         *placement.settings,
     ]
-    notes = [*placement.notes, *general(current, trial=options.trial), *ways.notes(options.way)]
+    notes = [*placement.notes, *_notes(current, options)]
     if _wants_postscreen(current, options):
         extra, more = screen(zones, current, trial=options.trial)
         settings += extra
@@ -99,7 +99,7 @@ def _elsewhere(zones: ServerZones, options: Options) -> Plan:
         Setting(_HOME, f"{OWN_FIRST}, ${ALLOW}, ${BLOCK}", None),
         Setting(_REPLY_MAPS, commands.reply_map, None),
     ]
-    notes = [*general(None, trial=options.trial), *ways.notes(options.way)]
+    notes = _notes(None, options)
     if options.postscreen:
         extra, more = screen(zones, Current(explicit={}, defaults={}), trial=options.trial)
         own += [setting for setting in extra if setting.name in PARAMETERS]
@@ -165,6 +165,13 @@ def _own_settings(zones: ServerZones, options: Options) -> list[Setting]:
         Setting(ALLOW, ways.allow_values(zones, way, service), None),
         Setting(BLOCK, ways.block_values(zones, way, service, trial=options.trial), None),
     ]
+
+
+def _notes(current: Current | None, options: Options) -> list[str]:
+    # Postscreen asks over DNS, whatever the way.
+    over_dns = options.way is not Way.POLICY or bool(options.postscreen)
+    told = general(current, trial=options.trial, over_dns=over_dns)
+    return [*told, *ways.notes(options.way)]
 
 
 def _recipes(zones: ServerZones, options: Options) -> tuple[Recipe, ...]:

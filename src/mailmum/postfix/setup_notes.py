@@ -58,13 +58,14 @@ _CLOSE = (
 )
 
 
-def general(current: Current | None, *, trial: bool) -> Iterator[str]:
-    """Notes for every setup."""
+def general(current: Current | None, *, trial: bool, over_dns: bool) -> Iterator[str]:
+    """Notes for every setup; `over_dns` when Postfix asks DNS lists of ours."""
     if trial:
         yield _TRIAL
-    yield _KEPT
-    yield _STOPPED
-    yield _KEY
+    if over_dns:
+        yield _KEPT
+        yield _STOPPED
+        yield _KEY
     if current is None or current.value("smtpd_helo_required").strip().lower() != "yes":
         yield _HELO
     if current is not None:

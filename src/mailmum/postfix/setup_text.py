@@ -26,7 +26,8 @@ def _script(plan: Plan) -> Iterator[str]:
     yield from _indented(plan.undo)
     yield from _titled("To know:")
     yield from _points(plan.notes)
-    yield from _titled("How the resolver of the mail server reaches the service:")
+    if plan.resolvers or plan.advice:
+        yield from _titled("How the resolver of the mail server reaches the service:")
     for recipe in plan.resolvers:
         yield from _point(recipe.resolver)
         yield from _indented(recipe.lines)

@@ -71,6 +71,8 @@ def notes(way: Way) -> Iterator[str]:
         "with the next message. While it is away Postfix goes on by itself (default_action=DUNNO), "
         "a second later when nobody listens."
     )
+    if way is Way.POLICY:
+        yield "The key stands in main.cf: keep that to yourself. Clients are never shown it."
 
 
 def _check(zones: ServerZones, service: str, suffix: str) -> str:

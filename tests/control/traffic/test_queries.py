@@ -10,10 +10,10 @@ import pytest
 from django.db import connections
 
 from mailmum.control.monitor.matching import matches
-from mailmum.control.traffic import clients, names, totals
+from mailmum.control.traffic import clients, names, totals, working_up
 from mailmum.control.traffic.find import find
 from mailmum.control.traffic.intake import Lookup, keep, keep_lookups
-from mailmum.control.traffic.models import ClientDay, NetworkDay, Total, WideDay
+from mailmum.control.traffic.models import Changed, ClientDay, NetworkDay, Total, WideDay, Worst
 from mailmum.control.traffic.reading import Best, Wanted, tolerant
 from mailmum.control.traffic.router import traffic_database
 from mailmum.control.traffic.working_up import Lister
@@ -303,6 +303,26 @@ def test_the_worst_are_listed_again_when_more_comes() -> None:
     assert list(lister.steps(NOW + 10)) == []
     assert len(list(lister.steps(NOW + 120))) == 2
     assert [c.text for c in worst(1, Wanted(), now=NOW)] == ["198.51.100.1", "203.0.113.7"]
+
+
+def test_today_does_not_wait_for_what_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where all days are due, as after an upgrade: today first, then one by one, the newest first.
+
+    What is told meanwhile is right: nobody goes by the sums of a day that is not done.
+    """
+    monkeypatch.setattr(working_up, "_AT_ONCE", 0.0)
+    lister, days = Lister(), [NOW - back * DAY for back in range(4)]
+    for day in days:
+        keep(1, 1, Source.LOG, Batch([seen(day)]), now=NOW)
+    Changed.objects.filter(step=HOUR, start__lt=NOW - HOUR).delete()
+    for done in range(1, 4):
+        list(lister.steps(NOW + done))
+        starts = NetworkDay.objects.order_by("-start").values_list("start", flat=True)
+        assert list(starts) == [day // DAY * DAY for day in days[1 : done + 1]]
+        assert Worst.objects.filter(start__gt=NOW - DAY).exists()
+        assert lister.behind == (done < 3)
+        [network] = clients.networks_in(1, None, Wanted(), now=NOW)
+        assert network.outcomes == {Outcome.REJECTED: 4}
 
 
 def test_counts_come_in_order() -> None:

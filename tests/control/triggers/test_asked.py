@@ -10,7 +10,7 @@ from django.db import DatabaseError
 from mailmum.control.listings.draft import make_wish
 from mailmum.control.listings.services import list_targets
 from mailmum.control.triggers import asker as asker_module
-from mailmum.control.triggers.asker import Asker
+from mailmum.control.triggers.asker import Asker, Watched
 from mailmum.control.triggers.backtest import backtest, last_of
 from mailmum.control.triggers.heard import unknown_of
 from mailmum.control.triggers.models import Finding, Trigger
@@ -155,6 +155,28 @@ def test_who_would_be_spared_is_not_asked_about(asking: Asking) -> None:
     asking.ask()
     assert asking.asked() == asking.asked(CLEAN) == []
     assert not AskedDay.objects.exists()
+
+
+def test_a_sighting_that_cannot_be_looked_at_holds_nobody_up(
+    asking: Asking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What came with it is asked about; that it was left out is told."""
+    broken, meant = asking.scene.servers["mx2"], Watched.is_meant
+
+    def fails(self: Watched, server: int) -> bool:
+        if server == broken:
+            raise ZeroDivisionError
+        return meant(self, server)
+
+    monkeypatch.setattr(Watched, "is_meant", fails)
+    asking.choose(GOOD, SECOND)
+    asking.trigger()
+    asking.see(CLEAN, server="mx2")
+    asking.see()
+    asking.ask()
+    assert asking.scene.listed() == [LISTED]
+    assert not asking.asked(CLEAN)
+    assert AskedDay.objects.get().left_out == 1
 
 
 @pytest.mark.parametrize("bad", [PARKED, DEAF, EMPTY, SILENT])

@@ -6,6 +6,9 @@ until it is, readers go by older lists, and by clients instead of networks.
 
 A day that is not over is listed again and again, at most once a minute and in a small share of the
 time, and stays marked as changed until it is over.
+
+After an upgrade or a log of years all days are due at once, some seconds of work each.  The newest
+come first, and in between today is listed again, and the worker does what else is due.
 """
 
 import time
@@ -36,6 +39,8 @@ from mailmum.traffic.periods import DAY, HOUR
 from mailmum.traffic.worst import DEPTHS, by_network, pick, wide_key
 
 _PAUSE, _SHARE = 60.0, 30.0
+_AT_ONCE = 10.0
+"""Seconds after which what is over and left has to wait for its turn."""
 _Row = tuple[bytes, int, int, int, int, int]
 
 
@@ -48,6 +53,10 @@ class _Period:
     @property
     def place(self) -> dict[str, int]:
         return {"account": self.account, "step": self.step, "start": self.start}
+
+    def over(self, now: float) -> bool:
+        """Whether it has ended."""
+        return self.start + self.step <= now
 
     def rows(self) -> Iterator[_Row]:
         """Its counts by client, in the order of clients."""
@@ -70,28 +79,43 @@ class Lister:
     Attributes:
         due: when each period may be looked at again, Unix time.
         done: of those that are not over, how often they had changed when they were listed.
+        behind: whether something was left for the next turn.
     """
 
     due: dict[_Period, float] = field(default_factory=dict)
     done: dict[_Period, int] = field(default_factory=dict)
+    behind: bool = False
 
     def steps(self, now: float) -> Iterator[object]:
         """Work up what is due, a little in each step."""
         rows = Changed.objects.values_list("account", "step", "start", "times")
-        changed = {_Period(*key): times for *key, times in rows.order_by("start")}
+        changed = {_Period(*key): times for *key, times in rows.order_by("-start")}
         self.due = {one: at for one, at in self.due.items() if one in changed or at > now}
         self.done = {one: times for one, times in self.done.items() if one in changed}
-        for one, times in changed.items():
-            over = one.start + one.step <= now
-            if self.due.get(one, 0.0) > now or (not over and self.done.get(one) == times):
-                continue
-            began = time.monotonic()
-            yield from _work_up(one, times, now, over=over)
-            self.done[one] = times
-            self.due[one] = now + max(_PAUSE, _SHARE * (time.monotonic() - began))
+        due = [
+            one
+            for one, times in changed.items()
+            if self.due.get(one, 0.0) <= now and (one.over(now) or self.done.get(one) != times)
+        ]
+        for one in [one for one in due if not one.over(now)]:
+            yield from self._take(one, changed[one], now)
+        self.behind, began = False, time.monotonic()
+        left = [one for one in due if one.over(now)]
+        for one in left:
+            yield from self._take(one, changed[one], now)
+            self.behind = one is not left[-1]
+            if time.monotonic() - began > _AT_ONCE:
+                return
+
+    def _take(self, one: _Period, times: int, now: float) -> Iterator[object]:
+        began = time.monotonic()
+        yield from _work_up(one, times, now)
+        self.done[one] = times
+        self.due[one] = now + max(_PAUSE, _SHARE * (time.monotonic() - began))
 
 
-def _work_up(one: _Period, times: int, now: float, *, over: bool) -> Iterator[object]:
+def _work_up(one: _Period, times: int, now: float) -> Iterator[object]:
+    over = one.over(now)
     if one.step == DAY or one.start >= now - HOURS_FOR - HOUR:
         _list(one)
         yield one

@@ -134,7 +134,12 @@ class Asker:
             rows = Seen.objects.filter(pk__gt=self.read).order_by("pk").values_list(*columns)
             found = list(rows[:_PIECE])
             for row in found:
-                self._take(row, now)
+                try:
+                    self._take(row, now)
+                except FAULTS as fault:
+                    # All other sightings, of whatever account, go on.
+                    self._left_out[row[1]] = self._left_out.get(row[1], 0) + 1
+                    log.error("rbl.not-asked", account=row[1], sighting=row[0], exc_info=fault)
             if found:
                 self.read = found[-1][0]
             if len(found) < _PIECE:
@@ -153,7 +158,7 @@ class Asker:
         watched = self.watched.get(account)
         if watched is None or client is None or not watched.is_meant(server):
             return
-        seen = (server, bytes(client))
+        seen = (server, bytes(memoryview(client)))
         if number <= self._before[0] and at < self._before[1] * 1000:
             return
         if now - at / 1000 > STALE or self._known.get((account, seen), 0) > now:

@@ -74,7 +74,8 @@ def traps_of(account: int, rule: Rule) -> frozenset[str]:
 def contact_of(row: tuple[Any, ...]) -> Contact:
     """A contact from the columns of a sighting."""
     number, at, server, source, outcome, client, *rest = row
-    packed = None if client is None else bytes(client)
+    # Of a number `bytes` would make as many of them.
+    packed = None if client is None else bytes(memoryview(client))
     return Contact(number, at, server, source, outcome, packed, *rest)
 
 

@@ -17,6 +17,7 @@ from mailmum.control.traffic.models import Seen
 from mailmum.control.triggers.contexts import COLUMNS, contact_of, newest_sighting
 from mailmum.control.triggers.models import Trigger
 from mailmum.control.witnesses.models import Word
+from mailmum.domain.errors import FAULTS
 from mailmum.triggers.contacts import SAID, Contact, outcomes_of
 from mailmum.triggers.rules import Metric, Rule
 from mailmum.triggers.windows import LATE
@@ -145,6 +146,6 @@ def _read(row: tuple[Any, ...]) -> Contact | None:
     """A contact; None for a row that holds what was never kept there, as in a damaged file."""
     try:
         return contact_of(row)
-    except (TypeError, ValueError) as fault:
+    except FAULTS as fault:
         log.error("trigger.unreadable", sighting=row[0], fault=type(fault).__name__)
         return None
