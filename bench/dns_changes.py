@@ -7,12 +7,16 @@ lists an address of 240.0.0.0/8, every second one takes one away again.  The loa
 the server's core busy.  Beside it a prober asks every millisecond about the address that is due
 next, and notes when it is first listed, how long each answer takes, and whether one is missing; and
 the same for a time without changes, since other work on the machine delays answers too.
+
+When an answer came the kernel says (SO_TIMESTAMPNS): the prober shares its core with the generator,
+and how long it waits there until it can look is no fault of the server.
 """
 
 import argparse
 import os
 import socket
 import statistics
+import struct
 import subprocess
 import sys
 import tempfile
@@ -35,6 +39,8 @@ from mailmum.index.records import Changes
 FIRST = 0xF0000000
 NUMBERS = 10_000_000
 KEPT = 500
+# asm-generic/socket.h: when a packet came, as seconds and nanoseconds.
+SO_TIMESTAMPNS = 35
 SIZE = SIZES["one"]
 
 
@@ -87,16 +93,16 @@ def probe(port: int, seconds: float, due: Iterator[tuple[int, float]]) -> Noted:
     address, wanted = next(due)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.settimeout(1)
+        sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         sock.connect(("127.0.0.1", port))
         end = time.time() + seconds
         while (now := time.time()) < end:
             sock.send(query(address))
             try:
-                answer = sock.recv(512)
+                answer, heard = receive(sock)
             except TimeoutError:
                 noted.missing += 1
                 continue
-            heard = time.time()
             noted.answers.append(heard - now)
             if answer[3] & 15 == 0:
                 noted.delays.append(heard - wanted)
@@ -104,6 +110,13 @@ def probe(port: int, seconds: float, due: Iterator[tuple[int, float]]) -> Noted:
             time.sleep(0.001)
     noted.silence = max(noted.answers, default=0.0)
     return noted
+
+
+def receive(sock: socket.socket) -> tuple[bytes, float]:
+    """An answer, and when it came."""
+    answer, ancillary, _, _ = sock.recvmsg(512, 64)
+    seconds, nanoseconds = struct.unpack("ll", ancillary[0][2])
+    return answer, seconds + nanoseconds / 1e9
 
 
 def serve(options: argparse.Namespace) -> None:

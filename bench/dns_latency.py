@@ -1,10 +1,14 @@
 """How long answers take while a server is half busy.
 
-    .venv/bin/python -m bench.dns_latency [--servers compiled,rbldnsd] [--world one]
+    .venv/bin/python -m bench.dns_latency [--servers compiled,rbldnsd,echo] [--world one]
 
 What each server can do at most on one core is measured first; then it gets half as many questions
 a second as the slowest of them can answer, the same for all, and half of its own.  Each question is
 sent when it is due, so that waiting for others is part of how long it takes.  Servers take turns.
+
+Echo decides nothing and has no other thread: it gets every rate, and how long it takes at one is
+what machine and generator leave to a server there.  A machine that takes processors away from its
+guests makes tails of milliseconds for all.
 """
 
 import argparse
@@ -43,7 +47,7 @@ def read_options() -> argparse.Namespace:
     """What was asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--world", choices=SIZES, default="one")
-    parser.add_argument("--servers", default="compiled,rbldnsd", help="with commas")
+    parser.add_argument("--servers", default="compiled,rbldnsd,echo", help="with commas")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=2.0)
     parser.set_defaults(threads=1)
@@ -70,21 +74,23 @@ def measure(options: argparse.Namespace, folder: Path, servers: list[Server]) ->
     most = {one.name: blast(program, one, options.seconds, queries).rate for one in servers}
     told = ", ".join(f"{name} {rate:,.0f}" for name, rate in most.items())
     print(f"at most: {told} answers a second")
-    least = min(most.values()) / 2
+    own = {name: f"half of {name}'s" for name in most}
+    rates = {own[name]: int(rate / 2) for name, rate in most.items()}
+    rates["the same"] = min(rates.values())
     found: dict[tuple[str, str, int], list[dict[str, int]]] = {}
     for number in range(options.rounds):
         at = number % len(servers)
         for one in servers[at:] + servers[:at]:
-            for what, rate in (("the same", least), ("half of its own", most[one.name] / 2)):
-                said = half_busy(program, one, options.seconds, queries, int(rate))
-                found.setdefault((one.name, what, int(rate)), []).append(said)
-    for (name, what, rate), rounds in sorted(found.items()):
+            for what in rates if one.name == "echo" else ("the same", own[one.name]):
+                said = half_busy(program, one, options.seconds, queries, rates[what])
+                found.setdefault((what, one.name, rates[what]), []).append(said)
+    for (what, name, rate), rounds in sorted(found.items()):
         medians = [statistics.median(said[word] for said in rounds) for word in WORDS]
         words = ", ".join(
             f"{word} {value:,.0f}" for word, value in zip(WORDS, medians, strict=True)
         )
         lost = sum(said["lost"] for said in rounds)
-        print(f"{name:12} {what:16} {rate:>9,} a second: {words} us; {lost} lost")
+        print(f"{what:20} {name:12} {rate:>9,} a second: {words} us; {lost} lost")
 
 
 def half_busy(

@@ -15,6 +15,7 @@ import dns.message
 import pytest
 from structlog.testing import capture_logs
 
+from mailmum.daemons import dnsd_fast
 from mailmum.daemons.dnsd_fast import Packed, choose
 from mailmum.daemons.dnsd_trace import FRESH, recent_crash
 from mailmum.daemons.listening import StartFailed
@@ -62,8 +63,12 @@ def clients(served: Served | Asked, count: int) -> Iterator[list[socket.socket]]
             sock.close()
 
 
-def test_counts_can_be_read_late() -> None:
-    """While the thread goes on counting; those that nobody has read are not counted again."""
+def test_counts_can_be_read_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the thread goes on counting; those that nobody has read are not counted again.
+
+    Whoever rests between two pieces of them does so until answering ends, and no longer.
+    """
+    monkeypatch.setattr(dnsd_fast, "_BREATH", 3600.0)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock, ExitStack() as stack:
         sock.bind(("127.0.0.1", 0))
         service = extension().Service([sock.fileno()], False)
@@ -74,6 +79,7 @@ def test_counts_can_be_read_late() -> None:
         stack.callback(service.stop)
         (asker,) = stack.enter_context(clients(Asked(*sock.getsockname()), 1))
         taken = []
+        ended = threading.Event()
         # More than are copied without a pause, and fewer.
         for size in (2500, 2500, 3):
             for first in range(0, size, 40):
@@ -82,15 +88,18 @@ def test_counts_can_be_read_late() -> None:
                     asker.send(query(f"203.{number >> 8}.113.{number & 255}"))
                 for _ in some:
                     assert asker.recv(512)[3] & 15 == 3
-            taken.append((size, Packed(service.take()[0])))
+            taken.append((size, Packed(service.take()[0], ended)))
         found: list[tuple[int, dict[Key, int]]] = []
         readers = [
-            threading.Thread(target=lambda size=size, one=one: found.append((size, one.read())))
+            threading.Thread(
+                target=lambda size=size, one=one: found.append((size, one.read())), daemon=True
+            )
             for size, one in [*taken, *taken]
         ]
         for reader in readers:
             reader.start()
         assert len(service.take()[0]) == 0
+        ended.set()
         for reader in readers:
             reader.join()
     assert len(found) == 6

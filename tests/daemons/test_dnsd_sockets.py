@@ -72,3 +72,14 @@ def test_shared_ports_can_be_bound_twice_but_not_probed() -> None:
     first.close()
     second.close()
     probe(listen)
+
+
+def test_answers_are_not_fragmented() -> None:
+    """The kernel has been told to set "don't fragment", and not to listen to ICMP (linux/in.h)."""
+    ip_mtu_discover, ip_pmtudisc_probe = 10, 3
+    port = free_port("both")
+    for host in ("127.0.0.1", "0.0.0.0"):
+        sockets = bind([(host, port)], shared=False)
+        (udp,) = (*sockets.udp, *sockets.wildcard_udp)
+        assert udp.getsockopt(socket.IPPROTO_IP, ip_mtu_discover) == ip_pmtudisc_probe
+        sockets.close()

@@ -141,7 +141,9 @@ class History:
         elif kind == "begin":
             self.plan = index.begin_merge()
         elif kind == "end" and self.plan is not None:
-            index.finish_merge(self.plan.run())
+            merged = self.plan.run()
+            index.prepare_merge(merged)
+            index.finish_merge(merged)
             self.plan = None
         elif kind in ("feed", "unfeed"):
             self._change_feeds(listing[0] if kind == "feed" else None)

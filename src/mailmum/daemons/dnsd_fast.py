@@ -43,10 +43,11 @@ GoodCookie = Callable[[bytes, "Client", float], tuple[bytes, int, int] | None]
 ENGINES = ("auto", "compiled", "python")
 # A thread ends within a batch; only on a machine that is overloaded does it take that long.
 _PATIENCE = 5.0
-# So many counts are read before a pause: the scheduler would let a thread run for longer while
-# others wait for its core.
+# So many counts are read before a pause of so many seconds: the scheduler lets a thread run for
+# longer while others wait for its core.  That makes 100,000 a second at most, which is twice what
+# SQLite keeps; more would take time from answers under a flood, and wait for the database then.
 _AT_ONCE = 1024
-_BREATH = 0.0005
+_BREATH = 0.01
 
 
 def choose(engine: str, crash: Path | None) -> tuple[ModuleType | None, str]:
@@ -79,22 +80,31 @@ def _mark_of(server: int, list_: int, code: int) -> int:
 
 
 class Packed:
-    """What a thread has counted, as it was packed."""
+    """What a thread has counted, as it was packed.
 
-    __slots__ = ("_counted",)
+    Args:
+        counted: its counts.
+        ended: set when nobody answers any more; None where that is never said.
+    """
 
-    def __init__(self, counted: "hot.Counted") -> None:
+    __slots__ = ("_counted", "_ended")
+
+    def __init__(self, counted: "hot.Counted", ended: threading.Event | None = None) -> None:
         self._counted = counted
+        self._ended = threading.Event() if ended is None else ended
 
     def __len__(self) -> int:
         return len(self._counted)
 
     def read(self) -> dict[Key, int]:
-        """Counts by key; in between other threads get a turn, those that answer before all."""
+        """Counts by key; in between other threads get a turn, those that answer before all.
+
+        Once they have ended there are no pauses: then a part of a second is left.
+        """
         found: dict[Key, int] = {}
         for start in range(0, len(self), _AT_ONCE):
             if start:
-                time.sleep(_BREATH)
+                self._ended.wait(_BREATH)
             self._counted.read(found, start, _AT_ONCE, _mark_of, NOBODY)
         return found
 
@@ -143,6 +153,7 @@ class Fast:
         self._services: list[hot.Service] = []
         self._threads: list[threading.Thread] = []
         self._mirror: Mirror | None = None
+        self._ended = threading.Event()
 
     def open(
         self, sockets: Sockets, answer: Answer, good_cookie: GoodCookie, counters: Counters
@@ -166,7 +177,7 @@ class Fast:
 
         def take() -> tuple[Packed, int, int, dict[str, int]]:
             counted, nameless, lost, faults = service.take()
-            return Packed(counted), nameless, lost, faults
+            return Packed(counted, self._ended), nameless, lost, faults
 
         counters.include(take)
         name = f"dns-answers-{len(self._services)}"
@@ -202,6 +213,7 @@ class Fast:
 
     def close(self) -> None:
         """End the threads; afterwards the sockets may be closed."""
+        self._ended.set()
         for service in self._services:
             service.stop()
         for thread in self._threads:

@@ -116,6 +116,7 @@ class Upkeep:
         self._changed_at = None
         plan = call(self._loop, index.begin_merge)
         merged = plan.run(_breathe)
+        index.prepare_merge(merged)
         call(self._loop, lambda: index.finish_merge(merged))
         log.debug(f"{self._loop.name}.merged", position=index.position)
 

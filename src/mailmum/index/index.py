@@ -59,7 +59,7 @@ class Image:
 
 
 class Watcher(Protocol):
-    """Keeps something in step with an index; told in the thread that changes it."""
+    """Keeps something in step with an index; told in the thread that changes that."""
 
     def prepared(self, entry: ServerEntry) -> None:
         """A server is new, or has other tables than before."""
@@ -71,6 +71,10 @@ class Watcher(Protocol):
 
     def applied(self, index: "Index", changes: Changes) -> None:
         """The changes are in the index."""
+        ...
+
+    def merged(self, merged: Merged) -> None:
+        """These are about to be put in place; told in the thread that merged them."""
         ...
 
     def settled(self, index: "Index", settled: Settled) -> None:
@@ -210,8 +214,16 @@ class Index:
         return self._tables.overlay_size
 
     def begin_merge(self) -> MergePlan:
-        """Note what a merge works on; `run` the plan in any thread, then call `finish_merge`."""
+        """Note what a merge works on.
+
+        `run` the plan in any thread, have `prepare_merge` there too, then call `finish_merge`.
+        """
         return self._tables.begin_merge()
+
+    def prepare_merge(self, merged: Merged) -> None:
+        """Have made beforehand, in any thread, what `finish_merge` would have to make."""
+        if self.watcher is not None:
+            self.watcher.merged(merged)
 
     def finish_merge(self, merged: Merged) -> None:
         """Put merged tables in place; what was applied meanwhile stays in the overlay."""

@@ -41,7 +41,7 @@ from mailmum.index.names import NameTable
 from mailmum.index.records import Changes
 from mailmum.index.rows import NEVER, NetworkRows, Rows
 from mailmum.index.servers import AddressStages, NameStages, ServerEntry
-from mailmum.index.tables import Settled
+from mailmum.index.tables import Merged, Settled
 from mailmum.index.wording import packed, pool_of, said_by
 
 if TYPE_CHECKING:
@@ -99,6 +99,8 @@ class Mirror:
         # Those of feeds, by the likeness of their views.
         self._alike: dict[Any, hot.Table] = {}
         self._servers: dict[ServerEntry, hot.Server] = {}
+        # Of merged tables that are about to be put in place.
+        self._made: dict[Base, hot.Base] = {}
         self._pending = _Pending()
         for entry in index.servers:
             self.prepared(entry)
@@ -132,6 +134,14 @@ class Mirror:
         if changes.feeds:
             self._forget_tables()
 
+    def merged(self, merged: Merged) -> None:
+        """Check and lay out their columns here, which takes milliseconds, and not in the loop."""
+        try:
+            self._made = {base: self._base(base) for _, _, base in merged.tables}
+        except _FAULTS:
+            # It comes again where they are put in place.
+            self._made = {}
+
     def settled(self, index: Index, settled: Settled) -> None:
         """Take over merged tables."""
         if self._broken is None:
@@ -143,6 +153,7 @@ class Mirror:
                     self._settle(table, ours, was)
         except _FAULTS as error:
             self._break(error)
+        self._made = {}
         self._commit(index)
         if settled.lost:
             self._forget_tables()
@@ -191,7 +202,7 @@ class Mirror:
 
     def _settle(self, table: AddressTable, ours: hot.Table, was: Iterable[Place]) -> None:
         pending = self._pending
-        pending.bases[ours] = self._base(table.base)
+        pending.bases[ours] = self._made.get(table.base) or self._base(table.base)
         pending.levels[ours] = _levels(table)
         for shift, number in was:
             if table.replaced_at((shift, number)) is None:
