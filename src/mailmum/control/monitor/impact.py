@@ -229,7 +229,8 @@ class _Report:
         meant: list[Target] = [self.target]
         if wide:
             meant = [one.address for one in self.ranked[:_FEW]]
-        limit = _SAMPLE // len(meant) if meant else 0
+        # A few clients stand for many then, so fewer of their sightings do as well.
+        limit = (_SAMPLE // 2 if wide else _SAMPLE) // len(meant) if meant else 0
         latest = [recent_page(self.scope, one, limit, since=self.seen.since) for one in meant]
 
         def of(*outcomes: Outcome) -> list[Kept]:
