@@ -47,7 +47,7 @@ def mid(text: str, tail: int = 12, css: str = "mono") -> SafeString:
 
 @register.filter
 def at_colons(address: str) -> SafeString:
-    """An IPv6 address whole, which goes on in the next line after a colon where there is no room."""
+    """An IPv6 address whole; without room it goes on in the next line, after a colon."""
     return format_html_join(SafeString(":<wbr>"), "{}", ((group,) for group in address.split(":")))
 
 
