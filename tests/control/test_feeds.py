@@ -116,7 +116,7 @@ def test_a_list_is_fetched_and_holds(world: World, site: Site) -> None:
     assert found is not None
     assert (found.target, found.reason, found.number) == (NETS[7], "Listed by others", -feed.pk)
     assert verdict(world.viewer, "198.51.61.1") == ("none", "")
-    (met,) = check(world.viewer, parse_target("198.51.7.9")).covered_by
+    (met,) = check(world.viewer, parse_target("198.51.7.9"), whole=True).covered_by
     assert (met.target, met.origin) == (NETS[7], "drop")
 
 

@@ -295,6 +295,11 @@ def test_what_a_target_meets(world: World, monkeypatch: pytest.MonkeyPatch, few:
     found = search.meets(world.viewer, parse_target(".spam.example"))
     assert {v.target for v in found} == {".example", "a.spam.example", "b.spam.example"}
     assert not search.meets(world.outsider, parse_target(".spam.example"))
+    for target in ("203.0.113.0/28", ".spam.example"):
+        all_of_it = list(search.meets(world.viewer, parse_target(target)))
+        latest, count = search.latest_met(world.viewer, parse_target(target), None, 2)
+        assert (latest, count) == (all_of_it[:2], 3 if few > 2 else None)
+    assert search.latest_met(world.outsider, parse_target(".spam.example"), None, 2) == ([], 0)
 
 
 def test_ten_thousand_targets_are_one_change(world: World) -> None:

@@ -203,7 +203,7 @@ def test_a_second_factor_is_asked_for_whatever_the_first(world: World, way: str)
         response = fresh.post(new_link("owner@example.net"), follow=True)
     assert "Second factor" in text_of(response)
     assert fresh.get(f"/a/{world.owner.account.pk}/listings/").status_code == 302
-    assert "Incorrect code" in text_of(
+    assert "That is not the app" in text_of(
         fresh.post("/accounts/two-factor/authenticate/", {"code": "000000"})
     )
     signed = fresh.post("/accounts/two-factor/authenticate/", {"code": recovery_code(client)})

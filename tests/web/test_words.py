@@ -12,7 +12,7 @@ from mailmum.domain.errors import BadInput, NeedsConfirmation, SeveralRefused
 from mailmum.domain.targets import parse_target
 from mailmum.web import words
 from mailmum.web.form import FAULTS_SHOWN, Form
-from mailmum.web.templatetags.pages import marked, mid, moment, undo_of
+from mailmum.web.templatetags.pages import at_colons, marked, mid, moment, undo_of
 
 
 @pytest.mark.parametrize(
@@ -84,6 +84,14 @@ def test_cutting_keeps_the_whole_text_and_no_markup(text: str, tail: int) -> Non
     spans = re.findall(r"(?s)<span>(.*?)</span>", made) or re.findall(r"(?s)>(.*?)<", made)
     assert html.unescape("".join(spans)) == text
     assert ("<" in text) == ("&lt;" in made)
+
+
+@given(st.text(max_size=60))
+def test_addresses_stay_whole_in_several_lines(text: str) -> None:
+    """They may go on in the next line after a colon; what looks like markup is escaped."""
+    made = str(at_colons(text))
+    assert html.unescape(made.replace("<wbr>", "")) == text
+    assert made.count("<") == text.count(":")
 
 
 def test_marked_keys_and_nothing_else() -> None:

@@ -128,5 +128,5 @@ def check_target(request: HttpRequest, wanted: Query[Wanted]) -> dict[str, Any]:
     access = reader(request)
     target = parse_target(wanted.target)
     server = wanted.server or None
-    found = check(access, target, server, days=wanted.days, asks=True, counts=True)
+    found = check(access, target, server, days=wanted.days, asks=True, whole=True)
     return as_dict(scope_of(access, server), found)

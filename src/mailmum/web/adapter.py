@@ -1,10 +1,21 @@
 """How allauth behaves here: nobody signs up on their own, and its messages are few."""
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.mfa.adapter import DefaultMFAAdapter
 from django.http import HttpRequest
 from django.urls import reverse
 
 from mailmum.web.callers import caller_of
+
+
+class SecondFactor(DefaultMFAAdapter):  # type: ignore[misc]  # allauth has no types
+    """Says what to do about a code that is not right."""
+
+    error_messages = {  # noqa: RUF012 (allauth's own)
+        **DefaultMFAAdapter.error_messages,
+        "incorrect_code": "That is not the app's code now. Type the one that it shows; when it is "
+        "refused again, set the telephone's clock.",
+    }
 
 
 class ClosedSignUp(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no types

@@ -13,7 +13,7 @@ from django.db import DatabaseError
 
 from mailmum.control.accounts.access import Reading
 from mailmum.control.listings.queries import target_of
-from mailmum.control.listings.search import meets
+from mailmum.control.listings.search import latest_met
 from mailmum.control.monitor.checked import Check
 from mailmum.control.monitor.impact import check
 from mailmum.control.servers.queries import names_of_servers, own_servers
@@ -55,7 +55,7 @@ class Item:
         impact: whom a block would hit; None for an allow, or when that is not known.
         unknown: whether traffic could not be read.
         met: listings that cover it or lie inside it.
-        more: how many further ones there are.
+        more: how many further ones there are; None: over a thousand.
     """
 
     text: str
@@ -65,7 +65,7 @@ class Item:
     impact: Impact | None = None
     unknown: bool = False
     met: tuple[Met, ...] = ()
-    more: int = 0
+    more: int | None = 0
 
     @property
     def dangerous(self) -> bool:
@@ -137,6 +137,15 @@ class _Plan:
     servers: dict[int, str]
     asks: bool
 
+    @property
+    def scope(self) -> int | None:
+        """Number of the server; of one that is gone the account, None for all."""
+        if not self.server:
+            return None
+        # Servers that were removed may have had the name before.
+        named = (number for number, name in self.servers.items() if name == self.server)
+        return max(named, default=WHOLE_ACCOUNT)
+
 
 def preview(
     reading: Reading, texts: Sequence[str], action: Action, server: str | None = None
@@ -187,15 +196,20 @@ def _item(plan: _Plan, text: str) -> Item:
         danger = _danger(target, plan)
     except BadInput as refusal:
         return Item(text, fault=str(refusal))
-    found = meets(plan.reading, target)
-    if plan.server:
-        numbers = [number for number, name in plan.servers.items() if name == plan.server]
-        found = found.filter(scope__in=[WHOLE_ACCOUNT, *numbers])
-    rows = listing_rows(found[:MET_SHOWN], plan.servers, time.time())
+    found, count = latest_met(plan.reading, target, plan.scope, MET_SHOWN)
+    rows = listing_rows(found, plan.servers, time.time())
     met = tuple(Met(row, _relation(target, plan.server, row)) for row in rows)
-    more = found.count() - len(met) if len(met) == MET_SHOWN else 0
     impact, unknown = _impact(target, plan)
-    return Item(target.text, describe(target), "", danger, impact, unknown, met, more)
+    return Item(
+        target.text,
+        describe(target),
+        "",
+        danger,
+        impact,
+        unknown,
+        met,
+        None if count is None else count - len(met),
+    )
 
 
 def _impact(target: Target, plan: _Plan) -> tuple[Impact | None, bool]:

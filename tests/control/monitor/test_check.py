@@ -20,8 +20,8 @@ NET = "198.51.100.0/24"
 
 
 def told(traffic: Traffic, target: str, server: str | None = None, days: int = 30) -> Check:
-    """The check of a viewer."""
-    return check(traffic.world.viewer, parse_target(target), server, days=days)
+    """The whole check of a viewer."""
+    return check(traffic.world.viewer, parse_target(target), server, days=days, whole=True)
 
 
 def ways(found: Check) -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
@@ -127,7 +127,7 @@ def test_an_outsider_sees_nothing_of_it(traffic: Traffic) -> None:
     traffic.log(*traffic.mail("198.51.100.201", 12, "out1.news.example"))
     traffic.listed(Action.BLOCK, "198.51.100.0/25")
     outsider = traffic.world.outsider
-    found = check(outsider, parse_target(NET))
+    found = check(outsider, parse_target(NET), whole=True)
     assert (found.contacts, found.servers, found.inside, found.hits) == (0, (), (), ())
     with pytest.raises(NotFound):
         check(outsider, parse_target(NET), "mx1")
@@ -254,10 +254,11 @@ def test_listings_that_stand(traffic: Traffic, monkeypatch: pytest.MonkeyPatch) 
     assert [one.target for one in told(traffic, NET, "mx1").inside] == ["198.51.100.7"]
     assert told(traffic, ".example").covered_by == ()
     monkeypatch.setattr(impact, "LISTINGS", 1)
-    assert len(told(traffic, NET).inside) == 1
-    # To count thousands takes long, and few ask for that.
-    assert told(traffic, NET).more_inside is None
-    assert check(traffic.world.viewer, parse_target(NET), counts=True).more_inside == 1
+    found = told(traffic, NET)
+    assert (len(found.inside), found.more_inside) == (1, 1)
+    # The form has another way to them.
+    found = check(traffic.world.viewer, parse_target(NET))
+    assert (found.covered_by, found.inside, found.more_inside, found.countries) == ((), (), 0, ())
 
 
 def test_too_much_is_looked_at_in_part(traffic: Traffic, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -301,6 +302,26 @@ def test_a_wide_network_asks_for_few_sightings(traffic: Traffic) -> None:
     found = told(traffic, "198.48.0.0/12")
     assert found.senders == (("out1.news.example", 12),)
     assert found.hits[0].name == "out1.news.example"
+
+
+@pytest.mark.parametrize("sample", [300, 8, 2])
+def test_samples_are_the_latest_of_their_kind(
+    traffic: Traffic, monkeypatch: pytest.MonkeyPatch, sample: int
+) -> None:
+    """Whether they are among the latest of all, of which there may be more, or lie before."""
+    client = "198.51.100.201"
+    traffic.log(*traffic.mail(client, 9, "old.example", ago=7200))
+    traffic.log(*traffic.mail(client, 3, "new.example", ago=600))
+    bad = {"sender": "a@bad.example", "rbl": "zen.example"}
+    traffic.log(*(traffic.seen(client, Outcome.REJECTED, ago=ago, **bad) for ago in range(60, 66)))
+    monkeypatch.setattr(impact, "_SAMPLE", sample)
+    found = told(traffic, client)
+    new = min(sample, 3)
+    old = min(sample - new, 9)
+    assert found.sampled == new + old
+    wanted = (("new.example", new), ("old.example", old))
+    assert dict(found.senders) == {domain: count for domain, count in wanted if count}
+    assert found.refused_senders == (("bad.example", min(sample, 6)),)
 
 
 def test_everybody_of_the_account_may_check(world: World) -> None:

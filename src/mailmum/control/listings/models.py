@@ -26,6 +26,7 @@ CONTENT = ("action", "reason", "note", "code", "expires", "enabled")
 """The fields that a change of a listing can change."""
 
 ENDED = models.Q(until__isnull=False)
+ALLOWED = CURRENT & models.Q(action=Action.ALLOW.value, source=Source.PERSON.value)
 
 
 class Version(models.Model):
@@ -96,6 +97,17 @@ class Version(models.Model):
                 fields=["account", "expires"],
                 name="version_ends",
                 condition=CURRENT & models.Q(expires__isnull=False),
+            ),
+            # Who is allowed inside a target: few among many, and asked at each check of a block.
+            models.Index(
+                fields=["account", "first"],
+                name="version_allow_first",
+                condition=ALLOWED & models.Q(first__isnull=False),
+            ),
+            models.Index(
+                fields=["account", "reversed_name"],
+                name="version_allow_name",
+                condition=ALLOWED & models.Q(reversed_name__isnull=False),
             ),
             # What was: of what is in force the constraint above knows the target.
             models.Index(fields=["account", "target"], name="version_was", condition=ENDED),

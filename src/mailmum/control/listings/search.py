@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from heapq import nlargest
 
 from django.db.models import Count, Q, QuerySet
 
@@ -142,6 +143,26 @@ def within(reading: Reading, target: Target, server: int | None = None) -> Query
 def meets(reading: Reading, target: Target) -> QuerySet[Version]:
     """Listings in force that cover a target or lie inside it, the latest first."""
     return find_listings(reading, Filter()).filter(about(reading, target))
+
+
+def latest_met(
+    reading: Reading, target: Target, server: int | None, most: int
+) -> tuple[list[Version], int | None]:
+    """The latest of the listings that `meets` finds, and how many there are; None: over a thousand.
+
+    Args:
+        reading: proof that the asker may read.
+        target: what is met.
+        server: number of a server: its own and the account's; None: all scopes.
+        most: how many are wanted.
+    """
+    found = find_listings(reading, Filter(server=server))
+    numbers = found.order_by().values_list("number", flat=True)
+    some = set(numbers.filter(target__in=wider(target))[: _FEW + 1])
+    some.update(numbers.filter(lies_inside(target))[: _FEW + 1])
+    if len(some) <= _FEW:
+        return list(found.filter(number__in=nlargest(most, some))), len(some)
+    return list(found.filter(_about(target))[:most]), None
 
 
 def count(reading: Reading) -> Counts:

@@ -94,7 +94,10 @@ class Ways:
         below: dict[bytes, list[Sum]] = {}
         for (name, kind), one in self.seen.names.items():
             label = name[len(prefix) :].partition(b".")[0]
-            sums = below.setdefault(label, [Sum(), Sum()])[kind == VERIFIED]
+            kinds = below.get(label)
+            if kinds is None:
+                kinds = below[label] = [Sum(), Sum()]
+            sums = kinds[kind == VERIFIED]
             sums.accepted += one.accepted
             sums.stopped += one.stopped
         # A contact may be there once under the verified name, and once under the claimed one.

@@ -80,10 +80,10 @@ class Check:
         names: names of the clients.
         reverse: of a single address its reverse names, see `control.monitor.reverse`.
         country: of all its addresses, None when unknown or several.
-        countries: of the clients that were seen.
+        countries: of the clients that were seen; like the next three only of a whole check.
         covered_by: listings in force that cover it already, the same target among them.
         inside: listings in force inside it, the latest first.
-        more_inside: how many further ones there are, None when they were not counted.
+        more_inside: how many further ones there are.
         better: ways that lose less.
     """
 
@@ -112,5 +112,5 @@ class Check:
     countries: tuple[tuple[str, int], ...]
     covered_by: tuple[Version, ...]
     inside: tuple[Version, ...]
-    more_inside: int | None
+    more_inside: int
     better: tuple[Better, ...]

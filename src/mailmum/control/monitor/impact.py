@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from heapq import nsmallest
-from typing import Any
 
 from django.db.models import QuerySet
 
@@ -20,15 +19,16 @@ from mailmum.control.accounts.access import Reading
 from mailmum.control.feeds.providers import known
 from mailmum.control.listings.models import Version
 from mailmum.control.listings.search import covers, within
-from mailmum.control.listings.values import stored_target
+from mailmum.control.listings.values import stored_network, stored_target
 from mailmum.control.monitor.better import Better, Ways
 from mailmum.control.monitor.checked import At, Check, Hit, Named
 from mailmum.control.monitor.countries import countries_of, country_of
 from mailmum.control.monitor.looking import Look, Sum, address_of, last_days, look, name_text
 from mailmum.control.monitor.reverse import reverse_of
 from mailmum.control.monitor.scope import Scope, scope_of, zones_of
-from mailmum.control.monitor.search import recent
+from mailmum.control.monitor.search import recent_page
 from mailmum.control.servers.queries import own_servers
+from mailmum.control.traffic.find import Page
 from mailmum.control.traffic.models import LastSeen
 from mailmum.control.traffic.values import Kept
 from mailmum.domain import guards
@@ -69,7 +69,7 @@ def check(
     days: int = DAYS,
     now: float | None = None,
     asks: bool = False,
-    counts: bool = False,
+    whole: bool = False,
 ) -> Check:
     """What a block of this target would have met.
 
@@ -80,7 +80,7 @@ def check(
         days: how far to look back, from today.
         now: our own clock.
         asks: whether the DNS may be asked for the reverse name of a single address.
-        counts: whether all listings inside are counted, however many.
+        whole: whether the listings that it meets, and the countries, are told too.
 
     Raises:
         BadInput: the target can never be listed, or the days are out of range.
@@ -94,15 +94,12 @@ def check(
     scope = scope_of(reading, server)
     seen = look(scope, target, last_days(clock, days))
     inside = within(reading, target, scope.server)
-    clients = _clients(seen, _allowed(inside, scope))
-    met = _Met(
-        tuple(covers(reading, target, scope.server)[:LISTINGS]),
-        tuple(sorted(inside[:LISTINGS], key=lambda one: -one.number)),
-        max(inside.count() - LISTINGS, 0) if counts else None,
-    )
+    clients = _clients(seen, _allowed(inside, target, scope))
+    met = _met(reading, target, scope, inside) if whole else _Met()
     better = tuple(Ways(target, scope, clients, seen, own).find())
-    ranked = nsmallest(COUNTED, clients, key=_rank)
-    return _Report(scope, target, days, seen, clients, ranked, asks).check(danger, met, better)
+    ranked = nsmallest(COUNTED if whole else SHOWN, clients, key=_rank)
+    report = _Report(scope, target, days, seen, clients, ranked, asks, whole)
+    return report.check(danger, met, better)
 
 
 def _rank(client: Client) -> tuple[int, int, int]:
@@ -117,10 +114,13 @@ def _danger(target: Target, own: list[OwnServer]) -> str:
     return ""
 
 
-def _allowed(inside: QuerySet[Version], scope: Scope) -> list[Target]:
+def _allowed(inside: QuerySet[Version], target: Target, scope: Scope) -> Sequence[Target]:
     """What people allow inside, wherever the block would hold: it decides there all the same."""
     scopes = [WHOLE_ACCOUNT] if scope.server is None else [WHOLE_ACCOUNT, scope.server]
     allowed = inside.filter(action=Action.ALLOW.value, source=Source.PERSON.value, scope__in=scopes)
+    if isinstance(target, NetworkTarget):
+        ends = allowed.values_list("first", "last")[:ALLOWS]
+        return [stored_network(bytes(first or b""), bytes(last or b"")) for first, last in ends]
     return [stored_target(*one) for one in allowed.values_list("kind", "target")[:ALLOWS]]
 
 
@@ -139,9 +139,17 @@ def _clients(seen: Look, allowed: Sequence[Target]) -> list[Client]:
 
 @dataclass(frozen=True, slots=True)
 class _Met:
-    covered_by: tuple[Version, ...]
-    inside: tuple[Version, ...]
-    more: int | None
+    covered_by: tuple[Version, ...] = ()
+    inside: tuple[Version, ...] = ()
+    more: int = 0
+
+
+def _met(reading: Reading, target: Target, scope: Scope, inside: QuerySet[Version]) -> _Met:
+    return _Met(
+        tuple(covers(reading, target, scope.server)[:LISTINGS]),
+        tuple(sorted(inside[:LISTINGS], key=lambda one: -one.number)),
+        max(inside.count() - LISTINGS, 0),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +164,7 @@ class _Report:
     ranked: list[Client]
     """Those that matter most, `COUNTED` at most."""
     asks: bool
+    whole: bool
 
     def check(self, danger: str, met: _Met, better: tuple[Better, ...]) -> Check:
         """All of it."""
@@ -187,7 +196,7 @@ class _Report:
             names=names,
             reverse=reverse_of(target, names, asks=self.asks),
             country=None if network is None else country_of(network),
-            countries=tuple(countries_of(one.address for one in self.ranked)),
+            countries=tuple(countries_of(one.address for one in self.ranked)) if self.whole else (),
             covered_by=met.covered_by,
             inside=met.inside,
             more_inside=met.more,
@@ -220,20 +229,33 @@ class _Report:
         meant: list[Target] = [self.target]
         if wide:
             meant = [one.address for one in self.ranked[:_FEW]]
-        limit = _SAMPLE // len(meant) if meant else 0
+        # A few clients stand for many then, so fewer of their sightings do as well.
+        limit = (_SAMPLE // 2 if wide else _SAMPLE) // len(meant) if meant else 0
+        latest = [recent_page(self.scope, one, limit, since=self.seen.since) for one in meant]
+
+        def of(*outcomes: Outcome) -> list[Kept]:
+            return [
+                kept
+                for one, page in zip(meant, latest, strict=True)
+                for kept in self._of(frozenset(outcomes), one, page, limit)
+            ]
+
         total = self.seen.total
-
-        def some(**more: Any) -> list[Kept]:
-            return [kept for one in meant for kept in self._recent(one, limit, **more)]
-
         return (
-            some(),
-            some(outcomes=frozenset({Outcome.ACCEPTED})) if total.accepted else [],
-            some(outcomes=_REFUSED) if total.stopped else [],
+            [kept for page in latest for kept in page.found],
+            of(Outcome.ACCEPTED) if total.accepted else [],
+            of(*_REFUSED) if total.stopped else [],
         )
 
-    def _recent(self, target: Target, limit: int, **more: Any) -> tuple[Kept, ...]:
-        return recent(self.scope, target, limit, since=self.seen.since, **more)
+    def _of(
+        self, outcomes: frozenset[Outcome], target: Target, latest: Page, limit: int
+    ) -> Sequence[Kept]:
+        """The latest with these outcomes; among the latest of all where those are all there is."""
+        found = [one for one in latest.found if one.sighting.outcome in outcomes]
+        if latest.older is None or len(found) == limit:
+            return found
+        since = self.seen.since
+        return recent_page(self.scope, target, limit, since=since, outcomes=outcomes).found
 
     def _groups(self) -> dict[Group, int]:
         zones, base = zones_of(self.scope), config.current().zone

@@ -95,16 +95,19 @@ class Look:
 
     def add(self, counts: Mapping[tuple[bytes, int, int, int, int], int]) -> None:
         """Count what counts."""
-        few: Counter[tuple[int, int, int, int]] = Counter()
-        for (client, *rest), count in counts.items():
-            server, source, outcome, _ = rest
-            few[tuple(rest)] += count  # type: ignore[index]  # four numbers
+        few: dict[tuple[int, int, int, int], int] = {}
+        for (client, server, source, outcome, rbl), count in counts.items():
+            rest = server, source, outcome, rbl
+            few[rest] = few.get(rest, 0) + count
             if client:
                 one = self.clients.get(client)
                 if one is None:
                     one = self.clients[client] = Sum()
                 one.add(source, outcome, count)
-                self.here.setdefault(server, set()).add(client)
+                here = self.here.get(server)
+                if here is None:
+                    here = self.here[server] = set()
+                here.add(client)
         for (server, source, outcome, rbl), count in few.items():
             self.total.add(source, outcome, count)
             self.servers.setdefault(server, Sum()).add(source, outcome, count)
@@ -120,7 +123,7 @@ def look(scope: Scope, target: Target, days: range) -> Look:
         days: when each day begins, in the order of time.
     """
     found = Look(since=days[-1])
-    counts: Counter[tuple[bytes, int, int, int, int]] = Counter()
+    counts: dict[tuple[bytes, int, int, int, int], int] = {}
     left = BUDGET if isinstance(target, NetworkTarget) else BUDGET // 2
     for day in reversed(days):
         read = _read(scope, target, day, left + 1)
@@ -128,8 +131,9 @@ def look(scope: Scope, target: Target, days: range) -> Look:
         if found.complete or day == days[-1]:
             # The latest day is better than nothing, even in part.
             found.since = day
-            for *key, outcome, rbl, count in _counting(found, target, read):
-                counts[*key, outcome, rbl] += count
+            for client, server, source, outcome, rbl, count in _counting(found, target, read):
+                key = client, server, source, outcome, rbl
+                counts[key] = counts.get(key, 0) + count
                 found.daily[day, outcome, rbl] += count
         if not found.complete:
             break
@@ -199,8 +203,12 @@ def _under_names(found: Look, read: list[Raw]) -> Iterator[Row]:
     for raw, kind, client, server, source, outcome, count in read:
         name, packed = bytes(raw), bytes(client)
         kinds.setdefault((packed, server, source, outcome), [0, 0])[kind == VERIFIED] += count
-        best[server] = min(best.get(server, source), source, key=_BEST.index)
-        found.names.setdefault((name, kind), Sum()).add(source, outcome, count)
+        if best.setdefault(server, source) != source:
+            best[server] = min(best[server], source, key=_BEST.index)
+        one = found.names.get((name, kind))
+        if one is None:
+            one = found.names[name, kind] = Sum()
+        one.add(source, outcome, count)
         if kind == VERIFIED and outcome == _ACCEPTED:
             found.under.setdefault(packed, set()).add(name)
     for (packed, server, source, outcome), counts in kinds.items():

@@ -141,8 +141,13 @@ def now_is() -> int:
 
 def recent(scope: Scope, target: Target, limit: int, **more: Any) -> tuple[Kept, ...]:
     """The latest sightings of the clients of a target."""
+    return recent_page(scope, target, limit, **more).found
+
+
+def recent_page(scope: Scope, target: Target, limit: int, **more: Any) -> Page:
+    """The same as a page, which says whether there are more."""
     wanted = Wanted(servers=scope.servers, **_about(target), **more)
-    return find(scope.account, wanted, limit=limit).found
+    return find(scope.account, wanted, limit=limit)
 
 
 def about_subject(subject: Subject) -> Target:

@@ -45,6 +45,12 @@ def mid(text: str, tail: int = 12, css: str = "mono") -> SafeString:
     )
 
 
+@register.filter
+def at_colons(address: str) -> SafeString:
+    """An IPv6 address whole; without room it goes on in the next line, after a colon."""
+    return format_html_join(SafeString(":<wbr>"), "{}", ((group,) for group in address.split(":")))
+
+
 @register.simple_tag
 def moment(at: datetime | float | None) -> SafeString:
     """A moment as people say it, with the exact one as title, in the reader's zone."""
