@@ -13,7 +13,7 @@ from one client, may well be the spam on account of which somebody wants to bloc
     dangerous - 3 clients delivered 1,204 accepted messages in 30 days: they would be rejected
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -187,7 +187,7 @@ def narrower(
     networks = tuple(
         NetworkTarget(target.version, value << free, prefix) for value, prefix in found
     )
-    stops = sum(count for unit, count in sums.items() if _within(unit, found, bits))
+    stops = _inside(sums, found, bits)
     size = sum(1 << (one.bits - one.prefix) for one in networks)
     if not networks or 2 * stops < total or 2 * size > 1 << (target.bits - target.prefix):
         return None
@@ -200,8 +200,17 @@ def exceptions(clients: Iterable[Client]) -> tuple[NetworkTarget, ...]:
     return tuple(sorted(found)) if len(found) <= EXCEPTIONS else ()
 
 
-def _within(value: int, networks: Iterable[Network], bits: int) -> bool:
-    return any((value ^ first) >> (bits - prefix) == 0 for first, prefix in networks)
+def _inside(sums: Mapping[int, int], networks: Iterable[Network], bits: int) -> int:
+    """The sum of those that lie in one of some networks, none of which lies in another."""
+    firsts: dict[int, set[int]] = {}
+    for first, prefix in networks:
+        firsts.setdefault(bits - prefix, set()).add(first >> (bits - prefix))
+    return sum(
+        count
+        for shift, some in firsts.items()
+        for unit, count in sums.items()
+        if unit >> shift in some
+    )
 
 
 def _number(count: int, what: str) -> str:

@@ -11,7 +11,7 @@ which no log and no better source saw a client under them.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
 from operator import itemgetter
@@ -93,25 +93,26 @@ class Look:
     names: dict[tuple[bytes, int], Sum] = field(default_factory=dict)
     under: dict[bytes, set[bytes]] = field(default_factory=dict)
 
-    def add(self, counts: Mapping[tuple[bytes, int, int, int, int], int]) -> None:
-        """Count what counts."""
+    def add(self, day: int, rows: Iterable[Row]) -> None:
+        """Count what counts of a day."""
         few: dict[tuple[int, int, int, int], int] = {}
-        for (client, server, source, outcome, rbl), count in counts.items():
-            rest = server, source, outcome, rbl
-            few[rest] = few.get(rest, 0) + count
+        clients, here = self.clients, self.here
+        for client, server, source, outcome, rbl, count in rows:
+            key = (server, source, outcome, rbl)
+            few[key] = few.get(key, 0) + count
             if client:
-                one = self.clients.get(client)
+                one = clients.get(client)
                 if one is None:
-                    one = self.clients[client] = Sum()
+                    one = clients[client] = Sum()
                 one.add(source, outcome, count)
-                here = self.here.get(server)
-                if here is None:
-                    here = self.here[server] = set()
-                here.add(client)
+                if server not in here:
+                    here[server] = set()
+                here[server].add(client)
         for (server, source, outcome, rbl), count in few.items():
             self.total.add(source, outcome, count)
             self.servers.setdefault(server, Sum()).add(source, outcome, count)
             self.outcomes[outcome, rbl] = self.outcomes.get((outcome, rbl), 0) + count
+            self.daily[day, outcome, rbl] += count
 
 
 def look(scope: Scope, target: Target, days: range) -> Look:
@@ -123,7 +124,6 @@ def look(scope: Scope, target: Target, days: range) -> Look:
         days: when each day begins, in the order of time.
     """
     found = Look(since=days[-1])
-    counts: dict[tuple[bytes, int, int, int, int], int] = {}
     left = BUDGET if isinstance(target, NetworkTarget) else BUDGET // 2
     for day in reversed(days):
         read = _read(scope, target, day, left + 1)
@@ -131,14 +131,10 @@ def look(scope: Scope, target: Target, days: range) -> Look:
         if found.complete or day == days[-1]:
             # The latest day is better than nothing, even in part.
             found.since = day
-            for client, server, source, outcome, rbl, count in _counting(found, target, read):
-                key = client, server, source, outcome, rbl
-                counts[key] = counts.get(key, 0) + count
-                found.daily[day, outcome, rbl] += count
+            found.add(day, _counting(found, target, read))
         if not found.complete:
             break
         left -= len(read)
-    found.add(counts)
     return found
 
 
@@ -175,21 +171,26 @@ def named(target: NameTarget) -> Q:
     return Q(name__gte=prefix, name__lt=prefix + b"\xff")
 
 
-def _counting(found: Look, target: Target, read: list[Raw]) -> Iterable[Raw]:
+def _counting(found: Look, target: Target, read: list[Raw]) -> Iterable[Row]:
     if isinstance(target, NetworkTarget):
         return _best_of_clients(read)
     return _under_names(found, read)
 
 
-def _best_of_clients(rows: list[Raw]) -> Iterator[Raw]:
+def _best_of_clients(rows: list[Raw]) -> Iterable[Row]:
     """The rows of the best source, of each client at each server."""
-    if len({row[2] for row in rows}) == 1:
-        yield from ((bytes(row[0]), *row[1:]) for row in rows)
-        return
+    # PostgreSQL's driver may hand out views, which no dictionary finds again.
+    rows = rows if not rows or type(rows[0][0]) is bytes else [(bytes(r[0]), *r[1:]) for r in rows]
+    if len({row[2] for row in rows}) <= 1:
+        return rows
+    return _best_of_each(rows)
+
+
+def _best_of_each(rows: list[Row]) -> Iterator[Row]:
     for _, same in groupby(rows, key=itemgetter(0, 1)):
         group = list(same)
         best = min((row[2] for row in group), key=_BEST.index)
-        yield from ((bytes(row[0]), *row[1:]) for row in group if row[2] == best)
+        yield from (row for row in group if row[2] == best)
 
 
 def _under_names(found: Look, read: list[Raw]) -> Iterator[Row]:
@@ -202,13 +203,17 @@ def _under_names(found: Look, read: list[Raw]) -> Iterator[Row]:
     best: dict[int, int] = {}
     for raw, kind, client, server, source, outcome, count in read:
         name, packed = bytes(raw), bytes(client)
-        kinds.setdefault((packed, server, source, outcome), [0, 0])[kind == VERIFIED] += count
-        if best.setdefault(server, source) != source:
-            best[server] = min(best[server], source, key=_BEST.index)
-        one = found.names.get((name, kind))
-        if one is None:
-            one = found.names[name, kind] = Sum()
-        one.add(source, outcome, count)
+        key = (packed, server, source, outcome)
+        both = kinds.get(key)
+        if both is None:
+            both = kinds[key] = [0, 0]
+        both[kind == VERIFIED] += count
+        if best.get(server) != source:
+            best[server] = min(best.get(server, source), source, key=_BEST.index)
+        known = found.names.get((name, kind))
+        if known is None:
+            known = found.names[name, kind] = Sum()
+        known.add(source, outcome, count)
         if kind == VERIFIED and outcome == _ACCEPTED:
             found.under.setdefault(packed, set()).add(name)
     for (packed, server, source, outcome), counts in kinds.items():
