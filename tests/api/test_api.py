@@ -25,6 +25,7 @@ from mailmum.control.witnesses.services import add_witness
 from tests.api.conftest import Caller, Callers
 from tests.control.alerts.kit import NOW, compared, holds, mailed, parameters
 from tests.support.ports import free_port
+from tests.support.undone import undone
 from tests.support.world import World
 
 # Every operation, with a body that would do. A new one that is missing here fails the walk below.
@@ -211,11 +212,28 @@ def test_the_walk_knows_every_operation() -> None:
     assert known == set(OPERATIONS)
 
 
-@pytest.mark.parametrize("operation", OPERATIONS, ids=" ".join)
+# Of the same kind of thing: what they are about is made once for them.
+KINDS = sorted({path.split("/")[1] for _, path in OPERATIONS})
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_who_may_and_who_may_not(
+    api: Callers,
+    world: World,
+    things: dict[str, str],
+    kind: str,
+    subtests: pytest.Subtests,
+) -> None:
+    """Everybody, one after the other; what an operation did is undone before the next."""
+    for operation in OPERATIONS:
+        if operation[1].split("/")[1] == kind:
+            with subtests.test(" ".join(operation)), undone():
+                _everybody(api, world, dict(things), operation)
+
+
+def _everybody(
     api: Callers, world: World, things: dict[str, str], operation: tuple[str, str]
 ) -> None:
-    """One after the other, since to make all that there is takes longer than to ask for it."""
     _without_a_token_nothing(api, things, operation)
     for who in ("viewer", "reader"):
         _reading_is_not_writing(api, things, operation, who)

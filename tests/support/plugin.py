@@ -13,11 +13,13 @@ is rightly below `ONCE` is held in every run: one that asks for the database the
 """
 
 import contextlib
+import functools
 import os
 import signal
 import sys
 import tempfile
 from collections.abc import Generator, Iterator
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -153,20 +155,29 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     Raises:
         UsageError: a test that is said never to meet the database uses it.
     """
-    single = [item for item in items if runs_once(item)]
-    for item in single:
-        if item.get_closest_marker("django_db") is not None:
+    for item in items:
+        if item.get_closest_marker("django_db") is not None and runs_once(item):
             raise pytest.UsageError(f"{item.nodeid} uses the database; {_BOTH}")
     if config.getoption("only_database"):
         items[:], rest = _parted(items)
         config.hook.pytest_deselected(items=rest)
     # A worker that begins a long file last keeps all others waiting.
-    items.sort(key=lambda item: not any(map(item.path.match, LONG)))
+    items.sort(key=lambda item: not _is_one_of(item.path, LONG))
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Do not even read files in which the run on the second database is going to find nothing."""
+    if not (config.getoption("only_database") and collection_path.suffix == ".py"):
+        return None
+    if _is_one_of(collection_path, FIRST):
+        return True
+    left = _is_below(collection_path, config.rootpath, ONCE)
+    return (left and "mark.both" not in collection_path.read_text(encoding="utf-8")) or None
 
 
 def _parted(items: list[pytest.Item]) -> tuple[list[pytest.Item], list[pytest.Item]]:
     """What the run on the second database is about, and what it leaves to the first."""
-    left = {item for item in items if runs_once(item) or any(map(item.path.match, FIRST))}
+    left = {item for item in items if runs_once(item) or _is_one_of(item.path, FIRST)}
     return [item for item in items if item not in left], [item for item in items if item in left]
 
 
@@ -176,8 +187,18 @@ def runs_once(item: pytest.Item) -> bool:
         return False
     if item.get_closest_marker("once") is not None:
         return True
-    path = item.path.relative_to(item.config.rootpath)
-    return any(path.is_relative_to(place) for place in ONCE)
+    return _is_below(item.path, item.config.rootpath, ONCE)
+
+
+# Asked for each of some thousand tests, of a few hundred files.
+@functools.cache
+def _is_one_of(path: Path, patterns: tuple[str, ...]) -> bool:
+    return any(map(path.match, patterns))
+
+
+@functools.cache
+def _is_below(path: Path, root: Path, places: tuple[str, ...]) -> bool:
+    return any(path.relative_to(root).is_relative_to(place) for place in places)
 
 
 _BOTH = "mark it `both`, or give it a database of its own"

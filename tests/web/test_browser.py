@@ -65,7 +65,7 @@ def go(page: Page, look: Look, name: str) -> None:
     place.get_by_role("link", name=name).first.click()
 
 
-@pytest.mark.parametrize("look", LOOKS, ids=str)
+@pytest.mark.parametrize("look", [LOOKS[0], LOOKS[3]], ids=str)
 def test_what_an_administrator_does(
     running: Service, browser: Browser, signed_in: Any, look: Look
 ) -> None:

@@ -25,6 +25,7 @@ from mailmum.control.suggestions.models import Suggestion
 from mailmum.control.triggers.services import add_trigger
 from mailmum.domain.listings import Action
 from tests.control.alerts.kit import compared, holds
+from tests.support.undone import undone
 from tests.support.world import World
 from tests.web.conftest import Visitor, Visitors, text_of
 
@@ -45,6 +46,9 @@ PAGES = {
     for path, pattern in _patterns(get_resolver().url_patterns)
     if path.startswith("a/")
 }
+
+SHARES = [list(PAGES)[first::6] for first in range(6)]
+"""Pages that are walked with the same things, since to make these takes longer than to ask."""
 
 
 @pytest.fixture
@@ -111,73 +115,97 @@ def test_every_page_of_an_account_stands_behind_the_gate() -> None:
         assert issubclass(permission, Reading)
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_signed_out_one_signs_in_first(site: Visitors, things: dict[str, Any], name: str) -> None:
+@pytest.mark.parametrize("names", SHARES)
+def test_signed_out_one_signs_in_first(
+    site: Visitors, things: dict[str, Any], names: list[str], subtests: pytest.Subtests
+) -> None:
     """Whatever the method, and one comes back to where one wanted to go."""
-    for method in ("GET", "POST"):
-        response = _ask(site.nobody, method, name, things)
-        assert response.status_code == 302
-        assert response["Location"].startswith("/accounts/login/?next=/a/")
+    for name in names:
+        with subtests.test(name), undone():
+            for method in ("GET", "POST"):
+                response = _ask(site.nobody, method, name, things)
+                assert response.status_code == 302
+                assert response["Location"].startswith("/accounts/login/?next=/a/")
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("names", SHARES)
 def test_for_an_outsider_the_account_does_not_exist(
-    site: Visitors, things: dict[str, Any], name: str
+    site: Visitors, things: dict[str, Any], names: list[str], subtests: pytest.Subtests
 ) -> None:
     """404 on every page, the same as for an account that was never made, and nothing changes."""
-    before = Record.objects.count()
-    for method in ("GET", "POST"):
-        response = _ask(site.outsider, method, name, things)
-        missing = _ask(Visitor(site.outsider.client, 987654321), method, name, things)
-        assert response.status_code == missing.status_code == 404
-        assert text_of(response) == text_of(missing)
-    assert Record.objects.count() == before
+    for name in names:
+        with subtests.test(name), undone():
+            before = Record.objects.count()
+            for method in ("GET", "POST"):
+                response = _ask(site.outsider, method, name, things)
+                missing = _ask(Visitor(site.outsider.client, 987654321), method, name, things)
+                assert response.status_code == missing.status_code == 404
+                assert text_of(response) == text_of(missing)
+            assert Record.objects.count() == before
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("names", SHARES)
 def test_a_viewer_looks_and_changes_nothing(
-    site: Visitors, things: dict[str, Any], name: str
+    site: Visitors, things: dict[str, Any], names: list[str], subtests: pytest.Subtests
 ) -> None:
     """Pages that ask for reading open; all others say that the role does not allow it."""
-    before = Record.objects.count()
-    for method in ("GET", "POST"):
-        response = _ask(site.viewer, method, name, things)
-        if _permission(name) is not Reading:
-            assert response.status_code == 403
-            assert "Not allowed" in text_of(response)
-        elif method not in _methods(name):
-            assert response.status_code == 405
-        elif method == "GET":
-            assert response.status_code in (200, 302)
-    # A viewer's own tokens are the one thing that is theirs to change; the walk names none of them.
-    assert Record.objects.count() == before
+    for name in names:
+        with subtests.test(name), undone():
+            before = Record.objects.count()
+            for method in ("GET", "POST"):
+                _a_viewer_gets_what_is_theirs(name, method, _ask(site.viewer, method, name, things))
+            # A viewer's own tokens are the one thing that is theirs to change; the walk names
+            # none of them.
+            assert Record.objects.count() == before
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_an_owner_opens_every_page(site: Visitors, things: dict[str, Any], name: str) -> None:
+def _a_viewer_gets_what_is_theirs(name: str, method: str, response: Any) -> None:
+    if _permission(name) is not Reading:
+        assert response.status_code == 403
+        assert "Not allowed" in text_of(response)
+    elif method not in _methods(name):
+        assert response.status_code == 405
+    elif method == "GET":
+        assert response.status_code in (200, 302)
+
+
+@pytest.mark.parametrize("names", SHARES)
+def test_an_owner_opens_every_page(
+    site: Visitors, things: dict[str, Any], names: list[str], subtests: pytest.Subtests
+) -> None:
     """Every page that can be opened opens, and none is kept by caches."""
-    if "GET" not in _methods(name):
-        response = _ask(site.owner, "GET", name, things)
-        assert (response.status_code, response["Allow"]) == (405, "POST")
-        assert "Only by its button" in text_of(response)
-        return
-    response = _ask(site.owner, "GET", name, things)
-    assert response.status_code in (200, 302)
-    assert "no-store" in response["Cache-Control"]
+    for name in names:
+        with subtests.test(name), undone():
+            response = _ask(site.owner, "GET", name, things)
+            if "GET" not in _methods(name):
+                assert (response.status_code, response["Allow"]) == (405, "POST")
+                assert "Only by its button" in text_of(response)
+            else:
+                assert response.status_code in (200, 302)
+                assert "no-store" in response["Cache-Control"]
 
 
-@pytest.mark.parametrize("name", [name for name in PAGES if "POST" in _methods(name)])
+@pytest.mark.parametrize("names", SHARES)
 def test_a_form_from_elsewhere_is_refused(
-    site: Visitors, world: World, things: dict[str, Any], name: str
+    site: Visitors,
+    world: World,
+    things: dict[str, Any],
+    names: list[str],
+    subtests: pytest.Subtests,
 ) -> None:
     """Without the token that proves where the form came from, nothing is done."""
-    before = Record.objects.count()
     strict = Client(enforce_csrf_checks=True)
     strict.cookies = site.owner.client.cookies
-    response = _ask(Visitor(strict, world.owner.account.pk), "POST", name, things)
-    assert response.status_code == 403
-    assert "did not come from this site" in text_of(response)
-    assert Record.objects.count() == before
+    visitor = Visitor(strict, world.owner.account.pk)
+    for name in names:
+        if "POST" not in _methods(name):
+            continue
+        with subtests.test(name), undone():
+            before = Record.objects.count()
+            response = _ask(visitor, "POST", name, things)
+            assert response.status_code == 403
+            assert "did not come from this site" in text_of(response)
+            assert Record.objects.count() == before
 
 
 def test_a_fragment_does_not_become_a_sign_in_page(site: Visitors) -> None:
