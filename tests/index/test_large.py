@@ -17,7 +17,7 @@ from mailmum.index.snapshot import dump, load
 from tests.index.model import key_of, record_of
 
 LISTINGS = 4000
-QUERIES = 1500
+QUERIES = 600
 NOW = 50.0
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 

@@ -67,7 +67,7 @@ def sound(page: Page) -> None:
     assert not scrolls_sideways(page)
 
 
-@pytest.mark.parametrize("look", LOOKS, ids=str)
+@pytest.mark.parametrize("look", [LOOKS[0], LOOKS[3]], ids=str)
 def test_a_server_is_set_up_and_says_so(
     running: Service, browser: Browser, signed_in: Any, url: str, look: Look
 ) -> None:
