@@ -10,8 +10,8 @@ from mailmum.api import schemas
 from mailmum.api.auth import reader, writer
 from mailmum.api.errors import READ_ERRORS, WRITE_ERRORS
 from mailmum.api.query import Query
-from mailmum.control.listings.history import Sought, find_record, records_of, show
-from mailmum.control.listings.undo import undo
+from mailmum.control.listings.history import Sought, records_of, show
+from mailmum.control.listings.undo import find_record, undo
 from mailmum.control.servers.queries import find_server
 
 router = Router(tags=["journal"])

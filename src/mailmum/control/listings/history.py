@@ -13,7 +13,6 @@ from mailmum.control.journal.moments import instant
 from mailmum.control.listings.models import Version
 from mailmum.control.listings.undo import why_not
 from mailmum.control.servers.queries import names_of_servers
-from mailmum.domain.errors import NotFound
 from mailmum.domain.veil import veiled
 
 KINDS = {
@@ -88,18 +87,6 @@ def records_of(
     if meant:
         found = found.filter(seq__in=_changes_of(reading, meant))
     return found.order_by("-seq")
-
-
-def find_record(reading: Reading, seq: int) -> Record:
-    """A change of the account.
-
-    Raises:
-        NotFound: its journal has no such change.
-    """
-    found = Record.objects.filter(account=reading.account, seq=seq).first()
-    if found is None:
-        raise NotFound(f"there is no change {seq} in the journal", fix="see: mailmum journal list")
-    return found
 
 
 def _changes_of(reading: Reading, targets: Collection[str]) -> set[int]:

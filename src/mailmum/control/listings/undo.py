@@ -12,7 +12,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from mailmum.control.accounts.access import Writing
+from mailmum.control.accounts.access import Reading, Writing
 from mailmum.control.journal.models import Record
 from mailmum.control.journal.services import Change, change
 from mailmum.control.listings import store
@@ -44,6 +44,18 @@ def why_not(record: Record) -> str:
     return (_REASONS | REASONS).get(what, "such a change is not undone; change it back by hand")
 
 
+def find_record(reading: Reading, seq: int) -> Record:
+    """A change of the account.
+
+    Raises:
+        NotFound: its journal has no such change.
+    """
+    found = Record.objects.filter(account=reading.account, seq=seq).first()
+    if found is None:
+        raise NotFound(f"there is no change {seq} in the journal", fix="see: mailmum journal list")
+    return found
+
+
 def undo(access: Writing, seq: int) -> Change:
     """Undo one change.
 
@@ -57,11 +69,7 @@ def undo(access: Writing, seq: int) -> Change:
         Conflict: it has been undone already, or a later change stands in the way.
     """
     with change(access.account.pk, access.actor, "undo") as made:
-        record = Record.objects.filter(account=access.account, seq=seq).first()
-        if record is None:
-            raise NotFound(
-                f"there is no change {seq} in the journal", fix="see: mailmum journal list"
-            )
+        record = find_record(access, seq)
         if reason := why_not(record):
             raise BadInput(f"change {seq} cannot be undone: {reason}")
         if done := Record.objects.filter(undoes=seq).first():
