@@ -1,13 +1,15 @@
 """What the database sifts out could not have mattered: with all rows the judge says the same."""
 
 import random
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from mailmum.control.journal.moments import moment
-from mailmum.control.traffic.models import ClientHour, Seen, Zone
+from mailmum.control.traffic.models import ClientDay, ClientHour, Seen, Zone
 from mailmum.control.triggers import backtest as module
 from mailmum.control.triggers import helping, sifting
 from mailmum.control.triggers.backtest import backtest, last_of
@@ -15,7 +17,7 @@ from mailmum.control.triggers.contexts import context_of
 from mailmum.control.triggers.guard import AccountGuard
 from mailmum.traffic.codes import OUTCOMES, SOURCES
 from mailmum.traffic.packing import pack_client
-from mailmum.traffic.periods import DAY, HOUR
+from mailmum.traffic.periods import DAY, HOUR, start_of
 from mailmum.traffic.sightings import Outcome, Source
 from mailmum.triggers.backtest import run
 from mailmum.triggers.contacts import Contact
@@ -73,6 +75,30 @@ def rows_of(scene: Scene, chance: random.Random, first: int, hours: int) -> list
     ]
 
 
+def keep_only(hours: list[ClientHour]) -> None:
+    """These counts by the hour and what they come to by the day, as both are kept together."""
+    days: Counter[tuple[Any, ...]] = Counter()
+    for one in hours:
+        rest = one.client, one.server, one.source, one.outcome, one.rbl
+        days[one.account, start_of(one.start, DAY), *rest] += one.count
+    for model in (ClientHour, ClientDay):
+        model.objects.all().delete()
+    ClientHour.objects.bulk_create(hours)
+    ClientDay.objects.bulk_create(
+        ClientDay(
+            account=account,
+            start=start,
+            client=client,
+            server=server,
+            source=source,
+            outcome=outcome,
+            rbl=rbl,
+            count=count,
+        )
+        for (account, start, client, server, source, outcome, rbl), count in days.items()
+    )
+
+
 def unsifted(scene: Scene, rule: Rule, since: float, until: float) -> list[tuple[int, int, str]]:
     """The judge on every row that there is."""
     reading = scene.world.viewer
@@ -124,8 +150,7 @@ def test_sifted_and_unsifted_say_the_same(
     listed = 0
     for seed in range(2):
         chance = random.Random(seed)
-        ClientHour.objects.all().delete()
-        ClientHour.objects.bulk_create(rows_of(scene, chance, since + HOUR, 60))
+        keep_only(rows_of(scene, chance, since + HOUR, 60))
         report = last_of(backtest(scene.world.viewer, judged, days=3, now=scene.now))
         names = {0: "account"} | {number: name for name, number in scene.servers.items()}
         expected = unsifted(scene, judged, scene.now - 3 * DAY, scene.now)

@@ -69,7 +69,7 @@ def _tasks(reading: Reading, rule: Rule, days: int, clock: float) -> list[Task]:
     account = reading.account.pk
     since = clock - min(max(days, 1), LONGEST, terms_of(account).hour_days) * DAY
     context = context_of(account, rule, clock)
-    shares = _shares(account, rule, since, clock)
+    shares, rows = _shares(account, rule, since, clock)
     many = len(shares)
     return [
         Task(
@@ -82,18 +82,25 @@ def _tasks(reading: Reading, rule: Rule, days: int, clock: float) -> list[Task]:
             tuple(share),
             SIGHTINGS_LIMIT // many,
             weighing.WEIGHED // many,
+            None if rows is None else rows // many,
         )
         for share in shares
     ]
 
 
-def _shares(account: int, rule: Rule, since: float, clock: float) -> list[list[Slice]]:
+def _shares(
+    account: int, rule: Rule, since: float, clock: float
+) -> tuple[list[list[Slice]], int | None]:
+    """The slices of each share, and about how many counts there are where that need not be exact.
+
+    To count them all would be a tenth of the work.
+    """
     if rule.metric is Metric.ASKED or by_sighting(rule):
-        return [cut([], ())]
+        return [cut([], ())], None
     first, last = start_of(since, HOUR), end_of(clock, HOUR)
     clients, rows = looked_at(account, first, last)
     if rows < DIVIDED:
-        return [cut([], ())]
+        return [cut([], ())], None
     piece = min(sum(sifting.pieces(rule)), last - first)
     pairs = max(1, round(rows * piece / (last - first) / _SUMMED / 2))
-    return divided(clients, _FIRST, pairs)
+    return divided(clients, _FIRST, pairs), round(rows, -5)

@@ -53,6 +53,7 @@ class Past:
         since, until: the time that is meant, Unix seconds.
         slices: the clients that are meant.
         room: so many single sightings are looked at; beyond, counts stand for the rest.
+        counting: whether it is counted how many counts there are.
         exact: from when on single sightings were looked at; None for not at all.
         rows: counts that were sifted, and sightings that were looked at.
         found: what is next, contacts in the order of time, as plain tuples: the garbage collector
@@ -64,6 +65,7 @@ class Past:
     until: float
     slices: Sequence[Slice] = ()
     room: int = SIGHTINGS_LIMIT
+    counting: bool = True
     exact: float | None = None
     rows: int = 0
     found: list[tuple[Any, ...]] = field(default_factory=list)
@@ -123,7 +125,7 @@ def _sift(account: int, rule: Rule, context: Context, past: Past, sieve: Sieve) 
         # Where nothing is kept nothing is done.
         origin, begin = (end, end) if origin is None else (origin, begin)
         if end > begin:
-            past.rows += _kept(account, past, range(begin, end, HOUR))
+            past.rows += _kept(account, past, range(begin, end, HOUR)) if past.counting else 0
             sieve.take(_unsettled(_keyed(rows, rule), past.settled))
             _put_together(account, meant, past, sieve.taken(end if end < last else math.inf))
             begin = end
@@ -180,9 +182,9 @@ def _meant(rule: Rule, context: Context) -> Q:
         return meant & best & ~Q(outcome=ASKED)
     meant &= Q(source=SOURCES[Source.LOG])
     if (outcomes := outcomes_of(rule)) is not None:
-        meant &= Q(outcome__in=outcomes)
+        meant &= Q(outcome__among=outcomes)
     if rule.metric in (Metric.RBL, Metric.LISTS):
-        meant &= Q(rbl__in=sorted(context.public))
+        meant &= Q(rbl__among=sorted(context.public))
     return meant
 
 

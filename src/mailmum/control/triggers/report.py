@@ -26,7 +26,7 @@ class Report:
     Attributes:
         since, until: the time that was looked at.
         exact_since: from when on single sightings were looked at; before, counts by the hour.
-        rows: counts and sightings that were looked at.
+        rows: counts and sightings that were looked at; of a million or more about how many.
         seconds: how long it took.
         listings: how many listings it would have made.
         targets: of how many different targets.

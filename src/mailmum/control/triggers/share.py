@@ -43,6 +43,7 @@ class Task:
         slices: the clients that are looked at.
         room: so many single sightings are looked at.
         weighed: so many listings are weighed.
+        rows: about so many counts there are; None where they shall be counted.
     """
 
     account: int
@@ -53,6 +54,7 @@ class Task:
     slices: tuple[Slice, ...]
     room: int
     weighed: int
+    rows: int | None = None
 
 
 @dataclass(slots=True)
@@ -102,7 +104,8 @@ def in_order(decision: Decision) -> tuple[int, int]:
 def look_at(reading: Reading, task: Task) -> Iterator[Progress | Found]:
     """Do a task; progress, and what was found last."""
     scale = Scale(task.rule)
-    past = Past(task.since, task.until, task.slices, task.room)
+    past = Past(task.since, task.until, task.slices, task.room, task.rows is None)
+    past.rows = task.rows or 0
     court = _Court(reading, task, past)
     for done in read(task.account, task.rule, task.context, past):
         yield scale.at(READING, done)

@@ -5,6 +5,9 @@ in the database.  So the database sums up first, in pieces of time that overlap 
 one window can touch: whoever reaches the threshold within a window does so within one piece, and
 has at least as much in the whole of it.  Of those all rows are read, of the others none.  That may
 be too many, never too few; what is read goes through the finer `Sieve`, and then to the judge.
+
+Where a window is a day or longer, whole days are summed up: of them there is a table with a third
+of the rows, kept as long as the hours at least.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,14 +15,14 @@ from typing import Any
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connections
-from django.db.models import BinaryField, Count, F, Max, Min, Q, QuerySet, Sum
+from django.db.models import BinaryField, Count, F, Func, Max, Min, Q, QuerySet, Sum, Value
 from django.db.models.functions import Substr
 
-from mailmum.control.traffic.models import ClientHour
+from mailmum.control.traffic.models import ClientDay, ClientHour
 from mailmum.control.traffic.router import traffic_database
 from mailmum.control.triggers.slices import IPV4, LENGTHS, Slice, is_ipv4, stretch
 from mailmum.traffic.packing import MAPPED
-from mailmum.traffic.periods import DAY, HOUR
+from mailmum.traffic.periods import DAY, HOUR, start_of
 from mailmum.triggers.rules import Group, Metric, Rule
 
 Row = tuple[Any, ...]
@@ -28,6 +31,8 @@ KEYS = ("start", "client", "count", "server", "source", "outcome", "rbl")
 _PIECE, _SHORTEST = 8, DAY
 """A piece is so many overlaps long, besides the overlap itself, an eighth is then summed up twice;
 and so many seconds at least, since each takes several statements."""
+_BY_DAY = DAY
+"""So long a window is summed up by whole days."""
 _READ = DAY
 """So much is read at once: in between those are listed whose rows need not be read then."""
 _SEEKS = 20_000
@@ -40,9 +45,15 @@ that can be used takes more parameters than that."""
 _ROWS = 5000
 
 
+def period_of(rule: Rule) -> int:
+    """The period by which is summed up, `HOUR` or `DAY`."""
+    return DAY if rule.window >= _BY_DAY else HOUR
+
+
 def pieces(rule: Rule) -> tuple[int, int]:
     """How long a piece of time is in which is summed up, and by how much the next one overlaps."""
-    overlap = (rule.window + HOUR - 1) // HOUR * HOUR
+    period = period_of(rule)
+    overlap = (rule.window + period - 1) // period * period
     return max(_PIECE * overlap, _SHORTEST), overlap
 
 
@@ -68,19 +79,22 @@ def sifted(
         first, last: hours, from one to before the other.
         settled: up to which hour a group need not be read; it may grow in between.
     """
-    step, overlap = pieces(rule)
+    (step, overlap), period = pieces(rule), period_of(rule)
     counted = ClientHour.objects.filter(meant, account=account)
+    summed = ClientDay.objects.filter(meant, account=account) if period == DAY else counted
     before: set[bytes] | None = set()
     kept = ClientHour.objects.filter(account=account, start__gte=first, start__lt=last)
-    earliest = kept.order_by("start").values_list("start", flat=True).first()
+    origin = kept.order_by("start").values_list("start", flat=True).first()
     # Of many an account nothing is kept yet, or but a few days.
-    for begin in range(last if earliest is None else earliest, last, step):
-        end, now = min(begin + step, last), set[bytes]()
+    if origin is None:
+        return
+    for piece in range(start_of(origin, period), last, step):
+        begin, end, now = max(piece, origin), min(piece + step, last), set[bytes]()
         middle = (begin + end) / 2
-        hours = range(begin, min(end + overlap, last), HOUR)
+        periods = range(piece, min(end + overlap, last), period)
         for place, one in enumerate(slices):
             yield begin, iter(()), begin + (middle - begin) * place / len(slices)
-            now |= _able(counted.filter(stretch(hours, one)), rule, one)
+            now |= _able(summed.filter(stretch(periods, one)), rule, one)
         named = None if rule.threshold <= 1 or len(now) > _GROUPS else now
         able = None if before is None or named is None else before | named
         for at in range(begin, end, _READ):
@@ -146,14 +160,25 @@ def _all_of(hours: range, within: Slice) -> Q:
 
 def _read_through(rows: QuerySet[Any], group: Group, able: set[bytes]) -> Iterator[list[Row]]:
     if group is Group.ADDRESS:
-        rows = rows.filter(client__in=sorted(able))
+        rows = rows.annotate(unit=_as_it_is("client")).filter(unit__in=sorted(able))
     else:
         four, six = LENGTHS[group]
         short = Q(four__in=[one for one in able if one[:12] == MAPPED]) & IPV4
         long = Q(six__in=[one for one in able if one[:12] != MAPPED]) & ~IPV4
         rows = rows.annotate(four=_start(four), six=_start(six))
         rows = rows.filter(short | long)
-    yield from raw(rows.order_by("start", "client"))
+    yield from _few(rows)
+
+
+def _as_it_is(column: str) -> Any:
+    """A column in such a way that the database does not look up each value that it may have.
+
+    PostgreSQL would do so, in each hour, or look at whole rows to leave most of them out.
+    """
+    if connections[traffic_database()].vendor == "sqlite":
+        return F(column)
+    nothing = Value(b"", output_field=BinaryField())
+    return Func(F(column), nothing, template="(%(expressions)s)", arg_joiner=" || ")
 
 
 def _start(length: int) -> Substr:
@@ -166,7 +191,29 @@ def raw(rows: QuerySet[Any]) -> Iterator[list[Row]]:
     return _fetched(rows.values_list(*KEYS))
 
 
-def _fetched(wanted: QuerySet[Any, Any]) -> Iterator[list[Row]]:
+def _few(rows: QuerySet[Any]) -> Iterator[list[Row]]:
+    """The same where most that is gone through is left out; in the order of time.
+
+    The number of a row stands beside its key, not in it.  On SQLite both are one; for PostgreSQL
+    the key is gone through by itself, and only the rows of those that are left are looked at.
+    """
+    if connections[traffic_database()].vendor == "sqlite":
+        yield from raw(rows.order_by("start", "client"))
+        return
+    table, key = ClientHour._meta.db_table, ("account", *(one for one in KEYS if one != "count"))
+    same = " AND ".join(f"kept.{one} = found.{one}" for one in key)
+    columns = ", ".join(f"{'kept' if one == 'count' else 'found'}.{one}" for one in KEYS)
+    yield from _fetched(
+        rows.values_list(*key),
+        f"""
+        WITH found AS MATERIALIZED ({{}}) SELECT {columns} FROM found
+        CROSS JOIN LATERAL (SELECT count FROM {table} kept WHERE {same} LIMIT 1) kept
+        ORDER BY found.start, found.client
+        """,  # noqa: S608 (names of our own)
+    )
+
+
+def _fetched(wanted: QuerySet[Any, Any], around: str = "{}") -> Iterator[list[Row]]:
     """Without the ORM: there are many of them."""
     alias = traffic_database()
     try:
@@ -175,6 +222,6 @@ def _fetched(wanted: QuerySet[Any, Any]) -> Iterator[list[Row]]:
         # Where no public list is known yet, say, none can be asked for.
         return
     with connections[alias].chunked_cursor() as cursor:
-        cursor.execute(statement, given)
+        cursor.execute(around.format(statement), given)
         while chunk := cursor.fetchmany(_ROWS):
             yield chunk

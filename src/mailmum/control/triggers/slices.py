@@ -31,9 +31,9 @@ IPV4 = Q(client__gte=_FIRST, client__lte=_LAST)
 _HOURS_LOOKED_AT = 6
 
 
-def stretch(hours: Iterable[int], within: Slice) -> Q:
-    """The condition on counts to be of these hours and of a slice."""
-    return Q(start__in=list(hours), client__gte=within[0], client__lte=within[1])
+def stretch(periods: Iterable[int], within: Slice) -> Q:
+    """The condition on counts to be of these hours or days and of a slice."""
+    return Q(start__in=list(periods), client__gte=within[0], client__lte=within[1])
 
 
 def is_ipv4(within: Slice) -> bool:
@@ -75,7 +75,10 @@ def looked_at(account: int, since: int, until: int) -> tuple[list[bytes], int]:
     if earliest is None:
         return [], 0
     hours = (until - earliest) // HOUR
-    some = {earliest + hours * part // _HOURS_LOOKED_AT * HOUR for part in range(_HOURS_LOOKED_AT)}
+    apart = hours // _HOURS_LOOKED_AT
+    # Not always at the same time of day.
+    apart = apart // 24 * 24 + 24 // _HOURS_LOOKED_AT if apart >= 24 else apart
+    some = {earliest + part * apart * HOUR for part in range(_HOURS_LOOKED_AT)}
     rows = ClientHour.objects.filter(account=account, start__in=some)
     clients = sorted(bytes(one) for one in rows.values_list("client", flat=True).iterator())
     return clients, len(clients) * hours // len(some)
