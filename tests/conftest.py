@@ -7,6 +7,7 @@ import structlog
 from django.conf import settings
 from django.test.client import ClientHandler
 
+from tests.support.logs import tap
 from tests.support.world import world
 
 __all__ = ["world"]
@@ -14,6 +15,7 @@ __all__ = ["world"]
 # structlog's own colourful tracebacks, with every variable in them, cost a test some seconds.
 structlog.configure(
     processors=[
+        tap,
         *structlog.get_config()["processors"][:-1],
         structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
     ]

@@ -10,7 +10,6 @@ from unittest import mock
 import dns.message
 import dns.rcode
 import pytest
-from structlog.testing import capture_logs
 
 from mailmum.daemons import snapshots
 from mailmum.daemons.dnsd_worker import Worker
@@ -29,6 +28,7 @@ from tests.daemons.dnsd_kit import (
     reverse,
     serving,
 )
+from tests.support.logs import captured_logs
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ def test_a_large_change_in_many_batches_arrives_whole(database: Database) -> Non
 
 def test_the_database_goes_away_and_comes_back(database: Database) -> None:
     """Answers go on; one line in the log each way; what happened meanwhile is taken over."""
-    with serving(database) as served, capture_logs() as logs:
+    with serving(database) as served, captured_logs() as logs:
         with database.trouble("away"):
             database.block("192.0.2.9")
             time.sleep(0.6)
@@ -229,7 +229,7 @@ def test_a_snapshot_of_another_version_is_not_called_damaged(
     data = bytearray(snapshot.read_bytes())
     data[len(MAGIC)] ^= 0x40
     snapshot.write_bytes(data)
-    with capture_logs() as logs, serving(database, snapshot=snapshot) as served:
+    with captured_logs() as logs, serving(database, snapshot=snapshot) as served:
         assert served.codes("203.0.113.7") == ["127.0.0.2"]
     told = {entry["event"]: entry for entry in logs if "snapshot-" in entry["event"]}
     assert "dns.snapshot-damaged" not in told
@@ -245,7 +245,7 @@ def test_a_damaged_snapshot_is_mentioned_and_ignored(database: Database, tmp_pat
     data = bytearray(snapshot.read_bytes())
     data[len(data) // 2] ^= 1
     snapshot.write_bytes(data)
-    with capture_logs() as logs, serving(database, snapshot=snapshot) as served:
+    with captured_logs() as logs, serving(database, snapshot=snapshot) as served:
         assert served.codes("203.0.113.7") == ["127.0.0.2"]
     assert [entry["file"] for entry in logs if entry["event"] == "dns.snapshot-damaged"] == [
         str(snapshot)
@@ -260,7 +260,7 @@ def test_a_snapshot_that_cannot_be_saved_is_mentioned_once(
 ) -> None:
     """Answers go on."""
     with (
-        capture_logs() as logs,
+        captured_logs() as logs,
         serving(database, snapshot=tmp_path / "missing" / "snapshot") as served,
     ):
         eventually(lambda: any(entry["event"] == "dns.snapshot-not-saved" for entry in logs))
@@ -295,7 +295,7 @@ def test_a_fault_of_ours_is_answered_counted_and_logged_once(database: Database)
         return original(self, packet, None, now, tcp)
 
     with mock.patch.object(Engine, "handle", faulty), serving(database) as served:
-        with capture_logs() as logs:
+        with captured_logs() as logs:
             for tcp in (False, True, False):
                 response = _raw(served, f"fault.{BL}", tcp=tcp)
                 assert response.rcode() == dns.rcode.SERVFAIL

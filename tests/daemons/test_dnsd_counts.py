@@ -5,7 +5,6 @@ import threading
 from collections.abc import Iterable, Iterator
 
 import pytest
-from structlog.testing import capture_logs
 
 from mailmum.daemons import counts
 from mailmum.daemons.counts import MINUTES, Handover, Parcel, Report, Sink, Taken
@@ -15,6 +14,7 @@ from mailmum.dns.counters import BLOCK, LIMIT, ClientCount, CountBatch, Counters
 from mailmum.index.records import SourceUnavailable
 from mailmum.traffic.sightings import Sighting
 from tests.daemons.dnsd_kit import eventually
+from tests.support.logs import captured_logs
 
 REPORT = Report("p", "dns", 0.0)
 
@@ -137,7 +137,7 @@ def test_losses_are_told_in_the_log() -> None:
     for client in range(5):
         counters.count(1, "bl", client, BLOCK)
     table = Table()
-    with capture_logs() as logs, running(table) as handover:
+    with captured_logs() as logs, running(table) as handover:
         handover.put(0.0, Taken(counters.take(), (), 7), REPORT)
         handover.put(0.0, Taken(counters.take(), (), 7), REPORT)
         eventually(lambda: len(table.parcels) == 2)
@@ -155,7 +155,7 @@ def test_a_sink_that_stays_away_is_told_in_the_log_once(monkeypatch: pytest.Monk
     monkeypatch.setattr(counts, "_PATIENCE", 0.05)
     table = Table()
     table.away = True
-    with capture_logs() as logs, running(table) as handover:
+    with captured_logs() as logs, running(table) as handover:
         handover.put(0.0, taken(1), REPORT)
         eventually(lambda: table.offers > 8)
         table.away = False
@@ -187,7 +187,7 @@ def test_a_fault_is_logged_once_an_hour_and_counted_always() -> None:
         except Exception as error:  # noqa: BLE001 (as the loop does)
             return faults.internal(packet, error)
 
-    with capture_logs() as logs:
+    with captured_logs() as logs:
         answer = fail(ValueError)
         fail(ValueError)
         fail(KeyError)
@@ -201,6 +201,6 @@ def test_a_fault_is_logged_once_an_hour_and_counted_always() -> None:
 def test_a_fault_over_what_is_no_query_is_not_answered() -> None:
     """Responses and scraps stay without an answer whatever happens."""
     faults = FaultLog(Counters())
-    with capture_logs():
+    with captured_logs():
         assert faults.internal(b"short", ValueError()) is None
         assert faults.internal(bytes((0, 0, 0x80, *bytes(9))), ValueError()) is None

@@ -13,7 +13,6 @@ from typing import NamedTuple
 import dns.exception
 import dns.message
 import pytest
-from structlog.testing import capture_logs
 
 from mailmum.daemons import dnsd_fast
 from mailmum.daemons.dnsd_fast import Packed, choose
@@ -25,6 +24,7 @@ from tests.daemons.dnsd_kit import BL, Database, Served, codes, eventually, reve
 from tests.daemons.test_dnsd_processes import ROOT, command, environment, workers_of
 from tests.dns.both import Both, extension
 from tests.dns.world import World
+from tests.support.logs import captured_logs
 from tests.support.ports import free_port
 from tests.support.process import running
 
@@ -188,7 +188,7 @@ def test_a_fault_in_the_mirror_costs_speed_only(
     def fail(*_: object) -> None:
         raise ValueError("a fault of ours")
 
-    with capture_logs() as logs, serving(database, engine="compiled") as served:
+    with captured_logs() as logs, serving(database, engine="compiled") as served:
         assert served.codes("203.0.113.7") == ["127.0.0.2"]
         monkeypatch.setattr(Mirror, "_note", fail)
         database.block("192.0.2.9")

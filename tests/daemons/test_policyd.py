@@ -13,7 +13,6 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from structlog.testing import capture_logs
 
 from mailmum.daemons import policyd
 from mailmum.daemons.policyd_options import Limits
@@ -23,6 +22,7 @@ from mailmum.traffic.sightings import Outcome, Sighting
 from tests.daemons import dnsd_kit
 from tests.daemons.dnsd_kit import Database, eventually
 from tests.daemons.policyd_kit import DUNNO, Client, request, serving
+from tests.support.logs import captured_logs
 from tests.support.ports import free_port
 from tests.support.process import running
 
@@ -87,7 +87,7 @@ def test_changes_are_answered_at_once(database: Database) -> None:
 
 def test_the_database_goes_away_and_comes_back(database: Database) -> None:
     """Answers go on; one line in the log each way; what happened meanwhile is taken over."""
-    with serving(database) as served, capture_logs() as logs:
+    with serving(database) as served, captured_logs() as logs:
         with database.trouble("away"):
             database.block("192.0.2.9")
             time.sleep(0.6)
@@ -136,7 +136,7 @@ def test_a_damaged_snapshot_is_mentioned_and_ignored(database: Database, tmp_pat
     """The database gives what is needed."""
     snapshot = tmp_path / "snapshot"
     snapshot.write_bytes(b"garbage")
-    with capture_logs() as logs, serving(database, snapshot=snapshot) as served:
+    with captured_logs() as logs, serving(database, snapshot=snapshot) as served:
         assert served.ask() == REJECTED
     assert [entry["event"] for entry in logs].count("policy.snapshot-damaged") == 1
 
@@ -144,7 +144,7 @@ def test_a_damaged_snapshot_is_mentioned_and_ignored(database: Database, tmp_pat
 @pytest.mark.parametrize("garbage", [b"\n\n", b"GET / HTTP/1.1\n\n", b"x" * 100_000, b"\0\n\n"])
 def test_what_is_no_request_closes_the_connection(database: Database, garbage: bytes) -> None:
     """Requests before it are answered; others do not notice; one line in the log."""
-    with capture_logs() as logs, serving(database) as served, served.client() as other:
+    with captured_logs() as logs, serving(database) as served, served.client() as other:
         for _ in range(2):
             with served.client() as client:
                 client.socket.sendall(request() + garbage)
@@ -221,7 +221,7 @@ def test_a_fault_of_ours_lets_mail_flow(
         return answer(engine, asked, now)
 
     monkeypatch.setattr(Engine, "answer", fail)
-    with capture_logs() as logs, serving(database) as served, served.client() as client:
+    with captured_logs() as logs, serving(database) as served, served.client() as client:
         assert client.ask("192.0.2.66") == DUNNO
         assert client.ask("192.0.2.66") == DUNNO
         assert client.ask() == REJECTED
@@ -317,7 +317,7 @@ def _faults(sink: dnsd_kit.Sink) -> dict[str, int]:
 
 def test_a_wrong_key_is_told_in_the_log_once(database: Database) -> None:
     """Mail flows; the line says what to do."""
-    with capture_logs() as logs, serving(database) as served, served.client() as client:
+    with captured_logs() as logs, serving(database) as served, served.client() as client:
         for key in ("k0000000000000000", "k0000000000000000", "", "k1111111111111111"):
             assert client.ask(key=key) == DUNNO
         eventually(lambda: _faults(served.sink) == {"unknown-key": 3, "no-key": 1})
