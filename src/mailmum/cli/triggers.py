@@ -268,7 +268,8 @@ _FIGURES = (
 
 def _tested(report: dict[str, Any], saved: dict[str, Any] | None) -> Iterator[str]:
     since, until = moment_text(report["since"]), moment_text(report["until"])
-    yield f"from {since} to {until}, {report['rows']:,} counts in {report['seconds']:.1f} s"
+    about = "about " if report["rows"] >= 1_000_000 else ""
+    yield f"from {since} to {until}, {about}{report['rows']:,} counts in {report['seconds']:.1f} s"
     if saved is not None:
         yield f"  {'':34} {'saved':>9} {'changed':>9}"
     for name, words in _FIGURES:
