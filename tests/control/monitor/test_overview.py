@@ -10,9 +10,10 @@ from django.test.utils import CaptureQueriesContext
 from mailmum.control import config
 from mailmum.control.listings.draft import make_wish
 from mailmum.control.listings.services import list_targets
-from mailmum.control.monitor.changes import changes, ending, silent
+from mailmum.control.monitor.changes import changes, ending
 from mailmum.control.monitor.overview import alone, by_list, by_server, overview, worst
 from mailmum.control.monitor.ranges import WORDS, between, range_of
+from mailmum.control.monitor.silence import silent
 from mailmum.control.traffic.router import traffic_database
 from mailmum.control.traffic.working_up import Lister
 from mailmum.domain.errors import BadInput, NotFound
