@@ -18,6 +18,8 @@ register = template.Library()
 
 _MID_SLACK = 6
 _DAYS_AGO = 30
+# Two of them stay together.
+_COLON = re.compile(":(?!:)")
 # With three colons: the time of day has two.
 _IPV6 = re.compile(r"[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){3,8}")
 _DAY, _INSTANT = timedelta(days=1), timedelta(microseconds=1)
@@ -52,7 +54,8 @@ def mid(text: str, tail: int = 12, css: str = "mono") -> SafeString:
 @register.filter
 def at_colons(address: str) -> SafeString:
     """An IPv6 address whole; without room it goes on in the next line, after a colon."""
-    return format_html_join(SafeString(":<wbr>"), "{}", ((group,) for group in address.split(":")))
+    groups = ((group,) for group in _COLON.split(address))
+    return format_html_join(SafeString(":<wbr>"), "{}", groups)
 
 
 @register.filter
