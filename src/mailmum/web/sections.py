@@ -111,17 +111,18 @@ class Delta:
 def _traffic(wanted: Wanted) -> dict[str, Any]:
     stretch = wanted.stretch
     found = monitor.overview(wanted.access, stretch.range, wanted.server or None, now=stretch.now)
+    before = found.before if found.compared else None
     # Two of the three drawings have the same buckets.
     drawn = plots.charts(found, stretch, cache(wanted.bucket), _events(wanted))
     numbers = plots.table(found, stretch)
     return {
         "found": found,
-        "figures": _figures(wanted, found.groups, found.before),
+        "figures": _figures(wanted, found.groups, before),
         "all": Figure(
             Look("All contacts", ""),
             found.contacts,
             wanted.rows(),
-            _delta(found.contacts, _sum(found.before), stretch),
+            _delta(found.contacts, _sum(before), stretch),
         ),
         "charts": drawn,
         "table": numbers,
