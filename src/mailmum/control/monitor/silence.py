@@ -48,7 +48,7 @@ class Pulse:
     Attributes:
         state: in a word.
         last: when anything came of it last, Unix time; None for never.
-        asked: whether that was a lookup that was no contact.
+        asked: whether that was a lookup.
         usual: seconds between two contacts, usually; None unless it is silent.
     """
 
@@ -81,7 +81,7 @@ def silent(
     names = present_servers(reading)
     found = [
         Silent(names[number], last, usual)
-        for number, last, usual in _silent(reading, names, quiet, clock)
+        for number, last, usual in _silent(reading, _last_of(names), quiet, clock)
     ]
     return tuple(sorted(found, key=lambda one: one.last))
 
@@ -97,16 +97,17 @@ def pulses(
     clock = time.time() if now is None else now
     present = present_servers(reading)
     numbers = [number for number in servers if number in present]
-    gone = {number: usual for number, _, usual in _silent(reading, numbers, quiet, clock)}
     seen, uses = _last_of(numbers), uses_of(numbers)
+    gone = {number: usual for number, _, usual in _silent(reading, seen, quiet, clock)}
     found = {}
     for number in numbers:
         last, use = seen.get(number), uses.get(number)
         if number in gone:
             found[number] = Pulse(State.SILENT, last, usual=gone[number])
             continue
-        asked = use is not None and (last is None or use.last > last)
-        latest = float(use.last) if use is not None and asked else last
+        # Of lookups whole seconds are kept.
+        asked = use is not None and (last is None or use.last >= int(last))
+        latest = last if use is None else max(float(use.last), last or 0.0)
         found[number] = Pulse(_state(latest, clock), latest, asked)
     return found
 
@@ -122,10 +123,10 @@ def _last_of(servers: Iterable[int]) -> dict[int, float]:
 
 
 def _silent(
-    reading: Reading, servers: Iterable[int], quiet: float, now: float
+    reading: Reading, seen: Mapping[int, float], quiet: float, now: float
 ) -> Iterator[tuple[int, float, float]]:
     """Number, when it was seen last, and what is usual, of each server that is silent."""
-    late = {number: last for number, last in _last_of(servers).items() if now - last > quiet}
+    late = {number: last for number, last in seen.items() if now - last > quiet}
     weeks: dict[int, dict[int, float]] = {}
     for number, last in late.items():
         weeks.setdefault(int((now - last) // (DAYS * DAY)), {})[number] = last
