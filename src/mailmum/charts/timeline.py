@@ -13,8 +13,9 @@ from mailmum.charts.series import Gap, Plot, Series, sums
 
 _TOP, _FOOT = 20, 22
 _ROW, _ROW_HEAD = 34, 15
-# The label of a grid line is left out where bars of the first 1/25 of the width would lie below.
-_LABEL = 25
+# The label of a grid line is left out where bars of the first 1/25 of the width would lie below; of
+# a chart with few buckets, which may be a phone's, the first 1/12.
+_LABEL, _FEW, _LABEL_OF_FEW = 25, 60, 12
 # Parts of the width that a letter takes, and the room around words, in the narrowest chart that has
 # any (`.minor` in the style sheet: 640 pixels).
 _LETTER, _AROUND = 0.009, 0.016
@@ -112,7 +113,8 @@ def _scale(
 ) -> Iterator[Markup]:
     """The numbers of the grid lines; they lie in the plot, so that no margin has to be kept."""
     values = lines(max(whole, default=0))
-    below = max(whole[: max(1, len(whole) // _LABEL)], default=0)
+    part = _LABEL if len(whole) > _FEW else _LABEL_OF_FEW
+    below = max(whole[: max(1, len(whole) // part)], default=0)
     for value in values:
         y = _TOP + high - value * scale
         if below * scale > value * scale - 14 and value != values[-1]:
