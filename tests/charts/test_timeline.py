@@ -176,7 +176,7 @@ def test_words_of_gaps_lie_on_nothing(edges: list[int], words: str) -> None:
 
 def test_of_gaps_side_by_side_the_longest_are_named() -> None:
     """Two where there is room for both; what has none says it when it is pointed at."""
-    one, two = Gap(0, 34, "nothing seen for 34 h"), Gap(50, 60, "nothing seen for 10 h")
+    one, two = Gap(0, 52, "nothing seen for 52 h"), Gap(54, 60, "nothing seen for 6 h")
     assert [words for words, *_ in said([one, two])] == [one.text]
     assert [words for words, *_ in said([one._replace(after=20), two])] == [one.text, two.text]
 

@@ -176,10 +176,11 @@ def _gap_texts(gaps: Sequence[Gap], count: int) -> Iterator[Markup]:
 
 def _places(gap: Gap, count: int) -> list[tuple[int, bool]]:
     """Where its words may stand, the best first: behind it, before it, or within it."""
-    behind, before, within = (gap.after, False), (gap.first, True), (gap.first, False)
+    behind, before = (gap.after, False), (gap.first, True)
+    within = [(gap.first, False), (gap.after, True)]
     if gap.after / count < 0.7:
-        return [behind, before, within]
-    return [before, within, behind] if gap.first / count > 0.3 else [within, before, behind]
+        return [behind, before, *within]
+    return [before, *within, behind] if gap.first / count > 0.3 else [*within, before, behind]
 
 
 def _gap_text(gap: Gap, x: str, *, from_right: bool) -> Markup:
