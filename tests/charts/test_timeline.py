@@ -1,6 +1,7 @@
 """Charts over time, read back from what was drawn."""
 
 from datetime import UTC
+from itertools import pairwise
 from xml.etree.ElementTree import Element
 
 import pytest
@@ -138,6 +139,46 @@ def test_what_a_gap_is_stands_where_there_is_room(
     tree = parsed(stacked(plot(gaps=[Gap(first, after, "stopped")]), buckets(10), series))
     (text,) = [one for one in tree.iter() if one.tag.endswith("text") and one.text == "stopped"]
     assert (text.get("x"), text.get("text-anchor")) == (at, anchor)
+
+
+def said(gaps: list[Gap]) -> list[tuple[str, float, float]]:
+    """The words of gaps among 60 buckets, with where they begin and end, in buckets.
+
+    In a chart 640 pixels wide, with letters of 5.5 pixels.
+    """
+    drawn = stacked(plot(gaps=gaps), buckets(60), [Series("rbl", "Public RBL", [5] * 60)])
+    found = []
+    for one in parsed(drawn).iter("text"):
+        if one.text in {gap.text for gap in gaps}:
+            at = 640 * float((one.get("x") or "").rstrip("%")) / 100 + float(one.get("dx") or 0)
+            length = 5.5 * len(one.text or "")
+            left = at - length if one.get("text-anchor") else at
+            found.append((one.text or "", 60 * left / 640, 60 * (left + length) / 640))
+    return sorted(found, key=lambda one: one[1])
+
+
+@given(
+    st.lists(st.integers(0, 60), min_size=2, max_size=16, unique=True),
+    st.text("nothing", min_size=1, max_size=30),
+)
+def test_words_of_gaps_lie_on_nothing(edges: list[int], words: str) -> None:
+    """Neither on one another, nor on a gap that they are not about, nor outside."""
+    places = sorted(edges)[: len(edges) // 2 * 2]
+    pairs = zip(places[::2], places[1::2], strict=True)
+    gaps = [Gap(first, after, f"{words} {at}") for at, (first, after) in enumerate(pairs)]
+    written = said(gaps)
+    assert all(one[2] <= two[1] for one, two in pairwise(written))
+    for name, left, right in written:
+        assert 0 <= left < right <= 60
+        met = [one.text for one in gaps if one.first < right and left < one.after]
+        assert met in ([], [name])
+
+
+def test_of_gaps_side_by_side_the_longest_are_named() -> None:
+    """Two where there is room for both; what has none says it when it is pointed at."""
+    one, two = Gap(0, 52, "nothing seen for 52 h"), Gap(54, 60, "nothing seen for 6 h")
+    assert [words for words, *_ in said([one, two])] == [one.text]
+    assert [words for words, *_ in said([one._replace(after=20), two])] == [one.text, two.text]
 
 
 def test_strangers_texts_stay_texts() -> None:

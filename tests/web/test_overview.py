@@ -116,8 +116,15 @@ def test_every_number_leads_to_as_many_sightings(
 
 
 def test_the_legend_has_the_totals(busy: Traffic, site: Visitors) -> None:
-    """Of the week, of all servers, each contact once, with what the week before had."""
+    """Of the week, of all servers, each contact once, with what the week before had.
+
+    Of that only where it was seen from its beginning: else the numbers would be of another time.
+    """
+    part_of_it = text_of(site.viewer.get("account"))
+    busy.log(busy.seen("203.0.113.9", Outcome.LOST, ago=15 * DAY))
     page = site.viewer.get("account")
+    assert ("against the week before" in text_of(page)) is True
+    assert "against the week before" not in part_of_it
     counts = {one.look.word: one.count for one in shown(page, "traffic")["figures"]}
     assert counts == {
         "Accepted": 6,

@@ -1,9 +1,11 @@
 """Servers in the browser."""
 
+import re
 import time
 
 import pytest
 
+from mailmum.control.alerts.models import Manner
 from mailmum.control.listings.draft import make_wish
 from mailmum.control.listings.queries import current
 from mailmum.control.listings.services import list_targets
@@ -13,8 +15,12 @@ from mailmum.control.servers.queries import current_key, find_server, servers_of
 from mailmum.control.servers.services import add_server, rotate_key
 from mailmum.control.traffic.models import BarredUse, RevokedUse, ServerUse
 from mailmum.domain.listings import Action
+from mailmum.traffic.sightings import Outcome
+from tests.control.monitor.kit import Traffic, traffic
 from tests.support.world import World
 from tests.web.conftest import Visitors, text_of, undo_address
+
+__all__ = ["traffic"]
 
 
 @pytest.fixture
@@ -70,18 +76,36 @@ def test_a_server_that_cannot_be_added(
 
 
 def test_the_list_tells_how_servers_are(site: Visitors, world: World, mx1: Server) -> None:
-    """One that asks, one that fell silent, one that never asked; each with its key to copy."""
-    silent, fresh = add_server(world.admin, "mx2"), add_server(world.admin, "mx3")
+    """One that asks, one that seldom did, one that never asked; each with its key to copy."""
+    seldom, fresh = add_server(world.admin, "mx2"), add_server(world.admin, "mx3")
     now = int(time.time())
     ServerUse.objects.create(server=mx1.pk, queries=1234, blocked=7, last=now - 13)
-    ServerUse.objects.create(server=silent.pk, queries=5, last=now - 3 * 86400)
+    ServerUse.objects.create(server=seldom.pk, queries=5, last=now - 3 * 86400)
     response = site.viewer.get("servers")
     text = text_of(response)
     assert "2 of 3 ask this MailMum" in text
-    for words in ("Works", "Silent", "No lookup yet", "1,234", "3 days ago"):
+    for words in ("Works", "Quiet", "No lookup yet", "1,234", "3 days ago"):
         assert words in text
-    for server in (mx1, silent, fresh):
+    for server in (mx1, seldom, fresh):
         assert f">{current_key(server)}</mark>" in response.content.decode()
+
+
+def test_every_page_marks_a_server_alike(site: Visitors, traffic: Traffic) -> None:
+    """One that is usually busy, within the hour; by what alerts go by, as the account sets it."""
+    busy = [traffic.seen("203.0.113.1", Outcome.ACCEPTED, ago=3600 + 40 * n) for n in range(2000)]
+    traffic.log(*busy)
+    traffic.log(*busy, server="mx2")
+    pages = [site.viewer.path("servers"), site.viewer.path("account")]
+    pages += [site.viewer.path("server", name="mx1")]
+    for patience, mark in ((900, "late"), (7200, "")):
+        Manner.objects.update_or_create(
+            account=traffic.world.owner.account, defaults={"silent_after": patience}
+        )
+        for page in pages:
+            source = site.viewer.client.get(page).content.decode()
+            assert set(re.findall(r'class="st ([a-z]*)"', source)) == {mark}, page
+            assert ("seen 1 h ago, and usually there is one every" in source) is bool(mark)
+    assert site.outsider.get("servers").status_code == 404
 
 
 def test_the_page_of_a_server(site: Visitors, world: World, mx1: Server) -> None:

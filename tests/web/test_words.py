@@ -5,6 +5,7 @@ import re
 from datetime import UTC, datetime
 
 import pytest
+from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,7 +13,15 @@ from mailmum.domain.errors import BadInput, NeedsConfirmation, SeveralRefused
 from mailmum.domain.targets import parse_target
 from mailmum.web import words
 from mailmum.web.form import FAULTS_SHOWN, Form
-from mailmum.web.templatetags.pages import at_colons, marked, mid, moment, undo_of
+from mailmum.web.templatetags.pages import (
+    at_colons,
+    day_ago,
+    foldable,
+    marked,
+    mid,
+    moment,
+    undo_of,
+)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +100,44 @@ def test_addresses_stay_whole_in_several_lines(text: str) -> None:
     """They may go on in the next line after a colon; what looks like markup is escaped."""
     made = str(at_colons(text))
     assert html.unescape(made.replace("<wbr>", "")) == text
-    assert made.count("<") == text.count(":")
+    assert ":" not in re.sub(":+<wbr>", "", made)
+    assert made.count("<") == made.count(":<wbr>")
+
+
+@given(st.text(max_size=60) | st.from_regex(r"(for )?[0-9a-f:]{1,50}/48 at 1:20", fullmatch=True))
+def test_addresses_in_a_text_break_at_colons(text: str) -> None:
+    """Only after a colon of theirs; nothing of the text is lost, and none of it is markup."""
+    made = str(foldable(text))
+    assert html.unescape(made.replace("<wbr>", "")) == text
+    assert made.count("<") == made.count(":<wbr>")
+
+
+def test_times_of_day_do_not_break() -> None:
+    """An address has three colons, a time two."""
+    text = "blocked 2001:db8::/32 at 10:20:30"
+    assert foldable(text) == "blocked 2001:<wbr>db8::<wbr>/32 at 10:20:30"
+
+
+@pytest.mark.parametrize(
+    ("day", "zone", "text"),
+    [
+        (27, "UTC", "today"),
+        (26, "UTC", "yesterday"),
+        (20, "UTC", "7 days ago"),
+        (27, "Europe/Berlin", "today"),  # as far as it has gone, from 01:00 to 19:00
+        (26, "Europe/Berlin", "26 Nov UTC"),
+        (27, "Asia/Tokyo", "27 Nov UTC"),  # from 09:00 on the 27th to 03:00 on the 28th
+        (27, "America/New_York", "27 Nov UTC"),
+    ],
+)
+def test_a_day_of_counts_claims_no_more_than_is_known(
+    day: int, zone: str, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither a time of day, nor a day of the reader's that it may not have been."""
+    monkeypatch.setattr(timezone, "now", lambda: datetime(2026, 11, 27, 18, tzinfo=UTC))
+    with timezone.override(zone):
+        made = str(day_ago(int(datetime(2026, 11, day, tzinfo=UTC).timestamp())))
+    assert made == (f'<time datetime="2026-11-{day}" title="2026-11-{day} UTC">{text}</time>')
 
 
 def test_marked_keys_and_nothing_else() -> None:

@@ -13,10 +13,12 @@ from mailmum.charts.series import Gap, Plot, Series, sums
 
 _TOP, _FOOT = 20, 22
 _ROW, _ROW_HEAD = 34, 15
-# The label of a grid line is left out where bars of the first 1/25 of the width would lie below.
-_LABEL = 25
-# Part of the width that the words of a gap take.
-_SAID = 0.16
+# The label of a grid line is left out where bars of the first 1/25 of the width would lie below; of
+# a chart with few buckets, which may be a phone's, the first 1/12.
+_LABEL, _FEW, _LABEL_OF_FEW = 25, 60, 12
+# Parts of the width that a letter takes, and the room around words, in the narrowest chart that has
+# any (`.minor` in the style sheet: 640 pixels).
+_LETTER, _AROUND = 0.009, 0.016
 
 
 def stacked(plot: Plot, buckets: Buckets, series: Sequence[Series]) -> Markup:
@@ -111,7 +113,8 @@ def _scale(
 ) -> Iterator[Markup]:
     """The numbers of the grid lines; they lie in the plot, so that no margin has to be kept."""
     values = lines(max(whole, default=0))
-    below = max(whole[: max(1, len(whole) // _LABEL)], default=0)
+    part = _LABEL if len(whole) > _FEW else _LABEL_OF_FEW
+    below = max(whole[: max(1, len(whole) // part)], default=0)
     for value in values:
         y = _TOP + high - value * scale
         if below * scale > value * scale - 14 and value != values[-1]:
@@ -139,7 +142,6 @@ def _ticks(buckets: Buckets, base: float, height: int) -> Iterator[Markup]:
 
 
 def _gaps(plot: Plot, count: int, top: int, high: int, *, named: bool = True) -> Iterator[Markup]:
-    after = -1.0
     for gap in plot.gaps:
         yield element(
             "rect",
@@ -150,21 +152,43 @@ def _gaps(plot: Plot, count: int, top: int, high: int, *, named: bool = True) ->
             y=top,
             height=high,
         )
-        # Texts would lie on one another: what is hatched says it when it is pointed at.
-        if named and gap.first / count > after:
-            after = gap.after / count + _SAID
-            yield _gap_text(gap, count)
+    if named:
+        yield from _gap_texts(plot.gaps, count)
 
 
-def _gap_text(gap: Gap, count: int) -> Markup:
-    """What a gap is: behind it, before it, or within one that leaves no room at either side."""
-    behind, before = gap.after / count < 0.7, gap.first / count > 0.3
-    from_right = before and not behind
+def _gap_texts(gaps: Sequence[Gap], count: int) -> Iterator[Markup]:
+    """What gaps are, the longest first: none lies on another, or on a gap that it is not about.
+
+    Those that find no room say it when they are pointed at.
+    """
+    taken: list[tuple[float, float]] = []
+    for gap in sorted(gaps, key=lambda one: one.first - one.after):
+        others = [(one.first / count, one.after / count) for one in gaps if one is not gap]
+        for at, from_right in _places(gap, count):
+            length = len(gap.text) * _LETTER + _AROUND
+            left = at / count - (length if from_right else 0)
+            meets = [one for one in (*taken, *others) if one[0] < left + length and left < one[1]]
+            if not meets and left >= 0 and left + length <= 1:
+                taken.append((left, left + length))
+                yield _gap_text(gap, percent(at, count), from_right=from_right)
+                break
+
+
+def _places(gap: Gap, count: int) -> list[tuple[int, bool]]:
+    """Where its words may stand, the best first: behind it, before it, or within it."""
+    behind, before = (gap.after, False), (gap.first, True)
+    within = [(gap.first, False), (gap.after, True)]
+    if gap.after / count < 0.7:
+        return [behind, before, *within]
+    return [before, *within, behind] if gap.first / count > 0.3 else [*within, before, behind]
+
+
+def _gap_text(gap: Gap, x: str, *, from_right: bool) -> Markup:
     return element(
         "text",
         gap.text,
         class_="minor",
-        x=percent(gap.after if behind else gap.first, count),
+        x=x,
         dx=-5 if from_right else 5,
         y=_TOP + 34,
         text_anchor="end" if from_right else None,

@@ -21,11 +21,7 @@ from mailmum.control.requests.queries import count_open
 from mailmum.control.servers.pauses import Pause, pauses_of
 from mailmum.control.servers.queries import present_servers
 from mailmum.control.suggestions.inbox import waiting
-from mailmum.control.traffic.queries import uses_of
-from mailmum.control.traffic.reading import tolerant
-from mailmum.control.traffic.totals import last_seen
-from mailmum.traffic.sightings import Source
-from mailmum.web.rows import ServerState, state_of
+from mailmum.web.states import ServerState, states_of
 
 SERVERS_SHOWN = 8
 
@@ -112,15 +108,8 @@ class Place:
     def servers(self) -> list[SideServer]:
         """The first servers by name, with their state."""
         names = dict(list(self._names.items())[:SERVERS_SHOWN])
-        numbers, now = list(names), time.time()
-        uses, nothing = uses_of(numbers), dict[int, dict[Source, float]]()
-        seen = tolerant(lambda: last_seen(numbers), nothing)
-        return [
-            SideServer(name, state_of(uses.get(number), now, max(seen[number].values())))
-            if number in seen
-            else SideServer(name, state_of(uses.get(number), now))
-            for number, name in names.items()
-        ]
+        states = states_of(self._reading, names, time.time())
+        return [SideServer(name, states[number]) for number, name in names.items()]
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:

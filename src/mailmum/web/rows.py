@@ -19,9 +19,8 @@ from mailmum.control.traffic.models import ServerUse
 from mailmum.control.traffic.queries import Logged
 from mailmum.domain.codes import code_text
 from mailmum.domain.listings import WHOLE_ACCOUNT, Action, Listing, Source
-from mailmum.web.words import ago, describe
-
-SILENT_AFTER = 86_400
+from mailmum.web.states import ServerState
+from mailmum.web.words import describe
 
 
 @dataclass(slots=True)
@@ -121,24 +120,6 @@ _ANSWERED = {
 def request_rows(requests: Iterable[RemovalRequest], servers: dict[int, str]) -> list[RequestRow]:
     """Requests as rows, with the names of servers by number."""
     return [RequestRow(one, servers.get(one.server, "")) for one in requests]
-
-
-@dataclass(frozen=True, slots=True)
-class ServerState:
-    """Whether a server asks: a mark (class of `.st`), and the words for it."""
-
-    mark: str
-    words: str
-
-
-def state_of(use: ServerUse | None, now: float, seen: float | None = None) -> ServerState:
-    """The state of a server from its lookups, and from when anything was seen of it."""
-    if use is None and seen is None:
-        return ServerState("off", "no lookup yet")
-    asked = 0.0 if use is None else float(use.last)
-    verb, last = ("asked", asked) if seen is None or asked > seen else ("seen", seen)
-    quiet = max(now - last, 0.0)
-    return ServerState("late" if quiet > SILENT_AFTER else "", f"{verb} {ago(quiet)}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from mailmum.control.listings.search import covers_each
 from mailmum.control.monitor import changes as changing
 from mailmum.control.monitor import overview as monitor
 from mailmum.control.monitor.overview import Groups, ListHits, Offender
-from mailmum.control.servers.queries import names_of_servers
+from mailmum.control.servers.queries import names_of_servers, present_servers
 from mailmum.domain.listings import Action
 from mailmum.traffic.groups import Group
 from mailmum.traffic.periods import DAY, HOUR
@@ -25,8 +25,8 @@ from mailmum.web.asked import search_query
 from mailmum.web.groups import GROUPS, STOPPED, Look
 from mailmum.web.reply import path
 from mailmum.web.rows import listing_rows
+from mailmum.web.states import patience, states_of, usually
 from mailmum.web.stretches import Stretch, moment_text
-from mailmum.web.words import ago, coarse, span
 
 SERVERS_SHOWN = 10
 LISTS_SHOWN = 10
@@ -111,17 +111,18 @@ class Delta:
 def _traffic(wanted: Wanted) -> dict[str, Any]:
     stretch = wanted.stretch
     found = monitor.overview(wanted.access, stretch.range, wanted.server or None, now=stretch.now)
+    before = found.before if found.compared else None
     # Two of the three drawings have the same buckets.
     drawn = plots.charts(found, stretch, cache(wanted.bucket), _events(wanted))
     numbers = plots.table(found, stretch)
     return {
         "found": found,
-        "figures": _figures(wanted, found.groups, found.before),
+        "figures": _figures(wanted, found.groups, before),
         "all": Figure(
             Look("All contacts", ""),
             found.contacts,
             wanted.rows(),
-            _delta(found.contacts, _sum(found.before), stretch),
+            _delta(found.contacts, _sum(before), stretch),
         ),
         "charts": drawn,
         "table": numbers,
@@ -189,10 +190,10 @@ def _events(wanted: Wanted) -> list[plots.Event]:
 
 
 def _changes(wanted: Wanted) -> dict[str, Any]:
-    found = changing.changes(wanted.access, now=wanted.stretch.now)
     now = wanted.stretch.now
+    found = changing.changes(wanted.access, quiet=patience(wanted.access), now=now)
     return {
-        "silent": [(one, _usual(one.usual)) for one in found.silent[:SILENT_SHOWN]],
+        "silent": [(one, usually(one.usual)) for one in found.silent[:SILENT_SHOWN]],
         "more_silent": len(found.silent[SILENT_SHOWN:]),
         "spikes": [
             (
@@ -219,10 +220,6 @@ def _stopped_since(one: Offender, since: float) -> str:
     return search_query(q=one.network.text, what=STOPPED, since=moment_text(since), once="1")
 
 
-def _usual(seconds: float) -> str:
-    return f"one every {span(coarse(seconds))}" if seconds >= 1 else "some a second"
-
-
 def _times(count: int, usual: float) -> str:
     return f"{count / usual:,.0f} times the usual" if usual >= 1 else "there are hardly any usually"
 
@@ -230,12 +227,15 @@ def _times(count: int, usual: float) -> str:
 def _servers(wanted: Wanted) -> dict[str, Any]:
     lines = monitor.by_server(wanted.access, wanted.stretch.range, now=wanted.stretch.now)
     busiest = sorted(lines, key=lambda one: (-one.contacts, one.server))[:SERVERS_SHOWN]
+    numbers = {name: number for number, name in present_servers(wanted.access).items()}
+    shown = [numbers[one.server] for one in busiest]
+    states = states_of(wanted.access, shown, wanted.stretch.now)
     rows = [
         {
             "line": one,
             "spark": plots.server_spark(one),
             "share": round(100 * one.stopped / one.contacts) if one.contacts else None,
-            "state": _state(one.last, wanted.stretch.now),
+            "state": states[numbers[one.server]],
             "all": wanted.whole(server=one.server),
             "stopped": wanted.whole(server=one.server, what=STOPPED),
             "choose": wanted.query_with(server=one.server),
@@ -243,13 +243,6 @@ def _servers(wanted: Wanted) -> dict[str, Any]:
         for one in busiest
     ]
     return {"rows": rows, "total": len(lines)}
-
-
-def _state(last: float | None, now: float) -> tuple[str, str]:
-    if last is None:
-        return "off", "never seen"
-    quiet = now - last
-    return ("late" if quiet > DAY else "", f"seen {ago(max(quiet, 0))}")
 
 
 def _worst(wanted: Wanted) -> dict[str, Any]:

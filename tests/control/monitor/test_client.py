@@ -2,7 +2,8 @@
 
 import pytest
 
-from mailmum.control.monitor.client import seen_of
+from mailmum.control.monitor.client import Known, seen_of
+from mailmum.control.traffic.models import Seen
 from mailmum.domain.errors import NotFound
 from mailmum.domain.targets import parse_target
 from mailmum.traffic.groups import Group
@@ -36,8 +37,10 @@ def test_an_address(filled: Traffic) -> None:
     ]
     assert [(one.server, one.contacts) for one in found.servers] == [("mx1", 9), ("mx2", 1)]
     today = int(filled.now // DAY) * DAY
-    assert found.first == int((filled.now - 60 * DAY) // DAY) * DAY < today
-    assert found.last == pytest.approx(filled.now - 60, abs=1)
+    assert found.first is not None
+    assert found.first.day == int((filled.now - 60 * DAY) // DAY) * DAY < today
+    assert found.last is not None
+    assert found.last.at == pytest.approx(filled.now - 60, abs=1)
     assert ("dsl-64.pool.example", True) in {(one.name, one.verified) for one in found.names}
     assert {(one.sender, one.accepted, one.stopped) for one in found.senders} == {
         ("x@pool.example", 0, 5),
@@ -74,6 +77,30 @@ def test_networks_and_names(
     assert (found.network and found.network.text) == near
     assert bool(found.latest) == bool(contacts)
     assert STRANGE not in str(found)
+
+
+@pytest.mark.parametrize("target", ["198.51.100.70", "198.51.100.68/30"])
+def test_the_first_moment_is_told_where_it_is_known(filled: Traffic, target: str) -> None:
+    """A client of minutes ago was not first seen when the day began; its last, as exactly."""
+    found = seen_of(filled.world.viewer, parse_target(target), now=filled.now)
+    for known in (found.first, found.last):
+        assert known is not None
+        assert known.at == pytest.approx(filled.now - 60, abs=1)
+        assert known.day == int((filled.now - 60) // DAY) * DAY
+
+
+@pytest.mark.parametrize("target", ["198.51.0.0/16", ".pool.example", "dsl-66.pool.example"])
+def test_of_many_clients_the_day_is_told(filled: Traffic, target: str) -> None:
+    """What one of them did last tells nothing of the others."""
+    found = seen_of(filled.world.viewer, parse_target(target), now=filled.now)
+    assert found.last == Known(int((filled.now - 60) // DAY) * DAY)
+
+
+def test_when_single_sightings_are_gone_the_day_is_known(filled: Traffic) -> None:
+    """Counts remain, and they know no more."""
+    Seen.objects.all().delete()
+    found = seen_of(filled.world.viewer, parse_target("198.51.100.70"), now=filled.now)
+    assert found.first == found.last == Known(int((filled.now - 60) // DAY) * DAY)
 
 
 def test_at_one_server_and_to_nobody_else(filled: Traffic) -> None:

@@ -10,9 +10,10 @@ from django.test.utils import CaptureQueriesContext
 from mailmum.control import config
 from mailmum.control.listings.draft import make_wish
 from mailmum.control.listings.services import list_targets
-from mailmum.control.monitor.changes import changes, ending, silent
+from mailmum.control.monitor.changes import changes, ending
 from mailmum.control.monitor.overview import alone, by_list, by_server, overview, worst
 from mailmum.control.monitor.ranges import WORDS, between, range_of
+from mailmum.control.monitor.silence import silent
 from mailmum.control.traffic.router import traffic_database
 from mailmum.control.traffic.working_up import Lister
 from mailmum.domain.errors import BadInput, NotFound
@@ -73,7 +74,9 @@ def test_over_time_in_groups(traffic: Traffic, word: str) -> None:
     assert summed == Counter(found.groups)
     assert [bucket.start for bucket in found.buckets] == list(wanted.starts)
     assert [bucket.ended for bucket in found.buckets] == [True] * (WORDS[word][1] - 1) + [False]
-    assert found.before == ONE_EACH
+    assert (found.before, found.compared) == (ONE_EACH, False)
+    traffic.log(*mixed(traffic, 1.95 * length))
+    assert overview(traffic.world.viewer, wanted, now=traffic.now).compared
 
 
 def test_of_one_server(traffic: Traffic) -> None:

@@ -14,7 +14,7 @@ from mailmum.control.alerts.models import Manner
 from mailmum.control.feeds.models import Feed, FeedVersion
 from mailmum.control.feeds.models import State as FeedState
 from mailmum.control.listings.models import Version
-from mailmum.control.monitor import changes
+from mailmum.control.monitor import silence
 from mailmum.control.servers.models import Server
 from mailmum.control.traffic.models import LastSeen, RevokedUse
 from mailmum.control.triggers.models import Skipped, Trigger
@@ -33,10 +33,10 @@ _SOME = 500
 
 
 def silent(now: float) -> set[int]:
-    """Where a server has not been seen for a while, and was so within the days looked at."""
+    """Where a server has not been seen for a while, and was before it had to be taken for gone."""
     set_ones = Manner.objects.aggregate(least=Min("silent_after"))["least"]
     least = min(Manner().silent_after, set_ones or Manner().silent_after)
-    days = (changes.DAYS + 2) * DAY
+    days = silence.WEEKS * silence.DAYS * DAY
     rows = LastSeen.objects.values("account", "server").annotate(last=Max("time")).order_by()
     found = rows.filter(last__lt=(now - least) * 1000, last__gte=(now - days) * 1000)
     return set(found.values_list("account", flat=True))

@@ -24,7 +24,7 @@ from mailmum.control.feeds.models import State as FeedState
 from mailmum.control.feeds.queries import feeds_of
 from mailmum.control.listings.models import Version
 from mailmum.control.listings.queries import current, target_of
-from mailmum.control.monitor import changes
+from mailmum.control.monitor import changes, silence
 from mailmum.control.monitor.impact import check
 from mailmum.control.servers.queries import names_of_servers, servers_of
 from mailmum.control.traffic import tallies
@@ -71,7 +71,7 @@ class Watch:
 
 
 def _silent(reading: Reading, manner: Manner, now: float) -> Iterator[Condition]:
-    for one in changes.silent(reading, quiet=manner.silent_after, now=now):
+    for one in silence.silent(reading, quiet=manner.silent_after, now=now):
         yield Condition(
             one.server,
             f"nothing is seen of the server {one.server} any more",

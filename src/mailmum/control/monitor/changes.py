@@ -1,6 +1,6 @@
 """What changed: what a person would want to be told who has not looked for a day.
 
-    silent     a server of which nothing is seen any more, though it usually is
+    silent     a server of which nothing is seen any more, though it usually is (`silence`)
     spike      far more of one kind at a server in a whole hour than is usual there: in the last
                one, and for who looks once a day in any of the day before, where a week is known
     offender   a network that was never seen before, and of which nothing was accepted
@@ -22,7 +22,7 @@ from mailmum.control.listings.queries import current
 from mailmum.control.listings.search import covers_each
 from mailmum.control.monitor.overview import Offender, grouped, offender
 from mailmum.control.monitor.scope import Scope, scope_of
-from mailmum.control.servers.queries import present_servers
+from mailmum.control.monitor.silence import QUIET, Silent, silent
 from mailmum.control.traffic import totals
 from mailmum.control.traffic import worst as ranked
 from mailmum.control.traffic.clients import counts_of
@@ -33,32 +33,13 @@ from mailmum.traffic.groups import Group
 from mailmum.traffic.periods import DAY, HOUR, start_of
 
 DAYS = 7
-QUIET = 900
-"""Seconds that any server may be silent."""
-GAPS = 20
-"""How many times the usual time between two contacts is too long."""
-LEAST_SEEN, LEAST_SPIKE, LEAST_OFFENCE = 50, 50, 20
+LEAST_SPIKE, LEAST_OFFENCE = 50, 20
 FEWEST_DAYS = 2
 """Days that a server must have been seen before more than usual can be told."""
 TIMES = 4
 """How many times the usual is a spike."""
 SHOWN, SPIKES = 5, 10
 SOON = 7 * DAY
-
-
-@dataclass(frozen=True, slots=True)
-class Silent:
-    """A server of which nothing is seen any more.
-
-    Attributes:
-        server: its name.
-        last: when it was seen last, Unix time.
-        usual: seconds between two contacts, usually.
-    """
-
-    server: str
-    last: float
-    usual: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,24 +70,15 @@ class Changes:
     offenders: tuple[Offender, ...]
 
 
-def changes(reading: Reading, *, now: float | None = None) -> Changes:
-    """What changed lately in an account."""
+def changes(reading: Reading, *, quiet: float = QUIET, now: float | None = None) -> Changes:
+    """What changed lately in an account; `quiet` seconds any server may be silent."""
     clock = time.time() if now is None else now
     scope = scope_of(reading)
     return Changes(
-        silent=silent(reading, now=clock),
+        silent=silent(reading, quiet=quiet, now=clock),
         spikes=_of_the_day(reading, scope, clock),
         offenders=tuple(_offenders(reading, scope, clock)),
     )
-
-
-def silent(
-    reading: Reading, *, quiet: float = QUIET, now: float | None = None
-) -> tuple[Silent, ...]:
-    """Servers of which nothing is seen any more; `quiet` seconds any server may be silent."""
-    clock = time.time() if now is None else now
-    found = _silent(reading, scope_of(reading), clock, quiet)
-    return tuple(sorted(found, key=lambda one: one.last))
 
 
 def spikes(
@@ -135,25 +107,6 @@ def ending(
     clock = int(time.time() if now is None else now)
     soon = current(reading).filter(enabled=True, expires__gt=clock, expires__lte=clock + within)
     return tuple(soon.order_by("expires", "number")[:limit])
-
-
-def _silent(reading: Reading, scope: Scope, now: float, quiet: float) -> Iterator[Silent]:
-    servers = present_servers(reading)
-    latest = {one: max(seen.values()) for one, seen in totals.last_seen(list(servers)).items()}
-    late = {number: last for number, last in latest.items() if now - last > quiet}
-    if not late:
-        return
-    since = now - DAYS * DAY
-    sums = totals.by_server(scope.account, Wanted(since=since), now=now)
-    first = totals.first_days(scope.account, since)
-    for number, last in late.items():
-        count = sum(sums.get(number, {}).values())
-        # Of the time until it fell silent, since it cannot have been usual since then; and from the
-        # day on which a new server was first seen, but a night with it.
-        known = min(last - since, max(last - first.get(number, 0), DAY))
-        usual = known / max(count, 1)
-        if count >= LEAST_SEEN and now - last > max(quiet, GAPS * usual):
-            yield Silent(servers[number], last, usual)
 
 
 def _spikes(scope: Scope, now: float, times: int, least: int) -> Iterator[Spike]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Min, QuerySet
+from django.db.models import Min, Q, QuerySet
 
 from mailmum.control import config
 from mailmum.control.accounts.access import Reading
@@ -20,12 +20,14 @@ from mailmum.control.monitor.looking import Look, address_of, last_days, look, n
 from mailmum.control.monitor.overview import Groups
 from mailmum.control.monitor.scope import Scope, scope_of, zones_of
 from mailmum.control.monitor.search import recent
-from mailmum.control.traffic.models import ClientDay, NameDay
+from mailmum.control.traffic.models import ClientDay, ClientHour, NameDay
+from mailmum.control.traffic.models import Seen as Sighted
 from mailmum.control.traffic.reading import within
 from mailmum.control.traffic.values import Kept
 from mailmum.domain.targets import NetworkTarget, Target
 from mailmum.traffic.codes import outcome_of
 from mailmum.traffic.groups import Group, group_of
+from mailmum.traffic.periods import DAY, HOUR, start_of
 from mailmum.traffic.sightings import Outcome, Source
 
 DAYS = 30
@@ -44,6 +46,19 @@ class Day:
 
     start: int
     groups: Groups
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """When something was, as exactly as that is known.
+
+    Attributes:
+        day: when the day (UTC) begins on which it was, Unix time.
+        at: the moment; None when no single sighting tells it, but only counts by the day.
+    """
+
+    day: int
+    at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +93,8 @@ class Seen:
         groups: contacts by what became of them.
         days: each day that was looked at.
         servers: by server.
-        first: when the day begins on which it was first seen, Unix time; None for never.
-        last: when it was seen last, Unix time; None when no sighting of it is kept any more.
+        first: when it was first seen; None for never, and for what is too wide to tell.
+        last: when it was seen last; None for never in these days.
         names: under which names it came.
         senders: of the latest mail.
         network: that of its neighbours; None for a name or a network that is wider.
@@ -98,8 +113,8 @@ class Seen:
     groups: Groups
     days: tuple[Day, ...]
     servers: tuple[At, ...]
-    first: int | None
-    last: float | None
+    first: Known | None
+    last: Known | None
     names: tuple[Named, ...]
     senders: tuple[Sender, ...]
     network: NetworkTarget | None
@@ -148,7 +163,7 @@ def seen_of(
         ),
         servers=at_servers(scope, found),
         first=_first(scope, target, clock),
-        last=max((kept.sighting.time for kept in latest), default=None),
+        last=_last(daily, latest if whose == target else ()),
         names=names_of(names, SHOWN),
         senders=_senders(told),
         network=near,
@@ -188,20 +203,38 @@ def _daily(scope: Scope, found: Look) -> Mapping[int, Counter[Group]]:
     return daily
 
 
-def _first(scope: Scope, target: Target, now: float) -> int | None:
+def _first(scope: Scope, target: Target, now: float) -> Known | None:
     days = list(last_days(now, FURTHEST))
     if isinstance(target, NetworkTarget):
         if is_wide(target):
             return None
-        clients = ClientDay.objects.filter(scope.condition & within(target), start__in=days)
-        return _least(clients)
+        clients = scope.condition & within(target)
+        day = _least(ClientDay.objects.filter(clients, start__in=days), "start")
+        return None if day is None else Known(day, _first_sighting(clients, day))
     if target.whole:
         return None
-    return _least(NameDay.objects.filter(scope.condition & named(target), start__in=days))
+    names = NameDay.objects.filter(scope.condition & named(target), start__in=days)
+    day = _least(names, "start")
+    return None if day is None else Known(day)
 
 
-def _least(rows: QuerySet[Any]) -> int | None:
-    first: int | None = rows.aggregate(first=Min("start"))["first"]
+def _first_sighting(clients: Q, day: int) -> float | None:
+    """The moment, on its first day: sightings run out by whole days, so all of a day are kept."""
+    hours = ClientHour.objects.filter(clients, start__in=range(day, day + DAY, HOUR))
+    hour = _least(hours, "start")
+    time = None if hour is None else _least(Sighted.objects.filter(clients, hour=hour), "time")
+    return None if time is None else time / 1000
+
+
+def _last(daily: Iterable[int], latest: Iterable[Kept]) -> Known | None:
+    """The latest sighting, or the latest day; those of one client tell nothing of the others."""
+    at = max((kept.sighting.time for kept in latest), default=None)
+    day = max(daily, default=None) if at is None else start_of(at, DAY)
+    return None if day is None else Known(day, at)
+
+
+def _least(rows: QuerySet[Any], field: str) -> int | None:
+    first: int | None = rows.aggregate(first=Min(field))["first"]
     return first
 
 

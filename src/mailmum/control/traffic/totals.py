@@ -106,9 +106,10 @@ def _last_seen(servers: tuple[int, ...]) -> dict[int, dict[Source, float]]:
     return found
 
 
-def first_days(account: int, since: float) -> dict[int, int]:
-    """The first day (UTC) from a time on on which anything was seen of each server."""
+def first_days(account: int, since: float, servers: Iterable[int] | None = None) -> dict[int, int]:
+    """The first day (UTC) from a time on on which anything was seen of each server, or of some."""
     rows = Total.objects.filter(account=account, step=DAY, start__gte=start_of(since, DAY))
+    rows = rows if servers is None else rows.filter(server__in=list(servers))
     return dict(rows.values_list("server").annotate(first=Min("start")).order_by())
 
 

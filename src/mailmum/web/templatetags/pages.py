@@ -3,7 +3,8 @@
 Each makes its markup with `format_html`, so that what people or strangers wrote stays text.
 """
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
 
 from django import template
 from django.templatetags.static import static
@@ -17,6 +18,11 @@ register = template.Library()
 
 _MID_SLACK = 6
 _DAYS_AGO = 30
+# Two of them stay together.
+_COLON = re.compile(":(?!:)")
+# With three colons: the time of day has two.
+_IPV6 = re.compile(r"[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){3,8}")
+_DAY, _INSTANT = timedelta(days=1), timedelta(microseconds=1)
 
 
 @register.simple_tag
@@ -48,7 +54,18 @@ def mid(text: str, tail: int = 12, css: str = "mono") -> SafeString:
 @register.filter
 def at_colons(address: str) -> SafeString:
     """An IPv6 address whole; without room it goes on in the next line, after a colon."""
-    return format_html_join(SafeString(":<wbr>"), "{}", ((group,) for group in address.split(":")))
+    groups = ((group,) for group in _COLON.split(address))
+    return format_html_join(SafeString(":<wbr>"), "{}", groups)
+
+
+@register.filter
+def foldable(text: str) -> SafeString:
+    """A text in which IPv6 addresses break after colons only, where there is little room."""
+    parts, at = [], 0
+    for found in _IPV6.finditer(text):
+        parts += [text[at : found.start()], at_colons(found[0])]
+        at = found.end()
+    return format_html_join("", "{}", ((part,) for part in (*parts, text[at:])))
 
 
 @register.simple_tag
@@ -68,12 +85,20 @@ def moment(at: datetime | float | None) -> SafeString:
 
 @register.simple_tag
 def day_ago(start: int) -> SafeString:
-    """A day (UTC) that begins at a moment, as people say it; roll-ups know no more of it."""
-    began = datetime.fromtimestamp(start, UTC)
-    days = (timezone.now().date() - began.date()).days
-    text = {0: "today", 1: "yesterday"}.get(days) or (
-        f"{days} days ago" if days < _DAYS_AGO else words.date(began, timezone.now())
-    )
+    """A day (UTC) that begins at a moment, as people say it; roll-ups know no more of it.
+
+    Where the reader's clock cuts it in two, neither of them is said: its date is.
+    """
+    began, now = datetime.fromtimestamp(start, UTC), timezone.now()
+    ended = min(began + _DAY, max(now, began)) - _INSTANT
+    here, today = timezone.localtime(began).date(), timezone.localtime(now)
+    days = (today.date() - here).days
+    if here != timezone.localtime(ended).date():
+        text = f"{words.date(began, today)} UTC"
+    else:
+        text = {0: "today", 1: "yesterday"}.get(days) or (
+            f"{days} days ago" if 0 < days < _DAYS_AGO else words.date(began, today)
+        )
     return format_html(
         '<time datetime="{}" title="{} UTC">{}</time>', f"{began:%F}", f"{began:%F}", text
     )
@@ -114,7 +139,7 @@ def exact(at: datetime | int) -> SafeString:
 @register.simple_tag
 def said(value: datetime | str) -> str:
     """A value of a journal record."""
-    return exact(value) if isinstance(value, datetime) else value
+    return exact(value) if isinstance(value, datetime) else foldable(value)
 
 
 @register.filter

@@ -7,8 +7,9 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from mailmum.control.monitor.client import Known
 from mailmum.web import words
-from mailmum.web.templatetags.pages import moment
+from mailmum.web.templatetags.pages import day_ago, moment
 
 register = template.Library()
 
@@ -35,3 +36,9 @@ def clock(at: float) -> SafeString:
 def when(at: float) -> SafeString:
     """A moment as people say it."""
     return moment(int(at))
+
+
+@register.simple_tag
+def known(found: Known) -> SafeString:
+    """When something was: the moment where that is known, else the day."""
+    return day_ago(found.day) if found.at is None else moment(int(found.at))

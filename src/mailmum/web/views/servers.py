@@ -26,11 +26,13 @@ from mailmum.control.traffic.queries import (
 from mailmum.domain.codes import code_text
 from mailmum.domain.errors import NotFound, Refusal
 from mailmum.domain.lifetimes import parse_keep
+from mailmum.traffic.periods import DAY
 from mailmum.web.form import Form, posted, whole_number
 from mailmum.web.gate import PageRequest, account_view
 from mailmum.web.reply import show, tell, to
-from mailmum.web.rows import SILENT_AFTER, ServerRow, state_of
+from mailmum.web.rows import ServerRow
 from mailmum.web.setup import WAYS, asked_by, setup_of
+from mailmum.web.states import states_of
 from mailmum.web.words import plural, span
 
 SECTION = "servers"
@@ -50,12 +52,12 @@ def index(request: PageRequest, access: Reading) -> HttpResponse:
     servers = list(servers_of(access))
     numbers, now = [server.pk for server in servers], time.time()
     uses, logged = uses_of(numbers), logged_of(numbers)
-    revoked = with_revoked_uses(numbers, now - SILENT_AFTER)
+    states, revoked = states_of(access, numbers, now), with_revoked_uses(numbers, now - DAY)
     rows = [
         ServerRow(
             server,
             current_key(server),
-            state_of(uses.get(server.pk), now),
+            states[server.pk],
             uses.get(server.pk),
             logged.get(server.pk),
             server.pk in revoked,
@@ -107,7 +109,7 @@ def detail(request: PageRequest, access: Reading, name: str) -> HttpResponse:
         logged=logged_of([server.pk]).get(server.pk),
         chosen="by" in request.GET or "resolver" in request.GET,
         use=use,
-        state=state_of(use, now),
+        state=states_of(access, [server.pk], now)[server.pk],
         old_keys=[(key, key.until <= now) for key in server.keys.all() if key.until is not None],
         revoked=revoked_uses(server.pk),
         barred=barred_use(server.pk),
