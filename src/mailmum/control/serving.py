@@ -88,10 +88,12 @@ class _Server(uvicorn.Server):
             tell_ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        from mailmum.control import streaming
         from mailmum.control.monitor.live import hub
 
-        # Whoever follows live would keep the server from ending.
+        # Whoever follows live would keep the server from ending, and so would long work.
         hub().end()
+        streaming.end()
         await super().shutdown(sockets)
 
 
