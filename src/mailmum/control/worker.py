@@ -29,6 +29,7 @@ from mailmum.control.traffic.terms import all_terms, set_terms
 from mailmum.control.traffic.working_up import Lister
 from mailmum.control.triggers import listening, tidying
 from mailmum.control.witnesses import work as witnessing
+from mailmum.daemons.descriptors import with_cause
 from mailmum.daemons.ending import stop_signals
 from mailmum.daemons.seldom import Seldom
 from mailmum.daemons.supervisor_ready import tell_ready
@@ -151,7 +152,7 @@ def _do(task: Task, stopping: threading.Event, seldom: Seldom) -> None:
             began = time.monotonic()
     except DatabaseError as error:
         if seldom.due(task.name):
-            log.warning("worker.failed", task=task.name, reason=str(error).strip())
+            log.warning("worker.failed", task=task.name, reason=with_cause(str(error).strip()))
         connections.close_all()
         pause = min(pause, _RETRY)
     task.due = time.monotonic() + pause
