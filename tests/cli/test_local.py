@@ -119,12 +119,6 @@ def test_without_a_folder_it_is_data_here(
     assert folders == [Path("data"), Path("/srv/mailmum")]
 
 
-def test_the_exit_status_of_up_is_its_own(runtime: Runtime, tmp_path: Path) -> None:
-    """What the supervisor comes to."""
-    runtime.results["up"] = 1
-    assert run("up", data=tmp_path).exit_code == 1
-
-
 def test_a_refusal_to_start_is_told_with_its_fix(runtime: Runtime, tmp_path: Path) -> None:
     """Exit status 1 and one line, which the supervisor looks for too."""
     runtime.results["run_web"] = Refusal("port 1 is in use", fix="choose another")

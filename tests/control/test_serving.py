@@ -21,6 +21,9 @@ async def _app(scope: dict[str, Any], _receive: Any, send: Say) -> None:
         for _ in range(20):
             await send({"type": "http.response.body", "body": b"tick", "more_body": True})
             await asyncio.sleep(serving.PATIENCE / 4)
+    if scope["path"] == "/much":
+        for _ in range(2000):
+            await send({"type": "http.response.body", "body": bytes(10_000), "more_body": True})
     await send({"type": "http.response.body", "body": b"done"})
 
 
@@ -46,8 +49,14 @@ async def _try() -> list[bytes]:
     upload = b"POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 9\r\n\r\nhalf"
     asked = (b"", head, head + b"Connection: close\r\n\r\n", upload)
     said = await asyncio.gather(*(_said(port, one) for one in asked))
+    # Who takes nothing of an answer that is longer than all buffers does not hold up the end.
+    stuck = socket.create_connection(("127.0.0.1", port))
+    stuck.sendall(b"GET /much HTTP/1.1\r\nHost: a.example\r\n\r\n")
+    stuck.setblocking(False)
+    assert await asyncio.get_running_loop().sock_recv(stuck, 100)
     server.should_exit = True
     await running
+    stuck.close()
     return said
 
 

@@ -262,3 +262,4 @@ def test_without_descriptors_connections_wait(tmp_path: Path) -> None:
             assert part < ENOUGH
             resource.prlimit(child.pid, resource.RLIMIT_NOFILE, before)
             eventually(lambda: codes(port, "203.0.113.7", tcp=True) == ["127.0.0.2"])
+        assert child.output.count("dns.not-accepted") == 1

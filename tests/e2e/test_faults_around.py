@@ -158,6 +158,47 @@ def test_pages_without_descriptors(world: World) -> None:
     assert processor_time(pid) - used < 3
 
 
+def test_a_worker_without_descriptors(world: World) -> None:
+    """It says so, and later lists whom it would have listed meanwhile; the same process goes on."""
+    made, first, second = world.made, "203.0.113.249", "203.0.113.250"
+    rule = "--metric connections --threshold 3 --within 10m --mode enforce"
+    made.run("trigger", "add", "flood", *rule.split())
+    pid = pid_of(world.output(), "worker")
+    # What came before a trigger is followed does not count for it.
+    made.eventually(lambda: caught(world, first) or not contact(world, first), 30)
+    before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    with undisturbed(world):
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (3, before[1]))
+        try:
+            made.eventually(lambda: "triggers.failed" in world.output(), 30)
+            assert all(contact(world, second) for _ in range(3))
+        finally:
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
+        made.eventually(lambda: caught(world, second), 30)
+    [told] = [line for line in world.output().splitlines() if "triggers.failed" in line]
+    assert "no file descriptor is left" in told
+    assert pid_of(world.output(), "worker") == pid
+
+
+def contact(world: World, client: str) -> bool:
+    """A mail server asks the policy service about somebody; whether it has no objection."""
+    host, _, port = world.made.policy.rpartition(":")
+    request = (
+        f"request=smtpd_access_policy\nclient_address={client}\nclient_name=unknown\n"
+        f"recipient=somebody@example.net\ninstance={os.urandom(8).hex()}\n"
+        f"policy_context={world.zone.partition('.')[0]}\n\n"
+    )
+    with socket.create_connection((host, int(port)), 5) as stream:
+        stream.sendall(request.encode())
+        return stream.recv(1000) == b"action=DUNNO\n\n"
+
+
+def caught(world: World, address: str) -> bool:
+    """Whether a trigger has listed an address: DNS tells by its code that it was no person."""
+    name = ".".join(reversed(address.split(".")))
+    return world.made.lookup(f"{name}.{world.zone}") == ["127.0.0.4"]
+
+
 def processor_time(pid: int) -> float:
     """Seconds of a processor that a process has used."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()

@@ -21,7 +21,7 @@ from mailmum.api.query import Query
 from mailmum.control.accounts.access import Writing
 from mailmum.control.imports.options import ImportOptions, Report
 from mailmum.control.imports.services import Progress, run_import
-from mailmum.control.streaming import pushed
+from mailmum.control.streaming import go_on, pushed
 from mailmum.domain.errors import Refusal
 from mailmum.domain.lifetimes import end_of
 from mailmum.domain.listings import Action
@@ -91,6 +91,9 @@ def _lines(
     try:
         for step in run_import(access, chunks, options):
             yield _line(step, chunks.read, total)
+            # After a report all is done.
+            if isinstance(step, Progress):
+                go_on()
     except Refusal as refusal:
         yield _json(as_json(refusal))
     except AnyDatabaseError as error:

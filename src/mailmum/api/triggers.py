@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Annotated, Any
 
 from django.db import Error as AnyDatabaseError
@@ -16,7 +17,7 @@ from mailmum.api.errors import READ_ERRORS, WRITE_ERRORS, as_json, unavailable
 from mailmum.api.query import Query
 from mailmum.control.accounts.access import Reading
 from mailmum.control.servers.queries import names_of_servers
-from mailmum.control.streaming import pushed
+from mailmum.control.streaming import go_on, pulled
 from mailmum.control.triggers import services
 from mailmum.control.triggers.backtest import LONGEST
 from mailmum.control.triggers.evidence import show as show_findings
@@ -24,7 +25,7 @@ from mailmum.control.triggers.heard import unknown_of
 from mailmum.control.triggers.progress import Progress
 from mailmum.control.triggers.queries import find_trigger, findings_of, show, triggers_of
 from mailmum.control.triggers.report import Report
-from mailmum.control.triggers.trying import Wish, rules_of, tried
+from mailmum.control.triggers.trying import Steps, Wish, rules_of, tried
 from mailmum.control.triggers.values import said_rule, sentence
 from mailmum.domain.errors import Refusal
 from mailmum.triggers.presets import PRESETS
@@ -264,8 +265,11 @@ def backtest(request: HttpRequest, wanted: TriedIn) -> Any:
     # What is wrong with the rule is told before anything is read.
     steps = tried(access, wish)
     unknown = unknown_of(access, rules_of(access, wish)[0], days=wanted.history, now=time.time())
+    # It changes nothing, so it ends when nobody waits for it any more.
     return StreamingHttpResponse(
-        pushed(lambda: _lines(access, request, steps, unknown)), content_type="application/x-ndjson"
+        pulled(lambda: _lines(access, request, steps, unknown)),
+        content_type="application/x-ndjson",
+        headers={"X-Accel-Buffering": "no"},
     )
 
 
@@ -322,16 +326,20 @@ def list_findings(request: HttpRequest, name: str, wanted: Query[Page]) -> dict[
 def _lines(
     access: Reading,
     request: HttpRequest,
-    steps: Iterator[Progress | dict[str, Report]],
+    steps: Steps,
     unknown: str,
 ) -> Iterator[bytes]:
     servers = names_of_servers(access)
     try:
-        for step in steps:
-            told = _step(step, servers)
-            if unknown and "report" in told:
-                told["cannot_know"] = unknown
-            yield _json(told)
+        # Its second process ends with it, whoever still knows of it.
+        with closing(steps):
+            for step in steps:
+                told = _step(step, servers)
+                if unknown and "report" in told:
+                    told["cannot_know"] = unknown
+                yield _json(told)
+                if isinstance(step, Progress):
+                    go_on()
     except Refusal as refusal:
         yield _json(as_json(refusal))
     except AnyDatabaseError as error:

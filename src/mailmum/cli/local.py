@@ -71,7 +71,7 @@ def up(session: Session, *, demo: bool, **options: Any) -> None:
     """
     from mailmum.control import runtime
 
-    raise click.exceptions.Exit(runtime.up(_overrides(session, options), demo=demo))
+    runtime.up(_overrides(session, options), demo=demo)
 
 
 @_part("web", "Run only pages and API.")

@@ -2,7 +2,7 @@
 
 The daemons know neither Django nor where their data lies; they are handed a listing source and a
 sink for counts here.  Every function takes the options of the command line and raises `Refusal`
-with cause and fix when it cannot start.
+with cause and fix when it cannot start; those that run a part end the process when it has stopped.
 """
 
 import os
@@ -13,13 +13,14 @@ import structlog
 
 from mailmum.control import config, logs, prepare
 from mailmum.control.config import Config, Overrides
+from mailmum.daemons.ending import end_process
 from mailmum.domain.errors import NeedsConfirmation, NotFound
 
 log = structlog.get_logger()
 
 
-def up(overrides: Overrides, *, demo: bool = False) -> int:
-    """Run everything until told to stop; the exit status.
+def up(overrides: Overrides, *, demo: bool = False) -> None:
+    """Run everything until told to stop, and end this process.
 
     With `demo` on an empty folder it is filled with a made-up week, and pages say so from then on.
 
@@ -49,7 +50,7 @@ def up(overrides: Overrides, *, demo: bool = False) -> int:
         )
 
     supervise(parts(parameters), on_ready=announce)
-    return 0
+    end_process()
 
 
 def run_web(overrides: Overrides) -> None:
@@ -58,6 +59,7 @@ def run_web(overrides: Overrides) -> None:
     from mailmum.control.serving import serve
 
     serve(parameters)
+    end_process()
 
 
 def run_dns(overrides: Overrides) -> None:
@@ -66,6 +68,7 @@ def run_dns(overrides: Overrides) -> None:
     from mailmum.control.dataplane.dns import answer
 
     answer(parameters)
+    end_process()
 
 
 def run_policy(overrides: Overrides) -> None:
@@ -74,6 +77,7 @@ def run_policy(overrides: Overrides) -> None:
     from mailmum.control.dataplane.policy import answer
 
     answer(parameters)
+    end_process()
 
 
 def run_collect(overrides: Overrides) -> None:
@@ -82,6 +86,7 @@ def run_collect(overrides: Overrides) -> None:
     from mailmum.control.dataplane.collect import follow
 
     follow(parameters)
+    end_process()
 
 
 def run_worker(overrides: Overrides) -> None:
@@ -90,6 +95,7 @@ def run_worker(overrides: Overrides) -> None:
     from mailmum.control import worker
 
     worker.run()
+    end_process()
 
 
 def migrate(overrides: Overrides) -> None:

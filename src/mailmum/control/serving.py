@@ -7,6 +7,9 @@ it is told once, with what to do.
 uvicorn ends connections that rest after an answer, and no others: one over which nothing is ever
 asked, or half a request, would take a place for good.  Those are ended here; whoever waits for an
 answer, as those who follow live do, is left alone.
+
+When the service stops, what is being answered is waited for some seconds (`STOP_WITHIN`), but for
+whoever takes nothing of the answer: a browser that sleeps would hold up every stop.
 """
 
 import asyncio
@@ -27,17 +30,24 @@ from mailmum.domain.errors import Refusal
 BACKLOG = 512
 PATIENCE = 15.0
 """Seconds in which a connection has to ask something."""
+STOP_WITHIN = 5
+"""Seconds for which answers under way are waited for at the end."""
+TAKES_NOTHING = 0.5
+"""Seconds in which something of them has to be taken then."""
+_LOOKS = 5
 _AGAIN = 3600.0
 
 log = structlog.get_logger()
 
 
 class Patient(H11Protocol):
-    """A connection that is ended when it asks nothing."""
+    """A connection that is ended when it asks nothing, or at the end takes nothing."""
 
     _watch: asyncio.TimerHandle | None = None
     _seen: Any = None
     _heard = True
+    _took = False
+    _unsent = _in_vain = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to watch it."""
@@ -54,6 +64,30 @@ class Patient(H11Protocol):
         """Note that something came."""
         self._heard = True
         super().data_received(data)
+
+    def resume_writing(self) -> None:
+        """Note that something was taken."""
+        self._took = True
+        super().resume_writing()
+
+    def shutdown(self) -> None:
+        """Let the answer under way come to its end, if it is taken."""
+        super().shutdown()
+        self._wait_for_taker()
+
+    def _wait_for_taker(self) -> None:
+        self._took, self._unsent = False, self.transport.get_write_buffer_size()
+        self.loop.call_later(TAKES_NOTHING / _LOOKS, self._end_unless_taken)
+
+    def _end_unless_taken(self) -> None:
+        # Several looks, since on a busy machine there may be none in between at what was taken.
+        unsent = self.transport.get_write_buffer_size()
+        waits = unsent >= self._unsent > 0 and not self._took
+        self._in_vain = self._in_vain + 1 if waits else 0
+        if self._in_vain == _LOOKS:
+            self.transport.abort()
+        elif self in self.connections:
+            self._wait_for_taker()
 
     def _look_later(self) -> None:
         self._seen, self._heard = self.cycle, False
@@ -88,10 +122,12 @@ class _Server(uvicorn.Server):
             tell_ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        from mailmum.control import streaming
         from mailmum.control.monitor.live import hub
 
-        # Whoever follows live would keep the server from ending.
+        # Whoever follows live would keep the server from ending, and so would long work.
         hub().end()
+        streaming.end()
         await super().shutdown(sockets)
 
 
@@ -110,7 +146,7 @@ def serve(parameters: Config) -> None:
         lifespan="off",
         http=Patient,
         server_header=False,
-        timeout_graceful_shutdown=5,
+        timeout_graceful_shutdown=STOP_WITHIN,
         limit_concurrency=200,
         backlog=1,
         proxy_headers=False,

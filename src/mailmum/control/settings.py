@@ -51,7 +51,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
-    "servestatic.middleware.ServeStaticMiddleware",
+    "mailmum.web.static_files.AsTheyAre",
     "mailmum.web.middleware.compressed",
     "mailmum.web.middleware.content_security_policy",
     "mailmum.web.middleware.reader_zone",

@@ -7,25 +7,61 @@ stays on that thread's connection.  Two ways, for two needs:
     pulled   the next piece is made when the last has been taken: for exports of any length
     pushed   the work never waits for the reader: for changes, since a reader that stops reading
              must not hold the writer's lock, and one that goes away does not undo the work
+
+What is pulled ends with its reader: a step that is being made is waited for, and the iterator is
+closed after it.  When the service ends, work that takes long asks between its steps whether to go
+on (`go_on`), and is refused: its reader is told, and what it has changed so far is undone.
 """
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from django.db import connections
 
+from mailmum.domain.errors import Refusal
+
+_ending = threading.Event()
+
+
+class Ending(Refusal):
+    """The service is about to end, and what was asked for is not done."""
+
+    code = "unavailable"
+
+
+def end() -> None:
+    """Have whoever asks go on no more: the service ends."""
+    _ending.set()
+
+
+def go_on() -> None:
+    """Ask whether to make the next step.
+
+    Raises:
+        Ending: no.
+    """
+    if _ending.is_set():
+        raise Ending(
+            "the service was stopped before it had done this, so nothing was changed",
+            fix="ask again when it runs",
+        )
+
 
 async def pulled(make: Callable[[], Iterator[bytes]]) -> AsyncIterator[bytes]:
     """Make each piece when the reader wants it; the iterator is closed when the reader leaves."""
-    loop = asyncio.get_running_loop()
-    with ThreadPoolExecutor(1) as thread:
+    loop, thread = asyncio.get_running_loop(), ThreadPoolExecutor(1)
+    try:
         iterator = await loop.run_in_executor(thread, make)
         try:
             while (piece := await loop.run_in_executor(thread, next, iterator, None)) is not None:
                 yield piece
         finally:
             await loop.run_in_executor(thread, _close, iterator)
+    finally:
+        # Whoever loses patience here leaves the thread to its step, and does not hold up the loop.
+        thread.shutdown(wait=False)
 
 
 async def pushed(make: Callable[[], Iterator[bytes]]) -> AsyncIterator[bytes]:

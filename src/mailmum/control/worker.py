@@ -2,14 +2,14 @@
 
 Each task has a pause after which it is due again.  A task that takes long does so in steps, between
 which it asks whether to go on; so the worker ends at once when told to, and whatever it was at goes
-on after the next start.  While a database is away a task fails, is told once in a while, and tried
-again: nobody waits for the worker.
+on after the next start.  A step that takes long is waited for some seconds, and undone then.  While
+a database is away a task fails, is told once in a while, and tried again: nobody waits for the
+worker.
 
 Triggers cannot wait for a task's turn: they follow in a thread beside, to which all tasks give way
 between their steps, and what public lists say to them comes from another (`triggers.listening`).
 """
 
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -29,6 +29,8 @@ from mailmum.control.traffic.terms import all_terms, set_terms
 from mailmum.control.traffic.working_up import Lister
 from mailmum.control.triggers import listening, tidying
 from mailmum.control.witnesses import work as witnessing
+from mailmum.daemons.descriptors import with_cause
+from mailmum.daemons.ending import stop_signals
 from mailmum.daemons.seldom import Seldom
 from mailmum.daemons.supervisor_ready import tell_ready
 from mailmum.daemons.threads import KeptThread
@@ -38,7 +40,10 @@ log = structlog.get_logger()
 
 TICK = 1.0
 _RETRY = 10.0
-_PATIENCE = 10.0
+# Whose steps are waited for at the end: what triggers have judged is judged once, and what was sent
+# is known to have been sent.  All else may be undone.
+_AWAITED = ("triggers", "notices", "tasks")
+_PATIENCE = 3.0
 _TELL_AGAIN = 600.0
 # A chunk of rows takes a few hundredths of a second; writers get the rest of the time.
 _REST = 0.05
@@ -63,25 +68,25 @@ class Task:
 
 def run() -> None:
     """Work until told to stop."""
-    stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
-    # Whoever answers slowly must keep nothing else from being done.
-    judging = KeptThread("worker-triggers", partial(listening.follow, stopping))
-    asking = KeptThread("worker-rbls", partial(listening.ask, stopping))
-    ranked = threading.Event()
-    thinks = KeptThread("worker-suggestions", partial(_think, ranked, stopping))
-    slow = [
-        KeptThread(f"worker-{task.name}", partial(work, [task], stopping)) for task in slow_tasks()
-    ]
-
-    def keep(_now: float) -> Iterator[None]:
-        for thread in (judging, asking, thinks, *slow):
-            thread.check(time.monotonic())
-        yield
-
-    work([*tasks(ranked), Task("threads", TICK, keep)], stopping)
-    judging.join(_PATIENCE)
+    stopping, ranked = threading.Event(), threading.Event()
+    jobs: dict[str, Callable[[], None]] = {
+        "tasks": partial(work, tasks(ranked), stopping),
+        # Whoever answers slowly must keep nothing else from being done.
+        "triggers": partial(listening.follow, stopping),
+        "rbls": partial(listening.ask, stopping),
+        "suggestions": partial(_think, ranked, stopping),
+    }
+    jobs |= {task.name: partial(work, [task], stopping) for task in slow_tasks()}
+    with stop_signals() as told:
+        threads = {name: KeptThread(f"worker-{name}", job) for name, job in jobs.items()}
+        while not told(TICK):
+            for thread in threads.values():
+                thread.check(time.monotonic())
+        stopping.set()
+        deadline = time.monotonic() + _PATIENCE
+        for name in _AWAITED:
+            threads[name].join(max(deadline - time.monotonic(), 0))
+    log.info("worker.stopped")
 
 
 def slow_tasks() -> list[Task]:
@@ -147,7 +152,7 @@ def _do(task: Task, stopping: threading.Event, seldom: Seldom) -> None:
             began = time.monotonic()
     except DatabaseError as error:
         if seldom.due(task.name):
-            log.warning("worker.failed", task=task.name, reason=str(error).strip())
+            log.warning("worker.failed", task=task.name, reason=with_cause(str(error).strip()))
         connections.close_all()
         pause = min(pause, _RETRY)
     task.due = time.monotonic() + pause

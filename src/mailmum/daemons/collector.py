@@ -8,21 +8,19 @@ by itself whatever is missing: a log that is not there yet, a server that is not
 database that is away.  Being killed at any moment loses nothing; see `collector_stream`.
 """
 
-import contextlib
-import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from pathlib import Path
-from types import FrameType
 
 import structlog
 
 from mailmum.daemons import collector_status
 from mailmum.daemons.collector_store import Store
 from mailmum.daemons.collector_stream import Stream, StreamPace
+from mailmum.daemons.ending import stop_signals
 from mailmum.daemons.tailing_sources import WantedLog
 from mailmum.daemons.threads import KeptThread
 
@@ -67,31 +65,19 @@ def run(
     if not streams:
         log.warning("collect.nothing_to_follow", fix="name logs: the parameter logs, or --log")
     began = time.time()
-    with _stopped_by_signals(stopping):
+    with stop_signals() as told:
         threads = [KeptThread(f"collect-{one.wanted}", one.run) for one in streams]
         ready()
         written = 0.0
-        while not stopping.wait(_LOOK):
+        while not told(_LOOK):
             now = time.monotonic()
             for thread in threads:
                 thread.check(now)
             if now - written >= collector_status.EVERY:
                 collector_status.write(options.status, began, time.time(), streams)
                 written = now
+        stopping.set()
         deadline = time.monotonic() + _PATIENCE
         for thread in threads:
             thread.join(max(deadline - time.monotonic(), 0))
     log.info("collect.stopped")
-
-
-@contextlib.contextmanager
-def _stopped_by_signals(stopping: threading.Event) -> Iterator[None]:
-    def stop(number: int, frame: FrameType | None) -> None:
-        stopping.set()
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

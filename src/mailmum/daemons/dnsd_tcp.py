@@ -11,6 +11,7 @@ A connection lives while it is used.  It is closed when for `idle` seconds no wh
 no answer was taken, and when there are too many, the longest idle first (RFC 7766 section 6.2.3).
 """
 
+import errno
 import selectors
 import socket
 import time
@@ -18,7 +19,12 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
+import structlog
+
 from mailmum.daemons.dnsd_options import TcpLimits
+from mailmum.daemons.seldom import Seldom
+
+log = structlog.get_logger()
 
 Answer = Callable[[bytes, Any, float], bytes | None]
 """The response to a message from a client at a time, or None for silence."""
@@ -26,6 +32,7 @@ Answer = Callable[[bytes, Any, float], bytes | None]
 _CHUNK = 4096
 _ACCEPTS = 16
 _REST = 0.1
+_AGAIN = 3600.0
 
 
 class BadStreamError(Exception):
@@ -92,6 +99,7 @@ class TcpService:
         self._selector = selector
         self._answer = answer
         self._limits = limits
+        self._seldom = Seldom(_AGAIN)
         # In the order of their deadlines, the longest idle first.
         self._connections: OrderedDict[int, _Connection] = OrderedDict()
         self._resting: list[socket.socket] = []
@@ -134,13 +142,23 @@ class TcpService:
         self._resting.append(listener)
         self._rested = time.monotonic() + _REST
 
+    def _tell(self, error: OSError) -> None:
+        if error.errno in {errno.EMFILE, errno.ENFILE} and self._seldom.due(error.errno):
+            log.warning(
+                "dns.not-accepted",
+                reason=error.strerror,
+                consequence="connections over TCP make room for each other, or wait",
+                fix="raise LimitNOFILE of this service",
+            )
+
     def _accept(self, listener: socket.socket) -> None:
         for _ in range(_ACCEPTS):
             try:
                 sock, client = listener.accept()
             except BlockingIOError:
                 return
-            except OSError:
+            except OSError as error:
+                self._tell(error)
                 self._make_room(listener)
                 return
             if len(self._connections) >= self._limits.connections:

@@ -8,7 +8,7 @@ class Pace:
     """How often things are done beside answering; seconds, unless said otherwise.
 
     Attributes:
-        poll: how long to wait for news from the database at a time.
+        poll: how long to wait for news from the database at a time; so long may stopping take, too.
         recheck: ask for changes at least this often, news or not.
         retry: pause before the database is asked again, doubled from the first to the second.
         counts: between two batches of counts.
@@ -17,7 +17,7 @@ class Pace:
         merge_within: merge when the oldest change not merged is as old as this.
     """
 
-    poll: float = 1.0
+    poll: float = 0.2
     recheck: float = 10.0
     retry: tuple[float, float] = (0.2, 5.0)
     counts: float = 1.0

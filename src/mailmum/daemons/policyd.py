@@ -136,7 +136,10 @@ def _tell_seldom(seldom: Seldom) -> Callable[[asyncio.AbstractEventLoop, dict[st
             loop.default_exception_handler(context)
         elif seldom.due(error.errno):
             consequence = "connections wait for a second at a time"
-            log.warning("policy.not-accepted", reason=error.strerror, consequence=consequence)
+            fix = "raise LimitNOFILE of this service"
+            log.warning(
+                "policy.not-accepted", reason=error.strerror, consequence=consequence, fix=fix
+            )
 
     return tell
 

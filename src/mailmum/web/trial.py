@@ -15,6 +15,7 @@ from mailmum.charts.series import Plot, Series
 from mailmum.charts.timeline import stacked
 from mailmum.control.accounts.access import Reading
 from mailmum.control.servers.queries import names_of_servers
+from mailmum.control.streaming import Ending, go_on
 from mailmum.control.triggers.backtest import backtest
 from mailmum.control.triggers.draft import draft_of
 from mailmum.control.triggers.heard import unknown_of
@@ -128,6 +129,10 @@ def steps(reading: Reading, given: Mapping[str, Any], saved: Rule | None) -> Ite
                     reports.append(step)
                 else:
                     yield round(100 * (place + step.done) / of)
+                    go_on()
+    except Ending as refusal:
+        yield Trial(fault=str(refusal))
+        return
     except DatabaseError as error:
         log.warning("a trigger cannot be tried: %s", error)
         yield Trial(unknown=True)

@@ -11,6 +11,7 @@ from mailmum.control.traffic import intake
 from mailmum.daemons import collector, collector_status
 from mailmum.daemons.collector import CollectorOptions
 from mailmum.daemons.collector_store import Destination, OutOfStep, Stood
+from mailmum.daemons.descriptors import with_cause
 from mailmum.daemons.supervisor_ready import tell_ready
 from mailmum.daemons.tailing_sources import WantedLog, parse_logs
 from mailmum.daemons.zones import local_zone, named_zone
@@ -36,7 +37,7 @@ class TrafficStore:
             return _destination(wanted)
         except DatabaseError as error:
             connections["default"].close()
-            raise SourceUnavailable(str(error).strip()) from error
+            raise SourceUnavailable(with_cause(str(error).strip())) from error
 
     def stands(self, to: Destination, stream: str) -> Stood | None:
         """Where a stream stands."""

@@ -34,6 +34,7 @@ from mailmum.control.traffic.router import traffic_database
 from mailmum.control.traffic.tallies import Hits
 from mailmum.control.traffic.writing import upsert
 from mailmum.daemons.counts import Parcel, Report, Seen
+from mailmum.daemons.descriptors import with_cause
 from mailmum.dns.contacts import Contacts
 from mailmum.dns.counters import ClientCount, CountBatch, Subject, VerdictCount
 from mailmum.domain.targets import address_text
@@ -82,7 +83,7 @@ class TrafficSink:
             for one in (connections[alias], connections[DEFAULT_DB_ALIAS]):
                 if not one.in_atomic_block:
                     one.close()
-            raise SourceUnavailable(str(error)) from error
+            raise SourceUnavailable(with_cause(str(error))) from error
 
     def _claim(self, parcel: Parcel) -> bool:
         """Note how the process stands and what it has handed over; False when that is known."""

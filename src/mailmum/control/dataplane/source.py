@@ -29,6 +29,7 @@ from mailmum.control.listings.models import Version
 from mailmum.control.listings.values import stored_network
 from mailmum.control.servers.answers import answers_of
 from mailmum.control.servers.models import Server
+from mailmum.daemons.descriptors import with_cause
 from mailmum.domain.listings import Action, Listing, Source
 from mailmum.domain.pauses import later
 from mailmum.domain.targets import Kind, NameTarget, NetworkTarget, Target, parse_target
@@ -267,4 +268,4 @@ def _availability() -> Iterator[None]:
         yield
     except (Error, OSError) as error:
         connection.close()
-        raise SourceUnavailable(str(error).strip() or type(error).__name__) from error
+        raise SourceUnavailable(with_cause(str(error).strip() or type(error).__name__)) from error

@@ -5,17 +5,16 @@ the same order at each start.  What comes back is read and forgotten.
 """
 
 import random
-import signal
 import socket
 import struct
-import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 
 from django.db import DatabaseError
 
 from mailmum.control import config, prepare
 from mailmum.control.config import Config
+from mailmum.daemons.ending import end_process, stop_signals
 
 FIRST = 400
 PAUSE = 0.4
@@ -29,23 +28,22 @@ def main() -> None:
     prepare.set_up_django()
     from mailmum.daemons.supervisor_ready import tell_ready
 
-    stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
-    tell_ready()
-    run(parameters, stopping)
+    with stop_signals() as told:
+        tell_ready()
+        run(parameters, told)
+    end_process()
 
 
-def run(parameters: Config, stopping: threading.Event) -> None:
-    """The lookups, in their order."""
+def run(parameters: Config, told: Callable[[float], bool]) -> None:
+    """The lookups, in their order, until told to stop."""
     keys = _keys()
     # The daemon may not have heard of the servers yet; it will within a second.
-    stopping.wait(1.0)
+    pause = 1.0
     for number, name in enumerate(names(keys, parameters.zone)):
-        if stopping.is_set():
+        if told(pause):
             return
         _ask(parameters, name, number)
-        stopping.wait(0.002 if number < FIRST else PAUSE)
+        pause = 0.002 if number < FIRST else PAUSE
 
 
 def names(keys: list[str], zone: str) -> Iterator[str]:

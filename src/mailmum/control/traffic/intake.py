@@ -36,6 +36,7 @@ from mailmum.control.traffic.router import traffic_database
 from mailmum.control.traffic.terms import terms_of
 from mailmum.control.traffic.updates import apply
 from mailmum.control.traffic.writing import add_counts, add_sightings, upsert
+from mailmum.daemons.descriptors import with_cause
 from mailmum.index.records import SourceUnavailable
 from mailmum.traffic.batches import NAME, Batch, Lookup, Maker, fit
 from mailmum.traffic.packing import Packer
@@ -257,4 +258,4 @@ def _unavailable() -> Iterator[None]:
         connection = connections[traffic_database()]
         if not connection.in_atomic_block:
             connection.close()
-        raise SourceUnavailable(str(error)) from error
+        raise SourceUnavailable(with_cause(str(error))) from error

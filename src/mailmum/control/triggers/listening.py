@@ -21,6 +21,7 @@ from django.db import DatabaseError, close_old_connections, connections
 
 from mailmum.control.triggers.asker import Asker
 from mailmum.control.triggers.following import Follower
+from mailmum.daemons.descriptors import with_cause
 from mailmum.daemons.front import Front
 from mailmum.daemons.seldom import Seldom
 
@@ -71,7 +72,7 @@ def _run(
             # What was judged and not committed is judged again, from what is kept.
             running, pause = make(), _RETRY
             if seldom.due(name):
-                log.warning(f"{name}.failed", reason=str(error).strip())
+                log.warning(f"{name}.failed", reason=with_cause(str(error).strip()))
             connections.close_all()
         stopping.wait(pause)
     connections.close_all()

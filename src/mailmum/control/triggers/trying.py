@@ -1,6 +1,6 @@
 """Trying a rule that somebody is about to save, beside the trigger as it is saved."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,9 @@ from mailmum.control.triggers.queries import find_trigger
 from mailmum.control.triggers.report import Report
 from mailmum.control.triggers.services import as_it_is
 from mailmum.triggers.rules import Rule
+
+Steps = Generator[Progress | dict[str, Report], None, None]
+"""Whoever closes it ends the trial."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,7 @@ def rules_of(reading: Reading, wish: Wish) -> tuple[Rule, Rule | None]:
     return draft.rule, saved
 
 
-def tried(reading: Reading, wish: Wish) -> Iterator[Progress | dict[str, Report]]:
+def tried(reading: Reading, wish: Wish) -> Steps:
     """Progress, and the reports last: `report`, and `saved` where that is another rule.
 
     Raises:
@@ -55,9 +58,7 @@ def tried(reading: Reading, wish: Wish) -> Iterator[Progress | dict[str, Report]
     return _tried(reading, rule, saved, wish.days)
 
 
-def _tried(
-    reading: Reading, rule: Rule, saved: Rule | None, days: int
-) -> Iterator[Progress | dict[str, Report]]:
+def _tried(reading: Reading, rule: Rule, saved: Rule | None, days: int) -> Steps:
     found: dict[str, Report] = {}
     for name, one in (("saved", saved), ("report", rule)):
         if one is None:

@@ -1,0 +1,55 @@
+"""Styles and scripts, served as they are now.
+
+ServeStatic looks at each file once, at the start, and promises its length ever after: of a package
+that is upgraded under a running service, whatever has grown would be sent cut off.  So each is
+looked at again when it is asked for, which takes some microseconds, and taken up anew where it is
+another by now.  One that is gone is found again when it is back.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from django.http import HttpRequest, HttpResponseBase
+from servestatic.middleware import ServeStaticMiddleware
+from servestatic.responders import NotARegularFileError, StaticFile
+
+Look = tuple[int, int, int] | None
+
+
+class AsTheyAre(ServeStaticMiddleware):  # type: ignore[misc]  # it has no types
+    """Serves static files, none by what it was at the start."""
+
+    def __init__(self, get_response: Any) -> None:
+        self._looks: dict[str, tuple[str, Look]] = {}
+        super().__init__(get_response)
+
+    def get_static_file(self, path: str, url: str, stat_cache: Any = None) -> StaticFile:
+        """What is known of a file; it is looked at before that is found out, never after."""
+        self._looks[url] = path, _look(path)
+        return super().get_static_file(path, url)
+
+    async def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Serve a file, or pass the request on."""
+        url = request.path_info
+        if url in self._looks:
+            self._look_again(url)
+        response: HttpResponseBase = await super().__call__(request)
+        return response
+
+    def _look_again(self, url: str) -> None:
+        path, before = self._looks[url]
+        if _look(path) == before:
+            return
+        try:
+            self.files[url] = self.get_static_file(path, url)
+        except NotARegularFileError:
+            # In the midst of an upgrade, or no more.
+            self.files.pop(url, None)
+
+
+def _look(path: str) -> Look:
+    try:
+        found = Path(path).stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
