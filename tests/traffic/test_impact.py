@@ -74,9 +74,11 @@ def test_of_ipv6_a_customer_is_the_least() -> None:
     found = narrower(parse_network("2001:db8::/32"), [*abuse, at("2001:db8:1::1", 0, 7)])
     assert found is not None
     assert [one.text for one in found.networks] == ["2001:db8:4f:1c00::/64"]
-    inside = narrower(parse_network("2001:db8:4f:1c00::/64"), [*abuse, at("2001:db8:4f:1c00:8::")])
-    assert inside is not None
-    assert all(one.prefix > 64 for one in inside.networks)
+    site = parse_network("2001:db8:4f:1c00::/64")
+    assert narrower(site, abuse) is None
+    few = narrower(site, [*abuse[:4], at("2001:db8:4f:1c00:8::", 0, 7)])
+    assert few is not None
+    assert [one.text for one in few.networks] == [one.address.text for one in abuse[:4]]
 
 
 def test_where_nothing_is_better() -> None:
@@ -137,6 +139,7 @@ def test_no_accepted_sender_is_touched(rows: list[tuple[int, int, int, bool]], f
         return
     hit = [c for c in clients if any(n.covers(4, c.address.first) for n in found.networks)]
     assert all(target.overlaps(one) and one.prefix > target.prefix for one in found.networks)
+    assert not any(29 < one.prefix < 32 for one in found.networks)
     assert not any(client.lost for client in hit)
     assert found.stops == sum(c.stopped for c in hit if not c.kept)
     assert found.of >= found.stops >= found.of / 2

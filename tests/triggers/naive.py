@@ -142,15 +142,18 @@ class Naive:
         self._add(place, end, own=True)
         self._merge(place, end)
 
-    def _add(self, place: tuple[int, str], end: int, *, own: bool) -> None:
+    def _add(
+        self, place: tuple[int, str], end: int, *, own: bool, parts: Sequence[dict[str, Any]] = ()
+    ) -> None:
         scope, text = place
         rule, network = self.rule, ip_network(text)
         past = [one for one in self._latest() if (one["scope"], one["network"]) == (scope, network)]
-        times, until = 1, 0
-        if past and end - past[-1]["until"] <= rule.quiet * 1000:
+        times = 1
+        if past and end - _freed(past[-1]) <= rule.quiet * 1000:
             times = past[-1]["times"] + 1
         lifetime = rule.lifetime * rule.growth ** (times - 1)
-        until = end + (min(lifetime, rule.longest) if rule.growth > 1 else rule.lifetime) * 1000
+        own_end = end + (min(lifetime, rule.longest) if rule.growth > 1 else rule.lifetime) * 1000
+        until = max([own_end, *(part["until"] for part in parts)])
         self.listings.append(
             {
                 "scope": scope,
@@ -158,6 +161,7 @@ class Naive:
                 "begin": end,
                 "until": until,
                 "times": times,
+                "merged": None,
                 "own": own,
             }
         )
@@ -170,25 +174,39 @@ class Naive:
         if not self.rule.merge or length is None:
             return
         wider = mine.supernet(new_prefix=length)
-        parts = [
-            one
-            for one in self._latest()
-            if one["scope"] == scope
-            and one["until"] > end
-            and one["network"].version == mine.version
-            and one["network"].prefixlen == mine.prefixlen
-            and one["network"].subnet_of(wider)
-        ]
+        parts = self._listed_in(scope, mine.prefixlen, wider, end)
+        moment = max([end, *(part["begin"] for part in parts)])
+        parts = self._listed_in(scope, mine.prefixlen, wider, moment)
         if len(parts) < self.rule.merge:
             return
         if str(wider) in self.spared:
             if len(parts) == self.rule.merge:
                 self.told.append(("spare", scope, str(wider), 0, 0, 0))
             return
+        self._add((scope, str(wider)), moment, own=False, parts=parts)
         for part in parts:
-            part["until"] = end
-        self._add((scope, str(wider)), end, own=False)
-        self._merge((scope, str(wider)), end)
+            part["until"], part["merged"] = moment, self.listings[-1]
+        self._merge((scope, str(wider)), moment)
+
+    def _listed_in(self, scope: int, length: int, wider: Any, moment: int) -> list[dict[str, Any]]:
+        """Listings of this length that hold at a moment within a network."""
+        return [
+            one
+            for one in self._latest()
+            if one["scope"] == scope
+            and one["until"] > moment
+            and one["network"].version == wider.version
+            and one["network"].prefixlen == length
+            and one["network"].subnet_of(wider)
+        ]
+
+
+def _freed(listing: dict[str, Any]) -> int:
+    """When somebody was listed no more, also not with a network that was listed instead."""
+    while listing["merged"]:
+        listing = listing["merged"]
+    until: int = listing["until"]
+    return until
 
 
 def judged(judge: Judge, contacts: Iterable[Contact]) -> list[Decision]:

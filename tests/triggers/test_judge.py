@@ -1,12 +1,14 @@
 """The judge against a naive reading of its rules, and cases that people would ask about."""
 
 from dataclasses import replace
+from ipaddress import ip_network
 from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mailmum.domain.targets import NetworkTarget, Target
 from mailmum.traffic.codes import OUTCOMES, SOURCES
 from mailmum.traffic.packing import pack_client
 from mailmum.traffic.sightings import Outcome, Source
@@ -70,7 +72,7 @@ def contacts(draw: st.DrawFn) -> list[Contact]:
 PUBLIC = {7: "a.rbl.example", 8: "b.rbl.example"}
 
 
-@settings(max_examples=150)
+@settings(max_examples=120)
 @given(rules, contacts(), st.sets(st.sampled_from(SPARED)))
 def test_decides_as_a_recount_of_all_history_does(
     rule: Rule, given: list[Contact], spared: set[str]
@@ -101,6 +103,43 @@ def test_a_restart_anywhere_changes_nothing(
     assert told == whole
 
 
+@settings(max_examples=50)
+@given(rules, st.integers(1, 2), st.integers(2, 3), contacts())
+def test_a_merge_makes_no_listing_shorter_and_none_too_long(
+    rule: Rule, threshold: int, merge: int, given: list[Contact]
+) -> None:
+    """Until it was said to end it holds, or a network's in its place; and that has its bounds."""
+    rule = replace(rule, metric=Metric.UNKNOWN, threshold=threshold, merge=merge, brake=0)
+    found = judged(Judge(rule, Context(), Spares()), given)
+    held: dict[tuple[int, NetworkTarget], list[tuple[int, int]]] = {}
+    for one in found:
+        assert isinstance(one.target, NetworkTarget)
+        begin, until = one.offence.begin, one.offence.until
+        assert 0 < until - begin <= rule.longest * 1000
+        for part in one.replaces:
+            assert isinstance(part, NetworkTarget)
+            began, would_end = held[one.scope, part].pop()
+            assert began <= begin < would_end
+            held[one.scope, part].append((began, begin))
+        held.setdefault((one.scope, one.target), []).append((begin, until))
+    for one in found:
+        times = sorted(
+            time
+            for (scope, network), times in held.items()
+            if scope == one.scope and _inside(one.target, network)
+            for time in times
+        )
+        reached = one.offence.begin
+        for begin, until in times:
+            reached = max(reached, until) if begin <= reached else reached
+        assert reached >= one.offence.until
+
+
+def _inside(target: Target, network: NetworkTarget) -> bool:
+    mine, other = ip_network(target.text), ip_network(network.text)
+    return mine.version == other.version and mine.subnet_of(other)  # type: ignore[arg-type]
+
+
 def test_forgetting_what_is_old_moves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Very many contacts, of which most can count no more: decisions are those of a recount."""
     monkeypatch.setattr(windows, "_TIDY", 4)
@@ -113,7 +152,7 @@ def test_forgetting_what_is_old_moves_nothing(monkeypatch: pytest.MonkeyPatch) -
             naive.see(another)
             decided += judged(judge, [another])
     assert as_told(decided) == naive.told
-    assert len(decided) > 50
+    assert len(decided) > 40
 
 
 def _rule(threshold: int = 3, window: int = 60, **more: object) -> Rule:
@@ -198,6 +237,41 @@ def test_networks_replace_their_parts() -> None:
     assert _listed(found) == ["203.0.113.1", "203.0.113.2", "203.0.113.3", "203.0.113.0/24"]
     assert [part.text for part in found[-1].replaces] == _listed(found)[:3]
     assert found[-1].evidence.parts == tuple(_listed(found)[:3])
+
+
+def test_a_network_ends_no_earlier_than_its_parts_would_have() -> None:
+    """Who is listed for the third time stays so for as long, in whatever network."""
+    judge = _judge(_rule(lifetime=600, growth=10, quiet=DAY, merge=2))
+    first = judged(judge, _burst(BEGIN))
+    again = judged(judge, _burst(BEGIN + 700, number=11))
+    other = judged(judge, _burst(BEGIN + 800, "203.0.113.2", number=21))
+    assert [one.offence.times for one in [*first, *again, *other]] == [1, 2, 1, 1]
+    assert other[-1].target.text == "203.0.113.0/24"
+    assert other[-1].offence.until == again[0].offence.until
+
+
+def test_who_was_listed_with_a_network_is_forgiven_after_that() -> None:
+    """The quiet time begins with the end of the network's listing, also of one around that."""
+    judge = _judge(_rule(lifetime=3600, growth=1, quiet=600, merge=2))
+    clients = [f"2001:db8:0:{net}::{last}" for net in (1, 2) for last in (1, 2)]
+    for number, client in enumerate(clients):
+        judged(judge, _burst(BEGIN + 600 * number, client, number=1 + 10 * number))
+    end = BEGIN + 1800 + 2 + 3600
+    assert not judged(judge, _burst(end - 3, clients[0], number=51))
+    [again] = judged(judge, _burst(end + 500, clients[0], number=61))
+    [later] = judged(judge, _burst(end + 700, clients[2], number=71))
+    assert (again.offence.times, later.offence.times) == (2, 1)
+
+
+def test_what_is_told_late_merges_whom_it_meets() -> None:
+    """A network is listed from when all of them are; who was listed before or after is none."""
+    judge = _judge(_rule(lifetime=600, growth=1, merge=2))
+    judged(judge, _burst(BEGIN, "203.0.113.1"))
+    [before] = judged(judge, _burst(BEGIN - 900, "203.0.113.2", number=11))
+    assert before.target.text == "203.0.113.2"
+    _, merged = judged(judge, _burst(BEGIN - 300, "203.0.113.3", number=21))
+    assert [one.text for one in merged.replaces] == ["203.0.113.1", "203.0.113.3"]
+    assert merged.offence.begin == (BEGIN + 2) * 1000
 
 
 def test_ipv6_merges_up_to_48() -> None:

@@ -82,7 +82,8 @@ class FeedVersionOut(Schema):
     exceptions: int
     left_out: dict[str, int] = Field(description="entries that no feed may list, by reason")
     own_servers: list[str] = Field(description="entries that cover the account's own servers")
-    missing: list[str] = Field(description="terms of an SPF record that depend on the sender")
+    missing: list[str] = Field(description="terms of an SPF record that allow more to some senders")
+    undenied: list[str] = Field(description="terms of it that deny some of this to some senders")
     bad: int
     bad_lines: list[BadLineOut]
     sample_added: list[str]
@@ -166,6 +167,7 @@ class Preview(Schema):
     exceptions: int
     left_out: dict[str, int]
     missing: list[str]
+    undenied: list[str]
     bad: int
     bad_lines: list[BadLineOut]
 

@@ -295,6 +295,8 @@ def _details(version: dict[str, Any]) -> Iterator[str]:
         yield f"  line {bad['line']} cannot be read: {bad['problem']}"
     if missing := version.get("missing"):
         yield f"  left out, depends on the sender: {', '.join(missing[:_SHOWN])}"
+    if undenied := version.get("undenied"):
+        yield f"  may hold too much, denied to some senders by: {', '.join(undenied[:_SHOWN])}"
 
 
 def _refresh(session: Session, name: str) -> None:

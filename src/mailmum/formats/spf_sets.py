@@ -5,8 +5,9 @@ the set.  Whoever drives it decides how the DNS is asked.  The limits are those 
 4.6.4, so a record that receivers of mail give up on gives no set here either: ten terms that need
 the DNS, two of them void, ten hosts to an `mx`.
 
-What a record denies before it allows is taken out.  What cannot be told without a sender (macros,
-`ptr`, `exists`) is left out and noted: a set may be too small, never too large.
+What a record denies before it allows is taken out, and so is what it is neutral about: the first
+match decides.  What cannot be told without a sender (macros, `ptr`) is left out and noted: allowed,
+it makes the set too small; denied before something else is allowed, too large.
 
     >>> walk = networks_of("mail.example")
     >>> next(walk)
@@ -55,12 +56,14 @@ class SpfSet:
 
     Attributes:
         networks: in the order of the record.
-        missing: terms that cannot be turned into networks.
+        missing: terms that allow more, to some senders.
+        undenied: terms that deny some of it, to some senders.
         lookups: how many terms needed the DNS.
     """
 
     networks: list[NetworkTarget] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
+    undenied: list[str] = field(default_factory=list)
     lookups: int = 0
 
 
@@ -74,7 +77,10 @@ def networks_of(domain: str) -> Generator[Question, Answer, SpfSet]:
         BadInput: the domain has no SPF record, or one that receivers give up on.
     """
     found = SpfSet()
-    found.networks = yield from _Walk(found).record(domain, ())
+    walk = _Walk(found)
+    found.networks = yield from walk.record(domain, (), allows=True)
+    for allows, term in walk.remarks:
+        (found.missing if allows else found.undenied).append(term)
     return found
 
 
@@ -82,11 +88,13 @@ class _Walk:
     """One evaluation, with its counts."""
 
     def __init__(self, found: SpfSet) -> None:
+        # Whether it allows more in the end, or denies, and the term.
+        self.remarks: list[tuple[bool, str]] = []
         self._found = found
         self._void = 0
 
-    def record(self, domain: str, path: tuple[str, ...]) -> Asking:
-        """The networks of a domain's record."""
+    def record(self, domain: str, path: tuple[str, ...], *, allows: bool) -> Asking:
+        """The networks of a domain's record, which are allowed in the end, or denied."""
         if domain in path:
             raise BadInput(f"the SPF record of {shown(domain)} includes itself")
         answer = yield from self._ask(domain, "TXT")
@@ -96,32 +104,49 @@ class _Walk:
             raise BadInput(f"{shown(domain)} has {count}", fix="check the name")
         passed: list[NetworkTarget] = []
         denied: list[NetworkTarget] = []
+        # Of what is denied nothing has to be said where nothing is allowed after it.
+        waiting: list[tuple[bool, str]] = []
         terms = read_record(records[0])
         for term in terms:
             if term.name == "redirect":
                 continue
-            if term.name == "all":
+            mark = len(self.remarks)
+            if (yield from self._is_all(term, domain, allows=allows)):
                 _refuse_all(term, domain)
                 return passed
-            networks = yield from self._term(term, domain, (*path, domain))
+            networks = yield from self._term(term, domain, (*path, domain), allows=allows)
             self._note(passed if term.passes else denied, networks, denied)
+            self._tell(waiting, mark, term, networks)
         for term in terms:
             if term.name == "redirect":
                 self._count()
-                networks = yield from self._other(term, domain, (*path, domain))
+                networks = yield from self._other(term, domain, (*path, domain), allows=allows)
                 self._note(passed, networks, denied)
+                self._tell(waiting, len(self.remarks), term, networks)
         return passed
 
-    def _term(self, term: Term, domain: str, path: tuple[str, ...]) -> Asking:
+    def _is_all(
+        self, term: Term, domain: str, *, allows: bool
+    ) -> Generator[Question, Answer, bool]:
+        """Whether a term matches everybody: `all`, or `exists` with a name that is there."""
+        if term.name != "exists":
+            return term.name == "all"
+        self._count()
+        name = self._name(term, domain, allows=allows)
+        return name is not None and bool((yield from self._ask(name, "A")))
+
+    def _term(self, term: Term, domain: str, path: tuple[str, ...], *, allows: bool) -> Asking:
         if term.network is not None:
             return [term.network]
+        if term.name == "exists":
+            return []
         self._count()
-        if term.name in ("ptr", "exists"):
-            self._found.missing.append(f"{term.name}:{term.domain or domain}")
+        if term.name == "ptr":
+            self._leave_out(term, domain, allows=allows)
             return []
         if term.name == "include":
-            return (yield from self._other(term, domain, path))
-        name = self._name(term, domain)
+            return (yield from self._other(term, domain, path, allows=allows))
+        name = self._name(term, domain, allows=allows)
         if name is None:
             return []
         hosts = [name]
@@ -131,11 +156,12 @@ class _Walk:
                 raise BadInput(f"{shown(name)} has more than {MX_HOSTS} MX hosts")
         return (yield from self._addresses(hosts, term))
 
-    def _other(self, term: Term, domain: str, path: tuple[str, ...]) -> Asking:
-        name = self._name(term, domain)
+    def _other(self, term: Term, domain: str, path: tuple[str, ...], *, allows: bool) -> Asking:
+        name = self._name(term, domain, allows=allows)
         if name is None:
             return []
-        return (yield from self.record(name, path))
+        # What another record denies, one that denies those it allows does not.
+        return (yield from self.record(name, path, allows=allows == term.passes))
 
     def _addresses(self, hosts: list[str], term: Term) -> Asking:
         found: list[NetworkTarget] = []
@@ -154,11 +180,28 @@ class _Walk:
             self._note_void()
         return answer.records
 
-    def _name(self, term: Term, domain: str) -> str | None:
+    def _name(self, term: Term, domain: str, *, allows: bool) -> str | None:
         name = expand(term.domain, domain)
         if name is None:
-            self._found.missing.append(f"{term.name}:{term.domain}")
+            self._leave_out(term, domain, allows=allows)
         return name
+
+    def _leave_out(self, term: Term, domain: str, *, allows: bool) -> None:
+        self.remarks.append((term.passes == allows, f"{term.name}:{term.domain or domain}"))
+
+    def _tell(
+        self,
+        waiting: list[tuple[bool, str]],
+        mark: int,
+        term: Term,
+        networks: list[NetworkTarget],
+    ) -> None:
+        if not term.passes:
+            waiting += self.remarks[mark:]
+            del self.remarks[mark:]
+        elif networks:
+            self.remarks += waiting
+            waiting.clear()
 
     def _note(
         self, to: list[NetworkTarget], networks: list[NetworkTarget], denied: list[NetworkTarget]

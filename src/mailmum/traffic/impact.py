@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from mailmum.domain.targets import NetworkTarget
-from mailmum.traffic.narrow import Network, narrowest
+from mailmum.traffic.narrow import SITE, Network, narrowest
 
 MANY_MESSAGES, MANY_SENDERS = 10, 3
 """From here on mail was accepted too often to be spam that slipped through."""
@@ -26,7 +26,8 @@ AT_MOST = 8
 EXCEPTIONS = 10
 """Allow listings that are still worth making for one block."""
 _UNIT = 64
-"""IPv6 is counted in networks of this length: each is one customer's."""
+"""IPv6 is counted in networks of this length: each is one customer's.  Within one there are single
+addresses only."""
 
 
 class Word(StrEnum):
@@ -183,7 +184,9 @@ def narrower(
         sums[unit] = sums.get(unit, 0) + one.stopped
     spared = [one.address.first >> free for one in clients if one.lost]
     spared += [one.first >> free for one in spare if target.covers(one.version, one.first)]
-    found = narrowest(sums.items(), spared, bits, at_most=AT_MOST)
+    # Nothing grows beyond the target.
+    least = 0 if free else min(SITE[target.version], target.bits - target.prefix)
+    found = narrowest(sums.items(), spared, bits, at_most=AT_MOST, least=least)
     networks = tuple(
         NetworkTarget(target.version, value << free, prefix) for value, prefix in found
     )

@@ -9,11 +9,12 @@ against trying everything:
     most of theirs is best; of those that stop the same, the cheapest.
 3.  A network costs the addresses it covers, and `EACH` more for being one: a listing more must save
     more addresses than that.
+4.  A network of several addresses may have a least size: somebody's site is no /125.
 
 A network that is worth choosing ends where the clients in it end: it is the common prefix of some
-of them.  So the choice is among the nodes of the trie of these clients, and since what networks
-below two halves of a node stop and cost simply adds up, the best of each node follows from the best
-of its halves, for each number of networks.
+of them, or the least network around that.  So the choice is among the nodes of the trie of these
+clients, and since what networks below two halves of a node stop and cost simply adds up, the best
+of each node follows from the best of its halves, for each number of networks.
 
     >>> clean = [(0b0100, 5), (0b0101, 7), (0b1111, 1)]
     >>> narrowest(clean, [0b0110], 4, at_most=1)
@@ -26,6 +27,9 @@ from collections.abc import Iterable, Iterator, Sequence
 EACH = 8
 """What a network costs beside its addresses."""
 SHARE = 0.9
+SITE = {4: 3, 6: 64}
+"""Bits that a network of several addresses leaves open at least: a /29, a /64 of IPv6.  Hardly
+anybody is given less, so a narrower one misses the next address of the same site."""
 MOST = 200
 """Clients that count at most: the time it takes grows with them."""
 
@@ -38,7 +42,12 @@ _NOTHING: _Best = (0, 0, ())
 
 
 def narrowest(
-    abuse: Iterable[tuple[int, int]], spared: Iterable[int], bits: int, *, at_most: int
+    abuse: Iterable[tuple[int, int]],
+    spared: Iterable[int],
+    bits: int,
+    *,
+    at_most: int,
+    least: int = 0,
 ) -> list[Network]:
     """The best networks, in the order of addresses.
 
@@ -47,12 +56,13 @@ def narrowest(
         spared: addresses that no network may touch.
         bits: length of an address.
         at_most: how many networks there may be.
+        least: so many bits a network leaves open at least, but for a single address.
     """
     keep = sorted(set(spared))
     counts = sorted(heaviest(abuse))
     if not counts or at_most < 1:
         return []
-    best = _Trie(counts, keep, bits, at_most).best(0, len(counts))
+    best = _Trie(counts, keep, bits, at_most, least).best(0, len(counts))
     return sorted(best[-1][2])
 
 
@@ -72,9 +82,15 @@ class _Trie:
     """The trie of sorted values; a node is a stretch of them."""
 
     def __init__(
-        self, counts: Sequence[tuple[int, int]], keep: Sequence[int], bits: int, at_most: int
+        self,
+        counts: Sequence[tuple[int, int]],
+        keep: Sequence[int],
+        bits: int,
+        at_most: int,
+        least: int,
     ) -> None:
-        self._counts, self._keep, self._bits, self._at_most = counts, keep, bits, at_most
+        self._counts, self._keep, self._bits = counts, keep, bits
+        self._at_most, self._least = at_most, least
 
     def best(self, begin: int, end: int) -> list[_Best]:
         """The best with at most 0, 1, 2 ... networks."""
@@ -85,6 +101,11 @@ class _Trie:
             half = value | 1 << (free - 1)
             middle = bisect_left(self._counts, (half, 0), begin, end)
             found = _joined(self.best(begin, middle), self.best(middle, end), self._at_most)
+        if 0 < free < self._least:
+            # Of two halves that grow into one another both would never be chosen: the node around
+            # them grows into the same network, or is no wider, and costs less.
+            free = self._least
+            value = value >> free << free
         if self._is_clean(value, free):
             stopped = sum(count for _, count in self._counts[begin:end])
             whole = (-stopped, (1 << free) + EACH, ((value, self._bits - free),))

@@ -75,6 +75,7 @@ class Decision:
         evidence: why.
         reason: why it was spared, or the trigger stopped.
         replaces: listings that this one stands for from now on.
+        joined: who is listed with it until it ends: those, and whom they stood for.
     """
 
     kind: Kind
@@ -84,6 +85,7 @@ class Decision:
     evidence: Evidence
     reason: str = ""
     replaces: tuple[Target, ...] = field(default=())
+    joined: tuple[Target, ...] = field(default=())
 
 
 def evidence_of(entries: Sequence[Entry], *, different: bool = False) -> Evidence:

@@ -8,8 +8,9 @@ listed from when it happened, so it may have run out by now.
 2.  Who is listed by this trigger, alone or with its network, is not listed again before that ends;
     what it does meanwhile counts for the time after, if a window reaches that far.
 3.  Who offends again is listed longer each time; who was not listed for the quiet time begins anew.
-4.  When enough are listed in one network, the network is listed instead of them.  Where it must not
-    be they stay listed, and that is told once.
+4.  When enough are listed in one network at once, the network is listed instead of them: for its
+    own lifetime, and not to end before any of them would have.  They are listed with it until it
+    ends.  Where it must not be they stay listed, and that is told once.
 5.  Before anybody is listed `Guard` is asked.  Who is spared is told, and counts from nothing.
 6.  The brake: the listing that would be one too many is not made, and the trigger stops.
 """
@@ -144,10 +145,10 @@ class Judge:
     def settles(self, offence: Offence) -> int:
         """Up to when contacts of who is listed lead to nothing: they cannot count after it either.
 
-        Every stretch of time that holds one of them ends while the listing holds.  Where networks
-        take the place of their parts, a listing may end earlier than it said: then it is never.
+        Every stretch of time that holds one of them ends while the listing holds, or that of the
+        network that has taken its place, which ends no earlier.
         """
-        if not offence.times or self._rule.merge:
+        if not offence.times:
             return NEVER
         return offence.until - self._rule.window * 1000
 
@@ -195,33 +196,54 @@ class Judge:
         if not self._rule.merge or network is None:
             return
         wider = (scope, network)
-        replaced = self._active(wider, end)
+        at, replaced = self._together(wider, end)
         if len(replaced) < self._rule.merge:
             return
         first = min(self.offences[scope, part].begin for part in replaced)
-        evidence = evidence_of_parts(replaced, first, end)
-        if reason := self._guard.spared(scope, network, end / 1000):
+        evidence = evidence_of_parts(replaced, first, at)
+        if reason := self._guard.spared(scope, network, at / 1000):
             # Told when there are just enough; not again with each that comes to them.
             if len(replaced) == self._rule.merge:
-                offence = self._spared(self.offences.get(wider), end, number)
+                offence = self._spared(self.offences.get(wider), at, number)
                 self.offences[wider] = offence
                 yield Decision(Kind.SPARE, scope, network, offence, evidence, reason)
             return
-        offence = self._next(self.offences.get(wider), end, number)
+        offence = self._next(self.offences.get(wider), at, number)
+        latest = max(self.offences[scope, part].until for part in replaced)
+        offence = replace(offence, until=max(offence.until, latest))
         yield self._instead(wider, replaced, offence, evidence)
-        yield from self._merge(wider, end, number)
+        yield from self._merge(wider, at, number)
+
+    def _together(self, wider: Place, end: int) -> tuple[int, tuple[Target, ...]]:
+        """Since when, and who is listed in a network at once.
+
+        With what is told late somebody is listed from before others in the network were.
+        """
+        active = self._active(wider, end)
+        at = max([end, *(self.offences[wider[0], part].begin for part in active)])
+        return at, active if at == end else self._active(wider, at)
 
     def _instead(
         self, wider: Place, replaced: tuple[Target, ...], offence: Offence, evidence: Evidence
     ) -> Decision:
-        """A network is listed instead of its parts, which end when it begins."""
+        """A network is listed instead of its parts, which are listed with it from now on."""
         scope, network = wider
-        for part in replaced:
-            ended = replace(self.offences[scope, part], until=offence.begin)
-            self.offences[scope, part] = ended
+        joined = tuple(self._joined(scope, replaced))
+        for part in joined:
+            self.offences[scope, part] = replace(self.offences[scope, part], until=offence.until)
         self.offences[wider] = offence
         self._join(wider)
-        return Decision(Kind.LIST, scope, network, offence, evidence, replaces=replaced)
+        return Decision(
+            Kind.LIST, scope, network, offence, evidence, replaces=replaced, joined=joined
+        )
+
+    def _joined(self, scope: int, parts: Iterable[Target]) -> Iterator[Target]:
+        """Parts, and what was listed with each of them."""
+        for part in parts:
+            yield part
+            until = self.offences[scope, part].until
+            below = self._parts.get((scope, part), ())
+            yield from (one for one in below if self.offences[scope, one].until == until)
 
     def _active(self, wider: Place, at: int) -> tuple[Target, ...]:
         """What is listed in a network at a time; what can be so no more is forgotten."""

@@ -151,6 +151,7 @@ class VersionRow:
             or told["bad"]
             or told["own_servers"]
             or told["missing"]
+            or told["undenied"]
         )
 
 

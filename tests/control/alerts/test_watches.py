@@ -24,6 +24,7 @@ from mailmum.control.listings.services import list_targets, unlist_targets
 from mailmum.control.servers.services import rotate_key
 from mailmum.control.traffic import tallies
 from mailmum.control.traffic.models import Process, RevokedUse
+from mailmum.control.triggers.following import Follower
 from mailmum.control.triggers.models import Trigger
 from mailmum.control.triggers.services import add_trigger
 from mailmum.domain.listings import Action
@@ -108,6 +109,26 @@ def test_a_network_with_an_exception(world: World, traffic: Traffic) -> None:
     assert found(world.owner, "listed-sender", traffic.now) == []
 
 
+def test_mail_that_speaks_for_nobody(world: World, traffic: Traffic) -> None:
+    """Spam is why a trigger lists who sent it: the mail beside it counts, where that is lost."""
+    given = {"mode": "enforce", "where": "server"}
+    add_trigger(world.owner, "spam", given, preset="spam-score")
+    follower = Follower()
+    list(follower.steps(time.time()))
+    for client in ("203.0.113.7", "203.0.113.8"):
+        mail = traffic.mail(client, 12, "x.example")
+        traffic.log(*(one._replace(score=18.2) for one in mail))
+    traffic.log(*traffic.mail("203.0.113.7", 3, "x.example"), server="mx2")
+    traffic.log(*traffic.mail("203.0.113.8", 2, "x.example"))
+    list(follower.steps(time.time()))
+    mail = traffic.mail("203.0.113.9", 9, "x.example")
+    traffic.log(*(one._replace(spam=True) for one in mail))
+    traffic.listed(Action.BLOCK, "203.0.113.9")
+    [one] = found(world.owner, "listed-sender", traffic.now)
+    assert "a trigger lists 203.0.113.8, from which 2 messages were accepted" in one.text
+    assert found(world.owner, "listed-sender", traffic.now, accepted_least=3) == []
+
+
 def test_a_trigger_that_has_stopped_itself(world: World) -> None:
     """Until somebody lets it go on, and in its own account only."""
     made = add_trigger(world.owner, "two-lists-hit", {}, preset="two-lists")
@@ -184,7 +205,7 @@ def test_very_many_new_listings(
     world: World, traffic: Traffic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The latest are looked at; it costs no more than those."""
-    monkeypatch.setattr("mailmum.control.alerts.watches.LISTED", 5)
+    monkeypatch.setattr("mailmum.control.alerts.senders.LISTED", 5)
     traffic.log(*traffic.mail("198.51.100.201", 2, "a.example"))
     traffic.listed(Action.BLOCK, "198.51.100.201")
     wish = make_wish(Action.BLOCK, now=traffic.now)

@@ -85,6 +85,24 @@ def test_a_network(world: World, traffic: Traffic) -> None:
     assert found(world.owner, traffic) == []
 
 
+@pytest.mark.parametrize(
+    ("clients", "network"),
+    [
+        ([f"2001:db8:0:7::{last}" for last in (1, 2, 3, 4)], "2001:db8:0:7::/64"),
+        ([f"203.0.113.{last}" for last in (8, 9, 10, 11)], "203.0.113.8/29"),
+    ],
+)
+def test_a_network_is_no_part_of_a_site(
+    world: World, traffic: Traffic, clients: list[str], network: str
+) -> None:
+    """Four addresses side by side stand for a /64 or a /29, unless somebody else delivers there."""
+    traffic.log(*(traffic.seen(one, Outcome.REJECTED) for one in clients for _ in range(20)))
+    assert found(world.owner, traffic) == [("widen", network)]
+    other = clients[-1].removesuffix("4").removesuffix("11") + "14"
+    traffic.log(*traffic.mail(other, 1, "good.example"))
+    assert found(world.owner, traffic) == []
+
+
 def test_a_sender_that_a_public_list_stops(world: World, traffic: Traffic) -> None:
     """Worth an exception when it delivers much more; not when there is one, or it was blocked."""
     for last, mail in ((1, 12), (2, 9), (3, 12), (4, 12)):

@@ -16,7 +16,7 @@ from mailmum.control.traffic.terms import set_terms
 from mailmum.control.triggers import acting, following
 from mailmum.control.triggers.acting import Elsewhere, Standing, keep_busy
 from mailmum.control.triggers.following import KEEP_EVERY, Follower
-from mailmum.control.triggers.models import Finding, Trigger
+from mailmum.control.triggers.models import Finding, Offence, Trigger
 from mailmum.control.triggers.services import add_trigger, clear_trigger, edit_trigger
 from mailmum.domain.errors import NotFound
 from mailmum.traffic.sightings import Outcome
@@ -217,7 +217,7 @@ def test_offends_again_longer_with_the_same_number(scene: Scene) -> None:
 
 
 def test_networks_replace_their_parts_in_one_change(scene: Scene) -> None:
-    """Undo puts the parts back."""
+    """Undo puts the parts back; whoever is listed with it is remembered for as long as it is."""
     scene.trigger(merge=2)
     scene.see("203.0.113.7")
     scene.follow()
@@ -227,6 +227,8 @@ def test_networks_replace_their_parts_in_one_change(scene: Scene) -> None:
     record = Record.objects.filter(what="listing.trigger").latest("seq")
     assert [one["target"] for one in record.before or []] == ["203.0.113.7"]
     assert Finding.objects.get(merged=True).evidence["parts"] == ["203.0.113.7", "203.0.113.8"]
+    assert Offence.objects.count() == 3
+    assert len(set(Offence.objects.values_list("until", flat=True))) == 1
     undo(scene.world.owner, record.seq)
     assert scene.listed() == ["203.0.113.7"]
 

@@ -8,7 +8,7 @@ nothing about telling.  A database that is away is let through: what cannot be a
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from urllib.parse import quote, urlencode
 
 from django.db.models import Q
@@ -19,36 +19,25 @@ from mailmum.control.alerts import places
 from mailmum.control.alerts.conditions import Condition, Severity
 from mailmum.control.alerts.models import Manner
 from mailmum.control.alerts.places import FRESH, MAIL_DAYS
+from mailmum.control.alerts.senders import delivered
 from mailmum.control.feeds.models import FeedVersion
 from mailmum.control.feeds.models import State as FeedState
 from mailmum.control.feeds.queries import feeds_of
-from mailmum.control.listings.models import Version
-from mailmum.control.listings.queries import current, target_of
 from mailmum.control.monitor import changes, silence
-from mailmum.control.monitor.impact import check
-from mailmum.control.servers.queries import names_of_servers, servers_of
+from mailmum.control.servers.queries import servers_of
 from mailmum.control.traffic import tallies
-from mailmum.control.traffic.clients import counts_of
 from mailmum.control.traffic.models import RevokedUse
-from mailmum.control.traffic.reading import Wanted
 from mailmum.control.triggers.models import Skipped
 from mailmum.control.triggers.queries import triggers_of
 from mailmum.control.witnesses.asking import health_of, witnesses_of
 from mailmum.dns.witness import SAYS, State
-from mailmum.domain.listings import WHOLE_ACCOUNT, Action, Source
-from mailmum.domain.targets import NetworkTarget
+from mailmum.domain.listings import Source
 from mailmum.domain.texts import shown
 from mailmum.domain.veil import veiled
 from mailmum.traffic.groups import Group
-from mailmum.traffic.packing import bounds
-from mailmum.traffic.periods import DAY
-from mailmum.traffic.sightings import Outcome
 
-LISTED, CHECKED = 100, 20
-"""How many new listings are looked at, and how many of them closely."""
 FAILURES = 3
 """As many refreshes of a feed must fail one after the other."""
-_LEAST_PREFIX = {4: 16, 6: 32}
 
 Look = Callable[[Reading, Manner, float], Iterable[Condition]]
 
@@ -122,13 +111,7 @@ def _revoked(reading: Reading, _manner: Manner, now: float) -> Iterator[Conditio
 
 def _listed_senders(reading: Reading, manner: Manner, now: float) -> Iterator[Condition]:
     """New blocks of addresses that mail was accepted from lately, and that no allow keeps."""
-    names = names_of_servers(reading)
-    for version in _delivered(reading, manner, now)[:CHECKED]:
-        server = None if version.scope == WHOLE_ACCOUNT else names.get(version.scope)
-        found = check(reading, target_of(version), server, days=MAIL_DAYS, now=now)
-        lost = (found.accepted or 0) - found.kept
-        if lost < max(manner.accepted_least, 1):
-            continue
+    for version, lost in delivered(reading, max(manner.accepted_least, 1), now):
         by = "you list" if version.source == Source.PERSON else f"a {version.source} lists"
         yield Condition(
             f"{version.target}/{version.scope}",
@@ -138,35 +121,6 @@ def _listed_senders(reading: Reading, manner: Manner, now: float) -> Iterator[Co
             version.changed.timestamp(),
             f"listings/{version.number}/",
         )
-
-
-def _delivered(reading: Reading, manner: Manner, now: float) -> list[Version]:
-    fresh = datetime.fromtimestamp(now, UTC) - timedelta(seconds=FRESH)
-    new = current(reading).filter(
-        action=Action.BLOCK.value, enabled=True, changed__gt=fresh, first__isnull=False
-    )
-    # Two with the same first address are asked one after the other: counts are told by that.
-    rounds: list[dict[bytes, tuple[NetworkTarget, Version]]] = []
-    for version in new.order_by("-number")[:LISTED]:
-        target = target_of(version)
-        assert isinstance(target, NetworkTarget)
-        if target.prefix < _LEAST_PREFIX[target.version]:
-            continue
-        first = bounds(target)[0]
-        place = next((one for one in rounds if first not in one), None)
-        if place is None:
-            rounds.append(place := {})
-        place[first] = (target, version)
-    wanted = Wanted(since=now - MAIL_DAYS * DAY)
-    found = [
-        place[bounds(one.network)[0]][1]
-        for place in rounds
-        for one in counts_of(
-            reading.account.pk, [target for target, _ in place.values()], wanted, now
-        )
-        if one.outcomes.get(Outcome.ACCEPTED, 0) >= max(manner.accepted_least, 1)
-    ]
-    return sorted(found, key=lambda version: -version.number)
 
 
 def _lost(reading: Reading, _manner: Manner, now: float) -> Iterator[Condition]:

@@ -36,13 +36,15 @@ class Fetched:
     Attributes:
         body: the bytes, None when nothing has changed.
         etag, modified: marks of this state, to ask by next time.
-        missing: terms of an SPF record that depend on the sender.
+        missing: terms of an SPF record that allow more, depending on the sender.
+        undenied: terms of an SPF record that deny some of it, depending on the sender.
     """
 
     body: bytes | None
     etag: str = ""
     modified: str = ""
     missing: tuple[str, ...] = ()
+    undenied: tuple[str, ...] = ()
 
 
 Fetch = Callable[[int, str, str, str, str], Fetched]
@@ -60,7 +62,7 @@ def fetch(account: int, kind: str, source: str, etag: str = "", modified: str = 
         from mailmum.control.feeds.spf import as_list, spf_set
 
         found = spf_set(source)
-        return Fetched(as_list(found), missing=tuple(found.missing))
+        return Fetched(as_list(found), missing=tuple(found.missing), undenied=tuple(found.undenied))
     if kind == Kind.FILE:
         return Fetched(_read(file_of(account, source), account))
     headers = {"Accept": _ACCEPT}

@@ -141,6 +141,7 @@ def version_summary(version: FeedVersion) -> dict[str, Any]:
         "left_out": details.get("left_out", {}),
         "own_servers": details.get("own_servers", []),
         "missing": details.get("missing", []),
+        "undenied": details.get("undenied", []),
         "bad": details.get("bad", 0),
         "bad_lines": details.get("bad_lines", []),
         "sample_added": details.get("sample_added", []),

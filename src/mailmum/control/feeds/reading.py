@@ -43,7 +43,8 @@ class Found:
         left_out: how many entries a feed can never list, by reason.
         bad: how many lines could not be read.
         told: the first of these, with line, text and problem.
-        missing: what the source says that is no entry, since it depends on the sender.
+        missing: what the source allows besides, depending on the sender.
+        undenied: what the source denies among the entries, depending on the sender.
     """
 
     format: str
@@ -54,6 +55,7 @@ class Found:
     bad: int = 0
     told: list[dict[str, object]] = field(default_factory=list)
     missing: tuple[str, ...] = ()
+    undenied: tuple[str, ...] = ()
 
     def details(self) -> dict[str, object]:
         """What is kept of it with a version."""
@@ -65,6 +67,7 @@ class Found:
             "bad": self.bad,
             "bad_lines": self.told,
             "missing": [term[:TERM_LIMIT] for term in self.missing[:TOLD]],
+            "undenied": [term[:TERM_LIMIT] for term in self.undenied[:TOLD]],
         }
 
 

@@ -120,7 +120,7 @@ def _take(feed: Feed, fetched: Fetched) -> Outcome:
         _note_good(feed, etag=fetched.etag, modified=fetched.modified)
         return Outcome("unchanged")
     found = read_list(fetched.body, feed.format, Action(feed.action), feed.source)
-    found.missing = fetched.missing
+    found.missing, found.undenied = fetched.missing, fetched.undenied
     outcome = _settle(feed, keep(found.builder), found.details())
     marks = {"etag": fetched.etag, "modified": fetched.modified}
     _note_good(feed, raw=digest_of(fetched.body), **marks)

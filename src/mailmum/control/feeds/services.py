@@ -45,7 +45,7 @@ def _read(access: Writing, wish: FeedWish, body: bytes | None) -> Found:
     if body is None:
         came = fetch(access.account.pk, wish.kind, wish.source)
     found = read_list(came.body or b"", wish.format, wish.action, wish.source)
-    found.missing = came.missing
+    found.missing, found.undenied = came.missing, came.undenied
     return found
 
 

@@ -36,8 +36,10 @@ def spf_set(domain: str) -> SpfSet:
 
 def as_list(found: SpfSet) -> bytes:
     """A set as a plain list."""
-    missing = [f"# left out, depends on the sender: {term}\n" for term in found.missing]
-    return "".join([*missing, *(f"{network.text}\n" for network in found.networks)]).encode()
+    # With these a set whose networks stay as they are is a new version all the same.
+    remarks = [f"# left out, depends on the sender: {term}\n" for term in found.missing]
+    remarks += [f"# denied to some senders, and not taken out: {term}\n" for term in found.undenied]
+    return "".join([*remarks, *(f"{network.text}\n" for network in found.networks)]).encode()
 
 
 def resolver() -> dns.resolver.Resolver:

@@ -102,6 +102,24 @@ def check(
     return report.check(danger, met, better)
 
 
+def losses(
+    reading: Reading, target: Target, server: str | None = None, *, days: int, now: float
+) -> dict[bytes, int]:
+    """Clients that a block would hit and no allow keeps: how many messages of each were accepted.
+
+    Args:
+        reading, target, server, days, now: as those of `check`.
+
+    Raises:
+        NotFound: there is no such server.
+    """
+    scope = scope_of(reading, server)
+    seen = look(scope, target, last_days(now, days))
+    allowed = _allowed(within(reading, target, scope.server), target, scope)
+    clients = zip(seen.clients, _clients(seen, allowed), strict=True)
+    return {packed: one.accepted for packed, one in clients if one.lost}
+
+
 def _rank(client: Client) -> tuple[int, int, int]:
     return -client.accepted, -client.stopped, client.address.first
 

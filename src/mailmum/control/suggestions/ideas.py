@@ -1,7 +1,8 @@
 """What could be proposed for an account, from its traffic and its listings.
 
     block    a client that was turned away on several days, again and again, and never delivered
-    widen    a network of several such clients in which nobody delivered; as narrow as it can be
+    widen    a network of several such clients in which nobody delivered; as narrow as it can be,
+             but no part of a site
     allow    a client that delivers accepted mail, and that a public RBL stops now and then
     shorten  a block without an end that has decided nothing for a month
     drop     the same for three months
@@ -31,7 +32,7 @@ from mailmum.domain.guards import find_danger
 from mailmum.domain.listings import Action
 from mailmum.domain.targets import NetworkTarget, parse_network
 from mailmum.traffic.codes import STOPPED
-from mailmum.traffic.narrow import narrowest
+from mailmum.traffic.narrow import SITE, narrowest
 from mailmum.traffic.packing import bounds
 from mailmum.traffic.periods import DAY
 from mailmum.traffic.sightings import Outcome
@@ -168,7 +169,13 @@ class _Looking:
     def _widened(self, clients: list[Client], within: NetworkTarget) -> Idea | None:
         abuse = [(one.network.first, _stopped(one)) for one in clients if not _accepted(one)]
         spared = [one.network.first for one in clients if _accepted(one)]
-        found = narrowest([one for one in abuse if one[1]], spared, within.bits, at_most=1)
+        found = narrowest(
+            [one for one in abuse if one[1]],
+            spared,
+            within.bits,
+            at_most=1,
+            least=SITE[within.version],
+        )
         if not found:
             return None
         network = NetworkTarget(within.version, *found[0])

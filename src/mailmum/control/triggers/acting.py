@@ -331,21 +331,23 @@ def _evidence(batch: _Batch, decision: Decision) -> dict[str, Any]:
 
 
 def _keep_offences(trigger: Trigger, decisions: Iterable[Decision]) -> None:
-    """What the judge has to know again after a restart; parts that were replaced end with it."""
+    """What the judge has to know again after a restart; who was merged is listed with that."""
     kept: dict[Place, Offence] = {}
-    ended: dict[Place, int] = {}
+    joined: dict[tuple[int, int], list[str]] = {}
     for decision in decisions:
         if decision.kind is Kind.STOP:
             continue
         kept[decision.scope, decision.target] = _offence(trigger, decision)
-        for part in decision.replaces:
-            if (known := kept.get((decision.scope, part))) is not None:
-                known.until = decision.offence.begin
+        until = decision.offence.until
+        for one in decision.joined:
+            if (known := kept.get((decision.scope, one))) is not None:
+                known.until = until
             else:
-                ended[decision.scope, part] = decision.offence.begin
-    for (scope, part), until in ended.items():
-        mine = Offence.objects.filter(trigger=trigger, scope=scope, target=part.text)
-        mine.update(until=until)
+                joined.setdefault((decision.scope, until), []).append(one.text)
+    for (scope, until), texts in joined.items():
+        mine = Offence.objects.filter(trigger=trigger, scope=scope)
+        for at in range(0, len(texts), _AT_ONCE):
+            mine.filter(target__in=texts[at : at + _AT_ONCE]).update(until=until)
     Offence.objects.bulk_create(
         kept.values(),
         batch_size=_AT_ONCE,

@@ -13,11 +13,12 @@ numbers are known, and all of it speaks for the client.
 For a network all clients in it count together, for a domain all hosts under verified names.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from django.db import connections
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 
 from mailmum.control.accounts.access import Reading
 from mailmum.control.feeds.providers import Providers, protecting
@@ -252,21 +253,41 @@ def accepted_of(
         days: those on which anything of it was accepted.
         kept: the first hour of which sightings are kept.
     """
-    hours: list[int] = []
-    if isinstance(target, NetworkTarget):
-        # Only the hours of those days: the index of sightings begins with the hour.
-        late = (day for day in days if day + DAY > kept)
-        hours = [hour for day in late for hour in range(day, day + DAY, HOUR) if hour >= kept]
-        if not hours:
-            return []
     rows = Seen.objects.filter(meant, account=account, outcome=_ACCEPTED)
     if isinstance(target, NetworkTarget):
-        rows = rows.filter(within(target), hour__in=hours[-_HOURS:])
+        rows = rows.filter(within(target), hour__in=_hours(days, kept))
     else:
         same = Q(client_name__iexact=target.name)
         ending = Q(client_name__iendswith=f".{target.name}")
         rows = rows.filter(same | ending, time__gte=since * 1000)
     return [at / 1000 for at in rows.values_list("time", flat=True)]
+
+
+def unheard(
+    account: int, rule: Rule | None, network: NetworkTarget, days: Sequence[int], kept: int
+) -> Counter[tuple[bytes, int]]:
+    """How many accepted messages of each client at each server speak for nobody.
+
+    Args:
+        account: number of the account.
+        rule: of the trigger that lists it, None for none.
+        network: whose.
+        days: those on which anything of it was accepted.
+        kept: the first hour of which sightings are kept.
+    """
+    meant = _UNWANTED if rule is None else _UNWANTED | _counted_by(account, rule)
+    rows = Seen.objects.filter(
+        meant, within(network), account=account, outcome=_ACCEPTED, hour__in=_hours(days, kept)
+    )
+    sums = rows.order_by().values_list("client", "server").annotate(many=Count("*"))
+    return Counter({(bytes(client), server): many for client, server, many in sums})
+
+
+def _hours(days: Sequence[int], kept: int) -> list[int]:
+    """The hours of these days: the index of sightings begins with the hour."""
+    late = (day for day in days if day + DAY > kept)
+    hours = [hour for day in late for hour in range(day, day + DAY, HOUR) if hour >= kept]
+    return hours[-_HOURS:]
 
 
 def accepted_by(
