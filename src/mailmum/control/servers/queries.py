@@ -4,6 +4,7 @@ from django.db.models import Prefetch, QuerySet
 
 from mailmum.control.accounts.access import HandingIn, Reading
 from mailmum.control.once import once
+from mailmum.control.prepared import Prepared
 from mailmum.control.servers.models import Key, Server
 from mailmum.domain.clients import AddressSubject, NameSubject, parse_subject
 from mailmum.domain.errors import NotFound
@@ -74,10 +75,15 @@ def names_of_servers(reading: Reading) -> dict[int, str]:
 
 @once
 def _names(account: int, *, present: bool) -> list[tuple[int, str]]:
-    found = Server.objects.filter(account=account)
-    if present:
-        found = found.filter(removed=None).order_by("name")
-    return list(found.values_list("pk", "name"))
+    return (_PRESENT if present else _EVER).rows(account)
+
+
+_EVER = Prepared(lambda account: Server.objects.filter(account=account).values_list("pk", "name"))
+_PRESENT = Prepared(
+    lambda account: Server.objects.filter(account=account, removed=None)
+    .order_by("name")
+    .values_list("pk", "name")
+)
 
 
 def current_key(server: Server) -> str:
