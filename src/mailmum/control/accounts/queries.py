@@ -23,9 +23,11 @@ def names_of_accounts(person: User) -> list[tuple[int, str]]:
 
 
 _NAMES = Prepared(
-    lambda person: Account.objects.filter(memberships__person=person)
-    .order_by("name")
-    .values_list("pk", "name")
+    lambda person: (
+        Account.objects.filter(memberships__person=person)
+        .order_by("name")
+        .values_list("pk", "name")
+    )
 )
 
 

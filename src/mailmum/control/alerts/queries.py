@@ -26,10 +26,12 @@ def unseen(reading: Reading) -> int:
 
 
 _UNSEEN = Prepared(
-    lambda account: Alert.objects.filter(account=account, closed=None, acknowledged=None)
-    .values_list("account")
-    .annotate(count=Count("pk"))
-    .order_by()
+    lambda account: (
+        Alert.objects.filter(account=account, closed=None, acknowledged=None)
+        .values_list("account")
+        .annotate(count=Count("pk"))
+        .order_by()
+    )
 )
 
 

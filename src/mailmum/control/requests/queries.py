@@ -31,10 +31,12 @@ def count_open(reading: Reading) -> int:
 
 
 _OPEN = Prepared(
-    lambda account: RemovalRequest.objects.filter(account=account, state=State.OPEN)
-    .values_list("account")
-    .annotate(count=Count("pk"))
-    .order_by()
+    lambda account: (
+        RemovalRequest.objects.filter(account=account, state=State.OPEN)
+        .values_list("account")
+        .annotate(count=Count("pk"))
+        .order_by()
+    )
 )
 
 

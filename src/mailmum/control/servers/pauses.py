@@ -65,10 +65,12 @@ def pauses_of(reading: Reading, now: float) -> list[Pause]:
 # The account is asked for again: whoever has just paused it holds it as it was.
 _ACCOUNT = Prepared(lambda account: Account.objects.filter(pk=account).values_list("blocks_from"))
 _SERVERS = Prepared(
-    lambda account, now: Server.objects.filter(account=account, removed=None)
-    .filter(Q(blocks_from=None) | Q(blocks_from__gt=now))
-    .order_by("name")
-    .values_list("name", "blocks_from")
+    lambda account, now: (
+        Server.objects.filter(account=account, removed=None)
+        .filter(Q(blocks_from=None) | Q(blocks_from__gt=now))
+        .order_by("name")
+        .values_list("name", "blocks_from")
+    )
 )
 
 

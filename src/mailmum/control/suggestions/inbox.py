@@ -54,10 +54,12 @@ def waiting(reading: Reading) -> int:
 
 
 _WAITING = Prepared(
-    lambda account: Suggestion.objects.filter(account=account, state=OPEN)
-    .values_list("account")
-    .annotate(count=Count("pk"))
-    .order_by()
+    lambda account: (
+        Suggestion.objects.filter(account=account, state=OPEN)
+        .values_list("account")
+        .annotate(count=Count("pk"))
+        .order_by()
+    )
 )
 
 
