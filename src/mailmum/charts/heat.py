@@ -6,9 +6,10 @@ frame the address or network that one looks at.  The same stands in a table besi
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
-from mailmum.charts.markup import Markup, element
+from mailmum.charts.markup import Markup, element, filled, join
 
 _SIDE, _CELL, _GAP = 16, 18, 2
 _STEP = _CELL + _GAP
@@ -76,14 +77,21 @@ def _labels() -> Iterable[Markup]:
 
 
 def _cell(place: int, cell: Cell | None) -> Markup:
-    x, y = _LEFT + place % _SIDE * _STEP, _TOP + place // _SIDE * _STEP
-    level = 0 if cell is None else sum(cell.contacts >= least for least in _LEVELS)
-    box = element("rect", class_=f"h{level}", x=x, y=y, width=_CELL, height=_CELL, rx=2)
     if cell is None:
-        return box
+        return _box(place, 0, dotted=False)
+    level = sum(cell.contacts >= least for least in _LEVELS)
+    box = _box(place, level, dotted=cell.accepted > 0)
+    link = '<a href="{}" tabindex="-1"><title>{}</title>{}</a>'
+    return filled(link, cell.link, cell.text, box)
+
+
+@lru_cache(maxsize=2 * (len(_LEVELS) + 1) * _SIDE * _SIDE)
+def _box(place: int, level: int, *, dotted: bool) -> Markup:
+    """A cell without what is told of it: there are few of them, and 256 in each picture."""
+    x, y = _LEFT + place % _SIDE * _STEP, _TOP + place // _SIDE * _STEP
+    box = element("rect", class_=f"h{level}", x=x, y=y, width=_CELL, height=_CELL, rx=2)
     half = _CELL / 2
-    dot = [element("circle", cx=x + half, cy=y + half, r=4)] if cell.accepted else []
-    return element("a", element("title", cell.text), box, *dot, href=cell.link, tabindex="-1")
+    return join([box, element("circle", cx=x + half, cy=y + half, r=4)]) if dotted else box
 
 
 def _frame(first: int, last: int) -> Markup:

@@ -9,6 +9,8 @@ shows nothing itself (controls, marks that reorder text) is written as an escape
 
 import html
 from collections.abc import Iterable
+from functools import lru_cache
+from typing import LiteralString
 
 from mailmum.domain.visible import visible
 
@@ -32,7 +34,7 @@ _CLOSED_AT_ONCE = frozenset({"path", "rect", "line", "circle", "use", "text"})
 
 def escaped(text: object) -> Markup:
     """Any text as markup."""
-    return Markup(html.escape(visible(text)))
+    return Markup(_escaped(text))
 
 
 def element(name: str, /, *children: str, **attributes: Attribute) -> Markup:
@@ -44,17 +46,33 @@ def element(name: str, /, *children: str, **attributes: Attribute) -> Markup:
         attributes: `class_` is `class`, `aria_label` is `aria-label`; None and False are left out,
             True has no value.
     """
-    start = f"<{name}{''.join(_attribute(key, value) for key, value in attributes.items())}"
+    made = ["<", name]
+    for key, value in attributes.items():
+        if value is not None and value is not False:
+            made.append(_attribute(key, value))
     if name in _VOID:
-        return Markup(f"{start}>")
-    if not children and name in _CLOSED_AT_ONCE:
-        return Markup(f"{start}/>")
-    return Markup(f"{start}>{join(children)}</{name}>")
+        made.append(">")
+    elif not children and name in _CLOSED_AT_ONCE:
+        made.append("/>")
+    else:
+        made.append(">")
+        made += [part if isinstance(part, Markup) else _escaped(part) for part in children]
+        made += ("</", name, ">")
+    return Markup("".join(made))
+
+
+def filled(pattern: LiteralString, *values: str | float) -> Markup:
+    """Markup that is written out, with places in braces for values: for what there is much of.
+
+    >>> filled('<b title="{}">{}</b>', 2.0, "x < y")
+    '<b title="2">x &lt; y</b>'
+    """
+    return Markup(pattern.format(*[_value(one) for one in values]))
 
 
 def join(parts: Iterable[str]) -> Markup:
     """Pieces of markup and text after one another."""
-    return Markup("".join(part if isinstance(part, Markup) else escaped(part) for part in parts))
+    return Markup("".join([part if isinstance(part, Markup) else _escaped(part) for part in parts]))
 
 
 def number(value: float) -> str:
@@ -63,14 +81,25 @@ def number(value: float) -> str:
     >>> number(2.0), number(0.126)
     ('2', '0.13')
     """
+    if type(value) is int:
+        return str(value)
     return f"{value:.2f}".rstrip("0").rstrip(".")
 
 
-def _attribute(key: str, value: Attribute) -> str:
-    if value is None or value is False:
-        return ""
-    name = key.rstrip("_").replace("_", "-")
-    if value is True:
-        return f" {name}"
-    text = value if isinstance(value, str) else number(value)
-    return f' {name}="{text if isinstance(text, Markup) else escaped(text)}"'
+def _attribute(key: str, value: str | float) -> str:
+    return f" {_name(key)}" if value is True else f' {_name(key)}="{_value(value)}"'
+
+
+def _value(value: str | float) -> str:
+    if isinstance(value, Markup):
+        return value
+    return _escaped(value) if isinstance(value, str) else number(value)
+
+
+@lru_cache(maxsize=256)
+def _name(key: str) -> str:
+    return key.rstrip("_").replace("_", "-")
+
+
+def _escaped(text: object) -> str:
+    return html.escape(visible(text))

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from enum import Enum
+from itertools import islice
 from typing import NamedTuple
 
 DAY = 86400
@@ -99,8 +100,9 @@ class Buckets:
 
         Hours between days are minor, else every second label is.
         """
+        moments = [self.local(at) for at in range(len(self))]
         for rule in _RULES:
-            found = list(self._labels(rule))
+            found = list(islice(self._labels(rule, moments), most + 1))
             if 1 <= len(found) <= most:
                 break
         else:
@@ -112,9 +114,9 @@ class Buckets:
             for number, (at, text) in enumerate(found)
         )
 
-    def _labels(self, rule: "_Rule") -> Iterator[tuple[int, str]]:
-        for at in range(len(self)):
-            text = rule(self.step, self.local(at))
+    def _labels(self, rule: "_Rule", moments: list[datetime]) -> Iterator[tuple[int, str]]:
+        for at, moment in enumerate(moments):
+            text = rule(self.step, moment)
             if text:
                 yield at, text
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from mailmum.charts.bars import bars, percent, small
-from mailmum.charts.markup import Markup, element
+from mailmum.charts.markup import Markup, element, filled
 from mailmum.charts.series import Series, sums
 
 _SPARK = 22
@@ -57,13 +57,13 @@ def split(parts: Sequence[tuple[str, str, int]], *, tall: bool = False, most: in
     for kind, name, count in shown:
         width = max(100 * count / total - _BETWEEN, _LEAST)
         drawn.append(
-            element(
-                "rect",
-                element("title", f"{name} {count:,}"),
-                class_=f"f-{kind}",
-                x=percent(left, total),
-                width=percent(width, 100),
-                height="100%",
+            filled(
+                '<rect class="f-{}" x="{}" width="{}" height="100%"><title>{} {}</title></rect>',
+                kind,
+                percent(left, total),
+                percent(width, 100),
+                name,
+                f"{count:,}",
             )
         )
         left += count

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from mailmum.charts.axes import axis, lines
 from mailmum.charts.bars import bars, percent, stretched
-from mailmum.charts.markup import Markup, element, join, number
+from mailmum.charts.markup import Markup, element, filled, join, number
 from mailmum.charts.moments import Buckets
 from mailmum.charts.series import Gap, Plot, Series, sums
 
@@ -218,12 +218,13 @@ def _hits(plot: Plot, buckets: Buckets, series: Sequence[Series], top: int, high
     for at, name in enumerate(buckets.names()):
         values = [one.values[at] for one in series]
         text = f"{name}: {gone.get(at) or _told(series, values, plot.unit)}"
-        field = join([element("title", text), element("rect", x=at, width=1, height=1)])
+        field = filled('<title>{}</title><rect x="{}" width="1" height="1"/>', text, at)
         known = " ".join(map(str, values))
         if plot.links:
-            fields.append(element("a", field, href=plot.links[at], tabindex=-1, data_v=known))
+            link = '<a href="{}" tabindex="-1" data-v="{}">{}</a>'
+            fields.append(filled(link, plot.links[at], known, field))
         else:
-            fields.append(element("g", field, data_v=known))
+            fields.append(filled('<g data-v="{}">{}</g>', known, field))
     return element(
         "svg",
         *fields,

@@ -16,6 +16,7 @@ from one client, may well be the spam on account of which somebody wants to bloc
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from mailmum.domain.targets import NetworkTarget
 from mailmum.traffic.narrow import SITE, Network, narrowest
@@ -124,9 +125,8 @@ def _unlogged(facts: Facts) -> str:
     return f"nothing was seen in {_number(facts.days, 'day')}, so nothing is known of its mail"
 
 
-@dataclass(frozen=True, slots=True)
-class Client:
-    """A client that a listing would have hit.
+class Client(NamedTuple):
+    """A client that a listing would have hit; there may be thousands, hence a tuple.
 
     Attributes:
         address: what it came from.

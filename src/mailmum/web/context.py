@@ -6,7 +6,7 @@ Everything is looked up when a template asks for it, so pages without the frame 
 import time
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.http import HttpRequest
 from django.utils import timezone
@@ -14,7 +14,7 @@ from django.utils import timezone
 from mailmum.control import config
 from mailmum.control.accounts.access import Owning, Reading, Writing
 from mailmum.control.accounts.models import Account, User
-from mailmum.control.accounts.queries import accounts_of
+from mailmum.control.accounts.queries import names_of_accounts
 from mailmum.control.alerts.queries import unseen
 from mailmum.control.demo import is_demo
 from mailmum.control.requests.queries import count_open
@@ -32,6 +32,13 @@ class SideServer:
 
     name: str
     state: ServerState
+
+
+class SideAccount(NamedTuple):
+    """An account that one can go to."""
+
+    pk: int
+    name: str
 
 
 class Place:
@@ -81,9 +88,9 @@ class Place:
         return count_open(self._reading)
 
     @cached_property
-    def accounts(self) -> list[Account]:
+    def accounts(self) -> list[SideAccount]:
         """All accounts of the person."""
-        return list(accounts_of(self._person))
+        return [SideAccount(*one) for one in names_of_accounts(self._person)]
 
     @cached_property
     def _names(self) -> dict[int, str]:

@@ -5,11 +5,11 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
-from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from mailmum.control.accounts.access import Reading
 from mailmum.web.gate import PageRequest
+from mailmum.web.links import link
 
 
 def show(
@@ -39,7 +39,7 @@ def to(access: Reading, name: str, /, **arguments: Any) -> HttpResponse:
 
 def path(access: Reading, name: str, /, **arguments: Any) -> str:
     """The address of a page of the account."""
-    return reverse(name, kwargs={"account": access.account.pk, **arguments})
+    return link(name, account=access.account.pk, **arguments)
 
 
 def back(request: HttpRequest, otherwise: str) -> HttpResponse:

@@ -7,8 +7,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.urls import reverse
-
 from mailmum.control.listings.models import Version
 from mailmum.control.listings.queries import Explained, target_of
 from mailmum.control.monitor.hits import Hits
@@ -19,6 +17,7 @@ from mailmum.control.traffic.models import ServerUse
 from mailmum.control.traffic.queries import Logged
 from mailmum.domain.codes import code_text
 from mailmum.domain.listings import WHOLE_ACCOUNT, Action, Listing, Source
+from mailmum.web.links import link
 from mailmum.web.states import ServerState
 from mailmum.web.words import describe
 
@@ -69,8 +68,8 @@ class ListingRow:
         """The address of its page; for an entry of a feed that is the feed's."""
         account, number = self.version.account_id, self.version.number
         if number < 0:
-            return reverse("feed", kwargs={"account": account, "name": self.version.origin})
-        return reverse("listing", kwargs={"account": account, "number": number})
+            return link("feed", account=account, name=self.version.origin)
+        return link("listing", account=account, number=number)
 
     @property
     def what(self) -> str:

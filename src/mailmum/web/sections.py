@@ -85,9 +85,18 @@ class Wanted:
         asked = {"since": moment_text(since), "until": moment_text(until)}
         return urlencode({**asked, **({"server": self.server} if self.server else {})})
 
-    def bucket(self, since: int, until: int) -> str:
-        """The address of the sightings of a part of the time."""
-        return self.rows(since=moment_text(since), until=moment_text(until))
+    def buckets(self) -> Callable[[int, int], str]:
+        """What makes the address of the sightings of a part of the time; there are hundreds."""
+        since, until = moment_text(1), moment_text(2)
+        pattern = self.rows(since=since, until=until)
+        begin, _, rest = pattern.partition(urlencode({"since": since}))
+        middle, _, end = rest.partition(urlencode({"until": until}))
+
+        def made(since: int, until: int) -> str:
+            first = urlencode({"since": moment_text(since)})
+            return f"{begin}{first}{middle}{urlencode({'until': moment_text(until)})}{end}"
+
+        return cache(made)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +122,7 @@ def _traffic(wanted: Wanted) -> dict[str, Any]:
     found = monitor.overview(wanted.access, stretch.range, wanted.server or None, now=stretch.now)
     before = found.before if found.compared else None
     # Two of the three drawings have the same buckets.
-    drawn = plots.charts(found, stretch, cache(wanted.bucket), _events(wanted))
+    drawn = plots.charts(found, stretch, wanted.buckets(), _events(wanted))
     numbers = plots.table(found, stretch)
     return {
         "found": found,

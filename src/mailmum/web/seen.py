@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC
 from urllib.parse import urlencode
 
-from django.urls import NoReverseMatch, reverse
+from django.urls import NoReverseMatch
 
 from mailmum.charts.heat import Cell, Heat, heat
 from mailmum.charts.markup import Markup
@@ -23,6 +23,7 @@ from mailmum.domain.targets import NetworkTarget
 from mailmum.traffic.groups import Group
 from mailmum.traffic.periods import DAY
 from mailmum.web.groups import GROUPS, Look
+from mailmum.web.links import link
 from mailmum.web.sightings import SightingRow, sighting_rows
 from mailmum.web.stretches import moment_text
 from mailmum.web.words import plural
@@ -116,7 +117,7 @@ def seen_page(access: Reading, found: Seen) -> SeenPage:
 def rows_at(access: Reading, **asked: str) -> str:
     """The address of the sightings that are asked for; empty without a page for them."""
     try:
-        page = reverse("search", kwargs={"account": access.account.pk})
+        page = link("search", account=access.account.pk)
     except NoReverseMatch:
         return ""
     return f"{page}?{urlencode(asked)}"
@@ -160,7 +161,7 @@ def _picture(access: Reading, found: Seen) -> Markup | None:
     near, target = found.network, found.target
     if near is None or near.version != 4 or not isinstance(target, NetworkTarget):
         return None
-    page = reverse("client", kwargs={"account": access.account.pk})
+    page = link("client", account=access.account.pk)
     cells = [
         Cell(
             one.client.first - near.first,

@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 from mailmum.control.accounts.access import HandingIn, Owning, Reading, access, handing_in
 from mailmum.control.accounts.models import Account, Membership, Token, User
 from mailmum.control.accounts.services import digest
+from mailmum.control.prepared import Prepared
 from mailmum.control.traffic.queries import stamp_token
 from mailmum.domain.errors import Forbidden, NotFound
 
@@ -14,6 +15,20 @@ from mailmum.domain.errors import Forbidden, NotFound
 def accounts_of(person: User) -> QuerySet[Account]:
     """The accounts a person is in, by name."""
     return Account.objects.filter(memberships__person=person).order_by("name")
+
+
+def names_of_accounts(person: User) -> list[tuple[int, str]]:
+    """Numbers and names of the accounts a person is in, by name."""
+    return _NAMES.rows(person.pk)
+
+
+_NAMES = Prepared(
+    lambda person: (
+        Account.objects.filter(memberships__person=person)
+        .order_by("name")
+        .values_list("pk", "name")
+    )
+)
 
 
 def account_names(email: str) -> list[str]:

@@ -1,9 +1,10 @@
 """What may be read of alerts and channels."""
 
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 
 from mailmum.control.accounts.access import Reading
 from mailmum.control.alerts.models import Alert, Channel, Parcel
+from mailmum.control.prepared import Prepared
 from mailmum.domain.errors import NotFound
 from mailmum.domain.texts import shown
 
@@ -21,7 +22,17 @@ def past_alerts(reading: Reading, *, before: int | None = None) -> QuerySet[Aler
 
 def unseen(reading: Reading) -> int:
     """How many open alerts nobody has acknowledged."""
-    return open_alerts(reading).filter(acknowledged=None).count()
+    return sum(count for _, count in _UNSEEN.rows(reading.account.pk))
+
+
+_UNSEEN = Prepared(
+    lambda account: (
+        Alert.objects.filter(account=account, closed=None, acknowledged=None)
+        .values_list("account")
+        .annotate(count=Count("pk"))
+        .order_by()
+    )
+)
 
 
 def channels_of(reading: Reading) -> QuerySet[Channel]:

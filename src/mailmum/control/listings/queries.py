@@ -165,13 +165,16 @@ def explain_among(
     ]
     versions = {(version.number, version.target): version for version in rows}
     listings = [to_listing(version) for version in versions.values()]
+    # What holds on a server of which no listing is, holds on all such: there may be hundreds.
+    special = {listing.scope for listing in listings}
+    told: dict[int, Verdict] = {}
     found = []
     for server in servers:
-        number = _ALONE if server is None else server.pk
-        verdict = decide(gather(listings, subject, reading.account.pk, number, now))
-        if not reading.account.is_active(now):
-            verdict = _overruled(verdict)
-        found.append(_explained(verdict, pause_at(reading.account, server, now), versions))
+        number = server.pk if server is not None and server.pk in special else _ALONE
+        if number not in told:
+            verdict = decide(gather(listings, subject, reading.account.pk, number, now))
+            told[number] = verdict if reading.account.is_active(now) else _overruled(verdict)
+        found.append(_explained(told[number], pause_at(reading.account, server, now), versions))
     return found
 
 

@@ -167,7 +167,9 @@ def seen_of(
         names=names_of(names, SHOWN),
         senders=_senders(told),
         network=near,
-        neighbours=() if near is None else _neighbours(look(scope, near, looked)),
+        neighbours=()
+        if near is None
+        else _neighbours(found if near == target else look(scope, near, looked)),
         country=None if network is None else country_of(network),
         latest=latest[:SHOWN],
     )

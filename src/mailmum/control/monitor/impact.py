@@ -143,13 +143,13 @@ def _allowed(inside: QuerySet[Version], target: Target, scope: Scope) -> Sequenc
 
 
 def _clients(seen: Look, allowed: Sequence[Target]) -> list[Client]:
-    spared = Covering(allowed)
+    spared, under = Covering(allowed), seen.under
     found = []
     for packed, one in seen.clients.items():
         address = address_of(packed)
-        kept = spared.has_address(address.version, address.first) or (
-            packed in seen.under
-            and all(spared.has_name(name_text(name)) for name in seen.under[packed])
+        kept = bool(allowed) and (
+            spared.has_address(address.version, address.first)
+            or (packed in under and all(spared.has_name(name_text(name)) for name in under[packed]))
         )
         found.append(Client(address, one.stopped, one.accepted, kept))
     return found

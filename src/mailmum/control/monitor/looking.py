@@ -17,14 +17,15 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
+from django.db import connections
 from django.db.models import Q
 
 from mailmum.control.monitor.scope import Scope
 from mailmum.control.traffic.models import ClientDay, NameDay
-from mailmum.control.traffic.reading import within
+from mailmum.control.traffic.router import traffic_database
 from mailmum.domain.targets import MAPPED_FIRST, NameTarget, NetworkTarget, Target
 from mailmum.traffic.codes import OUTCOMES, SOURCES, STOPPED, VERIFIED
-from mailmum.traffic.packing import plain_name, reversed_name
+from mailmum.traffic.packing import bounds, plain_name, reversed_name
 from mailmum.traffic.periods import DAY
 from mailmum.traffic.sightings import Outcome, Source
 
@@ -104,7 +105,14 @@ class Look:
                 one = clients.get(client)
                 if one is None:
                     one = clients[client] = Sum()
-                one.add(source, outcome, count)
+                # As `Sum.add` does: of all that is done here, calling it takes a third.
+                one.contacts += count
+                if source != _LOG:
+                    one.unlogged += count
+                if outcome == _ACCEPTED:
+                    one.accepted += count
+                elif outcome in STOPPED:
+                    one.stopped += count
                 if server not in here:
                     here[server] = set()
                 here[server].add(client)
@@ -123,10 +131,10 @@ def look(scope: Scope, target: Target, days: range) -> Look:
         target: the clients of a network, or those that came under a name.
         days: when each day begins, in the order of time.
     """
-    found = Look(since=days[-1])
+    found, reader = Look(since=days[-1]), _Reader(scope, target)
     left = BUDGET if isinstance(target, NetworkTarget) else BUDGET // 2
     for day in reversed(days):
-        read = _read(scope, target, day, left + 1)
+        read = reader.read(day, left + 1)
         found.complete = len(read) <= left
         if found.complete or day == days[-1]:
             # The latest day is better than nothing, even in part.
@@ -144,14 +152,45 @@ def last_days(now: float, days: int) -> range:
     return range(int((now - days * DAY) // DAY) * DAY, today + DAY, DAY)
 
 
-def _read(scope: Scope, target: Target, day: int, limit: int) -> list[Raw]:
+class _Reader:
+    """Reads the rows of a target, one day after the other.
+
+    The statement is written once: for a month of a client Django takes longer to write thirty of
+    them than the database to answer them.
+    """
+
+    def __init__(self, scope: Scope, target: Target) -> None:
+        network = isinstance(target, NetworkTarget)
+        model, keys = (ClientDay, _CLIENT_KEYS) if network else (NameDay, _NAME_KEYS)
+        meant, self._meant = _between(target)
+        self._scope = [scope.account] + ([] if scope.server is None else [scope.server])
+        self._connection = connections[traffic_database()]
+        columns = ", ".join(keys)
+        self._statement = f"""
+            SELECT {columns}, count FROM {self._connection.ops.quote_name(model._meta.db_table)}
+            WHERE account = %s {"" if scope.server is None else "AND server = %s"}
+            AND start = %s AND {meant} ORDER BY {columns} LIMIT %s
+        """  # noqa: S608 (names of our own)
+
+    def read(self, day: int, limit: int) -> list[Raw]:
+        """The first rows of a day, in the order of the key."""
+        with self._connection.cursor() as cursor:
+            cursor.execute(self._statement, [*self._scope, day, *self._meant, limit])
+            return list(cursor.fetchall())
+
+
+_CLIENT_KEYS = ("client", "server", "source", "outcome", "rbl")
+_NAME_KEYS = ("name", "kind", "client", "server", "source", "outcome")
+
+
+def _between(target: Target) -> tuple[str, list[bytes]]:
+    """The condition on clients or names, and its parameters."""
     if isinstance(target, NetworkTarget):
-        clients = ClientDay.objects.filter(scope.condition & within(target), start=day)
-        keys = ("client", "server", "source", "outcome", "rbl")
-        return list(clients.order_by(*keys).values_list(*keys, "count")[:limit])
-    names = NameDay.objects.filter(scope.condition & named(target), start=day)
-    by = ("name", "kind", "client", "server", "source", "outcome")
-    return list(names.order_by(*by).values_list(*by, "count")[:limit])
+        ends = list(bounds(target))
+        one = ends[0] == ends[1]
+        return ("client = %s", ends[:1]) if one else ("client >= %s AND client <= %s", ends)
+    first, end = ends_of(target)
+    return ("name = %s", [first]) if end is None else ("name >= %s AND name < %s", [first, end])
 
 
 def address_of(client: bytes) -> NetworkTarget:
@@ -164,11 +203,15 @@ def address_of(client: bytes) -> NetworkTarget:
 
 def named(target: NameTarget) -> Q:
     """The condition that a name is this host, or under this domain."""
+    first, end = ends_of(target)
+    return Q(name=first) if end is None else Q(name__gte=first, name__lt=end)
+
+
+def ends_of(target: NameTarget) -> tuple[bytes, bytes | None]:
+    """The name as it is kept; of a domain the first, and what all of its names lie before."""
     prefix = reversed_name(target.name).encode()
-    if not target.whole:
-        return Q(name=prefix)
     # No byte of UTF-8 is 0xff: all that begins with the prefix lies before this.
-    return Q(name__gte=prefix, name__lt=prefix + b"\xff")
+    return prefix, prefix + b"\xff" if target.whole else None
 
 
 def _counting(found: Look, target: Target, read: list[Raw]) -> Iterable[Row]:

@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 
 from mailmum.control.accounts.access import Reading
 from mailmum.control.journal.moments import moment
 from mailmum.control.listings.models import Version
 from mailmum.control.listings.queries import Explained, explain
+from mailmum.control.prepared import Prepared
 from mailmum.control.requests.models import RemovalRequest, State
 from mailmum.control.servers.models import Server
 from mailmum.domain.clients import parse_subject
@@ -26,7 +27,17 @@ def requests_of(reading: Reading, *, answered: bool | None = False) -> QuerySet[
 
 def count_open(reading: Reading) -> int:
     """How many wait for an answer."""
-    return requests_of(reading).count()
+    return sum(count for _, count in _OPEN.rows(reading.account.pk))
+
+
+_OPEN = Prepared(
+    lambda account: (
+        RemovalRequest.objects.filter(account=account, state=State.OPEN)
+        .values_list("account")
+        .annotate(count=Count("pk"))
+        .order_by()
+    )
+)
 
 
 def find_request(reading: Reading, number: int) -> RemovalRequest:

@@ -14,6 +14,7 @@ from mailmum.control.accounts.access import Reading, Writing
 from mailmum.control.accounts.models import Account
 from mailmum.control.journal.moments import moment
 from mailmum.control.journal.services import Change, change
+from mailmum.control.prepared import Prepared
 from mailmum.control.servers.models import Server
 from mailmum.control.servers.queries import find_server
 from mailmum.domain.errors import BadInput, Conflict
@@ -56,13 +57,21 @@ def pause_at(account: Account, server: Server | None, now: float) -> Pause | Non
 
 def pauses_of(reading: Reading, now: float) -> list[Pause]:
     """All pauses in force: that of the account, then those of its servers by name."""
-    account = Account.objects.get(pk=reading.account.pk)
-    whole = pause_at(account, None, now)
-    paused = Server.objects.filter(account=account, removed=None).filter(
-        Q(blocks_from=None) | Q(blocks_from__gt=now)
+    number = reading.account.pk
+    whole = [Pause("", until) for (until,) in _ACCOUNT.rows(number) if not blocks_hold(until, now)]
+    return whole + [Pause(name, until) for name, until in _SERVERS.rows(number, int(now))]
+
+
+# The account is asked for again: whoever has just paused it holds it as it was.
+_ACCOUNT = Prepared(lambda account: Account.objects.filter(pk=account).values_list("blocks_from"))
+_SERVERS = Prepared(
+    lambda account, now: (
+        Server.objects.filter(account=account, removed=None)
+        .filter(Q(blocks_from=None) | Q(blocks_from__gt=now))
+        .order_by("name")
+        .values_list("name", "blocks_from")
     )
-    own = [Pause(server.name, server.blocks_from) for server in paused.order_by("name")]
-    return ([whole] if whole else []) + own
+)
 
 
 def pause(access: Writing, server: str | None = None, *, until: int | None = None) -> Change | None:

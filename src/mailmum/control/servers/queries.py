@@ -4,6 +4,7 @@ from django.db.models import Prefetch, QuerySet
 
 from mailmum.control.accounts.access import HandingIn, Reading
 from mailmum.control.once import once
+from mailmum.control.prepared import Prepared
 from mailmum.control.servers.models import Key, Server
 from mailmum.domain.clients import AddressSubject, NameSubject, parse_subject
 from mailmum.domain.errors import NotFound
@@ -19,6 +20,11 @@ def servers_of(reading: Reading) -> QuerySet[Server]:
         .prefetch_related(keys)
         .order_by("name")
     )
+
+
+def servers_without_keys(reading: Reading) -> QuerySet[Server]:
+    """The same where nobody asks for keys: of many servers they take longer than the servers."""
+    return Server.objects.filter(account=reading.account, removed=None).order_by("name")
 
 
 def present_servers(reading: Reading) -> dict[int, str]:
@@ -74,10 +80,17 @@ def names_of_servers(reading: Reading) -> dict[int, str]:
 
 @once
 def _names(account: int, *, present: bool) -> list[tuple[int, str]]:
-    found = Server.objects.filter(account=account)
-    if present:
-        found = found.filter(removed=None).order_by("name")
-    return list(found.values_list("pk", "name"))
+    return (_PRESENT if present else _EVER).rows(account)
+
+
+_EVER = Prepared(lambda account: Server.objects.filter(account=account).values_list("pk", "name"))
+_PRESENT = Prepared(
+    lambda account: (
+        Server.objects.filter(account=account, removed=None)
+        .order_by("name")
+        .values_list("pk", "name")
+    )
+)
 
 
 def current_key(server: Server) -> str:
@@ -92,13 +105,19 @@ def keys_of_account(reading: Reading) -> list[str]:
 
 def own_servers(reading: Reading) -> list[OwnServer]:
     """The account's servers as guards want them."""
-    return [_own(server) for server in Server.objects.filter(account=reading.account, removed=None)]
+    return list(_owned(reading.account.pk))
 
 
-def _own(server: Server) -> OwnServer:
-    subjects = [parse_subject(text) for text in server.addresses]
+@once
+def _owned(account: int) -> list[OwnServer]:
+    servers = Server.objects.filter(account=account, removed=None)
+    return [_own(*one) for one in servers.values_list("name", "addresses")]
+
+
+def _own(name: str, addresses: list[str]) -> OwnServer:
+    subjects = [parse_subject(text) for text in addresses]
     return OwnServer(
-        server.name,
+        name,
         tuple(item for item in subjects if isinstance(item, AddressSubject)),
         tuple(item for item in subjects if isinstance(item, NameSubject)),
     )

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 
 from mailmum.control.accounts.access import Reading, Writing, system_access
 from mailmum.control.accounts.models import Account
@@ -20,6 +20,7 @@ from mailmum.control.listings.services import (
     remove_listings,
 )
 from mailmum.control.monitor.impact import check
+from mailmum.control.prepared import Prepared
 from mailmum.control.suggestions.ideas import ALLOW, BLOCK, DAYS, DROP, SHORTEN, WIDEN, Idea, ideas
 from mailmum.control.suggestions.models import Suggestion
 from mailmum.control.traffic.models import LastSeen
@@ -49,7 +50,17 @@ def dismissed_suggestions(reading: Reading) -> QuerySet[Suggestion]:
 
 def waiting(reading: Reading) -> int:
     """How many wait for a decision."""
-    return Suggestion.objects.filter(account=reading.account, state=OPEN).count()
+    return sum(count for _, count in _WAITING.rows(reading.account.pk))
+
+
+_WAITING = Prepared(
+    lambda account: (
+        Suggestion.objects.filter(account=account, state=OPEN)
+        .values_list("account")
+        .annotate(count=Count("pk"))
+        .order_by()
+    )
+)
 
 
 def thinking(now: float) -> Iterator[object]:

@@ -24,7 +24,7 @@ from mailmum.control.traffic.reading import (
     total,
     within,
 )
-from mailmum.control.traffic.values import Kept, to_kept
+from mailmum.control.traffic.values import Kept, Row, rows_of, to_kept
 from mailmum.domain.errors import BadInput
 from mailmum.domain.targets import NetworkTarget
 from mailmum.traffic.periods import HOUR, start_of
@@ -118,7 +118,7 @@ def news(account: int, wanted: Wanted, after: int, *, limit: int = 200) -> News:
     # A sum is in no index: else SQLite would take the one by account and sort all that it holds.
     rows = Seen.objects.annotate(of=F("account") + 0).filter(of=account)
     rows = rows.filter(meant, id__gt=after, id__lte=end).order_by("id")
-    found = to_kept(list(rows[:limit]))
+    found = to_kept(rows_of(rows[:limit]))
     reached = found[-1].number if len(found) == limit else end
     return News(tuple(found), reached, more=reached < top)
 
@@ -145,7 +145,7 @@ class _Search:
         self._account, self._wanted, self._place = account, wanted, place
         self._left = limit
         self._budget = BUDGET * 10
-        self._found: list[Seen] = []
+        self._found: list[Row] = []
         self._filter = _row_filter(wanted)
         self._narrow = wanted.client is not None and _is_narrow(wanted.client)
         # Of a narrow client roll-ups know how many there are, unless texts are asked for.
@@ -222,12 +222,12 @@ class _Search:
         if spends > self._budget and not direct:
             floor = self._floor(rows)
         filtered = (rows if floor is None else _from(rows, floor)).filter(self._filter)
-        taken = list(filtered[: self._left])
+        taken = rows_of(filtered[: self._left])
         self._found += taken
         self._left -= len(taken)
         self._budget -= spends
         if self._left == 0:
-            return _Place(taken[-1].time, taken[-1].pk)
+            return _Place(taken[-1].time, taken[-1].id)
         if floor is not None:
             return floor
         # All of these hours is done: go on with the last number of the moment before.

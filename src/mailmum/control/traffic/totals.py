@@ -115,7 +115,10 @@ def first_days(account: int, since: float, servers: Iterable[int] | None = None)
 
 def preferred(account: int, wanted: Wanted, now: float) -> Q:
     """The condition that a row counts: of the sources that are named, or of each day's best."""
-    return Q() if wanted.sources else of_best(best_by_day(account, wanted, now), "start")
+    if wanted.sources:
+        return Q()
+    always = _always_preferred(account)
+    return of_best(best_by_day(account, wanted, now), "start") if always is None else always
 
 
 def best_by_day(account: int, wanted: Wanted, now: float) -> tuple[Best, ...]:
@@ -123,6 +126,8 @@ def best_by_day(account: int, wanted: Wanted, now: float) -> tuple[Best, ...]:
 
     A day on which nothing was seen goes with those before it, and what comes with the last.
     """
+    if (always := _always(account)) is not None:
+        return always
     sources = _sources(account)
     daily = _daily(account, wanted, now, [one for one in sources if len(sources[one]) > 1])
     found: list[Best] = []
@@ -136,6 +141,21 @@ def best_by_day(account: int, wanted: Wanted, now: float) -> tuple[Best, ...]:
             stretches = [Best(server, source_of(best))]
         found += stretches
     return tuple(found)
+
+
+@once
+def _always(account: int) -> tuple[Best, ...] | None:
+    """The source of each server, where none was ever seen by several; None where one was."""
+    sources = _sources(account)
+    if any(len(some) > 1 for some in sources.values()):
+        return None
+    return tuple(Best(server, source_of(min(sources[server]))) for server in sorted(sources))
+
+
+@once
+def _always_preferred(account: int) -> Q | None:
+    always = _always(account)
+    return None if always is None else of_best(always, "start")
 
 
 @once

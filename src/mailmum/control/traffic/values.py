@@ -1,7 +1,10 @@
 """Sightings as they are handed out: plain values with words and texts, made from rows."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
+
+from django.db.models import QuerySet
 
 from mailmum.control.traffic.models import Seen, Zone
 from mailmum.traffic.batches import numbers_in
@@ -29,7 +32,38 @@ class Kept:
     sighting: Sighting
 
 
-def to_kept(rows: list[Seen]) -> list[Kept]:
+class Row(NamedTuple):
+    """A row of `Seen` without what a model brings along: a page may be made of hundreds."""
+
+    id: int
+    server: int
+    source: int
+    time: int
+    client: bytes | None
+    outcome: int
+    rbl: int
+    count: int
+    host: str
+    service: str
+    client_name: str | None
+    helo: str | None
+    sender: str | None
+    recipient: str | None
+    code: int | None
+    queue_id: str | None
+    delivery: int | None
+    score: float | None
+    reason: str | None
+    named: str | None
+    spam: bool | None
+
+
+def rows_of(found: QuerySet[Seen]) -> list[Row]:
+    """What a query finds."""
+    return list(map(Row._make, found.values_list(*Row._fields)))
+
+
+def to_kept(rows: Sequence[Seen | Row]) -> list[Kept]:
     """Rows as values."""
     wanted = {row.rbl for row in rows if row.rbl}
     wanted |= {number for row in rows if row.named for number in numbers_in(row.named)}
@@ -37,9 +71,9 @@ def to_kept(rows: list[Seen]) -> list[Kept]:
     return [_value(row, zones) for row in rows]
 
 
-def _value(row: Seen, zones: Mapping[int, str]) -> Kept:
+def _value(row: Seen | Row, zones: Mapping[int, str]) -> Kept:
     return Kept(
-        number=row.pk,
+        number=row.id,
         server=row.server,
         source=source_of(row.source),
         count=row.count,

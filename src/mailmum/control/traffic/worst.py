@@ -10,6 +10,9 @@ beyond that by the day.
 """
 
 import time
+from math import ceil
+
+from django.db.models import Q
 
 from mailmum.control.traffic.clients import Client, counts_of, target_of
 from mailmum.control.traffic.models import Worst as WorstRow
@@ -22,6 +25,8 @@ LIMITS = {HOUR: 200, DAY: 500}
 HOURS_FOR = 2 * DAY
 """Seconds for which there are lists by the hour."""
 _MOST = 400
+_NAMED = 500
+"""Periods that are named one by one."""
 
 
 def worst(
@@ -72,9 +77,21 @@ def _candidates(account: int, wanted: Wanted, now: float, *, networks: bool) -> 
     servers = [ALL] if wanted.servers is None else sorted(wanted.servers)
     rows = (
         WorstRow.objects.filter(account=account, step=step, network=networks, server__in=servers)
-        .filter(start__gte=start_of(since, step), start__lt=until)
+        .filter(_starts(start_of(since, step), until, step))
         .values_list("first")
         .annotate(sum=total("stopped"))
         .order_by("-sum", "first")
     )
     return [bytes(first) for first, _ in rows[:_MOST]]
+
+
+def _starts(first: int, until: float, step: int) -> Q:
+    """The condition on when an hour or day begins.
+
+    In the key servers come after it: of each period that is named only the rows of those that are
+    meant are read, of a stretch the rows of all servers.
+    """
+    starts = range(first, ceil(until), step)
+    if len(starts) > _NAMED:
+        return Q(start__gte=first, start__lt=until)
+    return Q(start__in=starts)

@@ -5,6 +5,7 @@ Each makes its markup with `format_html`, so that what people or strangers wrote
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from django import template
 from django.templatetags.static import static
@@ -26,6 +27,7 @@ _DAY, _INSTANT = timedelta(days=1), timedelta(microseconds=1)
 
 
 @register.simple_tag
+@lru_cache(maxsize=256)
 def icon(name: str, css: str = "i") -> SafeString:
     """A picture from icons.svg; words beside it say the same, so readers skip it."""
     return format_html(
@@ -200,6 +202,31 @@ def undo_of(tags: str | None) -> dict[str, str] | None:
         if kind == "undo" and account and seq:
             return {"account": account, "seq": seq}
     return None
+
+
+class _Twice(template.Node):
+    """What stands in a page twice."""
+
+    def __init__(self, name: str, nodes: template.NodeList) -> None:
+        self.name, self.nodes = name, nodes
+
+    def render(self, context: template.Context) -> SafeString:
+        """Make it where it comes first in the page, and show the same where it comes again."""
+        # The lowest of these is the page's, whatever templates it is made of.
+        made: dict[tuple[str, str], SafeString] = context.render_context.dicts[0]
+        key = ("twice", self.name)
+        if key not in made:
+            made[key] = self.nodes.render(context)
+        return made[key]
+
+
+@register.tag
+def twice(parser: template.base.Parser, token: template.base.Token) -> _Twice:
+    """`{% twice links %}...{% endtwice %}`: nothing in it may depend on where it stands."""
+    _, name = token.split_contents()
+    nodes = parser.parse(("endtwice",))
+    parser.delete_first_token()
+    return _Twice(name, nodes)
 
 
 def _time(instant: datetime, text: str) -> SafeString:

@@ -17,8 +17,9 @@ from mailmum.control.listings.queries import Explained, explain_among, explain_o
 from mailmum.control.listings.search import meets, wider
 from mailmum.control.monitor.client import DAYS, seen_of
 from mailmum.control.monitor.search import about_subject
+from mailmum.control.once import read_once
 from mailmum.control.servers.models import Server
-from mailmum.control.servers.queries import names_of_servers, servers_of
+from mailmum.control.servers.queries import names_of_servers, servers_without_keys
 from mailmum.control.witnesses.asking import witnesses_of
 from mailmum.domain.clients import AddressSubject, NameSubject, Subject, parse_subject
 from mailmum.domain.errors import BadInput
@@ -56,6 +57,7 @@ class Asked:
 
 
 @account_view(Reading)
+@read_once()
 def client(request: PageRequest, access: Reading) -> HttpResponse:
     """The page; a traffic database that is away leaves the verdict standing."""
     form = Form({"q": request.GET.get("q", "").strip()})
@@ -94,7 +96,7 @@ def _read(text: str) -> Asked:
 
 
 def _verdicts(access: Reading, asked: Asked) -> list[VerdictRow]:
-    servers: Sequence[Server | None] = list(servers_of(access)) or [None]
+    servers: Sequence[Server | None] = list(servers_without_keys(access)) or [None]
     found = _explained(access, asked, servers)
     names = [server.name if server else WHOLE for server in servers]
     return verdict_rows(names, found, names_of_servers(access), time.time())

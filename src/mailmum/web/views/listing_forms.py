@@ -10,6 +10,7 @@ from mailmum.control.listings.draft import KEEP, Wish, make_wish
 from mailmum.control.listings.models import Version
 from mailmum.control.listings.queries import find_listing
 from mailmum.control.listings.services import edit_listing, list_targets
+from mailmum.control.once import read_once
 from mailmum.control.servers.queries import names_of_servers, present_servers
 from mailmum.domain.codes import code_text
 from mailmum.domain.errors import BadInput, NeedsConfirmation, NotFound, Refusal
@@ -171,6 +172,7 @@ def _blank(request: PageRequest) -> Form:
     )
 
 
+@read_once()
 def _add_page(request: PageRequest, access: Writing, form: Form) -> HttpResponse:
     action = Action.ALLOW if form.values["action"] == Action.ALLOW else Action.BLOCK
     return show(

@@ -15,6 +15,7 @@ from mailmum.control.listings.queries import find_listing, target_of
 from mailmum.control.listings.search import count, meant, meets, search
 from mailmum.control.listings.services import remove_listings
 from mailmum.control.monitor.hits import Hits, Stale, hits_of, stale_among
+from mailmum.control.once import read_once
 from mailmum.control.servers.queries import names_of_servers, present_servers
 from mailmum.control.traffic.reading import tolerant
 from mailmum.control.triggers.evidence import evidence_for
@@ -37,6 +38,7 @@ HISTORY_SHOWN = 10
 
 
 @account_view(Reading)
+@read_once()
 def index(request: PageRequest, access: Reading) -> HttpResponse:
     """The table; a fragment of it when only that is asked for."""
     servers = list(present_servers(access).values())
