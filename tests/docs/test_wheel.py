@@ -42,7 +42,7 @@ def test_installing_from_a_wheel(tmp_path: Path) -> None:
     copy_tables(service.data)
     port = int(service.web.rpartition(":")[2])
     # One part is enough to see that what it takes is in the wheel: the one that takes most.
-    web = [venv / "bin" / "mailmum", "web", "--web", service.web]
+    web: list[str | Path] = [venv / "bin" / "mailmum", "web", "--web", service.web]
     with running(web, lambda: not is_free(port), timeout=60, env=service.environment):
         page = _read(f"{service.url}/")
         [styles] = re.findall(r'<link rel="stylesheet" href="([^"]+)"', page)

@@ -16,8 +16,13 @@ from mailmum.control.feeds.wishes import make_wish
 from mailmum.control.servers.services import add_server
 from mailmum.daemons.outgoing import Outgoing
 from mailmum.domain.reachable import parse_reachable
+from tests.control import providers_kit
+from tests.control.providers_kit import provider
+from tests.support.nameserver import NameServer
 from tests.support.world import World
 from tests.web.conftest import Visitors, text_of
+
+names = providers_kit.names
 
 
 def put(name: str, *lines: str) -> None:
@@ -221,6 +226,18 @@ def test_what_a_provider_is_for_is_changed_on_its_page(site: Visitors, world: Wo
     assert "Triggers leave it out" in text_of(site.viewer.get("feed", name="Webmail"))
     site.admin.post("feed-act", wanted | {"use": "nothing"}, name="Webmail")
     assert show_feed(world.viewer, "Webmail") == told
+
+
+def test_what_of_a_provider_depends_on_the_sender(
+    site: Visitors, world: World, names: NameServer
+) -> None:
+    """Its page names the terms by which the set may be too large, and too small."""
+    names.spf(one="v=spf1 -exists:%{i}.bad.example ip4:192.0.2.0/24 exists:%{i}.good.example -all")
+    provider(world.admin, "One", "one.example", "except")
+    page = text_of(site.viewer.get("feed", name="One"))
+    large, small = page.index("It may hold too much"), page.index("It may hold too little")
+    assert large < page.index("exists:%{i}.bad.example") < small
+    assert small < page.index("exists:%{i}.good.example")
 
 
 def test_providers_are_proposed_until_they_are_there(site: Visitors, world: World) -> None:

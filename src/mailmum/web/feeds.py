@@ -116,6 +116,11 @@ class VersionRow:
         return bool(self.told["state"] == "held")
 
     @property
+    def in_force(self) -> bool:
+        """Whether it is what holds."""
+        return bool(self.told["state"] == "current")
+
+    @property
     def left_out(self) -> list[tuple[str, int]]:
         """How many entries were left out, and why."""
         return list(self.told["left_out"].items())
