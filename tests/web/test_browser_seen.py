@@ -166,10 +166,15 @@ def shown(page: Page, client: str) -> Any:
 
 @pytest.mark.parametrize("look", [LOOKS[0], LOOKS[3]], ids=str)
 def test_live(running: Service, browser: Browser, signed_in: Any, ship: str, look: Look) -> None:
-    """Rows come by themselves, wait while paused, and lead to a block."""
+    """Rows come by themselves, wait while paused, and lead to a block.
+
+    Whoever has come from elsewhere with their clock sees all of them by the one they have now.
+    """
     net = f"203.0.{LOOKS.index(look)}"
     with watching(browser, running.url, look, state=signed_in) as page:
+        page.context.add_cookies([{"name": "zone", "value": "Asia/Tokyo", "url": running.url}])
         page.goto(f"{running.url}/a/1/live/")
+        expect(page.locator(".head .meta")).to_contain_text("Times in Europe/Berlin")
         expect(page.locator("[data-state]")).to_have_text("Connected")
         send(running, ship, f"{net}.1")
         expect(shown(page, f"{net}.1")).to_have_count(1)

@@ -45,6 +45,18 @@ def way(response: Response, number: int = 0) -> str:
     return value
 
 
+def test_a_few_lookups_make_no_headline(site: Visitors, busy: Traffic) -> None:
+    """What is known of nearly all stands first; of the few it is said below that no more is."""
+    busy.asked("198.51.100.95", Outcome.UNLISTED)
+    text = text_of(checked(site, POOL))
+    headline = "81 contacts in 30 days, no mail accepted that would be lost."
+    rest = "Of 1 contact only the lookup is known: whether mail was accepted is not."
+    assert "Look twice" in text
+    assert 0 < text.index(headline) < text.index(rest)
+    busy.asked("198.51.100.95", Outcome.UNLISTED, 9)
+    assert headline[2:] not in text_of(checked(site, POOL))
+
+
 def test_a_dangerous_one(site: Visitors, busy: Traffic) -> None:
     """Clients with accepted mail come first, then what would be better, then the second step."""
     response = checked(site, NET)

@@ -13,6 +13,8 @@ from mailmum.web.seen import rows_at
 from mailmum.web.words import plural
 
 SHOWN = 8
+FEW = 20
+"""One in so many contacts, of which only the lookup is known, makes no headline."""
 _WORDS = {
     Word.SAFE: ("Safe", "good", "accepted"),
     Word.CAUTION: ("Look twice", "warn", "warn"),
@@ -84,14 +86,15 @@ def impact_of(access: Reading, found: Check) -> Impact:
     rest = [one for one in found.hits if one not in lost][: max(SHOWN - len(lost), 3)]
     dangerous = found.verdict is Word.DANGEROUS
     reasons = [f"{text[:1].upper()}{text[1:]}." for text in found.warnings]
+    first = 0 if _known_enough(found) else 1
     about = {"q": found.target.text, "range": "month", "once": "1"}
     return Impact(
         check=found,
         word="Would stop mail you want" if dangerous and lost else word,
         css=css,
         icon=icon,
-        say=reasons[0] if reasons else _safe(found),
-        reasons=tuple(reasons[1:]),
+        say=reasons[0] if reasons and first else _safe(found),
+        reasons=tuple(reasons[first:]),
         legend=legend,
         split=split([(look.kind, look.word, count) for look, count in legend], tall=True),
         lost=tuple(HitRow(one, _bar(one, most)) for one in lost),
@@ -101,6 +104,11 @@ def impact_of(access: Reading, found: Check) -> Impact:
         rows=rows_at(access, **about),
         accepted_rows=rows_at(access, what="accepted", **about),
     )
+
+
+def _known_enough(found: Check) -> bool:
+    """Whether all there is to say against it is of very few contacts: that makes no headline."""
+    return len(found.warnings) == 1 and 0 < found.unlogged <= found.contacts // FEW
 
 
 def _safe(found: Check) -> str:

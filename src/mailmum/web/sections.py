@@ -126,6 +126,7 @@ def _traffic(wanted: Wanted) -> dict[str, Any]:
     numbers = plots.table(found, stretch)
     return {
         "found": found,
+        "compared": before is not None,
         "figures": _figures(wanted, found.groups, before),
         "all": Figure(
             Look("All contacts", ""),

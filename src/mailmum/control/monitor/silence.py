@@ -18,15 +18,14 @@ from mailmum.control.accounts.access import Reading
 from mailmum.control.servers.queries import present_servers
 from mailmum.control.traffic import totals
 from mailmum.control.traffic.queries import uses_of
-from mailmum.control.traffic.reading import Wanted
-from mailmum.traffic.periods import DAY
+from mailmum.traffic.periods import DAY, start_of
 
 QUIET = 900
 """Seconds that any server may be silent, where the account does not say."""
 GAPS = 20
 """How many times the usual time between two contacts is too long."""
 LEAST_SEEN = 50
-"""Contacts in the days that were looked at, below which nothing is usual."""
+"""Contacts in that week below which nothing is usual."""
 DAYS = 7
 WEEKS = 8
 """Who has been silent for longer is gone, not silent."""
@@ -126,27 +125,25 @@ def _silent(
     reading: Reading, seen: Mapping[int, float], quiet: float, now: float
 ) -> Iterator[tuple[int, float, float]]:
     """Number, when it was seen last, and what is usual, of each server that is silent."""
-    late = {number: last for number, last in seen.items() if now - last > quiet}
-    weeks: dict[int, dict[int, float]] = {}
-    for number, last in late.items():
-        weeks.setdefault(int((now - last) // (DAYS * DAY)), {})[number] = last
-    for week, some in weeks.items():
-        if week >= WEEKS:
-            continue
-        for number, (count, usual) in _usual(reading, some, now).items():
-            if count >= LEAST_SEEN and now - some[number] > max(quiet, GAPS * usual):
-                yield number, some[number], usual
+    gone = WEEKS * DAYS * DAY
+    late = {number: last for number, last in seen.items() if quiet < now - last < gone}
+    for number, (count, usual) in _usual(reading, late).items():
+        if count >= LEAST_SEEN and now - late[number] > max(quiet, GAPS * usual):
+            yield number, late[number], usual
 
 
-def _usual(reading: Reading, late: Mapping[int, float], now: float) -> dict[int, tuple[int, float]]:
+def _usual(reading: Reading, late: Mapping[int, float]) -> dict[int, tuple[int, float]]:
     """How many contacts a server had before it fell silent, and the seconds between two."""
-    account, since = reading.account.pk, min(late.values()) - DAYS * DAY
-    wanted = Wanted(servers=frozenset(late), since=since)
-    sums = totals.by_server(account, wanted, now=now)
-    first = totals.first_days(account, since, late)
+    if not late:
+        return {}
+    weeks = {
+        number: range(start_of(last, DAY) - DAYS * DAY, start_of(last, DAY) + DAY, DAY)
+        for number, last in late.items()
+    }
+    days = {day for week in weeks.values() for day in week}
     found = {}
-    for number, last in late.items():
-        count = sum(sums.get(number, {}).values())
-        known = min(last - since, max(last - first.get(number, 0), DAY))
-        found[number] = count, known / max(count, 1)
+    for number, daily in totals.on_days(reading.account.pk, late, days).items():
+        counts = {day: count for day, count in daily.items() if day in weeks[number]}
+        count = sum(counts.values())
+        found[number] = count, max(late[number] - min(counts, default=0), DAY) / max(count, 1)
     return found

@@ -106,11 +106,25 @@ def _last_seen(servers: tuple[int, ...]) -> dict[int, dict[Source, float]]:
     return found
 
 
-def first_days(account: int, since: float, servers: Iterable[int] | None = None) -> dict[int, int]:
-    """The first day (UTC) from a time on on which anything was seen of each server, or of some."""
+def first_days(account: int, since: float) -> dict[int, int]:
+    """The first day (UTC) from a time on on which anything was seen of each server."""
     rows = Total.objects.filter(account=account, step=DAY, start__gte=start_of(since, DAY))
-    rows = rows if servers is None else rows.filter(server__in=list(servers))
     return dict(rows.values_list("server").annotate(first=Min("start")).order_by())
+
+
+def on_days(account: int, servers: Iterable[int], days: Iterable[int]) -> dict[int, dict[int, int]]:
+    """How much was seen of some servers on some days (UTC), of each day by its best source."""
+    rows = Total.objects.filter(
+        account=account, step=DAY, start__in=sorted(days), server__in=sorted(servers)
+    ).exclude(outcome=ASKED)
+    sums: dict[tuple[int, int], dict[int, int]] = {}
+    keys = ("server", "start", "source")
+    for server, day, source, count in rows.values_list(*keys).annotate(sum=total()).order_by():
+        sums.setdefault((server, day), {})[source] = count
+    found: dict[int, dict[int, int]] = {}
+    for (server, day), counts in sums.items():
+        found.setdefault(server, {})[day] = counts[min(counts, key=_BEST.index)]
+    return found
 
 
 def preferred(account: int, wanted: Wanted, now: float) -> Q:
