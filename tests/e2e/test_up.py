@@ -119,7 +119,8 @@ def test_sigterm_stops_all(tmp_path: Path) -> None:
         for pid in pids:
             with pytest.raises(ProcessLookupError):
                 os.kill(pid, 0)
-        assert "killing it" not in made.child.output
+        ended = '"reason": "exit status 0", "event": "part stopped"'
+        assert made.child.output.count(ended) == len(NAMES)
         assert "graceful shutdown exceeded" not in made.child.output
 
 
