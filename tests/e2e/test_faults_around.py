@@ -170,6 +170,7 @@ def test_a_worker_without_descriptors(world: World) -> None:
     with undisturbed(world):
         resource.prlimit(pid, resource.RLIMIT_NOFILE, (3, before[1]))
         try:
+            hang_up(made)
             made.eventually(lambda: "triggers.failed" in world.output(), 30)
             assert all(contact(world, second) for _ in range(3))
         finally:
@@ -178,6 +179,16 @@ def test_a_worker_without_descriptors(world: World) -> None:
     [told] = [line for line in world.output().splitlines() if "triggers.failed" in line]
     assert "no file descriptor is left" in told
     assert pid_of(world.output(), "worker") == pid
+
+
+def hang_up(made: Service) -> None:
+    """Have PostgreSQL end all connections; those to SQLite the worker itself makes anew."""
+    if url := made.environment.get("MAILMUM_DATABASE"):
+        with psycopg.connect(url) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
 
 
 def contact(world: World, client: str) -> bool:

@@ -8,6 +8,8 @@ import sqlite3
 import stat
 import subprocess
 from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
@@ -102,14 +104,24 @@ def pid_of(log: str, part: str) -> int:
 
 
 def test_sigterm_stops_all(tmp_path: Path) -> None:
-    """Cleanly, with status 0, and nobody is left."""
-    with service(tmp_path, *_LOG) as made:
+    """Cleanly, with status 0, and nobody is left or had to be killed, whoever is connected."""
+    with service(tmp_path, *_LOG) as made, ExitStack() as stack:
         assert made.child is not None
         pids = [pid_of(made.child.output, part) for part in NAMES]
+        for place in (made.web, made.policy, ":".join(map(str, made.dns))):
+            host, _, port = place.rpartition(":")
+            stack.enter_context(socket.create_connection((host, int(port))))
+        live = stack.enter_context(closing(HTTPConnection(made.web, timeout=30)))
+        token = json.loads((made.data / "cli.json").read_text())["token"]
+        live.request("GET", "/api/v1/sightings/live", headers={"Authorization": f"Bearer {token}"})
+        assert live.getresponse().readline()
         assert made.child.stop() == 0
         for pid in pids:
             with pytest.raises(ProcessLookupError):
                 os.kill(pid, 0)
+        ended = '"reason": "exit status 0", "event": "part stopped"'
+        assert made.child.output.count(ended) == len(NAMES)
+        assert "graceful shutdown exceeded" not in made.child.output
 
 
 @pytest.mark.once

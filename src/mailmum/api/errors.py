@@ -14,6 +14,7 @@ from ninja import NinjaAPI, Schema
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 from pydantic import Field
 
+from mailmum.daemons.descriptors import with_cause
 from mailmum.domain.errors import (
     BadInput,
     Conflict,
@@ -111,7 +112,7 @@ def respond(refusal: Refusal) -> HttpResponse:
 
 def unavailable(error: Exception, path: str) -> Refusal:
     """What is told when the database fails; its own words go to the log only."""
-    log.error("database cannot be used", reason=str(error).strip(), path=path)
+    log.error("database cannot be used", reason=with_cause(str(error).strip()), path=path)
     refusal = Refusal("the database cannot be used just now", fix="try again in a moment")
     if _is_full(error):
         problem = "the disk of the database is full, so nothing of this was kept"

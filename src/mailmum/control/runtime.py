@@ -59,7 +59,6 @@ def run_web(overrides: Overrides) -> None:
     from mailmum.control.serving import serve
 
     serve(parameters)
-    end_process()
 
 
 def run_dns(overrides: Overrides) -> None:

@@ -23,6 +23,7 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from mailmum.control.config import Config, Endpoint, parse_endpoint
+from mailmum.daemons.ending import end_process
 from mailmum.daemons.seldom import Seldom
 from mailmum.daemons.supervisor_ready import tell_ready
 from mailmum.domain.errors import Refusal
@@ -129,6 +130,8 @@ class _Server(uvicorn.Server):
         hub().end()
         streaming.end()
         await super().shutdown(sockets)
+        # uvicorn would send itself the signal once more, and asyncio wait for threads to end.
+        end_process()
 
 
 def serve(parameters: Config) -> None:
