@@ -21,7 +21,7 @@ from mailmum.control.monitor.overview import Groups
 from mailmum.control.monitor.scope import Scope, scope_of, zones_of
 from mailmum.control.monitor.search import recent
 from mailmum.control.traffic.models import ClientDay, NameDay
-from mailmum.control.traffic.reading import within
+from mailmum.control.traffic.reading import one_of, within
 from mailmum.control.traffic.values import Kept
 from mailmum.domain.targets import NetworkTarget, Target
 from mailmum.traffic.codes import outcome_of
@@ -195,11 +195,11 @@ def _first(scope: Scope, target: Target, now: float) -> int | None:
     if isinstance(target, NetworkTarget):
         if is_wide(target):
             return None
-        clients = ClientDay.objects.filter(scope.condition & within(target), start__in=days)
+        clients = ClientDay.objects.filter(scope.condition & within(target) & one_of("start", days))
         return _least(clients)
     if target.whole:
         return None
-    return _least(NameDay.objects.filter(scope.condition & named(target), start__in=days))
+    return _least(NameDay.objects.filter(scope.condition & named(target) & one_of("start", days)))
 
 
 def _least(rows: QuerySet[Any]) -> int | None:

@@ -244,6 +244,7 @@ def _under_names(found: Look, read: list[Raw]) -> Iterator[Row]:
     """
     kinds: dict[tuple[bytes, int, int, int], list[int]] = {}
     best: dict[int, int] = {}
+    known, last = None, (b"", 0)
     for raw, kind, client, server, source, outcome, count in read:
         name, packed = bytes(raw), bytes(client)
         key = (packed, server, source, outcome)
@@ -253,9 +254,12 @@ def _under_names(found: Look, read: list[Raw]) -> Iterator[Row]:
         both[kind == VERIFIED] += count
         if best.get(server) != source:
             best[server] = min(best.get(server, source), source, key=_BEST.index)
-        known = found.names.get((name, kind))
-        if known is None:
-            known = found.names[name, kind] = Sum()
+        # Rows come in the order of names.
+        if known is None or (name, kind) != last:
+            last = name, kind
+            known = found.names.get(last)
+            if known is None:
+                known = found.names[last] = Sum()
         known.add(source, outcome, count)
         if kind == VERIFIED and outcome == _ACCEPTED:
             found.under.setdefault(packed, set()).add(name)

@@ -20,6 +20,7 @@ from mailmum.control.traffic.reading import (
     decided,
     in_best_time,
     of_kind,
+    one_of,
     spelled,
     total,
     within,
@@ -211,7 +212,7 @@ class _Search:
             # A sum is in no index: by time, SQLite would rather walk through all sightings in the
             # order that is wanted, or through all of the hours, than sort a few.
             rows = rows.annotate(at=_UNINDEXED_TIME).filter(_times(self._wanted, "at"))
-            rows = rows.filter(hour__in=stretch.hours, client__isnull=False)
+            rows = rows.filter(one_of("hour", stretch.hours), client__isnull=False)
             rows = rows.order_by(F("at").desc(), "-id")
         else:
             rows = rows.filter(_times(self._wanted))
@@ -291,7 +292,7 @@ def _clients(meant: Q, hours: list[int], client: Q) -> Iterator[tuple[int, int, 
     done, many = 0, _AT_FIRST
     while done < len(hours):
         some = hours[done : done + many]
-        rows = ClientHour.objects.filter(meant & client, start__in=some)
+        rows = ClientHour.objects.filter(meant & client & one_of("start", some))
         counts = dict(rows.values_list("start").annotate(sum=total()).order_by())
         yield from ((hour, counts[hour], counts[hour]) for hour in some if hour in counts)
         done, many = done + many, 16 * many
