@@ -207,10 +207,12 @@ def _groups(account: int) -> list[tuple[str, str, bool, int, int]]:
 
 
 _COUNTED = Prepared(
-    lambda account, now: Version.objects.filter(account=account, until=None)
-    .order_by()
-    .values_list("source", "action", "enabled")
-    .annotate(count=Count("pk"), ended=Count("pk", filter=Q(expires__lte=now)))
+    lambda account, now: (
+        Version.objects.filter(account=account, until=None)
+        .order_by()
+        .values_list("source", "action", "enabled")
+        .annotate(count=Count("pk"), ended=Count("pk", filter=Q(expires__lte=now)))
+    )
 )
 
 

@@ -242,30 +242,29 @@ def _under_names(found: Look, read: list[Raw]) -> Iterator[Row]:
     One contact has a verified name and one that it claims, and both may lie under the target: of a
     client at a server with an outcome, the kind of name with the most counts.
     """
-    kinds: dict[tuple[bytes, int, int, int], list[int]] = {}
+    verified: dict[tuple[bytes, int, int, int], int] = {}
+    claimed: dict[tuple[bytes, int, int, int], int] = {}
     best: dict[int, int] = {}
-    known, last = None, (b"", 0)
+    known, last_name, last_kind = Sum(), b"", 0
     for raw, kind, client, server, source, outcome, count in read:
         name, packed = bytes(raw), bytes(client)
         key = (packed, server, source, outcome)
-        both = kinds.get(key)
-        if both is None:
-            both = kinds[key] = [0, 0]
-        both[kind == VERIFIED] += count
+        sums = verified if kind == VERIFIED else claimed
+        sums[key] = sums.get(key, 0) + count
         if best.get(server) != source:
             best[server] = min(best.get(server, source), source, key=_BEST.index)
         # Rows come in the order of names.
-        if known is None or (name, kind) != last:
-            last = name, kind
-            known = found.names.get(last)
-            if known is None:
-                known = found.names[last] = Sum()
+        if kind != last_kind or name != last_name:
+            last_name, last_kind = name, kind
+            known = found.names.setdefault((name, kind), Sum())
         known.add(source, outcome, count)
         if kind == VERIFIED and outcome == _ACCEPTED:
             found.under.setdefault(packed, set()).add(name)
-    for (packed, server, source, outcome), counts in kinds.items():
+    for key, count in verified.items():
+        claimed[key] = max(claimed.get(key, 0), count)
+    for (packed, server, source, outcome), count in claimed.items():
         if source == best[server]:
-            yield packed, server, source, outcome, 0, max(counts)
+            yield packed, server, source, outcome, 0, count
 
 
 def name_text(raw: bytes) -> str:

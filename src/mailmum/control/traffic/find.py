@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from django.db.models import BigIntegerField, ExpressionWrapper, F, Max, Q, QuerySet
 
+from mailmum.control.once import once
 from mailmum.control.traffic.models import ClientHour, Seen, Total
 from mailmum.control.traffic.reading import (
     Wanted,
@@ -181,12 +182,12 @@ class _Search:
 
     def _hours(self, meant: Q) -> Iterator[tuple[int, int, int]]:
         """Each hour that holds something, the latest first, with counts as in `_Stretch`."""
-        totals = Total.objects.filter(_starts(self._wanted, self._place), step=HOUR)
         if self._narrow and self._wanted.client is not None:
-            hours = totals.filter(account=self._account).values_list("start", flat=True).distinct()
-            each = sorted(hours, reverse=True)
+            before = None if self._place is None else self._place.time
+            each = _hours_seen(self._account, self._wanted.since, self._wanted.until, before)
             yield from _clients(meant, each, within(self._wanted.client))
             return
+        totals = Total.objects.filter(_starts(self._wanted, self._place), step=HOUR)
         some = _sums(totals.filter(meant))
         entries = _sums(totals.filter(account=self._account)) if self._selective else some
         for hour in sorted(some, reverse=True):
@@ -272,6 +273,17 @@ def _times(wanted: Wanted, field: str = "time") -> Q:
     if wanted.until is not None:
         meant &= Q(**{f"{field}__lt": round(wanted.until * 1000)})
     return meant
+
+
+@once
+def _hours_seen(
+    account: int, since: float | None, until: float | None, before: int | None
+) -> list[int]:
+    """The hours in which anything was seen in an account, the latest first."""
+    place = None if before is None else _Place(before, 0)
+    meant = _starts(Wanted(since=since, until=until), place)
+    starts = Total.objects.filter(meant, account=account, step=HOUR)
+    return sorted(starts.values_list("start", flat=True).distinct(), reverse=True)
 
 
 def _starts(wanted: Wanted, place: _Place | None) -> Q:
