@@ -4,7 +4,7 @@ from itertools import product
 
 import pytest
 from django.db import DatabaseError
-from django.db.models import Count, F
+from django.db.models import Count
 
 from mailmum.control.accounts.models import Account
 from mailmum.control.listings.models import Version
@@ -27,15 +27,15 @@ def test_parameters_come_where_they_belong(world: World) -> None:
     first, second = (add_server(world.owner, name) for name in ("mx1", "mx2"))
     question = Prepared(
         lambda account, least: (
-            Server.objects.annotate(sum=F("pk") + 1)
-            .filter(sum__gt=least, account=account, name__startswith="mx")
+            Server.objects.filter(pk__gt=least, name__startswith="mx")
+            .filter(account=account)
             .order_by("name")
             .values_list("pk", "name")
         )
     )
     mine = world.owner.account.pk
     assert question.rows(mine, 0) == [(first.pk, "mx1"), (second.pk, "mx2")]
-    assert question.rows(mine, first.pk + 1) == [(second.pk, "mx2")]
+    assert question.rows(mine, first.pk) == [(second.pk, "mx2")]
     assert question.rows(world.outsider.account.pk, 0) == []
 
 
@@ -61,7 +61,8 @@ def test_what_the_frame_asks_is_the_accounts_own(world: World) -> None:
     assert pauses_of(world.viewer, 0) == [Pause("", None), Pause("mx1", None)]
     assert (count_open(world.owner), count_open(world.outsider)) == (2, 0)
     assert present_servers(world.outsider) == names_of_servers(world.outsider) == {}
-    assert own_servers(world.outsider) == pauses_of(world.outsider, 0) == []
+    assert own_servers(world.outsider) == []
+    assert pauses_of(world.outsider, 0) == []
 
 
 def test_totals_follow_from_the_counts(world: World) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailmum.control.servers.services import add_server
-from mailmum.web.links import link
+from mailmum.web.links import Argument, link
 from tests.support.world import World
 from tests.web.conftest import Visitors
 
@@ -18,12 +18,13 @@ NUMBERS = st.integers(-2, 10**18 - 1)
 @given(NUMBERS, NUMBERS, st.text(st.characters(codec="utf-8"), min_size=1, max_size=9))
 def test_addresses_are_those_of_django(account: int, number: int, name: str) -> None:
     """For any numbers and any names, by place and by name; and where there is no such address."""
-    for page, values in (
+    asked: tuple[tuple[str, dict[str, Argument]], ...] = (
         ("listings", {"account": account}),
         ("listing-edit", {"account": account, "number": number}),
         ("undo", {"account": account, "seq": number}),
         ("server", {"account": account, "name": name}),
-    ):
+    )
+    for page, values in asked:
         try:
             wanted = reverse(page, kwargs=values)
         except NoReverseMatch:

@@ -23,9 +23,9 @@ from django.db.models import Q
 from mailmum.control.monitor.scope import Scope
 from mailmum.control.traffic.models import ClientDay, NameDay
 from mailmum.control.traffic.router import traffic_database
-from mailmum.domain.targets import MAPPED_FIRST, NameTarget, NetworkTarget, Target
+from mailmum.domain.targets import NameTarget, NetworkTarget, Target
 from mailmum.traffic.codes import OUTCOMES, SOURCES, STOPPED, VERIFIED
-from mailmum.traffic.packing import bounds, plain_name, reversed_name
+from mailmum.traffic.packing import MAPPED, bounds, plain_name, reversed_name
 from mailmum.traffic.periods import DAY
 from mailmum.traffic.sightings import Outcome, Source
 
@@ -195,10 +195,9 @@ def _between(target: Target) -> tuple[str, list[bytes]]:
 
 def address_of(client: bytes) -> NetworkTarget:
     """The address of 16 bytes."""
-    value = int.from_bytes(client, "big")
-    if value >> 32 == MAPPED_FIRST >> 32:
-        return NetworkTarget(4, value & 0xFFFF_FFFF, 32)
-    return NetworkTarget(6, value, 128)
+    if client[:12] == MAPPED:
+        return NetworkTarget(4, int.from_bytes(client[12:], "big"), 32)
+    return NetworkTarget(6, int.from_bytes(client, "big"), 128)
 
 
 def named(target: NameTarget) -> Q:
