@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailmum.charts.markup import Markup, element, escaped, join, number
+from mailmum.charts.markup import Markup, element, escaped, filled, join, number
 from mailmum.domain.visible import visible
 from tests.charts.reading import parsed
 
@@ -24,6 +24,14 @@ class Reader(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         self.text += data
+
+
+@given(st.text(), st.text(), st.integers() | st.floats(allow_nan=False, allow_infinity=False))
+def test_what_is_filled_in_is_what_an_element_makes(inside: str, given: str, size: float) -> None:
+    """Text stays text in the one as in the other, and what is markup stays that."""
+    whole = element("a", element("b", inside), inside, title=given, width=size)
+    pattern = '<a title="{}" width="{}">{}{}</a>'
+    assert filled(pattern, given, size, filled("<b>{}</b>", inside), inside) == whole
 
 
 @given(st.text(), st.text())

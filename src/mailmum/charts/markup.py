@@ -86,7 +86,7 @@ def number(value: float) -> str:
     return f"{value:.2f}".rstrip("0").rstrip(".")
 
 
-def _attribute(key: str, value: str | float) -> str:
+def _attribute(key: str, value: str | float | bool) -> str:
     return f" {_name(key)}" if value is True else f' {_name(key)}="{_value(value)}"'
 
 

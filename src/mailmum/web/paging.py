@@ -36,14 +36,25 @@ class Page(Generic[Row]):
 
 
 def page_of(
-    found: "QuerySet[Row, Row]", key: str, before: int | None, size: int = SIZE
+    found: "QuerySet[Row, Row]",
+    key: str,
+    before: int | None,
+    size: int = SIZE,
+    *,
+    total: int | None = None,
 ) -> Page[Row]:
-    """The rows below a number; `found` is ordered by `key`, the highest first."""
+    """The rows below a number; `found` is ordered by `key`, the highest first.
+
+    `total` is how many there are of `found`, where that is known without counting them.
+    """
     below = found if before is None else found.filter(**{f"{key}__lt": before})
     rows = list(below[: size + 1])
     more, rows = len(rows) > size, rows[:size]
     # What is all on one page need not be counted: that would look through everything again.
-    total = found.count() if more or before is not None else len(rows)
+    if not more and before is None:
+        total = len(rows)
+    elif total is None:
+        total = found.count()
     skipped = 0 if before is None else total - (below.count() if more else len(rows))
     following: Any = getattr(rows[-1], key) if more else None
     first = skipped + 1 if rows else 0

@@ -24,6 +24,8 @@ from mailmum.control.listings.queries import (
     lies_inside,
     target_of,
 )
+from mailmum.control.once import once
+from mailmum.control.prepared import Prepared
 from mailmum.domain.errors import BadInput
 from mailmum.domain.listings import WHOLE_ACCOUNT
 from mailmum.domain.names import parents
@@ -167,16 +169,51 @@ def latest_met(
 
 def count(reading: Reading) -> Counts:
     """How many listings the account has, in one pass over an index and in its order."""
-    groups = current(reading).order_by().values("source", "action", "enabled")
-    ended = Count("pk", filter=Q(expires__lte=int(time.time())))
     sums: Counter[str] = Counter()
-    for group in groups.annotate(count=Count("pk"), ended=ended):
-        alive = group["count"] - group["ended"]
-        sums["expired"] += group["ended"]
-        sums[group["action"]] += alive
-        sums[group["source"]] += alive
-        sums["off"] += 0 if group["enabled"] else alive
+    for source, action, enabled, alive, ended in _groups(reading.account.pk):
+        sums["expired"] += ended
+        sums[action] += alive
+        sums[source] += alive
+        sums["off"] += 0 if enabled else alive
     return Counts(**sums)
+
+
+def total_of(reading: Reading, wanted: Filter) -> int | None:
+    """How many listings a filter describes, where that follows from the counts; None: it does not.
+
+    Nothing is counted for it where `count` is asked for as well, if that is read once.
+    """
+    plain = Filter(
+        action=wanted.action, sources=wanted.sources, expired=wanted.expired, off=wanted.off
+    )
+    if wanted != plain:
+        return None
+    return sum(
+        ended if wanted.expired else alive
+        for source, action, enabled, alive, ended in _groups(reading.account.pk)
+        if wanted.action in {"", action}
+        and (not wanted.sources or source in wanted.sources)
+        and not (wanted.off and enabled)
+    )
+
+
+@once
+def _groups(account: int) -> list[tuple[str, str, bool, int, int]]:
+    """By source, action and whether they are on: how many have not run out, and how many have."""
+    return [
+        (source, action, bool(enabled), count - ended, ended)
+        for source, action, enabled, count, ended in _COUNTED.rows(account, int(time.time()))
+    ]
+
+
+_COUNTED = Prepared(
+    lambda account, now: (
+        Version.objects.filter(account=account, until=None)
+        .order_by()
+        .values_list("source", "action", "enabled")
+        .annotate(count=Count("pk"), ended=Count("pk", filter=Q(expires__lte=now)))
+    )
+)
 
 
 def wider(target: Target) -> list[str]:

@@ -22,7 +22,7 @@ from mailmum.control.monitor.scope import Scope, scope_of, zones_of
 from mailmum.control.monitor.search import recent
 from mailmum.control.traffic.models import ClientDay, ClientHour, NameDay
 from mailmum.control.traffic.models import Seen as Sighted
-from mailmum.control.traffic.reading import within
+from mailmum.control.traffic.reading import one_of, within
 from mailmum.control.traffic.values import Kept
 from mailmum.domain.targets import NetworkTarget, Target
 from mailmum.traffic.codes import outcome_of
@@ -211,11 +211,11 @@ def _first(scope: Scope, target: Target, now: float) -> Known | None:
         if is_wide(target):
             return None
         clients = scope.condition & within(target)
-        day = _least(ClientDay.objects.filter(clients, start__in=days), "start")
+        day = _least(ClientDay.objects.filter(clients & one_of("start", days)), "start")
         return None if day is None else Known(day, _first_sighting(clients, day))
     if target.whole:
         return None
-    names = NameDay.objects.filter(scope.condition & named(target), start__in=days)
+    names = NameDay.objects.filter(scope.condition & named(target) & one_of("start", days))
     day = _least(names, "start")
     return None if day is None else Known(day)
 

@@ -24,7 +24,7 @@ from mailmum.control.listings.search import search
 from mailmum.control.monitor.looking import last_days, named
 from mailmum.control.monitor.scope import Scope, own_zones, scope_of, zones_of
 from mailmum.control.traffic.models import ClientDay, NameDay
-from mailmum.control.traffic.reading import total, within
+from mailmum.control.traffic.reading import one_of, total, within
 from mailmum.domain.listings import WHOLE_ACCOUNT, Action, Source
 from mailmum.domain.targets import Kind, NetworkTarget, Target
 from mailmum.traffic.codes import OUTCOMES
@@ -209,7 +209,7 @@ class _Counting:
             by_client.setdefault(bounds(target)[0], []).append(one)
         rows = ClientDay.objects.filter(
             self._scope.condition & (self._blocked | self._allowed),
-            start__in=self._days,
+            one_of("start", self._days),
             client__in=list(by_client),
         )
         keys = ("client", "server", "source", "outcome")
@@ -242,7 +242,7 @@ class _Counting:
         if not few:
             return False
         most = min(EACH, self._left)
-        read = list(rows.filter(start__in=self._days)[: most + 1])
+        read = list(rows.filter(one_of("start", self._days))[: most + 1])
         if len(read) > most:
             return False
         self._left -= len(read)

@@ -249,7 +249,9 @@ class _Report:
             meant = [one.address for one in self.ranked[:_FEW]]
         # A few clients stand for many then, so fewer of their sightings do as well.
         limit = (_SAMPLE // 2 if wide else _SAMPLE) // len(meant) if meant else 0
-        latest = [recent_page(self.scope, one, limit, since=self.seen.since) for one in meant]
+        # To read some more of each takes less than to look for each kind by itself.
+        most = _SAMPLE if wide else limit
+        latest = [recent_page(self.scope, one, most, since=self.seen.since) for one in meant]
 
         def of(*outcomes: Outcome) -> list[Kept]:
             return [
@@ -260,7 +262,7 @@ class _Report:
 
         total = self.seen.total
         return (
-            [kept for page in latest for kept in page.found],
+            [kept for page in latest for kept in page.found[:limit]],
             of(Outcome.ACCEPTED) if total.accepted else [],
             of(*_REFUSED) if total.stopped else [],
         )
@@ -269,7 +271,7 @@ class _Report:
         self, outcomes: frozenset[Outcome], target: Target, latest: Page, limit: int
     ) -> Sequence[Kept]:
         """The latest with these outcomes; among the latest of all where those are all there is."""
-        found = [one for one in latest.found if one.sighting.outcome in outcomes]
+        found = [one for one in latest.found if one.sighting.outcome in outcomes][:limit]
         if latest.older is None or len(found) == limit:
             return found
         since = self.seen.since

@@ -23,9 +23,9 @@ from django.db.models import Q
 from mailmum.control.monitor.scope import Scope
 from mailmum.control.traffic.models import ClientDay, NameDay
 from mailmum.control.traffic.router import traffic_database
-from mailmum.domain.targets import MAPPED_FIRST, NameTarget, NetworkTarget, Target
+from mailmum.domain.targets import NameTarget, NetworkTarget, Target
 from mailmum.traffic.codes import OUTCOMES, SOURCES, STOPPED, VERIFIED
-from mailmum.traffic.packing import bounds, plain_name, reversed_name
+from mailmum.traffic.packing import MAPPED, bounds, plain_name, reversed_name
 from mailmum.traffic.periods import DAY
 from mailmum.traffic.sightings import Outcome, Source
 
@@ -195,10 +195,9 @@ def _between(target: Target) -> tuple[str, list[bytes]]:
 
 def address_of(client: bytes) -> NetworkTarget:
     """The address of 16 bytes."""
-    value = int.from_bytes(client, "big")
-    if value >> 32 == MAPPED_FIRST >> 32:
-        return NetworkTarget(4, value & 0xFFFF_FFFF, 32)
-    return NetworkTarget(6, value, 128)
+    if client[:12] == MAPPED:
+        return NetworkTarget(4, int.from_bytes(client[12:], "big"), 32)
+    return NetworkTarget(6, int.from_bytes(client, "big"), 128)
 
 
 def named(target: NameTarget) -> Q:
@@ -242,26 +241,29 @@ def _under_names(found: Look, read: list[Raw]) -> Iterator[Row]:
     One contact has a verified name and one that it claims, and both may lie under the target: of a
     client at a server with an outcome, the kind of name with the most counts.
     """
-    kinds: dict[tuple[bytes, int, int, int], list[int]] = {}
+    verified: dict[tuple[bytes, int, int, int], int] = {}
+    claimed: dict[tuple[bytes, int, int, int], int] = {}
     best: dict[int, int] = {}
+    known, last_name, last_kind = Sum(), b"", 0
     for raw, kind, client, server, source, outcome, count in read:
         name, packed = bytes(raw), bytes(client)
         key = (packed, server, source, outcome)
-        both = kinds.get(key)
-        if both is None:
-            both = kinds[key] = [0, 0]
-        both[kind == VERIFIED] += count
+        sums = verified if kind == VERIFIED else claimed
+        sums[key] = sums.get(key, 0) + count
         if best.get(server) != source:
             best[server] = min(best.get(server, source), source, key=_BEST.index)
-        known = found.names.get((name, kind))
-        if known is None:
-            known = found.names[name, kind] = Sum()
+        # Rows come in the order of names.
+        if kind != last_kind or name != last_name:
+            last_name, last_kind = name, kind
+            known = found.names.setdefault((name, kind), Sum())
         known.add(source, outcome, count)
         if kind == VERIFIED and outcome == _ACCEPTED:
             found.under.setdefault(packed, set()).add(name)
-    for (packed, server, source, outcome), counts in kinds.items():
+    for key, count in verified.items():
+        claimed[key] = max(claimed.get(key, 0), count)
+    for (packed, server, source, outcome), count in claimed.items():
         if source == best[server]:
-            yield packed, server, source, outcome, 0, max(counts)
+            yield packed, server, source, outcome, 0, count
 
 
 def name_text(raw: bytes) -> str:

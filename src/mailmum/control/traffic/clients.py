@@ -22,7 +22,7 @@ from mailmum.control.traffic.models import (
     WideDay,
     Zone,
 )
-from mailmum.control.traffic.reading import Best, Wanted, counted, spans_of, total, within
+from mailmum.control.traffic.reading import Best, Wanted, counted, one_of, spans_of, total, within
 from mailmum.control.traffic.router import traffic_database
 from mailmum.control.traffic.totals import Outcomes, best_by_day, preferred
 from mailmum.domain.targets import Kind, NetworkTarget, parse_network
@@ -327,7 +327,7 @@ def _tables(
     return [
         (
             summed if summed is not None and model is NetworkDay else model._default_manager.all()
-        ).filter(meant, start__in=starts)
+        ).filter(meant & one_of("start", starts))
         for model, starts in _periods(account, wanted, now, networks=summed is not None)
     ]
 
@@ -359,5 +359,5 @@ def _little_by_little(account: int, wanted: Wanted, now: float) -> Iterator[Quer
         end, step = len(starts), 1
         while end > 0:
             some = starts[max(end - step, 0) : end]
-            yield model._default_manager.filter(meant, start__in=some).order_by()
+            yield model._default_manager.filter(meant & one_of("start", some)).order_by()
             end, step = end - step, 4 * step

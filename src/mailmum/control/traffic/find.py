@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from django.db.models import BigIntegerField, ExpressionWrapper, F, Max, Q, QuerySet
 
+from mailmum.control.once import once
 from mailmum.control.traffic.models import ClientHour, Seen, Total
 from mailmum.control.traffic.reading import (
     Wanted,
@@ -20,6 +21,7 @@ from mailmum.control.traffic.reading import (
     decided,
     in_best_time,
     of_kind,
+    one_of,
     spelled,
     total,
     within,
@@ -180,12 +182,12 @@ class _Search:
 
     def _hours(self, meant: Q) -> Iterator[tuple[int, int, int]]:
         """Each hour that holds something, the latest first, with counts as in `_Stretch`."""
-        totals = Total.objects.filter(_starts(self._wanted, self._place), step=HOUR)
         if self._narrow and self._wanted.client is not None:
-            hours = totals.filter(account=self._account).values_list("start", flat=True).distinct()
-            each = sorted(hours, reverse=True)
+            before = None if self._place is None else self._place.time
+            each = _hours_seen(self._account, self._wanted.since, self._wanted.until, before)
             yield from _clients(meant, each, within(self._wanted.client))
             return
+        totals = Total.objects.filter(_starts(self._wanted, self._place), step=HOUR)
         some = _sums(totals.filter(meant))
         entries = _sums(totals.filter(account=self._account)) if self._selective else some
         for hour in sorted(some, reverse=True):
@@ -211,7 +213,7 @@ class _Search:
             # A sum is in no index: by time, SQLite would rather walk through all sightings in the
             # order that is wanted, or through all of the hours, than sort a few.
             rows = rows.annotate(at=_UNINDEXED_TIME).filter(_times(self._wanted, "at"))
-            rows = rows.filter(hour__in=stretch.hours, client__isnull=False)
+            rows = rows.filter(one_of("hour", stretch.hours), client__isnull=False)
             rows = rows.order_by(F("at").desc(), "-id")
         else:
             rows = rows.filter(_times(self._wanted))
@@ -273,6 +275,17 @@ def _times(wanted: Wanted, field: str = "time") -> Q:
     return meant
 
 
+@once
+def _hours_seen(
+    account: int, since: float | None, until: float | None, before: int | None
+) -> list[int]:
+    """The hours in which anything was seen in an account, the latest first."""
+    place = None if before is None else _Place(before, 0)
+    meant = _starts(Wanted(since=since, until=until), place)
+    starts = Total.objects.filter(meant, account=account, step=HOUR)
+    return sorted(starts.values_list("start", flat=True).distinct(), reverse=True)
+
+
 def _starts(wanted: Wanted, place: _Place | None) -> Q:
     meant = Q()
     if wanted.since is not None:
@@ -291,7 +304,7 @@ def _clients(meant: Q, hours: list[int], client: Q) -> Iterator[tuple[int, int, 
     done, many = 0, _AT_FIRST
     while done < len(hours):
         some = hours[done : done + many]
-        rows = ClientHour.objects.filter(meant & client, start__in=some)
+        rows = ClientHour.objects.filter(meant & client & one_of("start", some))
         counts = dict(rows.values_list("start").annotate(sum=total()).order_by())
         yield from ((hour, counts[hour], counts[hour]) for hour in some if hour in counts)
         done, many = done + many, 16 * many

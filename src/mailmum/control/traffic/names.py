@@ -14,7 +14,7 @@ from django.db.models import Q, QuerySet
 
 from mailmum.control.traffic.clients import Client, Sums, grouped, target_of
 from mailmum.control.traffic.models import DomainDay, NameDay
-from mailmum.control.traffic.reading import Wanted, of_kind, spans_of
+from mailmum.control.traffic.reading import Wanted, of_kind, one_of, spans_of
 from mailmum.control.traffic.totals import Outcomes, preferred
 from mailmum.domain.targets import NameTarget
 from mailmum.traffic.codes import VERIFIED, outcome_of
@@ -100,7 +100,7 @@ def _summed(meant: Q, target: NameTarget, days: list[int]) -> Iterable[tuple[Any
         rows: QuerySet[Any] = DomainDay.objects.filter(meant, name=packed)
     else:
         rows = NameDay.objects.filter(meant & _named(target))
-    return grouped(rows.filter(start__in=days), "kind", "outcome")
+    return grouped(rows.filter(one_of("start", days)), "kind", "outcome")
 
 
 def _gathered(read: list[tuple[Any, ...]]) -> tuple[tuple[Name, ...], tuple[Client, ...]]:

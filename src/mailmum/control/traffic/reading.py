@@ -155,7 +155,9 @@ def of_best(best: Iterable[Best], field: str) -> Q:
         servers.setdefault((one.source, *one.times), []).append(one.server)
     meant = Q(server__in=[])  # nothing, when no server was seen
     for (source, since, until), numbers in servers.items():
-        part = Q(_one_of(numbers), source=SOURCES[source])
+        # PostgreSQL would look by each of the servers in each period, or, as that is dear, not by
+        # the period at all.
+        part = one_of("server", numbers, unindexed=True) & Q(source=SOURCES[source])
         if since != ALWAYS[0]:
             part &= Q(**{f"{field}__gte": since})
         if until != ALWAYS[1]:
@@ -164,16 +166,19 @@ def of_best(best: Iterable[Best], field: str) -> Q:
     return meant
 
 
-def _one_of(servers: Iterable[int]) -> Func:
-    """The condition that a row is of one of some servers.
+def one_of(field: str, numbers: Iterable[int], *, unindexed: bool = False) -> Q:
+    """The condition that a column holds one of some numbers.
 
-    A sum is in no index: PostgreSQL would look by each of the servers in each period, or, as that
-    is dear, not by the period at all.  The numbers are written out, since Django looks at each
-    parameter a dozen times, and an Overview asks about hundreds of servers a dozen times.
+    They are written out: Django looks at each parameter a dozen times, and a page may ask about
+    hundreds of servers or hours a dozen times.  A sum is in no index: with `unindexed` nothing is
+    looked up by this column.
     """
-    numbers = ", ".join(str(int(one)) for one in servers)
-    template = f"(%(expressions)s + 0) IN ({numbers})"
-    return Func(F("server"), template=template, output_field=BooleanField())
+    given = ", ".join(str(int(one)) for one in numbers)
+    if not given:
+        return Q(**{f"{field}__in": []})
+    column = "(%(expressions)s + 0)" if unindexed else "%(expressions)s"
+    template = f"{column} IN ({given})"
+    return Q(Func(F(field), template=template, output_field=BooleanField()))
 
 
 def _grouped(account: int, groups: frozenset[Group]) -> Q:

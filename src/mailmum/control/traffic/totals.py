@@ -17,7 +17,7 @@ from django.db.models import Min, Q, QuerySet
 
 from mailmum.control.once import once
 from mailmum.control.traffic.models import LastSeen, ListsCount, Total, Zone
-from mailmum.control.traffic.reading import Best, Wanted, counted, of_best, spans_of, total
+from mailmum.control.traffic.reading import Best, Wanted, counted, of_best, one_of, spans_of, total
 from mailmum.traffic.batches import numbers_in
 from mailmum.traffic.codes import ASKED, SOURCES, outcome_of, source_of
 from mailmum.traffic.periods import DAY, HOUR, MINUTE, Span, start_of
@@ -99,7 +99,7 @@ def last_seen(servers: list[int]) -> dict[int, dict[Source, float]]:
 
 @once
 def _last_seen(servers: tuple[int, ...]) -> dict[int, dict[Source, float]]:
-    rows = LastSeen.objects.filter(server__in=servers)
+    rows = LastSeen.objects.filter(one_of("server", servers))
     found: dict[int, dict[Source, float]] = {}
     for server, source, at in rows.values_list("server", "source", "time"):
         found.setdefault(server, {})[source_of(source)] = at / 1000

@@ -42,7 +42,7 @@ class Row(NamedTuple):
     client: bytes | None
     outcome: int
     rbl: int
-    count: int
+    count: int  # type: ignore[assignment]  # that of a tuple nobody needs here
     host: str
     service: str
     client_name: str | None

@@ -16,7 +16,7 @@ from django.db.models import Q
 
 from mailmum.control.traffic.clients import Client, counts_of, target_of
 from mailmum.control.traffic.models import Worst as WorstRow
-from mailmum.control.traffic.reading import Wanted, total
+from mailmum.control.traffic.reading import Wanted, one_of, total
 from mailmum.traffic.periods import DAY, HOUR, start_of
 from mailmum.traffic.worst import ALL
 
@@ -94,4 +94,4 @@ def _starts(first: int, until: float, step: int) -> Q:
     starts = range(first, ceil(until), step)
     if len(starts) > _NAMED:
         return Q(start__gte=first, start__lt=until)
-    return Q(start__in=starts)
+    return one_of("start", starts)

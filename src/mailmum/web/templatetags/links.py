@@ -3,7 +3,7 @@
 It is one of the built-in tags of our templates (`control.settings`), and nothing is loaded for it.
 """
 
-from typing import Any, cast
+from typing import Any
 
 from django import template
 from django.template.base import Parser, Token
@@ -41,5 +41,5 @@ class _Address(URLNode):
 @register.tag
 def url(parser: Parser, token: Token) -> _Address:
     """`{% url 'listing' place.account.pk 7 %}`."""
-    made = cast(URLNode, parse(parser, token))
+    made = parse(parser, token)
     return _Address(made.view_name, made.args, made.kwargs, made.asvar)

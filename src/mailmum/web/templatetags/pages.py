@@ -210,11 +210,10 @@ class _Twice(template.Node):
     def __init__(self, name: str, nodes: template.NodeList) -> None:
         self.name, self.nodes = name, nodes
 
-    def render(self, context: template.Context) -> SafeString:
+    def render(self, context: template.Context) -> str:
         """Make it where it comes first in the page, and show the same where it comes again."""
         # The lowest of these is the page's, whatever templates it is made of.
-        made: dict[tuple[str, str], SafeString] = context.render_context.dicts[0]
-        key = ("twice", self.name)
+        made, key = context.render_context.dicts[0], f"twice {self.name}"
         if key not in made:
             made[key] = self.nodes.render(context)
         return made[key]

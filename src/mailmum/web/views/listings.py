@@ -12,7 +12,7 @@ from mailmum.control.listings.history import records_of
 from mailmum.control.listings.history import show as show_records
 from mailmum.control.listings.models import Version
 from mailmum.control.listings.queries import find_listing, target_of
-from mailmum.control.listings.search import count, meant, meets, search
+from mailmum.control.listings.search import count, meant, meets, search, total_of
 from mailmum.control.listings.services import remove_listings
 from mailmum.control.monitor.hits import Hits, Stale, hits_of, stale_among
 from mailmum.control.once import read_once
@@ -50,8 +50,10 @@ def index(request: PageRequest, access: Reading) -> HttpResponse:
         if wanted.idle:
             stale = _stale(request, access, wanted)
         else:
-            found = search(access, wanted.q, wanted.filter(access))
-            page = page_of(found, "number", before_of(request))
+            fits = wanted.filter(access)
+            found = search(access, wanted.q, fits)
+            total = None if wanted.q else total_of(access, fits)
+            page = page_of(found, "number", before_of(request), total=total)
     except BadInput as refusal:
         form.refuse(refusal, otherwise="q")
     versions = page.rows if page else stale.rows if stale else ()
