@@ -79,7 +79,7 @@ def web(session: Session, **options: Any) -> None:
     """Run only pages and API, for a service manager."""
     from mailmum.control import runtime
 
-    runtime.run_web(_overrides(session, options))
+    runtime.run_part("web", _overrides(session, options))
 
 
 @_part("dns", "Run only the DNS server.")
@@ -87,7 +87,7 @@ def dns(session: Session, **options: Any) -> None:
     """Run only the DNS server, for a service manager."""
     from mailmum.control import runtime
 
-    runtime.run_dns(_overrides(session, options))
+    runtime.run_part("dns", _overrides(session, options))
 
 
 @_part("policy", "Run only the policy service.")
@@ -95,7 +95,7 @@ def policy(session: Session, **options: Any) -> None:
     """Run only the policy service for Postfix, for a service manager."""
     from mailmum.control import runtime
 
-    runtime.run_policy(_overrides(session, options))
+    runtime.run_part("policy", _overrides(session, options))
 
 
 @_part("collect", "Run only what follows mail logs.")
@@ -103,7 +103,7 @@ def collect(session: Session, **options: Any) -> None:
     """Run only what follows mail logs, for a service manager."""
     from mailmum.control import runtime
 
-    runtime.run_collect(_overrides(session, options))
+    runtime.run_part("collect", _overrides(session, options))
 
 
 @_part("worker", "Run only the worker.")
@@ -111,7 +111,7 @@ def worker(session: Session, **options: Any) -> None:
     """Run only the worker, for a service manager: it ranks offenders and removes old traffic."""
     from mailmum.control import runtime
 
-    runtime.run_worker(_overrides(session, options))
+    runtime.run_part("worker", _overrides(session, options))
 
 
 @_part("migrate", "Make or upgrade the database, then end.")

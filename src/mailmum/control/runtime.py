@@ -5,6 +5,7 @@ sink for counts here.  Every function takes the options of the command line and 
 with cause and fix when it cannot start.
 """
 
+import gc
 import os
 import sys
 from typing import Any
@@ -38,6 +39,7 @@ def up(overrides: Overrides, *, demo: bool = False) -> int:
             raise
         log.warning("database away", reason=str(away), consequence="answering from the snapshot")
     _close_connections()
+    _settle()
 
     def announce() -> None:
         if link is not None:
@@ -52,44 +54,12 @@ def up(overrides: Overrides, *, demo: bool = False) -> int:
     return 0
 
 
-def run_web(overrides: Overrides) -> None:
-    """Serve pages and API."""
-    parameters = _start(overrides, "web")
-    from mailmum.control.serving import serve
+def run_part(name: str, overrides: Overrides) -> None:
+    """Run one part alone, for a service manager."""
+    parameters = _start(overrides, name)
+    from mailmum.control.parts import run
 
-    serve(parameters)
-
-
-def run_dns(overrides: Overrides) -> None:
-    """Answer DNS."""
-    parameters = _start(overrides, "dns")
-    from mailmum.control.dataplane.dns import answer
-
-    answer(parameters)
-
-
-def run_policy(overrides: Overrides) -> None:
-    """Answer Postfix's policy requests."""
-    parameters = _start(overrides, "policy")
-    from mailmum.control.dataplane.policy import answer
-
-    answer(parameters)
-
-
-def run_collect(overrides: Overrides) -> None:
-    """Follow mail logs."""
-    parameters = _start(overrides, "collect")
-    from mailmum.control.dataplane.collect import follow
-
-    follow(parameters)
-
-
-def run_worker(overrides: Overrides) -> None:
-    """Do what is due now and then."""
-    _start(overrides, "worker")
-    from mailmum.control import worker
-
-    worker.run()
+    run(name, parameters)
 
 
 def migrate(overrides: Overrides) -> None:
@@ -228,6 +198,12 @@ def _close_connections() -> None:
     from django.db import connections
 
     connections.close_all()
+
+
+def _settle() -> None:
+    """Take what is there out of the search for garbage, which would copy it into each fork."""
+    gc.collect()
+    gc.freeze()
 
 
 def _say(line: str) -> None:
