@@ -69,7 +69,10 @@ def up(session: Session, *, demo: bool, **options: Any) -> None:
     every part answers. Whatever is an option here can also stand in the data folder's mailmum.toml,
     or in the environment as MAILMUM_ZONE, MAILMUM_WEB and so on.
     """
-    from mailmum.control import runtime
+    from mailmum.control.garbage import uncollected
+
+    with uncollected():
+        from mailmum.control import runtime
 
     raise click.exceptions.Exit(runtime.up(_overrides(session, options), demo=demo))
 

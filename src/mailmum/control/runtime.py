@@ -14,6 +14,7 @@ import structlog
 
 from mailmum.control import config, logs, prepare
 from mailmum.control.config import Config, Overrides
+from mailmum.control.garbage import uncollected
 from mailmum.domain.errors import NeedsConfirmation, NotFound
 
 log = structlog.get_logger()
@@ -31,7 +32,8 @@ def up(overrides: Overrides, *, demo: bool = False) -> int:
     from mailmum.control.parts import parts
     from mailmum.daemons.supervisor import supervise
 
-    parameters, link = _start(overrides, "up"), None
+    with uncollected():
+        parameters, link = _start(overrides, "up"), None
     try:
         link = _make_ready(parameters, demo=demo)
     except prepare.DatabaseAway as away:
