@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 
 from mailmum.cli.main import cli
 from mailmum.control.config import Overrides
+from mailmum.control.parts import NAMES
 from mailmum.domain.errors import Refusal
 
 
@@ -73,19 +74,15 @@ def test_logs_are_named_from_the_root(
 
 
 @pytest.mark.parametrize(
-    ("verb", "function"),
+    ("verb", "function", "part"),
     [
-        ("up", "up"),
-        ("web", "run_web"),
-        ("dns", "run_dns"),
-        ("policy", "run_policy"),
-        ("worker", "run_worker"),
-        ("collect", "run_collect"),
-        ("migrate", "migrate"),
+        ("up", "up", ()),
+        *((name, "run_part", (name,)) for name in NAMES),
+        ("migrate", "migrate", ()),
     ],
 )
 def test_options_become_overrides(
-    runtime: Runtime, tmp_path: Path, verb: str, function: str
+    runtime: Runtime, tmp_path: Path, verb: str, function: str, part: tuple[str, ...]
 ) -> None:
     """All parts take the same; what was left out is None."""
     words = "--zone rbl.example.net --web 127.0.0.1:1 --dns 127.0.0.1:2 --dns [::1]:3"
@@ -103,8 +100,8 @@ def test_options_become_overrides(
     )
     more_given = {"demo": False} if verb == "up" else {}
     assert runtime.calls == [
-        (function, (full,), more_given),
-        (function, (Overrides(tmp_path),), more_given),
+        (function, (*part, full), more_given),
+        (function, (*part, Overrides(tmp_path)), more_given),
     ]
 
 
@@ -121,7 +118,7 @@ def test_without_a_folder_it_is_data_here(
 
 def test_a_refusal_to_start_is_told_with_its_fix(runtime: Runtime, tmp_path: Path) -> None:
     """Exit status 1 and one line, which the supervisor looks for too."""
-    runtime.results["run_web"] = Refusal("port 1 is in use", fix="choose another")
+    runtime.results["run_part"] = Refusal("port 1 is in use", fix="choose another")
     result = run("web", data=tmp_path)
     assert (result.exit_code, result.stderr) == (
         1,

@@ -1,11 +1,13 @@
 """A small program for the supervisor's tests: runs the parts that its argument describes.
 
-The argument is JSON: {"parts": [{"name", "code", "probe": file or null}], "timings": {...}}.  Each
-part is a Python program.  Standard output gets `ready`; standard error the log as JSON.
+The argument is JSON: {"parts": [{"name", "code", "probe": file or null, "fork": code or null}],
+"timings": {...}}.  Each part is a Python program, and first `fork` where that is given.  Standard
+output gets `ready`; standard error the log as JSON.
 """
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ def part(described: dict[str, Any]) -> Part:
         argv,
         env={"PYTHONPATH": ":".join(sys.path)},
         ready=Path(probe).exists if probe else None,
+        run=partial(exec, described["fork"], {}) if "fork" in described else None,
     )
 
 

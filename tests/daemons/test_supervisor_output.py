@@ -64,6 +64,7 @@ def test_a_stuck_reader_stops_nobody_and_is_told_what_it_missed() -> None:
     """Passing on to a full pipe returns; later the number of lost lines stands there."""
     reader, writer = os.pipe()
     relay = Relay(writer)
+    relay.start()
     lines = [b"x" * 99 + b"\n"] * 40_000
     relay.pass_on(lines)
     got = bytearray()
@@ -85,6 +86,7 @@ def test_closing_does_not_wait_for_a_stuck_reader() -> None:
     """With nobody reading, the supervisor still ends after its patience."""
     reader, writer = os.pipe()
     relay = Relay(writer)
+    relay.start()
     relay.pass_on([b"x" * 99 + b"\n"] * 20_000)
     relay.close(timeout=0.1)
     os.close(reader)
@@ -109,6 +111,7 @@ def test_a_reader_that_has_gone_is_no_failure() -> None:
     reader, writer = os.pipe()
     os.close(reader)
     relay = Relay(writer)
+    relay.start()
     relay.pass_on([b"line\n"] * 20_000)
     relay.close()
     assert not relay._thread.is_alive()

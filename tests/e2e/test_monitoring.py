@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.support.feed import feed
+from tests.support.feed import Feed, feeding
 from tests.support.service import MAILMUM, Service, make_service
 
 Tail = subprocess.Popen[str]
@@ -44,14 +44,14 @@ def lines(process: Tail, count: int) -> list[str]:
     return [json.loads(process.stdout.readline())["client"] for _ in range(count)]
 
 
-def follows(process: Tail, service: Service) -> None:
+def follows(process: Tail, feed: Feed) -> None:
     """Wait until it follows: something is seen again and again until it is printed."""
     assert process.stdout is not None
     for _ in range(20):
-        feed(service, "mx1", seen("192.0.2.1"))
+        feed("mx1", seen("192.0.2.1"))
         if select.select([process.stdout], [], [], 2)[0]:
             break
-    feed(service, "mx1", seen("192.0.2.2"))
+    feed("mx1", seen("192.0.2.2"))
     while lines(process, 1) != ["192.0.2.2"]:
         pass
 
@@ -63,15 +63,16 @@ def test_following_goes_on_through_a_restart(tmp_path: Path) -> None:
         with service.up():
             service.run("server", "add", "mx1")
             service.run("server", "add", "mx2")
-            feed(service, "mx1", seen("203.0.113.1"))
+            feed = stack.enter_context(feeding(service))
+            feed("mx1", seen("203.0.113.1"))
             process = stack.enter_context(tailing(service, "--json", "--server", "mx1"))
-            follows(process, service)
-            feed(service, "mx2", seen("203.0.113.2"))
-            feed(service, "mx1", seen("203.0.113.3", "203.0.113.4"))
+            follows(process, feed)
+            feed("mx2", seen("203.0.113.2"))
+            feed("mx1", seen("203.0.113.3", "203.0.113.4"))
             assert lines(process, 2) == ["203.0.113.3", "203.0.113.4"]
-        feed(service, "mx1", seen("203.0.113.5"))
+        feed("mx1", seen("203.0.113.5"))
         with service.up():
-            feed(service, "mx1", seen("203.0.113.6"))
+            feed("mx1", seen("203.0.113.6"))
             assert lines(process, 2) == ["203.0.113.5", "203.0.113.6"]
             process.send_signal(signal.SIGINT)
             rest, told = process.communicate(timeout=30)
@@ -83,17 +84,18 @@ def test_following_goes_on_through_a_restart(tmp_path: Path) -> None:
 def test_nobody_reads_any_more(tmp_path: Path) -> None:
     """It ends by itself, also while nothing comes; and what came is searched and checked."""
     service = make_service(tmp_path)
-    with service.up():
+    with service.up(), ExitStack() as stack:
         service.run("server", "add", "mx1")
+        feed = stack.enter_context(feeding(service))
         with tailing(service, "--json") as process:
-            follows(process, service)
+            follows(process, feed)
             assert process.stdout is not None
             process.stdout.close()
-            feed(service, "mx1", seen("203.0.113.7"))
+            feed("mx1", seen("203.0.113.7"))
             assert process.wait(30) == 0
             assert process.stderr is not None
             assert process.stderr.read() == ""
-        feed(service, "mx1", seen("203.0.113.8", outcome="accepted"))
+        feed("mx1", seen("203.0.113.8", outcome="accepted"))
         _is_searched(service)
         _is_checked(service)
 

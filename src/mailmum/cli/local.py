@@ -69,7 +69,10 @@ def up(session: Session, *, demo: bool, **options: Any) -> None:
     every part answers. Whatever is an option here can also stand in the data folder's mailmum.toml,
     or in the environment as MAILMUM_ZONE, MAILMUM_WEB and so on.
     """
-    from mailmum.control import runtime
+    from mailmum.control.garbage import uncollected
+
+    with uncollected():
+        from mailmum.control import runtime
 
     runtime.up(_overrides(session, options), demo=demo)
 
@@ -79,7 +82,7 @@ def web(session: Session, **options: Any) -> None:
     """Run only pages and API, for a service manager."""
     from mailmum.control import runtime
 
-    runtime.run_web(_overrides(session, options))
+    runtime.run_part("web", _overrides(session, options))
 
 
 @_part("dns", "Run only the DNS server.")
@@ -87,7 +90,7 @@ def dns(session: Session, **options: Any) -> None:
     """Run only the DNS server, for a service manager."""
     from mailmum.control import runtime
 
-    runtime.run_dns(_overrides(session, options))
+    runtime.run_part("dns", _overrides(session, options))
 
 
 @_part("policy", "Run only the policy service.")
@@ -95,7 +98,7 @@ def policy(session: Session, **options: Any) -> None:
     """Run only the policy service for Postfix, for a service manager."""
     from mailmum.control import runtime
 
-    runtime.run_policy(_overrides(session, options))
+    runtime.run_part("policy", _overrides(session, options))
 
 
 @_part("collect", "Run only what follows mail logs.")
@@ -103,7 +106,7 @@ def collect(session: Session, **options: Any) -> None:
     """Run only what follows mail logs, for a service manager."""
     from mailmum.control import runtime
 
-    runtime.run_collect(_overrides(session, options))
+    runtime.run_part("collect", _overrides(session, options))
 
 
 @_part("worker", "Run only the worker.")
@@ -111,7 +114,7 @@ def worker(session: Session, **options: Any) -> None:
     """Run only the worker, for a service manager: it ranks offenders and removes old traffic."""
     from mailmum.control import runtime
 
-    runtime.run_worker(_overrides(session, options))
+    runtime.run_part("worker", _overrides(session, options))
 
 
 @_part("migrate", "Make or upgrade the database, then end.")

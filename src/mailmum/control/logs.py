@@ -14,6 +14,8 @@ from mailmum.control.config import Config
 
 # A refused request is its sender's matter: the answer says why, and the log is for our own faults.
 _QUIET = {"asyncio": logging.WARNING, "django.request": logging.ERROR, "uvicorn": logging.WARNING}
+# Here rather than in what is configured: loggers keep that from their first line on, in a fork too.
+_named: dict[str, str] = {}
 
 
 def set_up(config: Config, part: str) -> None:
@@ -30,8 +32,9 @@ def set_up(config: Config, part: str) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
         _without_colours,
-        _naming(part),
+        _naming,
     ]
+    _named["process"] = part
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
@@ -59,12 +62,9 @@ def _level(config: Config) -> int:
     return int(getattr(logging, config.log_level.upper()))
 
 
-def _naming(part: str) -> Any:
-    def add(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
-        event["process"] = part
-        return event
-
-    return add
+def _naming(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
+    event.update(_named)
+    return event
 
 
 def _without_colours(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:

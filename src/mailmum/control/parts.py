@@ -1,7 +1,13 @@
-"""The parts that `mailmum up` keeps running: each is a command of its own."""
+"""The parts that `mailmum up` keeps running: each is a command of its own.
+
+The first time they start as forks of `mailmum up`, which is as good but for what has been loaded
+by then.
+"""
 
 import sys
+from functools import partial
 
+from mailmum.control import logs
 from mailmum.control.config import Config
 from mailmum.control.demo import is_demo
 from mailmum.daemons.supervisor import Part
@@ -24,9 +30,43 @@ def parts(parameters: Config) -> list[Part]:
         Part(
             name,
             (sys.executable, "-m", "mailmum", name, "--data", str(parameters.data)),
+            run=partial(_begin, name, parameters),
         )
         for name in wanted(parameters)
     ]
     if is_demo(parameters.data):
         found.append(Part("demo", (sys.executable, "-m", "mailmum.control.demo.asking")))
     return found
+
+
+def run(name: str, parameters: Config) -> None:
+    """Do what a part does, until told to stop.
+
+    Raises:
+        Refusal: it cannot start.
+    """
+    if name == "web":
+        from mailmum.control.serving import serve
+
+        serve(parameters)
+    elif name == "dns":
+        from mailmum.control.dataplane import dns
+
+        dns.answer(parameters)
+    elif name == "policy":
+        from mailmum.control.dataplane import policy
+
+        policy.answer(parameters)
+    elif name == "collect":
+        from mailmum.control.dataplane.collect import follow
+
+        follow(parameters)
+    else:
+        from mailmum.control import worker
+
+        worker.run()
+
+
+def _begin(name: str, parameters: Config) -> None:
+    logs.set_up(parameters, name)
+    run(name, parameters)

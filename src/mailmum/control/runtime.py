@@ -5,6 +5,7 @@ sink for counts here.  Every function takes the options of the command line and 
 with cause and fix when it cannot start; those that run a part end the process when it has stopped.
 """
 
+import gc
 import os
 import sys
 from typing import Any
@@ -13,6 +14,7 @@ import structlog
 
 from mailmum.control import config, logs, prepare
 from mailmum.control.config import Config, Overrides
+from mailmum.control.garbage import uncollected
 from mailmum.daemons.ending import end_process
 from mailmum.domain.errors import NeedsConfirmation, NotFound
 
@@ -31,7 +33,8 @@ def up(overrides: Overrides, *, demo: bool = False) -> None:
     from mailmum.control.parts import parts
     from mailmum.daemons.supervisor import supervise
 
-    parameters, link = _start(overrides, "up"), None
+    with uncollected():
+        parameters, link = _start(overrides, "up"), None
     try:
         link = _make_ready(parameters, demo=demo)
     except prepare.DatabaseAway as away:
@@ -39,6 +42,7 @@ def up(overrides: Overrides, *, demo: bool = False) -> None:
             raise
         log.warning("database away", reason=str(away), consequence="answering from the snapshot")
     _close_connections()
+    _settle()
 
     def announce() -> None:
         if link is not None:
@@ -53,47 +57,12 @@ def up(overrides: Overrides, *, demo: bool = False) -> None:
     end_process()
 
 
-def run_web(overrides: Overrides) -> None:
-    """Serve pages and API."""
-    parameters = _start(overrides, "web")
-    from mailmum.control.serving import serve
+def run_part(name: str, overrides: Overrides) -> None:
+    """Run one part alone, for a service manager."""
+    parameters = _start(overrides, name)
+    from mailmum.control.parts import run
 
-    serve(parameters)
-
-
-def run_dns(overrides: Overrides) -> None:
-    """Answer DNS."""
-    parameters = _start(overrides, "dns")
-    from mailmum.control.dataplane.dns import answer
-
-    answer(parameters)
-    end_process()
-
-
-def run_policy(overrides: Overrides) -> None:
-    """Answer Postfix's policy requests."""
-    parameters = _start(overrides, "policy")
-    from mailmum.control.dataplane.policy import answer
-
-    answer(parameters)
-    end_process()
-
-
-def run_collect(overrides: Overrides) -> None:
-    """Follow mail logs."""
-    parameters = _start(overrides, "collect")
-    from mailmum.control.dataplane.collect import follow
-
-    follow(parameters)
-    end_process()
-
-
-def run_worker(overrides: Overrides) -> None:
-    """Do what is due now and then."""
-    _start(overrides, "worker")
-    from mailmum.control import worker
-
-    worker.run()
+    run(name, parameters)
     end_process()
 
 
@@ -233,6 +202,12 @@ def _close_connections() -> None:
     from django.db import connections
 
     connections.close_all()
+
+
+def _settle() -> None:
+    """Take what is there out of the search for garbage, which would copy it into each fork."""
+    gc.collect()
+    gc.freeze()
 
 
 def _say(line: str) -> None:

@@ -142,6 +142,8 @@ def serve(parameters: Config) -> None:
     """
     endpoint = parse_endpoint(parameters.web)
     listening = listen(endpoint)
+    # Until `settle`: all pages are loaded, and none of what they are made of is garbage.
+    gc.disable()
     settings = uvicorn.Config(
         "mailmum.web.asgi:application",
         log_config=None,
@@ -169,6 +171,7 @@ def settle() -> None:
     assert get_resolver().url_patterns
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 def tell_seldom(seldom: Seldom) -> Callable[[asyncio.AbstractEventLoop, dict[str, Any]], None]:

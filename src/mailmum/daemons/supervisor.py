@@ -5,7 +5,8 @@
 What to do and when is decided by `supervisor_plan`; this file does it: processes, signals, output.
 One thread, one selector.  Signals arrive through a wakeup descriptor, children's output through
 pipes that `supervisor_output.Relay` passes on to standard error, readiness through
-`supervisor_ready`.  A `supervisor_guard` ends the children should this process be killed.
+`supervisor_ready`.  A `supervisor_guard` ends the children should this process be killed.  What can
+starts as a fork the first time (`supervisor_fork`), since most of it is loaded here already.
 """
 
 import selectors
@@ -88,7 +89,7 @@ class _Supervisor:
         on_ready: Callable[[], None],
         timings: Timings,
         relay: Relay,
-        wakeup: socket.socket,
+        wakeup: tuple[socket.socket, socket.socket],
     ) -> None:
         self._parts = {part.name: part for part in parts}
         self._on_ready = on_ready
@@ -96,7 +97,7 @@ class _Supervisor:
         self._wakeup = wakeup
         self._children: dict[str, Child] = {}
         self._selector = selectors.DefaultSelector()
-        self._selector.register(wakeup, selectors.EVENT_READ, self._read_signals)
+        self._selector.register(wakeup[0], selectors.EVENT_READ, self._read_signals)
         self.plan = Plan(self._parts, timings)
         self._guard = Guard(timings.patience)
 
@@ -104,6 +105,8 @@ class _Supervisor:
         while True:
             for order in self.plan.due(time.monotonic()):
                 self._obey(order)
+            # With its thread no other start can be a fork.
+            self._relay.start()
             if self.plan.finished:
                 return
             for key, _ in self._selector.select(self._sleep()):
@@ -140,7 +143,7 @@ class _Supervisor:
 
     def _start(self, part: Part) -> None:
         try:
-            child = Child(part, self._guard)
+            child = Child(part, self._guard, None if self._relay.started else self._let_go)
         except OSError as error:
             # 126 is what a shell answers for a command that cannot be run.
             self._ended(part.name, Ended(126, None, f"cannot run {part.argv[0]}: {error.strerror}"))
@@ -150,6 +153,15 @@ class _Supervisor:
         if child.inbox:
             self._selector.register(child.inbox, selectors.EVENT_READ, lambda: self._hear(child))
         log.info("part started", part=part.name, pid=child.pid)
+
+    def _let_go(self) -> None:
+        """Close in a fork what is the supervisor's: the objects, or they would do so later."""
+        for child in self._children.values():
+            child.close()
+        self._guard.let_go()
+        self._selector.close()
+        for end in self._wakeup:
+            end.close()
 
     def _read(self, child: Child) -> None:
         lines = child.read()
@@ -208,7 +220,7 @@ class _Supervisor:
 
     def _read_signals(self) -> None:
         try:
-            numbers = self._wakeup.recv(256)
+            numbers = self._wakeup[0].recv(256)
         except BlockingIOError:
             return
         for number in numbers:
@@ -219,8 +231,8 @@ class _Supervisor:
 
 
 @contextmanager
-def _signals() -> Iterator[socket.socket]:
-    """Signals as bytes on a socket; the former handlers come back at the end."""
+def _signals() -> Iterator[tuple[socket.socket, socket.socket]]:
+    """Signals as bytes on the first of two sockets; the former handlers come back at the end."""
     theirs, ours = socket.socketpair()
     theirs.setblocking(False)
     ours.setblocking(False)
@@ -228,7 +240,7 @@ def _signals() -> Iterator[socket.socket]:
     former = {number: signal.signal(number, _ignore) for number in (*caught, signal.SIGCHLD)}
     former_wakeup = signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
     try:
-        yield ours
+        yield ours, theirs
     finally:
         signal.set_wakeup_fd(former_wakeup)
         for number, handler in former.items():

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO, cast
 
 from mailmum.daemons import supervisor_guard
+from mailmum.daemons.supervisor_fork import Forked
 from mailmum.daemons.supervisor_output import Lines
 from mailmum.daemons.supervisor_plan import Ended
 from mailmum.daemons.supervisor_ready import Inbox
@@ -35,12 +36,14 @@ class Part:
         env: variables added to this process's environment, or None.
         ready: asked about ten times a second whether the part answers; must return soon.  None, the
             better choice, when the part says so itself with `supervisor_ready.tell_ready`.
+        run: what the command does, for the first start as a fork of this process, or None.
     """
 
     name: str
     argv: tuple[str, ...]
     env: Mapping[str, str] | None = None
     ready: Callable[[], bool] | None = None
+    run: Callable[[], None] | None = None
 
 
 class Guard:
@@ -91,6 +94,10 @@ class Guard:
             self._send(b"+%d\n" % pid)
         return True
 
+    def let_go(self) -> None:
+        """Close the stream in a forked child: it ends with the supervisor, and nobody else."""
+        self._socket.close()
+
     def close(self) -> None:
         """Let the guard go: with nobody left to end it ends itself."""
         self._socket.close()
@@ -106,34 +113,56 @@ class Guard:
 class Child:
     """One start of one part.
 
+    Args:
+        part: which.
+        guard: the guard to enlist it with.
+        let_go: closes in a fork what is the supervisor's; None when nothing may fork any more.
+
     Raises:
         OSError: the program cannot be started.
     """
 
-    def __init__(self, part: Part, guard: Guard) -> None:
+    def __init__(self, part: Part, guard: Guard, let_go: Callable[[], None] | None = None) -> None:
         self.part = part
         self.inbox = Inbox() if part.ready is None else None
         self._lines = Lines()
-        environment = dict(os.environ)
-        # Only ours counts: under systemd the inherited one would be the supervisor's own.
-        environment.pop("NOTIFY_SOCKET", None)
-        environment |= {"PYTHONUNBUFFERED": "1"} | dict(part.env or {})
-        environment |= self.inbox.environment if self.inbox else {}
+        self._guard = guard
         try:
-            self._process = subprocess.Popen(  # noqa: S603 - the caller's own parts
-                part.argv,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                process_group=0,
-                preexec_fn=guard.enlist_self,  # noqa: PLW1509 - it needs no lock of another thread
-            )
+            if part.run is None or let_go is None:
+                self._process: subprocess.Popen[bytes] | Forked = self._spawn()
+            else:
+                self._process = self._fork(part.run, let_go)
         except OSError:
             self._close_inbox()
             raise
         self.output = cast(IO[bytes], self._process.stdout)
         os.set_blocking(self.output.fileno(), False)
+
+    def _spawn(self) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(  # noqa: S603 - the caller's own parts
+            self.part.argv,
+            env=self._environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            process_group=0,
+            preexec_fn=self._guard.enlist_self,  # noqa: PLW1509 - it needs no lock of another thread
+        )
+
+    def _fork(self, run: Callable[[], None], let_go: Callable[[], None]) -> Forked:
+        def begin() -> None:
+            self._guard.enlist_self()
+            self._close_inbox()
+            let_go()
+
+        return Forked(run, self._environment(), begin)
+
+    def _environment(self) -> dict[str, str]:
+        environment = dict(os.environ)
+        # Only ours counts: under systemd the inherited one would be the supervisor's own.
+        environment.pop("NOTIFY_SOCKET", None)
+        environment |= {"PYTHONUNBUFFERED": "1"} | dict(self.part.env or {})
+        return environment | (self.inbox.environment if self.inbox else {})
 
     @property
     def pid(self) -> int:

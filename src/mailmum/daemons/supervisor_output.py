@@ -65,7 +65,14 @@ class Relay:
         self._dropped = 0
         # A daemon thread: a reader that never reads must not keep the process from ending.
         self._thread = threading.Thread(target=self._write_all, name="relay", daemon=True)
-        self._thread.start()
+        self.started = False
+        """Whether its thread runs: until then lines only queue, and the process may fork."""
+
+    def start(self) -> None:
+        """Begin to write, if it has not begun."""
+        if not self.started:
+            self.started = True
+            self._thread.start()
 
     def pass_on(self, lines: list[bytes]) -> None:
         """Queue lines; what does not fit is dropped and counted."""
@@ -74,6 +81,7 @@ class Relay:
 
     def close(self, timeout: float = 1.0) -> None:
         """Write what is queued, for at most `timeout` seconds."""
+        self.start()
         with suppress(queue.Full):
             self._queue.put(None, timeout=timeout)
             self._thread.join(timeout)
