@@ -90,7 +90,9 @@ def test_a_part_that_dies_is_started_again(whole: tuple[Service, str], part: str
     child, answers = made.child, f'"part": "{part}", "event": "part answers"'
     before = child.output.count(answers)
     assert before
-    os.kill(pid_of(child.output, part), signal.SIGKILL)
+    pid = pid_of(child.output, part)
+    assert Path(f"/proc/{pid}/comm").read_text() == f"mailmum-{part}\n"
+    os.kill(pid, signal.SIGKILL)
     child.wait_for(f'"part": "{part}", .*killed by SIGKILL.*"part ended, starting it again"')
     child.wait_for(lambda: child.output.count(answers) == before + 1, 20)
     made.run("listings")

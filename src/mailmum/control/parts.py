@@ -5,7 +5,9 @@ by then.
 """
 
 import sys
+from contextlib import suppress
 from functools import partial
+from pathlib import Path
 
 from mailmum.control import logs
 from mailmum.control.config import Config
@@ -45,6 +47,7 @@ def run(name: str, parameters: Config) -> None:
     Raises:
         Refusal: it cannot start.
     """
+    _be_named(name)
     if name == "web":
         from mailmum.control.serving import serve
 
@@ -65,6 +68,13 @@ def run(name: str, parameters: Config) -> None:
         from mailmum.control import worker
 
         worker.run()
+
+
+def _be_named(name: str) -> None:
+    """Be `mailmum-dns` in lists of processes: as a fork it has the arguments of `mailmum up`."""
+    # Where the system does not know names it goes by its arguments.
+    with suppress(OSError):
+        Path("/proc/self/comm").write_text(f"mailmum-{name}")
 
 
 def _begin(name: str, parameters: Config) -> None:
