@@ -1,8 +1,10 @@
 """What the service's own doctor says of counts."""
 
+import shutil
 import time
 from unittest import mock
 
+import pytest
 from django.db import OperationalError
 
 from mailmum.control import doctor
@@ -77,6 +79,16 @@ def test_losses_are_told_for_a_day(world: World) -> None:
     tallies.add({"lost/clients": 3, "lost/sightings": 1}, now - 60)
     (message,) = told(world)
     assert "clients 10, sightings 1" in message
+
+
+@pytest.mark.parametrize(("free", "state"), [(2**40, ""), (100 * 2**20, "warn"), (0, "fail")])
+def test_a_disk_that_is_filling_up(world: World, free: int, state: str) -> None:
+    """Told before it is full, and graver then."""
+    usage = shutil.disk_usage(".")._replace(free=free)
+    with mock.patch.object(shutil, "disk_usage", return_value=usage):
+        found = [one for one in doctor.checks(world.viewer) if one["name"] == "disk"]
+    assert [one["state"] for one in found] == ([state] if state else [])
+    assert all(f"{free // 2**20} MiB" in one["message"] and one["fix"] for one in found)
 
 
 def test_without_the_database_of_traffic_the_rest_is_told(world: World) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from mailmum.daemons import collector, collector_status
 from mailmum.daemons.collector import CollectorOptions
@@ -28,13 +29,14 @@ MX1 = Destination(1, 2)
 
 
 class Store:
-    """Keeps what it is given; `failing` is raised instead."""
+    """Keeps what it is given; `failing` is raised instead, and `full` counts refusals to keep."""
 
     def __init__(self) -> None:
         self.to = MX1
         self.stood: dict[tuple[Destination, str], Stood] = {}
         self.clients: list[str | None] = []
         self.failing: Exception | None = None
+        self.full: int | None = None
 
     def destination(self, wanted: WantedLog) -> Destination:
         """Whose log it is."""
@@ -52,6 +54,9 @@ class Store:
         """Keep it."""
         if self.failing is not None:
             raise self.failing
+        if self.full is not None:
+            self.full += 1
+            raise SourceUnavailable("disk is full")
         before = self.stood.get((to, stream))
         if (before.position if before else None) != after:
             raise OutOfStep
@@ -133,6 +138,21 @@ def test_lines_are_kept_as_they_come(followed: Followed) -> None:
     assert not followed.stream.state.trouble
     assert (followed.stream.state.lines, followed.stream.state.unrecognised) == (4, 0)
     assert followed.stream.state.to == MX1
+
+
+def test_a_full_disk_is_told_once(followed: Followed) -> None:
+    """A database that can be read all the time is not well again before it has taken something."""
+    with capture_logs() as logs:
+        followed.write()
+        followed.store.full = 0
+        followed.start()
+        eventually(lambda: (followed.store.full or 0) >= 4)
+        followed.store.full = None
+        eventually(lambda: followed.all_kept and not followed.stream.state.trouble)
+    told = [
+        one["event"] for one in logs if one["event"] in {"collect.trouble", "collect.well_again"}
+    ]
+    assert told == ["collect.trouble", "collect.well_again"]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 The command line adds what only the mail server's own machine can tell.
 """
 
+import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -29,6 +30,8 @@ from mailmum.domain.clients import parse_subject
 from mailmum.domain.listings import Action
 
 SILENT_AFTER = 86_400
+SCARCE = 128 * 2**20
+"""Bytes; less on a disk is told."""
 LOOPBACK = ("127.", "::1", "localhost")
 
 
@@ -49,7 +52,7 @@ def checks(reading: Reading, server: str = "") -> list[dict[str, str]]:
         NotFound: no such server.
     """
     servers = [find_server(reading, server)] if server else list(servers_of(reading))
-    found = [_engine(), *_account(reading, servers), *_feeds(reading)]
+    found = [_engine(), *_room(), *_account(reading, servers), *_feeds(reading)]
     found += tolerant(lambda: list(_counts()), [])
     for one in servers:
         found += _server(reading, one)
@@ -83,6 +86,19 @@ def _engine() -> Finding:
         f"Python answers DNS; the compiled engine is not there ({reason}): to have it, install "
         "gcc, libc6-dev and python3-dev, run script/bootstrap and start again",
     )
+
+
+def _room() -> Iterator[Finding]:
+    """Whether there is room on the disk: what waits for it is kept in memory, then lost."""
+    free = shutil.disk_usage(config.current().data).free
+    if free < SCARCE:
+        yield Finding(
+            "disk",
+            "fail" if free < SCARCE // 8 else "warn",
+            f"{free // 2**20} MiB are left on the disk of the service's data; once it is full no "
+            "change is taken and nothing that is observed is kept, while answers go on",
+            "make room on it",
+        )
 
 
 def _account(reading: Reading, servers: list[Server]) -> Iterator[Finding]:

@@ -107,6 +107,8 @@ class Stream:
         self._zone = zone
         self._pace = pace or StreamPace()
         self._skips = SkipLog("collect.line_skipped")
+        # A database that can be read may still not take anything, as on a full disk.
+        self._doubted = False
 
     def run(self) -> None:
         """Follow it until all shall end."""
@@ -127,6 +129,7 @@ class Stream:
                 self._complain(Trouble(refusal.problem, refusal.fix))
                 self._stopping.wait(self._pace.recheck)
             except SourceUnavailable as away:
+                self._doubted = True
                 self._complain(Trouble(f"the database is away: {away}", "it is tried again"))
                 self._stopping.wait(self._pace.retry)
             except OutOfStep:
@@ -137,8 +140,9 @@ class Stream:
         to = self._store.destination(self.wanted)
         run = self._begin(to, self._store.stands(to, self.wanted.stream))
         self.state.to = to
-        self._complain(None)
-        log.info("collect.following", log=str(self.wanted), server=to.server)
+        if not self._doubted:
+            self._complain(None)
+            log.info("collect.following", log=str(self.wanted), server=to.server)
         try:
             while not self._stopping.is_set():
                 if not self._read(run):
@@ -171,15 +175,16 @@ class Stream:
         if run.log.gap:
             log.warning("collect.gap", log=str(self.wanted), reason=run.log.gap)
             run.log.gap = ""
-        self._complain(run.log.trouble)
         if piece is None:
             self._tick(run)
+            self._well(run)
             return False
         lines, unrecognised = run.reader.lines, run.reader.unrecognised
         read = read_carefully(run.reader, run.state, piece.data, time.time())
         run.reader = read.reader
         self._skips.tell(read, log=str(self.wanted))
         self._keep(run, read.found, piece.at)
+        self._well(run)
         self.state.read = time.time()
         self.state.lines += run.reader.lines - lines
         self.state.unrecognised += run.reader.unrecognised - unrecognised
@@ -210,6 +215,11 @@ class Stream:
             return False
         run.checked = now
         return True
+
+    def _well(self, run: _Run) -> None:
+        """The database does what it is asked for; the log itself may be in trouble."""
+        self._doubted = False
+        self._complain(run.log.trouble)
 
     def _complain(self, trouble: Trouble | None) -> None:
         before, self.state.trouble = self.state.trouble, trouble
