@@ -104,7 +104,7 @@ def test_every_page_marks_a_server_alike(site: Visitors, traffic: Traffic) -> No
         for page in pages:
             source = site.viewer.client.get(page).content.decode()
             assert set(re.findall(r'class="st ([a-z]*)"', source)) == {mark}, page
-            assert ("seen 1 h ago, and usually there is one every" in source) is bool(mark)
+            assert ("silent: seen 1 h ago, usually one every" in source) is bool(mark)
     assert site.outsider.get("servers").status_code == 404
 
 

@@ -15,6 +15,7 @@ from mailmum.web import words
 from mailmum.web.form import FAULTS_SHOWN, Form
 from mailmum.web.templatetags.pages import (
     at_colons,
+    at_dots,
     day_ago,
     foldable,
     marked,
@@ -102,6 +103,14 @@ def test_addresses_stay_whole_in_several_lines(text: str) -> None:
     assert html.unescape(made.replace("<wbr>", "")) == text
     assert ":" not in re.sub(":+<wbr>", "", made)
     assert made.count("<") == made.count(":<wbr>")
+
+
+@given(st.text(max_size=60))
+def test_names_stay_whole_in_several_lines(name: str) -> None:
+    """Likewise, after a dot."""
+    made = str(at_dots(name))
+    assert html.unescape(made.replace("<wbr>", "")) == name
+    assert made.count("<") == name.count(".")
 
 
 @given(st.text(max_size=60) | st.from_regex(r"(for )?[0-9a-f:]{1,50}/48 at 1:20", fullmatch=True))

@@ -59,5 +59,5 @@ def state_of(pulse: Pulse, now: float) -> ServerState:
     mark, name = _LOOKS[pulse.state]
     words = f"{'asked' if pulse.asked else 'seen'} {ago(max(now - pulse.last, 0.0))}"
     if pulse.usual is not None:
-        words = f"silent: {words}, and usually there is {usually(pulse.usual)}"
+        words = f"silent: {words}, usually {usually(pulse.usual)}"
     return ServerState(mark, name, words)

@@ -61,6 +61,12 @@ def at_colons(address: str) -> SafeString:
 
 
 @register.filter
+def at_dots(name: str) -> SafeString:
+    """A host name whole; without room it goes on in the next line, after a dot."""
+    return format_html_join(SafeString(".<wbr>"), "{}", ((label,) for label in name.split(".")))
+
+
+@register.filter
 def foldable(text: str) -> SafeString:
     """A text in which IPv6 addresses break after colons only, where there is little room."""
     parts, at = [], 0
