@@ -18,6 +18,8 @@ from mailmum.control.servers.models import Server
 from mailmum.control.servers.pauses import Pause, pause, pauses_of
 from mailmum.control.servers.queries import names_of_servers, own_servers, present_servers
 from mailmum.control.servers.services import add_server
+from mailmum.control.traffic.models import ServerUse
+from mailmum.control.traffic.reading import one_of
 from tests.control.test_listings import allow, block
 from tests.support.world import World
 
@@ -101,3 +103,14 @@ def test_a_count_of_nothing(db: None) -> None:
         )
     )
     assert sum(count for _, count in question.rows(1)) == 0
+
+
+@pytest.mark.django_db(databases="__all__")
+@pytest.mark.parametrize("unindexed", [False, True])
+def test_numbers_that_are_written_out(unindexed: bool) -> None:
+    """They find what they find as parameters; none find nothing."""
+    for number in (1, 2, 3_000_000_000):
+        ServerUse.objects.create(server=number, last=number)
+    for numbers in ([1, 3_000_000_000], [2, 5], [5], []):
+        found = ServerUse.objects.filter(one_of("server", numbers, unindexed=unindexed), last__gt=0)
+        assert set(found) == set(ServerUse.objects.filter(server__in=numbers))

@@ -155,8 +155,8 @@ def of_best(best: Iterable[Best], field: str) -> Q:
         servers.setdefault((one.source, *one.times), []).append(one.server)
     meant = Q(server__in=[])  # nothing, when no server was seen
     for (source, since, until), numbers in servers.items():
-        # PostgreSQL would look by each of the servers in each period, or, as that is dear, not by
-        # the period at all.
+        # Else PostgreSQL would look by each of the servers in each period, or, as that is dear, not
+        # by the period at all.
         part = one_of("server", numbers, unindexed=True) & Q(source=SOURCES[source])
         if since != ALWAYS[0]:
             part &= Q(**{f"{field}__gte": since})
