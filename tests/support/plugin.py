@@ -14,6 +14,7 @@ is rightly below `ONCE` is held in every run: one that asks for the database the
 
 import contextlib
 import functools
+import gc
 import os
 import signal
 import sys
@@ -163,6 +164,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=rest)
     # A worker that begins a long file last keeps all others waiting.
     items.sort(key=lambda item: not _is_one_of(item.path, LONG))
+
+
+def pytest_collection_finish() -> None:
+    """Take all tests and programs out of the search for garbage: in some a tenth of the time."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

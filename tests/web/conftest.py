@@ -3,6 +3,7 @@
 import html
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import pytest
@@ -42,15 +43,41 @@ class Visitor:
         return reverse(page, kwargs={"account": self.account, **arguments})
 
 
-@dataclass(frozen=True)
 class Visitors:
-    """Everybody of the world, and somebody who has not signed in."""
+    """Everybody of the world, and somebody who has not signed in.
 
-    owner: Visitor
-    admin: Visitor
-    viewer: Visitor
-    outsider: Visitor
-    nobody: Visitor
+    Each signs in when a test first turns to them: most tests are about one or two.
+    """
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._account = world.owner.account.pk
+        self.nobody = Visitor(Client(), self._account)
+
+    @cached_property
+    def owner(self) -> Visitor:
+        """Who owns the account."""
+        return self._signed_in(self._world.owner)
+
+    @cached_property
+    def admin(self) -> Visitor:
+        """Who may change rules in it."""
+        return self._signed_in(self._world.admin)
+
+    @cached_property
+    def viewer(self) -> Visitor:
+        """Who may look at it."""
+        return self._signed_in(self._world.viewer)
+
+    @cached_property
+    def outsider(self) -> Visitor:
+        """Who owns another account, and turns to this one."""
+        return self._signed_in(self._world.outsider)
+
+    def _signed_in(self, access: Reading) -> Visitor:
+        client = Client()
+        client.force_login(User.objects.get(email=access.actor.name))
+        return Visitor(client, self._account)
 
 
 @pytest.fixture(autouse=True)
@@ -62,14 +89,9 @@ def fresh_rate_limits() -> None:
 @pytest.fixture
 def site(world: World) -> Visitors:
     """Browsers of everybody, all at the owner's account."""
-    account = world.owner.account.pk
-    return Visitors(
-        owner=_signed_in(world.owner, account),
-        admin=_signed_in(world.admin, account),
-        viewer=_signed_in(world.viewer, account),
-        outsider=_signed_in(world.outsider, account),
-        nobody=Visitor(Client(), account),
-    )
+    # Some password, never typed here: hashing a real one costs a quarter of a second.
+    User.objects.update(password="not a hash of anything")
+    return Visitors(world)
 
 
 def text_of(response: Response) -> str:
@@ -83,11 +105,3 @@ def undo_address(response: Response) -> str:
     """Where the button sends that a message offers to undo with."""
     toast: str = response.content.decode().partition('class="toasts"')[2]
     return toast.partition('action="')[2].partition('"')[0]
-
-
-def _signed_in(access: Reading, account: int) -> Visitor:
-    client = Client()
-    # Some password, never typed here: hashing a real one costs a quarter of a second.
-    User.objects.filter(email=access.actor.name).update(password="not a hash of anything")
-    client.force_login(User.objects.get(email=access.actor.name))
-    return Visitor(client, account)

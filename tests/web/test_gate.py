@@ -52,6 +52,13 @@ SHARES = [list(PAGES)[first::6] for first in range(6)]
 
 
 @pytest.fixture
+def site(site: Visitors) -> Visitors:
+    """Everybody signs in first, since what is done later is undone."""
+    assert all((site.owner, site.admin, site.viewer, site.outsider))
+    return site
+
+
+@pytest.fixture
 def things(world: World) -> dict[str, Any]:
     """What addresses name: a server and a feed, a listing and its change, a token."""
     add_server(world.admin, "mx1")

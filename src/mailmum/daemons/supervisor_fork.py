@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from io import TextIOWrapper
 
 from mailmum.domain.errors import Refusal
@@ -59,7 +60,8 @@ class Forked:
 
     def _lead(self) -> None:
         # Done on both sides, so that neither can come too early to find the group.
-        os.setpgid(self.pid, self.pid)
+        with suppress(ProcessLookupError, PermissionError):
+            os.setpgid(self.pid, self.pid)
 
     def _become(
         self,
