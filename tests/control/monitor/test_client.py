@@ -1,9 +1,12 @@
 """Everything about a client, a network or a name."""
 
 import pytest
+from django.db import connections
+from django.test.utils import CaptureQueriesContext
 
 from mailmum.control.monitor.client import Known, seen_of
 from mailmum.control.traffic.models import Seen
+from mailmum.control.traffic.router import traffic_database
 from mailmum.domain.errors import NotFound
 from mailmum.domain.targets import parse_target
 from mailmum.traffic.groups import Group
@@ -87,6 +90,19 @@ def test_the_first_moment_is_told_where_it_is_known(filled: Traffic, target: str
         assert known is not None
         assert known.at == pytest.approx(filled.now - 60, abs=1)
         assert known.day == int((filled.now - 60) // DAY) * DAY
+
+
+def test_the_first_moment_is_found_by_the_client(filled: Traffic) -> None:
+    """The index in the order of time would be gone through from its beginning."""
+    database = connections[traffic_database()]
+    with CaptureQueriesContext(database) as asked:
+        seen_of(filled.world.viewer, parse_target("198.51.100.64"), now=filled.now)
+    least = [one["sql"] for one in asked if "MIN(" in one["sql"] and "traffic_seen" in one["sql"]]
+    assert least
+    with database.cursor() as cursor:
+        explain = "EXPLAIN " if database.vendor == "postgresql" else "EXPLAIN QUERY PLAN "
+        cursor.execute(explain + least[0])
+        assert "seen_time" not in str(cursor.fetchall())
 
 
 @pytest.mark.parametrize("target", ["198.51.0.0/16", ".pool.example", "dsl-66.pool.example"])

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Min, Q, QuerySet
+from django.db.models import F, Min, Q, QuerySet
 
 from mailmum.control import config
 from mailmum.control.accounts.access import Reading
@@ -236,7 +236,8 @@ def _last(daily: Iterable[int], latest: Iterable[Kept]) -> Known | None:
 
 
 def _least(rows: QuerySet[Any], field: str) -> int | None:
-    first: int | None = rows.aggregate(first=Min(field))["first"]
+    # A sum, since no index is of it: SQLite would go through all sightings in the order of time.
+    first: int | None = rows.aggregate(first=Min(F(field) + 0))["first"]
     return first
 
 
