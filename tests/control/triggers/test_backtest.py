@@ -132,6 +132,17 @@ def test_all_listings_tell_whose_mail_they_hit(
     )
 
 
+def test_mail_that_is_the_evidence_is_none_that_is_hit(scene: Scene) -> None:
+    """Spam that was accepted before it was judged; what else came of them counts."""
+    rule = Rule(Metric.SCORE, threshold=2, window=3600, score=10.0, accepted=0)
+    for client, good in (("203.0.113.1", 0), ("203.0.113.2", 3)):
+        scene.see(client, 4, Outcome.ACCEPTED, ago=7200, score=12.5)
+        scene.see(client, good, Outcome.ACCEPTED, ago=90_000, score=1.0)
+    report = _tried(scene, rule)
+    assert report.listings == 2
+    assert report.hits == [{"client": "203.0.113.2", "accepted": 3, "target": "203.0.113.2"}]
+
+
 def test_who_would_have_been_spared(scene: Scene) -> None:
     """With the reason; and more to be accepted spares fewer."""
     scene.see(count=6, outcome=Outcome.ACCEPTED, ago=90_000)

@@ -283,6 +283,28 @@ def unheard(
     return Counter({(bytes(client), server): many for client, server, many in sums})
 
 
+def counted_mail(account: int, rule: Rule, since: int, until: int) -> Counter[bytes]:
+    """How many accepted messages of each client speak for nobody, by a rule that counts such.
+
+    Args:
+        account: number of the account.
+        rule: which; for any that counts no accepted mail nothing is looked up.
+        since, until: Unix time, from one to before the other.
+    """
+    if rule.metric not in (Metric.SCORE, Metric.TRAP):
+        return Counter()
+    rows = Seen.objects.filter(
+        _UNWANTED | _counted_by(account, rule),
+        account=account,
+        outcome=_ACCEPTED,
+        client__isnull=False,
+        time__gte=since * 1000,
+        time__lt=until * 1000,
+    )
+    sums = rows.order_by().values_list("client").annotate(many=Count("*"))
+    return Counter({bytes(client): many for client, many in sums})
+
+
 def _hours(days: Sequence[int], kept: int) -> list[int]:
     """The hours of these days: the index of sightings begins with the hour."""
     late = (day for day in days if day + DAY > kept)

@@ -1,7 +1,8 @@
 """Whose mail listings would have hit: the clients among them of whom mail was accepted.
 
 All listings are looked at, not only the first: of ten thousand each may be the customer.  Addresses
-are asked for many at once; networks and domains one by one, for there are few of them.
+are asked for many at once; networks and domains one by one, for there are few of them.  Mail for
+which a rule lists them, as for spam that was accepted, is no mail that a listing would have hit.
 """
 
 from collections import Counter
@@ -13,7 +14,7 @@ from django.db import connections
 from mailmum.control.traffic.clients import target_of
 from mailmum.control.traffic.models import ClientDay
 from mailmum.control.traffic.router import traffic_database
-from mailmum.control.triggers.guard import AccountGuard, accepted_by, accepted_by_day
+from mailmum.control.triggers.guard import AccountGuard, accepted_by, accepted_by_day, counted_mail
 from mailmum.domain.targets import NameTarget, NetworkTarget, Target
 from mailmum.traffic.codes import OUTCOMES
 from mailmum.traffic.packing import bounds
@@ -36,6 +37,7 @@ class Harm:
     def __init__(self, account: int, since: int, until: int, guard: AccountGuard) -> None:
         self._account, self._since, self._until, self._guard = account, since, until, guard
         self._found: dict[str, dict[str, Any]] = {}
+        self._evidence: Counter[bytes] | None = None
 
     @property
     def hits(self) -> list[dict[str, Any]]:
@@ -59,13 +61,12 @@ class Harm:
                 self._one(one, single)
             else:
                 for client, many in self._inside(one):
-                    self._note(target_of(client).text, many, one.text)
+                    self._note_client(client, many, one.text)
         sums: Counter[bytes] = Counter()
         for _, client, many in accepted_by(self._account, single, self._since, self._until):
             sums[client] += many
         for client, many in sums.items():
-            text = target_of(client).text
-            self._note(text, many, text)
+            self._note_client(client, many)
 
     def _one(self, target: NetworkTarget, unknown: list[bytes]) -> None:
         days = self._guard.foreseen(target)
@@ -73,7 +74,14 @@ class Harm:
             unknown.append(bounds(target)[0])
         elif days:
             many = sum(many for day, many in days if self._since <= day < self._until)
-            self._note(target.text, many, target.text)
+            self._note_client(bounds(target)[0], many)
+
+    def _note_client(self, client: bytes, accepted: int, target: str = "") -> None:
+        if self._evidence is None:
+            rule = self._guard.rule
+            self._evidence = counted_mail(self._account, rule, self._since, self._until)
+        text = target_of(client).text
+        self._note(text, max(accepted - self._evidence[client], 0), target or text)
 
     def _note(self, client: str, accepted: int, target: str) -> None:
         # What lists the client alone tells more than the network around it.
