@@ -35,7 +35,10 @@ def states_of(access: Reading, servers: Iterable[int], now: float) -> dict[int, 
     found = tolerant(lambda: pulses(access, numbers, quiet=quiet, now=now), None)
     if found is None:
         return dict.fromkeys(numbers, UNKNOWN)
-    return {number: state_of(found[number], now) for number in numbers}
+    # One that somebody removes just now has none any more.
+    return {
+        number: state_of(found[number], now) if number in found else UNKNOWN for number in numbers
+    }
 
 
 def patience(access: Reading) -> int:

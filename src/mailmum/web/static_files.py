@@ -13,7 +13,9 @@ from django.http import HttpRequest, HttpResponseBase
 from servestatic.middleware import ServeStaticMiddleware
 from servestatic.responders import NotARegularFileError, StaticFile
 
-Look = tuple[int, int, int] | None
+Look = tuple[tuple[int, int, int] | None, ...]
+_VARIANTS = ("", ".gz", ".br", ".zstd")
+"""A file, and compressed ones beside it that are sent instead."""
 
 
 class AsTheyAre(ServeStaticMiddleware):  # type: ignore[misc]  # it has no types
@@ -48,6 +50,10 @@ class AsTheyAre(ServeStaticMiddleware):  # type: ignore[misc]  # it has no types
 
 
 def _look(path: str) -> Look:
+    return tuple(_glance(path + ending) for ending in _VARIANTS)
+
+
+def _glance(path: str) -> tuple[int, int, int] | None:
     try:
         found = Path(path).stat()
     except OSError:

@@ -29,6 +29,7 @@ from mailmum.control.triggers.models import Trigger
 from mailmum.control.triggers.services import add_trigger
 from mailmum.domain.listings import Action
 from mailmum.traffic.periods import DAY, HOUR, start_of
+from mailmum.traffic.sightings import Outcome as Happened
 from tests.control.monitor.kit import Traffic
 from tests.support.world import World
 
@@ -127,6 +128,23 @@ def test_mail_that_speaks_for_nobody(world: World, traffic: Traffic) -> None:
     [one] = found(world.owner, "listed-sender", traffic.now)
     assert "a trigger lists 203.0.113.8, from which 2 messages were accepted" in one.text
     assert found(world.owner, "listed-sender", traffic.now, accepted_least=3) == []
+
+
+def test_spam_of_long_ago_takes_nothing_from_mail_of_today(
+    world: World, traffic: Traffic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also of a network so busy that it is looked at a few days back only."""
+    old = 5 * 86_400
+    spam = traffic.mail("198.51.100.5", 8, "a.example", ago=old)
+    traffic.log(*(one._replace(spam=True) for one in spam))
+    traffic.log(*traffic.mail("198.51.100.5", 8, "a.example"))
+    for last in range(10, 40):
+        traffic.log(traffic.seen(f"198.51.100.{last}", Happened.REJECTED, ago=old))
+    traffic.listed(Action.BLOCK, "198.51.100.0/24")
+    for budget in (1000, 20):
+        monkeypatch.setattr("mailmum.control.monitor.looking.BUDGET", budget)
+        [one] = found(world.owner, "listed-sender", traffic.now)
+        assert "from which 8 messages were accepted" in one.text
 
 
 def test_a_trigger_that_has_stopped_itself(world: World) -> None:

@@ -52,7 +52,10 @@ def delivered(reading: Reading, least: int, now: float) -> Iterator[tuple[Versio
         if sum(many for _, many in mail) - noise.total() < least:
             continue
         server = None if version.scope == WHOLE_ACCOUNT else names.get(version.scope)
-        lost = losses(reading, network, server, days=MAIL_DAYS, now=now)
+        since, lost = losses(reading, network, server, days=MAIL_DAYS, now=now)
+        if since > days[0]:
+            late = sorted({day for day, _ in mail if day >= since})
+            noise = unheard(account, rules[by], network, late, kept)
         for (client, where), many in noise.items():
             if client in lost and version.scope in (WHOLE_ACCOUNT, where):
                 lost[client] -= many

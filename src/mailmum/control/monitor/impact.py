@@ -104,8 +104,10 @@ def check(
 
 def losses(
     reading: Reading, target: Target, server: str | None = None, *, days: int, now: float
-) -> dict[bytes, int]:
+) -> tuple[int, dict[bytes, int]]:
     """Clients that a block would hit and no allow keeps: how many messages of each were accepted.
+
+    The first is since when: of a busy network it is not looked as far back as asked.
 
     Args:
         reading, target, server, days, now: as those of `check`.
@@ -117,7 +119,7 @@ def losses(
     seen = look(scope, target, last_days(now, days))
     allowed = _allowed(within(reading, target, scope.server), target, scope)
     clients = zip(seen.clients, _clients(seen, allowed), strict=True)
-    return {packed: one.accepted for packed, one in clients if one.lost}
+    return seen.since, {packed: one.accepted for packed, one in clients if one.lost}
 
 
 def _rank(client: Client) -> tuple[int, int, int]:
