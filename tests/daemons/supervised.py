@@ -6,6 +6,7 @@ output gets `ready`; standard error the log as JSON.
 """
 
 import json
+import os
 import sys
 from functools import partial
 from pathlib import Path
@@ -39,6 +40,8 @@ def say_ready() -> None:
 
 def main() -> int:
     """Supervise, and answer as `mailmum up` does."""
+    # As a script that started it may have left it one, of a lock, say.
+    os.set_inheritable(os.dup(0), True)
     structlog.configure(
         processors=[structlog.processors.add_log_level, structlog.processors.JSONRenderer()],
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),

@@ -8,6 +8,7 @@ with cause and fix when it cannot start; those that run a part end the process w
 import gc
 import os
 import sys
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -211,5 +212,7 @@ def _settle() -> None:
 
 
 def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
+    # Whoever should read it may be gone, or the disk full: no reason not to answer mail servers.
+    with suppress(OSError, ValueError, AttributeError):
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()

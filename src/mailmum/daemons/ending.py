@@ -60,7 +60,8 @@ def _ignore(number: int, frame: FrameType | None) -> None:
 
 def end_process(status: int = 0) -> NoReturn:
     """End this process here and now."""
-    for stream in (sys.stdout, sys.stderr):
+    # One that was closed when the program began is not there.
+    for stream in filter(None, (sys.stdout, sys.stderr)):
         # Whoever read it may be gone.
         with suppress(OSError, ValueError):
             stream.flush()

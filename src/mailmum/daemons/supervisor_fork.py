@@ -15,6 +15,7 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from io import TextIOWrapper
+from pathlib import Path
 
 from mailmum.domain.errors import Refusal
 from mailmum.domain.visible import visible
@@ -86,10 +87,12 @@ class Forked:
         finally:
             # Whatever happened: never back into the parent's code.
             kind, error, trace = sys.exc_info()
-            if kind is not None and error is not None:
-                sys.excepthook(kind, error, trace)
-            _flush()
-            os._exit(status)
+            try:
+                if kind is not None and error is not None:
+                    sys.excepthook(kind, error, trace)
+                _flush()
+            finally:
+                os._exit(status)
 
 
 def _run(run: Callable[[], None]) -> int:
@@ -108,6 +111,8 @@ def _connect(written: int) -> None:
     """Nothing to read, and one pipe for all that is said."""
     _put(os.open(os.devnull, os.O_RDONLY), 0)
     _put(written, 1, 2)
+    # What this process has inherited itself, as the lock of a script that started it.
+    os.closerange(3, max(int(one.name) for one in Path("/proc/self/fd").iterdir()) + 1)
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)
 
