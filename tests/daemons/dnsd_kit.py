@@ -249,14 +249,6 @@ def codes(port: int, address: str, **options: Any) -> list[str]:
     return [str(item) for rrset in response.answer for item in rrset]
 
 
-def eventually(check: Any, timeout: float = 10.0) -> None:
-    """Wait until `check()` is true."""
-    end = time.monotonic() + timeout
-    while not check():
-        assert time.monotonic() < end, "it did not come true in time"
-        time.sleep(0.005)
-
-
 @contextlib.contextmanager
 def serving(
     database: Database,

@@ -4,8 +4,7 @@ import json
 import os
 import signal
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any
@@ -57,14 +56,6 @@ def alive(pid: int) -> bool:
     except OSError:
         return False
     return stat.rpartition(") ")[2][0] not in "ZX"
-
-
-def eventually(truth: Callable[[], bool], timeout: float = 10.0) -> None:
-    """Wait until it is true."""
-    deadline = time.monotonic() + timeout
-    while not truth():
-        assert time.monotonic() < deadline, truth
-        time.sleep(0.02)
 
 
 def pids(path: Path) -> list[int]:

@@ -3,7 +3,7 @@
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from mailmum.domain.errors import NotFound
 from mailmum.index.records import SourceUnavailable
 from mailmum.postfix.log.reader import Found, skips_of
 from tests.postfix.log.faulty import POISON, faulty
+from tests.support.waiting import eventually
 
 PACE = StreamPace(poll=0.01, tick=0.02, recheck=0.02, retry=0.02)
 MX1 = Destination(1, 2)
@@ -109,14 +110,6 @@ def reject(number: int) -> str:
         f"<{client}>: Client host rejected: Access denied; from=<a@sender.example> "
         f"to=<b@example.net> proto=SMTP helo=<x>\n"
     )
-
-
-def eventually(condition: Callable[[], object]) -> None:
-    """Wait until something holds."""
-    end = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < end, "it did not come true in time"
-        time.sleep(0.005)
 
 
 @pytest.fixture

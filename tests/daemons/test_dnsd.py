@@ -24,11 +24,11 @@ from tests.daemons.dnsd_kit import (
     Served,
     ask,
     codes,
-    eventually,
     reverse,
     serving,
 )
 from tests.support.logs import captured_logs
+from tests.support.waiting import eventually
 
 
 @pytest.fixture
@@ -76,6 +76,10 @@ def test_a_wildcard_answers_from_the_address_that_was_asked(
             assert response.answer
 
 
+def _comes(served: Served, wanted: list[str]) -> None:
+    eventually(lambda: served.codes("192.0.2.9") == wanted)
+
+
 def test_changes_are_answered_soon(database: Database) -> None:
     """Block and unlist one after another; what counts is that each shows, and within moments."""
     with serving(database) as served:
@@ -88,7 +92,7 @@ def test_changes_are_answered_soon(database: Database) -> None:
             ):
                 began = time.monotonic()
                 act("192.0.2.9")
-                eventually(lambda wanted=wanted: served.codes("192.0.2.9") == wanted)
+                _comes(served, wanted)
                 delays.append(time.monotonic() - began)
         assert statistics.median(delays) < 1.0
 

@@ -13,8 +13,8 @@ from mailmum.daemons.sightings import Sightings
 from mailmum.dns.counters import BLOCK, LIMIT, ClientCount, CountBatch, Counters
 from mailmum.index.records import SourceUnavailable
 from mailmum.traffic.sightings import Sighting
-from tests.daemons.dnsd_kit import eventually
 from tests.support.logs import captured_logs
+from tests.support.waiting import eventually
 
 REPORT = Report("p", "dns", 0.0)
 

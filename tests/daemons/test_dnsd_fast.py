@@ -20,13 +20,14 @@ from mailmum.daemons.dnsd_trace import FRESH, recent_crash
 from mailmum.daemons.listening import StartFailed
 from mailmum.dns.counters import Key
 from mailmum.index.mirror import Mirror
-from tests.daemons.dnsd_kit import BL, Database, Served, codes, eventually, reverse, serving
+from tests.daemons.dnsd_kit import BL, Database, Served, codes, reverse, serving
 from tests.daemons.test_dnsd_processes import ROOT, command, environment, workers_of
 from tests.dns.both import Both, extension
 from tests.dns.world import World
 from tests.support.logs import captured_logs
 from tests.support.ports import free_port
 from tests.support.process import running
+from tests.support.waiting import eventually
 
 
 @pytest.fixture
@@ -244,9 +245,9 @@ def test_after_a_crash_python_answers(database: Database, workers: int) -> None:
             os.kill(pid, signal.SIGSEGV)
         if workers > 1:
             # The two that died, and those in their places.
-            eventually(lambda: child.output.count("dns.loaded") == 4, 30)
+            eventually(lambda: child.output.count("dns.loaded") == 4)
             assert child.output.count("crashed lately") == 2
-            eventually(lambda: soon(port) == ["127.0.0.2"], 30)
+            eventually(lambda: soon(port) == ["127.0.0.2"])
     assert (database.folder / "crash").read_text().startswith("Fatal Python error")
     if workers == 1:
         with running(start, "^ready", env=environment(), cwd=ROOT) as child:

@@ -25,12 +25,12 @@ from tests.daemons.dnsd_kit import (
     Sink,
     Source,
     codes,
-    eventually,
     serving,
 )
 from tests.daemons.test_dnsd_processes import ROOT, command, environment
 from tests.support.ports import free_port
 from tests.support.process import running
+from tests.support.waiting import eventually
 
 LONG = 0.4
 """Seconds for which a thread is watched."""

@@ -10,10 +10,11 @@ import pytest
 
 from mailmum.dns.limits import Limits
 from mailmum.dns.zones import ZoneConfig
-from tests.daemons.dnsd_kit import BASE, BL, Database, Served, eventually, reverse, serving
+from tests.daemons.dnsd_kit import BASE, BL, Database, Served, reverse, serving
 from tests.daemons.test_dnsd_unbound import CONFIG, resolve
 from tests.support.postfix_dns import PORT
 from tests.support.unbound import unbound
+from tests.support.waiting import eventually
 
 ENGINES = ["compiled", "python"]
 

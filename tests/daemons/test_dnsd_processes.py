@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.daemons.dnsd_kit import Database, codes, eventually
+from tests.daemons.dnsd_kit import Database, codes
 from tests.support.ports import free_port
 from tests.support.process import Child, running
+from tests.support.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
 
@@ -110,7 +111,7 @@ def test_workers_end_with_their_parent(database: Database) -> None:
         pids = workers_of(pid)
         assert len(pids) == 2
         os.kill(pid, signal.SIGKILL)
-        eventually(lambda: not [worker for worker in pids if _runs(worker)], timeout=15)
+        eventually(lambda: not [worker for worker in pids if _runs(worker)])
 
 
 def _runs(pid: int) -> bool:

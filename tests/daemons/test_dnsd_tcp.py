@@ -19,10 +19,10 @@ from tests.daemons.dnsd_kit import (
     SMALL,
     Database,
     Served,
-    eventually,
     receive_message,
     serving,
 )
+from tests.support.waiting import eventually
 
 NAME = f"7.113.0.203.{BL}"
 

@@ -20,11 +20,12 @@ from mailmum.policy.engine import Answer, Engine
 from mailmum.policy.requests import Request
 from mailmum.traffic.sightings import Outcome, Sighting
 from tests.daemons import dnsd_kit
-from tests.daemons.dnsd_kit import Database, eventually
+from tests.daemons.dnsd_kit import Database
 from tests.daemons.policyd_kit import DUNNO, Client, request, serving
 from tests.support.logs import captured_logs
 from tests.support.ports import free_port
 from tests.support.process import running
+from tests.support.waiting import eventually
 
 ROOT = Path(__file__).resolve().parents[2]
 REJECTED = "REJECT 5.7.1 Sent spam. See https://mx.example.net/why/ref1ref1/203.0.113.7"

@@ -17,11 +17,12 @@ from mailmum.daemons import policyd
 from mailmum.daemons.policyd import PolicydOptions
 from mailmum.daemons.policyd_loop import PolicyLoop
 from tests.daemons import dnsd_kit
-from tests.daemons.dnsd_kit import QUICK, SERVER, Database, Sink, Source, eventually
+from tests.daemons.dnsd_kit import QUICK, SERVER, Database, Sink, Source
 from tests.daemons.policyd_kit import URL, Client, request
 from tests.daemons.test_dnsd_processes import ROOT, environment
 from tests.support.ports import free_port
 from tests.support.process import running
+from tests.support.waiting import eventually
 
 
 @contextmanager

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.daemons.dnsd_kit import KEY, Database, eventually
+from tests.daemons.dnsd_kit import KEY, Database
 from tests.daemons.policyd_kit import Served, serving
+from tests.support.waiting import eventually
 
 POSTMAP = shutil.which("postmap", path="/usr/sbin:/usr/bin") or "postmap"
 

@@ -14,7 +14,6 @@ from tests.daemons.supervisor_kit import (
     alive,
     bearing,
     described,
-    eventually,
     guard_of,
     logged,
     noting,
@@ -22,6 +21,7 @@ from tests.daemons.supervisor_kit import (
     supervised,
 )
 from tests.support.process import Child
+from tests.support.waiting import eventually
 
 
 @pytest.fixture

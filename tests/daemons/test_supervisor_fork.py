@@ -15,13 +15,13 @@ from tests.daemons.supervisor_kit import (
     alive,
     bearing,
     described,
-    eventually,
     guard_of,
     logged,
     noting,
     pids,
     supervised,
 )
+from tests.support.waiting import eventually
 
 
 def forked(name: str, code: str, program: str = "") -> dict[str, Any]:

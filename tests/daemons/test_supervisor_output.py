@@ -95,7 +95,7 @@ def test_closing_does_not_wait_for_a_stuck_reader() -> None:
 
 
 def _wait(until: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while not until():
         assert time.monotonic() < deadline
         time.sleep(0.01)

@@ -20,6 +20,7 @@ from pathlib import Path
 from tests.docs.markdown import Block, Step, blocks, matches, steps
 from tests.docs.shell import Said, Shell, shell
 from tests.support.service import Service
+from tests.support.waiting import PATIENCE
 
 SERVERS = {"k7dqpmw2x4hnt9ab": "mx1", "t3x8nbv5m0rgz6ca": "mx2"}
 """The zone keys that documents show, and the servers they belong to."""
@@ -28,7 +29,6 @@ WEB, POLICY, DNS = "127.0.0.1:8053", "127.0.0.1:10053", ("127.0.0.1", "5300")
 USUAL = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # How long an answer may differ from the document before that counts: a change is on its way to the
 # DNS server for some milliseconds.
-PATIENCE = 5.0
 
 # What a document does as another user, we do as ourselves.
 _SUDO = """#!/bin/sh

@@ -115,7 +115,7 @@ class Walk:
 
     def reject(self) -> str:
         """The line of the mail log that the blocked client's try makes."""
-        end = time.monotonic() + 10
+        end = time.monotonic() + 30
         while self.postfix.deliver(Visitor(BLOCKED)).code != 554:
             assert time.monotonic() < end, self.postfix.log
             time.sleep(0.1)

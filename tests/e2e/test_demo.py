@@ -30,11 +30,11 @@ def test_the_demo(tmp_path: Path) -> None:
             ("shop.example", 1),
         ]
         assert made.json("sightings", "--source", "log", "--limit", "5")
-        made.eventually(lambda: bool(made.json("server", "show", "mx1")["last_query"]), 30)
+        made.eventually(lambda: bool(made.json("server", "show", "mx1")["last_query"]))
         assert made.json("explain", "203.0.113.7")["verdict"] == "block"
         assert len(made.json("requests", "list")) == 1
         listed = {"198.51.100.201", "2001:db8:feed::7"}
-        made.eventually(lambda: listed <= targets(made, "listings"), 30)
+        made.eventually(lambda: listed <= targets(made, "listings"))
         assert {one["state"] for one in made.json("feed", "list")} == {"held", "failing", "ok"}
         assert {one["mode"] for one in made.json("trigger", "list")} == {"enforce", "observe"}
         # What the worker makes of it, once it has ranked the worst.

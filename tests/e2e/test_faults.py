@@ -80,8 +80,8 @@ def test_whatever_is_killed_nothing_acknowledged_is_lost(tmp_path: Path) -> None
                 os.kill(pid_of(made.child.output, part), signal.SIGKILL)
                 kept.append(address)
                 made.child.wait_for(rf'"part": "{part}".*"part ended, starting it again"', 20)
-                made.eventually(lambda: try_to_block(made, "203.0.113.201"), 30)
-        made.eventually(lambda: all(blocked(made, zone, one) for one in kept), 30)
+                made.eventually(lambda: try_to_block(made, "203.0.113.201"))
+        made.eventually(lambda: all(blocked(made, zone, one) for one in kept))
         assert {*kept, "203.0.113.201"} == listed(made)
 
 
@@ -122,7 +122,7 @@ def test_a_full_disk(tmp_path: Path) -> None:
             assert not try_to_block(made, "203.0.113.20")
             for _ in range(10):
                 assert blocked(made, zone, "203.0.113.7")
-        made.eventually(lambda: try_to_block(made, "203.0.113.8"), 30)
-        made.eventually(lambda: blocked(made, zone, "203.0.113.8"), 30)
+        made.eventually(lambda: try_to_block(made, "203.0.113.8"))
+        made.eventually(lambda: blocked(made, zone, "203.0.113.8"))
         assert listed(made) == {"203.0.113.7", "203.0.113.8"}
         assert blocked(made, zone, "203.0.113.7")

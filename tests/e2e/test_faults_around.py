@@ -109,8 +109,8 @@ def test_a_database_that_is_busy_most_of_the_time(world: World) -> None:
     with undisturbed(world), in_turns(made):
         told = [one for one in ("203.0.113.1", "203.0.113.2") if try_to_block(made, one)]
         assert told, "no change got its turn"
-        made.eventually(lambda: all(blocked(made, world.zone, one) for one in told), 30)
-    made.eventually(lambda: try_to_block(made, "203.0.113.3"), 30)
+        made.eventually(lambda: all(blocked(made, world.zone, one) for one in told))
+    made.eventually(lambda: try_to_block(made, "203.0.113.3"))
     assert {KEPT, *told, "203.0.113.3"} <= listed(made)
 
 
@@ -147,7 +147,7 @@ def test_pages_without_descriptors(world: World) -> None:
         try:
             for _ in range(highest + 2):
                 stack.enter_context(socket.create_connection((host, int(port))))
-            made.eventually(lambda: "web.not-accepted" in world.output(), 30)
+            made.eventually(lambda: "web.not-accepted" in world.output())
             # Long enough for it to try again and again.
             time.sleep(3)
         finally:
@@ -165,17 +165,17 @@ def test_a_worker_without_descriptors(world: World) -> None:
     made.run("trigger", "add", "flood", *rule.split())
     pid = pid_of(world.output(), "worker")
     # What came before a trigger is followed does not count for it.
-    made.eventually(lambda: caught(world, first) or not contact(world, first), 30)
+    made.eventually(lambda: caught(world, first) or not contact(world, first))
     before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
     with undisturbed(world):
         resource.prlimit(pid, resource.RLIMIT_NOFILE, (3, before[1]))
         try:
             hang_up(made)
-            made.eventually(lambda: "triggers.failed" in world.output(), 30)
+            made.eventually(lambda: "triggers.failed" in world.output())
             assert all(contact(world, second) for _ in range(3))
         finally:
             resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
-        made.eventually(lambda: caught(world, second), 30)
+        made.eventually(lambda: caught(world, second))
     [told] = [line for line in world.output().splitlines() if "triggers.failed" in line]
     assert "no file descriptor is left" in told
     assert pid_of(world.output(), "worker") == pid
@@ -268,26 +268,26 @@ def test_a_database_that_is_slow_gone_full_and_back(tmp_path: Path) -> None:
             with undisturbed(World(made, zone, Clock(tmp_path))):
                 line.delay = 0.05
                 made.run("block", "203.0.113.1")
-                made.eventually(lambda: blocked(made, zone, "203.0.113.1"), 30)
+                made.eventually(lambda: blocked(made, zone, "203.0.113.1"))
                 line.cut()
                 assert not try_to_block(made, "203.0.113.2")
                 line.mend()
-                made.eventually(lambda: try_to_block(made, "203.0.113.3"), 30)
-                made.eventually(lambda: blocked(made, zone, "203.0.113.3"), 30)
+                made.eventually(lambda: try_to_block(made, "203.0.113.3"))
+                made.eventually(lambda: blocked(made, zone, "203.0.113.3"))
                 with disk.full():
                     refuse_many(made)
-                made.eventually(lambda: try_to_block(made, "203.0.113.5"), 30)
-                made.eventually(lambda: blocked(made, zone, "203.0.113.5"), 30)
+                made.eventually(lambda: try_to_block(made, "203.0.113.5"))
+                made.eventually(lambda: blocked(made, zone, "203.0.113.5"))
                 crash(url)
-                made.eventually(lambda: try_to_block(made, "203.0.113.4"), 30)
-                made.eventually(lambda: blocked(made, zone, "203.0.113.4"), 30)
+                made.eventually(lambda: try_to_block(made, "203.0.113.4"))
+                made.eventually(lambda: blocked(made, zone, "203.0.113.4"))
                 with disk.full(log=True):
                     fill_log(url)
                     assert not try_to_block(made, "203.0.113.2")
                 with postgres_again(cluster, disk.environment) as again:
                     line.behind = again.port
-                    made.eventually(lambda: try_to_block(made, "203.0.113.6"), 30)
-                    made.eventually(lambda: blocked(made, zone, "203.0.113.6"), 30)
+                    made.eventually(lambda: try_to_block(made, "203.0.113.6"))
+                    made.eventually(lambda: blocked(made, zone, "203.0.113.6"))
                     kept = {KEPT, *(f"203.0.113.{number}" for number in (1, 3, 4, 5, 6))}
                     assert kept <= listed(made) <= {*kept, "203.0.113.2"}
 

@@ -74,7 +74,7 @@ class World:
             replies.append(self.send(visitor, server=server))
             return replies[-1].code == code
 
-        self.service.eventually(has_come, 5)
+        self.service.eventually(has_come)
         return replies[-1]
 
 
@@ -153,7 +153,7 @@ def test_block_and_allow_count_within_one_session(world: World) -> None:
         assert asked(250)
         for verb, code in (("block", 554), ("allow", 250), ("block", 554), ("unlist", 250)):
             world.service.run(verb, visitor.address)
-            world.service.eventually(partial(asked, code), 5)
+            world.service.eventually(partial(asked, code))
 
 
 def test_an_allowed_address_inside_a_blocked_network(world: World) -> None:
@@ -278,7 +278,7 @@ def test_a_revoked_key_blocks_nothing_and_is_reported(world: World) -> None:
     made.run("server", "rotate-key", "mx2", "--keep", "0s")
     world.comes_to("203.0.113.130", 250, "mx2")
     told = ("doctor", "--server", "mx2")
-    made.eventually(lambda: "revoked key" in made.run(*told, status=1).stdout, 15)
+    made.eventually(lambda: "revoked key" in made.run(*told, status=1).stdout)
     assert made.child is not None
     assert "policy.revoked-key" in made.child.output
     assert world.send("203.0.113.130").code == 554
@@ -298,12 +298,12 @@ def test_with_the_service_stopped_mail_flows(tmp_path: Path) -> None:
             server = stack.enter_context(postfix("127.0.0.1", more))
             made.eventually(lambda: server.deliver(blocked).code == 554)
             os.kill(pid_of(made.child.output, "policy"), signal.SIGKILL)
-            made.eventually(lambda: server.deliver(blocked).code == 554, 20)
+            made.eventually(lambda: server.deliver(blocked).code == 554)
         for _ in range(2):
             assert server.deliver(blocked).code == 250
         assert server.deliver(Visitor(STRANGER), "someone@elsewhere.example").code == 554
         with made.up():
-            made.eventually(lambda: server.deliver(blocked).code == 554, 20)
+            made.eventually(lambda: server.deliver(blocked).code == 554)
 
 
 @pytest.mark.once
@@ -316,7 +316,7 @@ def test_the_part_is_a_command_of_its_own(tmp_path: Path) -> None:
         made.run("block", "203.0.113.7")
         # DNS saves at its start and end, and once a minute.
         os.kill(pid_of(made.child.output, "dns"), signal.SIGTERM)
-        made.eventually(lambda: made.saved_block(key, "203.0.113.7"), 20)
+        made.eventually(lambda: made.saved_block(key, "203.0.113.7"))
     command: list[str | Path] = [MAILMUM, "policy", "--data", made.data]
     with running(command, "policy.loaded", timeout=60, env=made.environment):
         assert asked(made, key).startswith("action=REJECT")
@@ -387,7 +387,7 @@ def test_socketmap_lookups_of_a_real_smtpd(world: World) -> None:
         client, name = Visitor("192.0.2.91"), Visitor(STRANGER, name="mail.mapped.example")
         assert code(client) == code(name) == 250
         world.service.run("block", client.address, "mail.mapped.example", "--reason", "By map")
-        world.service.eventually(lambda: code(client) == 554, 5)
+        world.service.eventually(lambda: code(client) == 554)
         reply = server.deliver(name, RECIPIENT)
         assert reply.code == 554
         assert "By map. See" in reply.text
@@ -395,6 +395,6 @@ def test_socketmap_lookups_of_a_real_smtpd(world: World) -> None:
         # The host above a client is not the client.
         assert code(Visitor(STRANGER, name="other.mail.mapped.example")) == 250
         world.service.run("allow", client.address)
-        world.service.eventually(lambda: code(client) == 250, 5)
+        world.service.eventually(lambda: code(client) == 250)
         # An allow never relays.
         assert server.deliver(client, "someone@elsewhere.example").code in (454, 554)

@@ -22,9 +22,9 @@ from pathlib import Path
 
 from tests.support.ports import free_port, is_free
 from tests.support.process import running
+from tests.support.waiting import PATIENCE
 
 PROGRAM = shutil.which("smtp-sink", path="/usr/sbin:/usr/bin:/sbin:/bin") or "smtp-sink"
-_PATIENCE = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Sink:
 
     def messages(self, count: int) -> list[EmailMessage]:
         """All that were taken; waits until there are so many, and fails when there are more."""
-        deadline = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + PATIENCE
         while True:
             found = [self._read(path) for path in sorted(self.folder.iterdir())]
             whole = [one for one in found if one.get("Message-ID")]

@@ -20,11 +20,11 @@ from pathlib import Path
 from tests.support.ports import free_port
 from tests.support.process import Child, running
 from tests.support.smtp import RECIPIENT, Reply, Visitor, deliver
+from tests.support.waiting import PATIENCE
 
 HOST = "127.0.0.1"
 _PATH = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"
 _POLL = 0.02
-_PATIENCE = 10.0
 
 _MAIN = """\
 compatibility_level = 3.6
@@ -154,7 +154,7 @@ class Postfix:
         return self.log
 
     def _await(self, is_so: Callable[[], bool], failure: str) -> None:
-        deadline = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + PATIENCE
         while not is_so():
             assert time.monotonic() < deadline, f"{failure}:\n{self.log[-3000:]}"
             time.sleep(_POLL)
@@ -245,7 +245,7 @@ def _await_end(group: int) -> None:
     if not group:
         return
     # They have been killed; a folder in which one still writes cannot be removed.
-    deadline = time.monotonic() + _PATIENCE
+    deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         try:
             os.killpg(group, 0)

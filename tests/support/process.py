@@ -52,7 +52,7 @@ class Child:
         """The last lines of the output, for messages."""
         return "\n".join(self.output.splitlines()[-_TAIL_LINES:]) or "(no output)"
 
-    def wait_for(self, ready: Ready, timeout: float = 10.0) -> None:
+    def wait_for(self, ready: Ready, timeout: float = 30.0) -> None:
         """Wait until the callable is true or the output matches the regular expression.
 
         Raises ProcessFailed when the child ends first, or after `timeout` seconds.
@@ -69,7 +69,7 @@ class Child:
                 raise ProcessFailed(f"{self.name}: no {ready} in {timeout} s:\n{self.tail}")
             time.sleep(_POLL)
 
-    def stop(self, signal_number: int = signal.SIGTERM, timeout: float = 10.0) -> int:
+    def stop(self, signal_number: int = signal.SIGTERM, timeout: float = 30.0) -> int:
         """Signal the child, wait for it, and return its exit status (-N for signal N).
 
         Raises ProcessFailed when it is still there after `timeout` seconds; it is killed then.
@@ -101,7 +101,7 @@ def running(
     command: Sequence[str | Path],
     ready: Ready | None = None,
     *,
-    timeout: float = 10.0,
+    timeout: float = 30.0,
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     stop_signal: int = signal.SIGTERM,

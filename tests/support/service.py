@@ -31,6 +31,7 @@ from tests.support.plugin import run_database
 from tests.support.ports import free_port
 from tests.support.process import Child, running
 from tests.support.tables import copy_tables, fresh_database
+from tests.support.waiting import PATIENCE, eventually
 
 MAILMUM = Path(sys.executable).with_name("mailmum")
 START_SECONDS = 60.0
@@ -109,12 +110,9 @@ class Service:
         hit = index.find_address(found.server, 4, int(IPv4Address(address)), time.time())
         return hit is not None and hit.action is Action.BLOCK
 
-    def eventually(self, condition: Callable[[], bool], seconds: float = 10.0) -> None:
+    def eventually(self, condition: Callable[[], bool], seconds: float = PATIENCE) -> None:
         """Wait until something holds; a change takes some milliseconds to be answered."""
-        end = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < end, "it did not come true in time"
-            time.sleep(0.02)
+        eventually(condition, seconds)
 
     def sign_in_link(self) -> str:
         """The one-time link that the first start printed."""

@@ -57,20 +57,28 @@ class Guard:
         ours, theirs = socket.socketpair()
         with theirs:
             self._socket = ours
-            self.process = subprocess.Popen(  # noqa: S603 - our own program
-                [
-                    sys.executable,
-                    "-I",
-                    "-S",
-                    str(Path(supervisor_guard.__file__)),
-                    str(self._patience),
-                ],
-                stdin=theirs.fileno(),
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                cwd="/",
-                start_new_session=True,
-            )
+            # A child has the blocked signals of who starts it.
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, supervisor_guard.POLITE)
+            try:
+                self.process = self._run(theirs.fileno())
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    def _run(self, stream: int) -> "subprocess.Popen[bytes]":
+        return subprocess.Popen(  # noqa: S603 - our own program
+            [
+                sys.executable,
+                "-I",
+                "-S",
+                str(Path(supervisor_guard.__file__)),
+                str(self._patience),
+            ],
+            stdin=stream,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+            start_new_session=True,
+        )
 
     def enlist_self(self) -> None:
         """Name the calling process; run in a child before it becomes its program.

@@ -22,13 +22,15 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+POLITE = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+"""Signals with which a service manager may end everything at once: the supervisor decides when this
+ends.  It starts with them blocked, since they may come before it has begun to run."""
 _PAUSE = 0.05
 
 
 def main() -> None:
     """Read names until the supervisor is gone, then end what it left behind."""
-    # A service manager may signal everything at once; the supervisor decides when this ends.
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    for number in POLITE:
         signal.signal(number, signal.SIG_IGN)
     end_groups(read_groups(0), patience=float(sys.argv[1]))
 
