@@ -5,6 +5,7 @@ import itertools
 import socket
 import ssl
 from collections.abc import Iterator
+from ipaddress import IPv6Address
 from typing import Any
 
 import pytest
@@ -94,6 +95,9 @@ def test_numbers_that_the_resolver_takes_for_addresses_lead_nowhere(site: Site, 
     assert site.asked == []
 
 
+MAPPED = IPv6Address("::ffff:10.0.0.1")
+
+
 @pytest.mark.parametrize(
     "host", ["127.0.0.1", "[::ffff:10.0.0.1]", "localhost", "in.localhost", "0x7f000001"]
 )
@@ -104,7 +108,8 @@ def test_what_is_refused_anyway_is_told_before_it_is_asked(host: str) -> None:
         Outgoing().check(url)
     here = Outgoing(reach=parse_reachable("127.0.0.0/8, 10.0.0.0/8"))
     for way, place in ((here, url), (Outgoing(), "https://nowhere.invalid/list")):
-        assert way.check(place).url == place.replace("::ffff:10.0.0.1", "::ffff:a00:1")
+        # How Python writes an address with another in it depends on its version.
+        assert way.check(place).url == place.replace("::ffff:10.0.0.1", str(MAPPED))
 
 
 def test_one_closed_address_closes_the_name(site: Site, names: dict[str, list[str]]) -> None:

@@ -134,8 +134,24 @@ def _read(connection: ssl.SSLSocket) -> Asked | None:
     return Asked(head.method.decode(), head.target.decode(), headers, body)
 
 
+_USES = (
+    "digital_signature",
+    "content_commitment",
+    "key_encipherment",
+    "data_encipherment",
+    "key_agreement",
+    "key_cert_sign",
+    "crl_sign",
+    "encipher_only",
+    "decipher_only",
+)
+
+
 def certificates(folder: Path) -> tuple[Path, Path]:
-    """An authority's certificate, and a file with a key and a certificate that it signed."""
+    """An authority's certificate, and a file with a key and a certificate that it signed.
+
+    They name their keys, without which Python from 3.13 on trusts none (RFC 5280 section 4.2.1.1).
+    """
     now = datetime.datetime.now(datetime.UTC)
 
     def builder(name: str, issuer: str, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
@@ -147,13 +163,18 @@ def certificates(folder: Path) -> tuple[Path, Path]:
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - datetime.timedelta(hours=1))
             .not_valid_after(now + datetime.timedelta(days=1))
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
+            .add_extension(issued_with, critical=False)
         )
 
     root = ec.generate_private_key(ec.SECP256R1())
+    issued_with = x509.AuthorityKeyIdentifier.from_issuer_public_key(root.public_key())
+    usage = x509.KeyUsage(**dict.fromkeys(_USES, False) | {"key_cert_sign": True})
     constraints = x509.BasicConstraints(ca=True, path_length=0)
     signed_root = (
         builder("authority", "authority", root.public_key())
         .add_extension(constraints, critical=True)
+        .add_extension(usage, critical=True)
         .sign(root, hashes.SHA256())
     )
     key = ec.generate_private_key(ec.SECP256R1())
