@@ -2,7 +2,8 @@
 
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -99,14 +100,27 @@ class Trial:
         ]
 
 
-def trial(reading: Reading, given: Mapping[str, Any], saved: Rule | None) -> Trial:
-    """Try what a form says, for whoever does not watch; see `steps`."""
-    *_, found = steps(reading, given, saved)
-    assert isinstance(found, Trial)
-    return found
+def trial(
+    reading: Reading, given: Mapping[str, Any], saved: Rule | None, left: Callable[[], bool]
+) -> Trial:
+    """Try what a form says, for whoever does not watch; see `steps`.
+
+    Args:
+        reading, given, saved: as `steps` has them.
+        left: whether nobody waits for it any more; then it ends.
+    """
+    with closing(steps(reading, given, saved)) as found:
+        for step in found:
+            if isinstance(step, Trial):
+                return step
+            if left():
+                break
+    return Trial(fault="nobody waits for it any more")
 
 
-def steps(reading: Reading, given: Mapping[str, Any], saved: Rule | None) -> Iterator[int | Trial]:
+def steps(
+    reading: Reading, given: Mapping[str, Any], saved: Rule | None
+) -> Generator[int | Trial, None, None]:
     """Try what a form says: how many of a hundred parts are done, and what came of it last.
 
     Args:
