@@ -62,6 +62,10 @@ def test_an_empty_list_offers_ready_made_ones(site: Visitors) -> None:
     assert "20 unknown recipients within 10m from one address" in text
     assert b"?preset=dictionary-attack" in site.owner.get("triggers").content
     assert b"?preset=" not in site.viewer.get("triggers").content
+    site.owner.post("trigger-add", FORM | {"name": "password-guessing"})
+    text = text_of(site.owner.get("triggers"))
+    assert "password-guessing you have it Somebody" in text
+    assert text.count("you have it") == 1
 
 
 def test_a_preset_fills_the_form(site: Visitors) -> None:

@@ -65,7 +65,7 @@ class FeedRow:
     def where(self) -> str:
         """Where it holds."""
         scope = self.told["scope"]
-        return "all servers" if scope == "account" else f"only {scope}"
+        return "on all servers" if scope == "account" else f"on {scope} only"
 
     @property
     def source(self) -> str:

@@ -91,7 +91,7 @@ def test_the_gravest_alerts_come_first(world: World) -> None:
     grave = holds("mx1", text="nothing is seen", severity=Severity.CRITICAL)
     compared(world.owner, grave, kind="server-silent")
     rows = section(report(world.owner, now=NOW + 60), "To review").rows
-    assert (len(rows), rows[0][1]) == (10, "nothing is seen")
+    assert (len(rows), rows[0][1]) == (10, "Nothing is seen")
 
 
 def test_an_account_without_anything(world: World) -> None:

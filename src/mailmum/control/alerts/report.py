@@ -174,7 +174,10 @@ def _compared(like: Alike) -> str:
     """Which servers are compared, where not all are."""
     if not like.without:
         return ""
-    odd = _some([f"{name} ({why})" for name, why in like.without])
+    by_reason: dict[str, list[str]] = {}
+    for name, why in like.without:
+        by_reason.setdefault(why, []).append(name)
+    odd = "; ".join(f"{_some(names)} ({why})" for why, names in by_reason.items())
     if like.before is None:
         return f"There is nothing to compare this with: {odd}."
     return f"Compared are servers that were seen all through both times, so all but {odd}."
@@ -185,7 +188,7 @@ def _lists(reading: Reading, wanted: Range, now: float) -> Section:
     return _table(
         "By what",
         ("List", "Stopped"),
-        [(("your own" if one.own else one.name), one.hits) for one in found],
+        [(("Your own lists" if one.own else one.name), one.hits) for one in found],
         "No list stopped anything.",
     )
 
@@ -253,7 +256,7 @@ def _alerts(reading: Reading, wanted: Range) -> Section:
         account=reading.account, opened__gte=wanted.since, opened__lt=wanted.until
     )
     rows = tuple(
-        (title_of(one.kind), one.text, "open" if one.closed is None else "over")
+        (title_of(one.kind), _sentence(one.text), "open" if one.closed is None else "over")
         for one in found.order_by("-id")[:ROWS]
     )
     return Section("Alerts", ("Kind", "What", "State"), rows, none="There was no alert.")
@@ -274,7 +277,7 @@ Review = Callable[[Reading, float], Iterable[tuple[str, str, str]]]
 def _open_alerts(reading: Reading, _now: float) -> Iterable[tuple[str, str, str]]:
     found = Alert.objects.filter(account=reading.account, closed=None, acknowledged=None)
     graver = sorted(found.order_by("id"), key=lambda one: -Severity(one.severity).rank)
-    return [("Open alert", one.text, title_of(one.kind)) for one in graver]
+    return [("Open alert", _sentence(one.text), title_of(one.kind)) for one in graver]
 
 
 def _ending(reading: Reading, now: float) -> Iterable[tuple[str, str, str]]:
@@ -300,6 +303,10 @@ def _table(title: str, columns: tuple[str, ...], rows: list[tuple[str, int]], no
     most = max((count for _, count in rows), default=1) or 1
     texts = tuple((name, f"{count:,}") for name, count in rows)
     return Section(title, columns, texts, tuple(count / most for _, count in rows), none)
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _some(names: list[str]) -> str:

@@ -65,6 +65,7 @@ FIELDS = (
 def index(request: PageRequest, access: Reading) -> HttpResponse:
     """All triggers, and the ready-made ones to start from."""
     servers, counts = names_of_servers(access), in_force(access)
+    found = list(triggers_of(access))
     rows = [
         {
             "trigger": one,
@@ -72,10 +73,17 @@ def index(request: PageRequest, access: Reading) -> HttpResponse:
             "in_force": counts.get(one.name, 0),
             "mode": dict(MODES)[one.mode],
         }
-        for one in triggers_of(access)
+        for one in found
     ]
     presets = [(one, sentence(one.rule, {})) for one in PRESETS]
-    return show(request, "triggers/list.html", SECTION, rows=rows, presets=presets)
+    return show(
+        request,
+        "triggers/list.html",
+        SECTION,
+        rows=rows,
+        presets=presets,
+        taken={one.name for one in found},
+    )
 
 
 @account_view(Writing, "GET", "POST")
