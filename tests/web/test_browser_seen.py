@@ -177,6 +177,7 @@ def test_live(running: Service, browser: Browser, signed_in: Any, ship: str, loo
         page.on("framenavigated", lambda frame: loads.append(frame.url))
         page.goto(f"{running.url}/a/1/live/")
         expect(page.locator(".head .meta")).to_contain_text("Times in Europe/Berlin")
+        expect(page.get_by_text("Asia/Tokyo")).to_have_count(0)
         expect(page.locator("[data-stream] time[title$=' Europe/Berlin']").first).to_be_visible()
         expect(page.locator("[data-stream] time:not([title$=' Europe/Berlin'])")).to_have_count(0)
         assert len(loads) == 1

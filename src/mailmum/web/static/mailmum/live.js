@@ -106,7 +106,7 @@ function rate() {
 
 if (body) {
   localise(body);
-  if (zone) $("[data-zone]").textContent = zone;
+  if (zone) for (const name of document.querySelectorAll("[data-zone]")) name.textContent = zone;
   cursor = body.dataset.cursor;
   pause.addEventListener("click", turn);
   addEventListener("keydown", e => {
