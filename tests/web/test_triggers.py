@@ -222,6 +222,7 @@ def test_the_trial_says_what_it_would_have_done(site: Visitors, scene: Scene) ->
     fragment = tried(site.admin, FORM)
     text = text_of(HttpResponse(fragment))
     assert "would have made 1 listing and hit 1 client that delivers mail to you" in text
+    assert "Over the last 30 days, of which only the last " in text
     assert CLIENT in text
     assert "<html" not in fragment
     page = site.admin.post("trigger-add", FORM | {"try": "1"})
