@@ -130,6 +130,13 @@ def test_what_the_list_says_cannot_reach_the_terminal(service: Service) -> None:
     assert "\x1b" not in result.stdout
 
 
+def test_what_covers_own_servers_is_counted(service: Service) -> None:
+    """Nobody shall wonder why there are so few."""
+    service.on("GET", "/api/v1/feeds/drop", answer(feed(entries=0, kept_out=3)))
+    said = "drop: ok, 0 of 3 entries (3 left out: they cover own servers), blocks"
+    assert said in service.run("feed", "show", "drop").stdout
+
+
 def test_a_provider_that_is_proposed_needs_no_domain(service: Service) -> None:
     """Its name is found in any case; an unknown one says what to do."""
     known = {"providers": [{"name": "Google", "domain": "_spf.google.com"}]}

@@ -306,6 +306,28 @@ def test_the_own_servers_are_kept_out(world: World, site: Site) -> None:
     assert list(refresh_due(time.time())) == []
 
 
+def test_how_many_cover_own_servers_is_told(world: World, site: Site) -> None:
+    """Before one subscribes, with the feed however its servers change, and in the journal."""
+    publish(site, *NETS[:3])
+    add_server(world.admin, "mx1", addresses=["198.51.0.25", "198.51.2.25"])
+    looked = preview(world.admin, make_wish("drop", site.url("/list")))
+    assert (looked["entries"], looked["sample"]) == (1, [NETS[1]])
+    assert looked["own_servers"] == [NETS[0], NETS[2]]
+    assert again(subscribe(world.admin, site)) == "current"
+    assert Record.objects.latest("seq").summary.endswith("2 left out for the own servers")
+    edit_server(world.admin, "mx1", addresses=["198.51.0.25", "198.51.1.25", "198.51.2.25"])
+    list(refresh_due(time.time()))
+    (told,) = list_feeds(world.viewer)
+    assert (told["state"], told["entries"], told["kept_out"]) == ("ok", 0, 3)
+
+
+def test_a_list_of_what_no_feed_may_list_is_refused(world: World, site: Site) -> None:
+    """With how many there were, and why."""
+    publish(site, "10.0.0.0/8", "192.168.1.1")
+    with pytest.raises(BadInput, match=r"nothing to list in it \(.*1 left out: is in private"):
+        preview(world.admin, make_wish("drop", site.url("/list")))
+
+
 def test_what_a_feed_can_never_list_is_left_out_and_told(world: World, site: Site) -> None:
     """Published lists have such entries for their own reasons."""
     publish(site, *NETS, "10.0.0.0/8", "127.0.0.0/8", "192.168.1.1", "198.0.0.0/8", "fe80::/10")

@@ -3,13 +3,17 @@
 import pytest
 from django.test import Client
 
-from mailmum.control.alerts.comparing import CALM, manner_of
+from mailmum.control.alerts.comparing import CALM, look, manner_of
 from mailmum.control.alerts.conditions import Severity
 from mailmum.control.alerts.models import Alert, Channel
 from mailmum.control.alerts.sending import stop_link
+from mailmum.traffic.periods import DAY
 from tests.control.alerts.kit import NOW, compared, holds, mailed
+from tests.control.monitor.kit import Traffic, traffic
 from tests.support.world import World
 from tests.web.conftest import Visitors, text_of
+
+__all__ = ["traffic"]
 
 EVIL = '<img src=x onerror="alert(1)">'
 CHANNEL = {"name": "on call", "kind": "email", "target": "o@example.net", "least": "warning"}
@@ -47,6 +51,21 @@ def test_open_alerts(site: Visitors, world: World) -> None:
     assert "Alerts 1" in text_of(site.viewer.get("servers"))
     assert "seen by admin@example.net" in text_of(site.viewer.get("alerts"))
     assert "Alerts 1" not in text_of(site.outsider.client.get("/", follow=True))
+
+
+def test_a_server_that_has_just_fallen_silent(site: Visitors, traffic: Traffic) -> None:
+    """The page says what the mark beside it shows, before the worker has looked, and after."""
+    traffic.log(*traffic.pool(ago=DAY))
+    traffic.log(*traffic.pool(ago=DAY), server="mx2")
+    page = site.admin.get("alerts")
+    assert page.content.decode().count('class="st late"') == 4
+    assert text_of(page).count("found just now") == 2
+    assert "I have seen alert" not in page.content.decode()
+    look(traffic.world.owner.account)
+    traffic.log(*traffic.pool(), server="mx2")
+    text = text_of(site.admin.get("alerts"))
+    assert "found just now" not in text
+    assert text.count("may be over") == 1
 
 
 def test_past_alerts(site: Visitors, world: World) -> None:

@@ -164,8 +164,14 @@ def test_live(running: Service, browser: Browser, signed_in: Any, ship: str, loo
     net = f"203.0.{LOOKS.index(look)}"
     with watching(browser, running.url, look, state=signed_in) as page:
         page.context.add_cookies([{"name": "zone", "value": "Asia/Tokyo", "url": running.url}])
+        loads: list[str] = []
+        page.on("framenavigated", lambda frame: loads.append(frame.url))
         page.goto(f"{running.url}/a/1/live/")
         expect(page.locator(".head .meta")).to_contain_text("Times in Europe/Berlin")
+        expect(page.get_by_text("Asia/Tokyo")).to_have_count(0)
+        expect(page.locator("[data-stream] time[title$=' Europe/Berlin']").first).to_be_visible()
+        expect(page.locator("[data-stream] time:not([title$=' Europe/Berlin'])")).to_have_count(0)
+        assert len(loads) == 1
         expect(page.locator("[data-state]")).to_have_text("Connected")
         send(running, ship, f"{net}.1")
         expect(shown(page, f"{net}.1")).to_have_count(1)

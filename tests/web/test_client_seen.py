@@ -63,6 +63,18 @@ def test_networks_names_and_ipv6(site: Visitors, traffic: Traffic, client: str) 
     assert ("address by address" in response.content.decode()) == (client == "198.51.100.0/24")
 
 
+def test_by_name_it_is_not_known_who_decided(site: Visitors, traffic: Traffic) -> None:
+    """So it is not said to have been no list, and leads to no sightings that were counted else."""
+    traffic.log(*traffic.pool())
+    (rejected,) = opened(site, ".pool.example").context["seen"].figures
+    assert (rejected.look.word, rejected.count, rejected.link) == ("Rejected", 80, "")
+    (listed,) = opened(site, "198.51.100.0/24").context["seen"].figures
+    assert (listed.look.word, listed.count) == ("Public RBL", 80)
+    assert "what=rbl" in listed.link
+    checked = site.admin.get("listing-add", query={"target": ".pool.example"})
+    assert "Rejected 80" in text_of(checked)
+
+
 def test_what_holds_for_a_network(site: Visitors, traffic: Traffic) -> None:
     """A listing inside it says nothing about all of it; one around it does."""
     traffic.listed(Action.ALLOW, "198.51.100.7", server="mx2")

@@ -240,6 +240,29 @@ def test_what_of_a_provider_depends_on_the_sender(
     assert small < page.index("exists:%{i}.good.example")
 
 
+def test_a_provider_of_own_servers_only(site: Visitors, world: World, names: NameServer) -> None:
+    """How many networks it has and why none of them counts, before and after it is there."""
+    names.spf(one="v=spf1 ip4:192.0.2.0/28 ip4:198.51.100.7 -all")
+    add_server(world.admin, "mx1", ["192.0.2.5", "198.51.100.7"])
+    form = {"kind": "spf", "name": "One", "source": "one.example", "use": "except", "every": "1d"}
+    page = text_of(site.admin.post("feed-add", form | {"look": "1"}))
+    assert "0 entries, read as" in page
+    assert "Left out, since they cover servers of yours: 192.0.2.0/28, 198.51.100.7" in page
+    provider(world.admin, "One", "one.example", "except")
+    said = "Works , 0 of 2 entries; 2 left out, since they cover servers of yours."
+    assert said in text_of(site.viewer.get("feed", name="One"))
+    assert " 0 of 2 " in text_of(site.viewer.get("feeds"))
+
+
+def test_a_list_that_its_own_exceptions_empty(site: Visitors, world: World) -> None:
+    """Its page says what took all of it."""
+    put("web.txt", "192.0.2.8", "!192.0.2.8")
+    add_feed(world.admin, make_wish("list", "web.txt", format_="ip4trie"))
+    refresh_feed(world.admin, "list")
+    said = "0 entries; 1 exception of its own took out all that it lists"
+    assert said in text_of(site.viewer.get("feed", name="list"))
+
+
 def test_providers_are_proposed_until_they_are_there(site: Visitors, world: World) -> None:
     """They are listed apart."""
     page = text_of(site.admin.get("feed-add", query={"kind": "spf"}))

@@ -1,5 +1,6 @@
 """Styles and scripts of a package that is upgraded under a running service."""
 
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import cast
@@ -47,6 +48,11 @@ def test_each_file_is_served_as_it_is_now(tmp_path: Path) -> None:
         status, tag, length, sent = _ask(served, tag)
         assert (status, length, sent) == (200, str(len(content)), content.encode())
         assert _ask(served, tag)[0] == 304
+    # Of the same second and the same length.
+    before = file.stat().st_mtime_ns
+    file.write_text("c{}")
+    os.utime(file, ns=(before, before + (1 if before % 10**9 < 5 * 10**8 else -1)))
+    assert _ask(served, tag)[::3] == (200, b"c{}")
     file.unlink()
     assert _ask(served)[0] == 404
     file.write_text("back")

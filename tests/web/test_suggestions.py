@@ -30,13 +30,15 @@ def test_accept_and_undo(site: Visitors, world: World) -> None:
 
 
 def test_dismiss(site: Visitors, world: World) -> None:
-    """It stays away."""
+    """It stays away, unless one takes that back at once."""
     put(world.owner.account, [Idea("allow", "203.0.113.7", "why", {}, 5)], now=NOW)
     number = Suggestion.objects.get().pk
     page = site.admin.post("suggestion-dismiss", {}, number=number)
     assert "203.0.113.7 will not be suggested again." in text_of(page)
     assert "dismissed the suggestion to allow 203.0.113.7" in text_of(site.viewer.get("journal"))
     assert site.admin.post("suggestion-dismiss", {}, number=number).status_code == 404
+    site.admin.client.post(undo_address(page), follow=True)
+    assert "203.0.113.7" in text_of(site.viewer.get("suggestions"))
 
 
 def test_what_is_refused_by_now(site: Visitors, world: World, traffic: Traffic) -> None:

@@ -1,12 +1,16 @@
 """The pages of triggers, without script: list, form with the trial, one trigger with evidence."""
 
+import asyncio
 import re
+import threading
 from collections.abc import Iterator
 from itertools import count, pairwise
-from typing import Any
+from typing import Any, cast
+from urllib.parse import urlencode
 
 import pytest
 from asgiref.sync import async_to_sync
+from asgiref.typing import Scope
 from django.http import HttpResponse
 
 from mailmum.control.listings.models import Version
@@ -15,6 +19,8 @@ from mailmum.control.triggers.queries import find_trigger
 from mailmum.control.triggers.services import add_trigger
 from mailmum.control.triggers.values import rule_of
 from mailmum.traffic.sightings import Outcome
+from mailmum.web.asgi import application
+from mailmum.web.trial import Trial
 from tests.control.triggers.kit import CLIENT, Scene, scene
 from tests.web.conftest import Visitor, Visitors, text_of, undo_address
 
@@ -56,6 +62,10 @@ def test_an_empty_list_offers_ready_made_ones(site: Visitors) -> None:
     assert "20 unknown recipients within 10m from one address" in text
     assert b"?preset=dictionary-attack" in site.owner.get("triggers").content
     assert b"?preset=" not in site.viewer.get("triggers").content
+    site.owner.post("trigger-add", FORM | {"name": "password-guessing"})
+    text = text_of(site.owner.get("triggers"))
+    assert "password-guessing you have it Somebody" in text
+    assert text.count("you have it") == 1
 
 
 def test_a_preset_fills_the_form(site: Visitors) -> None:
@@ -152,6 +162,59 @@ def test_a_trial_ends_when_nobody_waits_for_it(
 
 
 @THREADED
+def test_a_trial_without_script_ends_when_nobody_waits_for_it(
+    site: Visitors, scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page is made as a whole, and yet the server says when its reader has gone."""
+    began, ended = threading.Event(), threading.Event()
+
+    def long(*_: object) -> Iterator[int | Trial]:
+        try:
+            for step in range(10_000_000):
+                began.set()
+                yield step
+        except GeneratorExit:
+            ended.set()
+            raise
+        yield Trial(fault="it was done to its end")
+
+    monkeypatch.setattr("mailmum.web.trial.steps", long)
+    sent = async_to_sync(_left_by)(site.admin, FORM | {"try": "1"}, began)
+    assert ended.is_set()
+    assert sent == []
+
+
+async def _left_by(visitor: Visitor, form: dict[str, str], began: threading.Event) -> list[Any]:
+    """Send a form to the application and leave once it is at work; what was sent back."""
+    token = "a" * 32
+    cookies = "; ".join(f"{name}={one.value}" for name, one in visitor.client.cookies.items())
+    body = urlencode(form | {"csrfmiddlewaretoken": token}).encode()
+    headers = {
+        "cookie": f"csrftoken={token}; {cookies}",
+        "content-type": "application/x-www-form-urlencoded",
+        "content-length": str(len(body)),
+        "host": "localhost",
+    }
+    scope = {"type": "http", "http_version": "1.1", "method": "POST", "query_string": b""}
+    scope |= {"path": visitor.path("trigger-add"), "scheme": "http"}
+    scope |= {"headers": [(name.encode(), one.encode()) for name, one in headers.items()]}
+    given, sent = [{"type": "http.request", "body": body}], list[Any]()
+
+    async def receive() -> Any:
+        if given:
+            return given.pop()
+        assert await asyncio.to_thread(began.wait, 20)
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async with asyncio.timeout(60):
+        await application(cast(Scope, scope), receive, send)
+    return sent
+
+
+@THREADED
 def test_the_trial_says_what_it_would_have_done(site: Visitors, scene: Scene) -> None:
     """As a fragment while somebody types, and by a button without script; nothing is saved."""
     scene.see(count=12, outcome=Outcome.AUTH_FAILED, ago=7200)
@@ -159,6 +222,7 @@ def test_the_trial_says_what_it_would_have_done(site: Visitors, scene: Scene) ->
     fragment = tried(site.admin, FORM)
     text = text_of(HttpResponse(fragment))
     assert "would have made 1 listing and hit 1 client that delivers mail to you" in text
+    assert "Over the last 30 days, of which only the last " in text
     assert CLIENT in text
     assert "<html" not in fragment
     page = site.admin.post("trigger-add", FORM | {"try": "1"})

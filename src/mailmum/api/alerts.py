@@ -123,6 +123,7 @@ class SectionOut(Schema):
     rows: list[list[str]]
     shares: list[float]
     none: str
+    note: str = Field(description="what has to be known to read it; empty for nothing")
 
 
 class ReportOut(Schema):

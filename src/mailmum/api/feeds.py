@@ -50,6 +50,7 @@ class FeedOut(Schema):
     grow: int
     state: Literal["ok", "waiting", "failing", "held", "paused"]
     entries: int
+    kept_out: int = Field(description="further ones that cover the account's own servers")
     addresses: int = Field(description="IPv4 addresses covered")
     changed: str | None
     checked: str | None
@@ -166,6 +167,7 @@ class Preview(Schema):
     lines: int
     exceptions: int
     left_out: dict[str, int]
+    own_servers: list[str] = Field(description="entries that cover the account's own servers")
     missing: list[str]
     undenied: list[str]
     bad: int

@@ -67,4 +67,5 @@ def accept(request: HttpRequest, number: int) -> dict[str, Any]:
 @router.post("/{int:number}/dismiss", response={200: SuggestionOut, **WRITE_ERRORS})
 def dismiss(request: HttpRequest, number: int) -> dict[str, Any]:
     """Do not propose this again."""
-    return suggestion_as(inbox.dismiss(writer(request), min(number, 2**62)))
+    one, _ = inbox.dismiss(writer(request), min(number, 2**62))
+    return suggestion_as(one)

@@ -280,7 +280,10 @@ def _lines(one: dict[str, Any]) -> Iterator[str]:
 
 
 def _entries(told: dict[str, Any]) -> str:
-    count = told["entries"]
+    count, left_out = told["entries"], told.get("kept_out", 0)
+    if left_out:
+        does = "it covers" if left_out == 1 else "they cover"
+        return f"{count} of {count + left_out} entries ({left_out} left out: {does} own servers)"
     return "1 entry" if count == 1 else f"{count} entries"
 
 
@@ -392,5 +395,5 @@ def _tell_preview(session: Session, found: dict[str, Any]) -> None:
     say(f"{_entries(found)}, read as {found['format']}; nothing was kept")
     for target in found["sample"][:_SHOWN]:
         say(f"  {target}")
-    for line in _details(found | {"state": "", "own_servers": []}):
+    for line in _details({"own_servers": [], **found, "state": ""}):
         say(line)

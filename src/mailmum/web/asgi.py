@@ -9,6 +9,7 @@ from asgiref.sync import sync_to_async
 from asgiref.typing import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, Scope
 from django.core.asgi import get_asgi_application
 
+from mailmum.web.leaving import Leaving
 from mailmum.web.limits import BodyLimit, Headers
 from mailmum.web.middleware import POLICY
 
@@ -42,7 +43,7 @@ def too_large() -> tuple[Headers, bytes]:
 
 
 _limited: ASGI3Application = BodyLimit(
-    django_application, sync_to_async(known_token, thread_sensitive=False), too_large
+    Leaving(django_application), sync_to_async(known_token, thread_sensitive=False), too_large
 )
 
 

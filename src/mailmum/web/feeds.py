@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from mailmum.domain.lifetimes import parse_lifetime
-from mailmum.web.words import span
+from mailmum.web.words import plural, span
 
 _STATES = {
     "ok": ("", "Works"),
@@ -65,7 +65,7 @@ class FeedRow:
     def where(self) -> str:
         """Where it holds."""
         scope = self.told["scope"]
-        return "all servers" if scope == "account" else f"only {scope}"
+        return "on all servers" if scope == "account" else f"on {scope} only"
 
     @property
     def source(self) -> str:
@@ -76,6 +76,25 @@ class FeedRow:
     def every(self) -> str:
         """How often it is refreshed, in words; empty for uploads."""
         return "" if self.told["kind"] == "upload" else span(parse_lifetime(self.told["every"]))
+
+    @property
+    def whole(self) -> int:
+        """How many entries its source has, with those that cover servers of the account."""
+        return int(self.told["entries"] + self.told["kept_out"])
+
+    @property
+    def entries(self) -> str:
+        """How many there are in words; of what is left out how many, and why."""
+        count, left_out = self.told["entries"], self.told["kept_out"]
+        found = plural(self.whole, "entry", "entries")
+        if left_out:
+            does = "it covers" if left_out == 1 else "they cover"
+            return f"{count:,} of {found}; {left_out:,} left out, since {does} servers of yours"
+        versions = self.told.get("versions", ())
+        taken = next((one["exceptions"] for one in versions if one["state"] == "current"), 0)
+        if taken and not count:
+            return f"{found}; {plural(taken, 'exception')} of its own took out all that it lists"
+        return found
 
     @property
     def uploads(self) -> bool:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from mailmum.domain.targets import NetworkTarget, Target
 from mailmum.traffic.groups import Group
 from mailmum.traffic.sightings import Outcome
 
@@ -40,6 +41,14 @@ GROUPS = {
 }
 """In the order in which they stack."""
 
+_BY_NAME = GROUPS | {
+    Group.REJECTED: Look(
+        "Rejected",
+        "reject",
+        "Refused, by a list or for another reason: by name it is not kept which list decided",
+    )
+}
+
 OUTCOMES = {
     Outcome.ACCEPTED: "Accepted",
     Outcome.REJECTED: "Rejected",
@@ -77,6 +86,11 @@ CHOICES: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ("More exactly", tuple((one.value, OUTCOMES[one]) for one in DETAILS)),
 )
 """What one can choose of, for a form: groups first."""
+
+
+def looks_for(target: Target) -> dict[Group, Look]:
+    """How groups are shown of what was seen of a target."""
+    return GROUPS if isinstance(target, NetworkTarget) else _BY_NAME
 
 
 def meant_by(word: str) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -8,7 +8,7 @@ from mailmum.control.accounts.access import Reading
 from mailmum.control.monitor.better import EXCEPT, Better
 from mailmum.control.monitor.checked import Check, Hit
 from mailmum.traffic.impact import Word
-from mailmum.web.groups import GROUPS, Look
+from mailmum.web.groups import Look, looks_for
 from mailmum.web.seen import rows_at
 from mailmum.web.words import plural
 
@@ -80,7 +80,8 @@ class Impact:
 def impact_of(access: Reading, found: Check) -> Impact:
     """Prepare it."""
     word, css, icon = _WORDS[found.verdict]
-    legend = tuple((GROUPS[group], count) for group, count in found.groups.items())
+    looks = looks_for(found.target)
+    legend = tuple((looks[group], count) for group, count in found.groups.items())
     most = max((one.contacts for one in found.hits), default=0)
     lost = [one for one in found.hits if one.accepted and not one.kept]
     rest = [one for one in found.hits if one not in lost][: max(SHOWN - len(lost), 3)]

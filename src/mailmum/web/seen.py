@@ -22,7 +22,7 @@ from mailmum.control.monitor.scope import scope_of
 from mailmum.domain.targets import NetworkTarget
 from mailmum.traffic.groups import Group
 from mailmum.traffic.periods import DAY
-from mailmum.web.groups import GROUPS, Look
+from mailmum.web.groups import GROUPS, Look, looks_for
 from mailmum.web.links import link
 from mailmum.web.sightings import SightingRow, sighting_rows
 from mailmum.web.stretches import moment_text
@@ -85,6 +85,12 @@ class SeenPage:
         return next((one.name for one in self.found.names if one.verified), "")
 
     @property
+    def alone(self) -> bool:
+        """Whether it is one address, so that every row would name the same client."""
+        target = self.found.target
+        return isinstance(target, NetworkTarget) and target.prefix == target.bits
+
+    @property
     def nothing(self) -> bool:
         """Whether nothing at all was seen."""
         return not self.found.contacts and not self.latest
@@ -101,8 +107,13 @@ def seen_page(access: Reading, found: Seen) -> SeenPage:
         found=found,
         all=rows_at(access, q=text, **same),
         figures=tuple(
-            Figure(look, found.groups[group], rows_at(access, q=text, what=group.value, **same))
-            for group, look in GROUPS.items()
+            Figure(
+                look,
+                found.groups[group],
+                # Where a look is a name's own, Search would find others.
+                rows_at(access, q=text, what=group.value, **same) if look is GROUPS[group] else "",
+            )
+            for group, look in looks_for(found.target).items()
             if found.groups.get(group)
         ),
         chart=_chart(access, found) if found.groups else None,
@@ -134,7 +145,7 @@ def _chart(access: Reading, found: Seen) -> Markup:
     starts = [day.start for day in found.days]
     series = [
         Series(look.kind, look.word, [day.groups.get(group, 0) for day in found.days])
-        for group, look in GROUPS.items()
+        for group, look in looks_for(found.target).items()
         if found.groups.get(group)
     ]
     told = ", ".join(f"{one.name} {sum(one.values):,}" for one in series)

@@ -4,8 +4,12 @@ ServeStatic looks at each file once, at the start, and promises its length ever 
 that is upgraded under a running service, whatever has grown would be sent cut off.  So each is
 looked at again when it is asked for, which takes some microseconds, and taken up anew where it is
 another by now.  One that is gone is found again when it is back.
+
+Its tag is made of the same look: ServeStatic's own knows whole seconds only, by which a file that
+changes twice in one, and keeps its length, is the same.
 """
 
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +34,11 @@ class AsTheyAre(ServeStaticMiddleware):  # type: ignore[misc]  # it has no types
         self._looks[url] = path, _look(path)
         return super().get_static_file(path, url)
 
+    def add_cache_headers(self, headers: Any, path: str, url: str) -> None:
+        """Those of all files, and the tag."""
+        super().add_cache_headers(headers, path, url)
+        headers["ETag"] = _tag(self._looks[url][1])
+
     async def __call__(self, request: HttpRequest) -> HttpResponseBase:
         """Serve a file, or pass the request on."""
         url = request.path_info
@@ -51,6 +60,11 @@ class AsTheyAre(ServeStaticMiddleware):  # type: ignore[misc]  # it has no types
 
 def _look(path: str) -> Look:
     return tuple(_glance(path + ending) for ending in _VARIANTS)
+
+
+def _tag(look: Look) -> str:
+    """Tells one state of a file from any other; where files are copied it may be another."""
+    return f'"{blake2b(repr(look).encode(), digest_size=12).hexdigest()}"'
 
 
 def _glance(path: str) -> tuple[int, int, int] | None:

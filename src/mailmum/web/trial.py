@@ -2,7 +2,8 @@
 
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -16,13 +17,14 @@ from mailmum.charts.timeline import stacked
 from mailmum.control.accounts.access import Reading
 from mailmum.control.servers.queries import names_of_servers
 from mailmum.control.streaming import Ending, go_on
+from mailmum.control.traffic import totals
 from mailmum.control.triggers.backtest import backtest
 from mailmum.control.triggers.draft import draft_of
 from mailmum.control.triggers.heard import unknown_of
 from mailmum.control.triggers.report import Report
 from mailmum.control.triggers.values import sentence
 from mailmum.domain.errors import Refusal
-from mailmum.traffic.periods import DAY
+from mailmum.traffic.periods import DAY, start_of
 from mailmum.triggers.rules import Rule
 from mailmum.web.words import span
 
@@ -49,6 +51,7 @@ class Trial:
     Attributes:
         fault: why it cannot be tried, empty when it can.
         unknown: whether traffic could not be read.
+        known: how much of the time anything is known of; empty for all.
         says: the rule in a sentence.
         report: of this setting.
         lines: the figures, beside those of the saved setting where there is another.
@@ -59,6 +62,7 @@ class Trial:
 
     fault: str = ""
     unknown: bool = False
+    known: str = ""
     says: str = ""
     report: Report | None = None
     lines: tuple[Line, ...] = ()
@@ -99,14 +103,27 @@ class Trial:
         ]
 
 
-def trial(reading: Reading, given: Mapping[str, Any], saved: Rule | None) -> Trial:
-    """Try what a form says, for whoever does not watch; see `steps`."""
-    *_, found = steps(reading, given, saved)
-    assert isinstance(found, Trial)
-    return found
+def trial(
+    reading: Reading, given: Mapping[str, Any], saved: Rule | None, left: Callable[[], bool]
+) -> Trial:
+    """Try what a form says, for whoever does not watch; see `steps`.
+
+    Args:
+        reading, given, saved: as `steps` has them.
+        left: whether nobody waits for it any more; then it ends.
+    """
+    with closing(steps(reading, given, saved)) as found:
+        for step in found:
+            if isinstance(step, Trial):
+                return step
+            if left():
+                break
+    return Trial(fault="nobody waits for it any more")
 
 
-def steps(reading: Reading, given: Mapping[str, Any], saved: Rule | None) -> Iterator[int | Trial]:
+def steps(
+    reading: Reading, given: Mapping[str, Any], saved: Rule | None
+) -> Generator[int | Trial, None, None]:
     """Try what a form says: how many of a hundred parts are done, and what came of it last.
 
     Args:
@@ -130,6 +147,7 @@ def steps(reading: Reading, given: Mapping[str, Any], saved: Rule | None) -> Ite
                 else:
                     yield round(100 * (place + step.done) / of)
                     go_on()
+        known = _known(reading, time.time())
     except Ending as refusal:
         yield Trial(fault=str(refusal))
         return
@@ -139,6 +157,7 @@ def steps(reading: Reading, given: Mapping[str, Any], saved: Rule | None) -> Ite
         return
     report, before = reports[0], reports[1] if compared else None
     yield Trial(
+        known=known,
         says=sentence(rule, names_of_servers(reading)),
         report=report,
         lines=tuple(_line(words, name, report, before) for name, words in _FIGURES),
@@ -146,6 +165,17 @@ def steps(reading: Reading, given: Mapping[str, Any], saved: Rule | None) -> Ite
         chart=_chart(report),
         cannot_know=unknown_of(reading, rule, days=DAYS, now=time.time()),
     )
+
+
+def _known(reading: Reading, now: float) -> str:
+    """How much of the time anything is known of: of a new installation it is little."""
+    seen = totals.first_days(reading.account.pk, now - DAYS * DAY).values()
+    if not seen:
+        return "of which nothing is known"
+    days = (start_of(now, DAY) - min(seen)) // DAY + 1
+    if days >= DAYS:
+        return ""
+    return f"of which only the last {'is' if days == 1 else f'{days} are'} known"
 
 
 _FIGURES = (

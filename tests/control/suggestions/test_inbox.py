@@ -8,6 +8,7 @@ from mailmum.control.alerts.report import report
 from mailmum.control.journal.models import Record
 from mailmum.control.listings.models import Version
 from mailmum.control.listings.queries import current
+from mailmum.control.listings.undo import undo
 from mailmum.control.suggestions.ideas import Idea
 from mailmum.control.suggestions.inbox import (
     HISTORY,
@@ -127,6 +128,24 @@ def test_what_was_dismissed_stays_away(world: World, traffic: Traffic) -> None:
     assert waiting(world.owner) == 1
     with pytest.raises(NotFound):
         dismiss(world.owner, number, now=traffic.now)
+
+
+def test_a_dismissal_is_undone_and_done_again(world: World, traffic: Traffic) -> None:
+    """It waits again for who may decide; what has gone meanwhile does not come back."""
+    number = proposed(world, traffic.now)
+    _, made = dismiss(world.admin, number, now=traffic.now)
+    with pytest.raises(NotFound):
+        undo(world.outsider, made.seq)
+    undone = undo(world.owner, made.seq)
+    one = open_suggestions(world.owner).get()
+    assert (one.pk, one.decided, one.decided_by) == (number, None, "")
+    again = undo(world.owner, undone.seq)
+    one = Suggestion.objects.get()
+    assert (one.state, one.decided_by) == ("dismissed", world.owner.actor.name)
+    back = undo(world.owner, again.seq)
+    put(world.owner.account, [], now=traffic.now)
+    with pytest.raises(Conflict, match="is gone, or has been decided"):
+        undo(world.owner, back.seq)
 
 
 def test_what_was_accepted_may_come_again(world: World, traffic: Traffic) -> None:

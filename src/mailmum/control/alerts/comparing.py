@@ -49,13 +49,14 @@ def look(
     held: dict[str, list[Condition]] = {}
     for watch in watches:
         try:
-            held[watch.kind] = _asked(watch, reading, manner, clock)
+            held[watch.kind] = asked(watch, reading, manner, clock)
         except DatabaseError as error:
             log.warning("alerts.not-asked", kind=watch.kind, reason=str(error).strip())
     return compare(account, manner, held, now=clock)
 
 
-def _asked(watch: Watch, reading: Reading, manner: Manner, now: float) -> list[Condition]:
+def asked(watch: Watch, reading: Reading, manner: Manner, now: float) -> list[Condition]:
+    """What a watch finds, each thing once."""
     found: dict[str, Condition] = {}
     for condition in watch.look(reading, manner, now):
         found.setdefault(condition.about[:_ABOUT], condition)
@@ -86,7 +87,9 @@ def compare(account: Account, manner: Manner, held: Held, *, now: float) -> Outc
             for condition in conditions:
                 alert = known.pop((kind, condition.about[:_ABOUT]), None)
                 if alert is None:
-                    done.opened.append(_open_one(account, kind, condition, now))
+                    alert = alert_of(account, kind, condition, now)
+                    alert.save(force_insert=True)
+                    done.opened.append(alert)
                 else:
                     _still(alert, condition)
         for alert in known.values():
@@ -100,8 +103,9 @@ def _open(account: Account, held: Held) -> Iterable[Alert]:
     return Alert.objects.filter(account=account, closed=None, kind__in=list(held))
 
 
-def _open_one(account: Account, kind: str, condition: Condition, now: float) -> Alert:
-    return Alert.objects.create(
+def alert_of(account: Account, kind: str, condition: Condition, now: float) -> Alert:
+    """The alert that a condition makes, which is not kept yet."""
+    return Alert(
         account=account,
         kind=kind,
         about=condition.about[:_ABOUT],

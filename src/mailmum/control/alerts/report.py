@@ -18,6 +18,7 @@ from mailmum.control.alerts.watches import title_of
 from mailmum.control.journal.models import Record
 from mailmum.control.listings.models import Version
 from mailmum.control.monitor import changes, overview
+from mailmum.control.monitor.alike import Alike, alike
 from mailmum.control.monitor.hits import stale
 from mailmum.control.monitor.ranges import Range
 from mailmum.control.suggestions.inbox import open_suggestions
@@ -43,6 +44,7 @@ class Section:
         shares: of each row how much of the whole it is, 0 to 1; empty when there is nothing to
             compare.
         none: what to say when there are no rows.
+        note: what has to be known to read it, empty for nothing.
     """
 
     title: str
@@ -50,6 +52,7 @@ class Section:
     rows: tuple[tuple[str, ...], ...]
     shares: tuple[float, ...] = ()
     none: str = "Nothing."
+    note: str = ""
 
     @property
     def numbers(self) -> tuple[bool, ...]:
@@ -91,7 +94,7 @@ def report(reading: Reading, *, days: int = DAYS, now: float | None = None) -> R
         until=int(clock),
         headline=_headline(found),
         sections=(
-            _became(found),
+            _became(found, alike(reading, wanted, now=clock)),
             _lists(reading, wanted, clock),
             _servers(reading, wanted, clock),
             _worst(reading, wanted, clock),
@@ -116,6 +119,7 @@ def report_from(kept: dict[str, Any]) -> Report:
             tuple(tuple(row) for row in one["rows"]),
             tuple(one["shares"]),
             one["none"],
+            one.get("note", ""),
         )
         for one in kept["sections"]
     )
@@ -145,21 +149,38 @@ def _headline(found: overview.Overview) -> str:
     )
 
 
-def _became(found: overview.Overview) -> Section:
-    before = found.before or {}
-    rows = [
-        (GROUPS[group], f"{found.groups.get(group, 0):,}", f"{before.get(group, 0):,}")
-        for group in Group
-        if found.groups.get(group) or before.get(group)
-    ]
-    total = found.contacts or 1
-    shares = [
-        found.groups.get(group, 0) / total
-        for group in Group
-        if found.groups.get(group) or before.get(group)
-    ]
-    columns = ("What became of contacts", "Contacts", "Before")
-    return Section("What was stopped", columns, tuple(rows), tuple(shares), "Nothing was seen.")
+def _became(found: overview.Overview, like: Alike) -> Section:
+    """What became of contacts, beside the time before where that can be compared."""
+    before = like.before or {}
+    shown = [one for one in Group if found.groups.get(one) or before.get(one)]
+    sides = {"Contacts": found.groups}
+    if like.before is not None:
+        # Without this one the contacts that are compared are those that stand there already.
+        sides |= {"Compared": like.now} if like.without else {}
+        sides["Before"] = like.before
+    return Section(
+        "What was stopped",
+        ("What became of contacts", *sides),
+        tuple(
+            (GROUPS[one], *(f"{side.get(one, 0):,}" for side in sides.values())) for one in shown
+        ),
+        tuple(found.groups.get(one, 0) / (found.contacts or 1) for one in shown),
+        "Nothing was seen.",
+        _compared(like),
+    )
+
+
+def _compared(like: Alike) -> str:
+    """Which servers are compared, where not all are."""
+    if not like.without:
+        return ""
+    by_reason: dict[str, list[str]] = {}
+    for name, why in like.without:
+        by_reason.setdefault(why, []).append(name)
+    odd = "; ".join(f"{_some(names)} ({why})" for why, names in by_reason.items())
+    if like.before is None:
+        return f"There is nothing to compare this with: {odd}."
+    return f"Compared are servers that were seen all through both times, so all but {odd}."
 
 
 def _lists(reading: Reading, wanted: Range, now: float) -> Section:
@@ -167,7 +188,7 @@ def _lists(reading: Reading, wanted: Range, now: float) -> Section:
     return _table(
         "By what",
         ("List", "Stopped"),
-        [(("your own" if one.own else one.name), one.hits) for one in found],
+        [(("Your own lists" if one.own else one.name), one.hits) for one in found],
         "No list stopped anything.",
     )
 
@@ -235,7 +256,7 @@ def _alerts(reading: Reading, wanted: Range) -> Section:
         account=reading.account, opened__gte=wanted.since, opened__lt=wanted.until
     )
     rows = tuple(
-        (title_of(one.kind), one.text, "open" if one.closed is None else "over")
+        (title_of(one.kind), _sentence(one.text), "open" if one.closed is None else "over")
         for one in found.order_by("-id")[:ROWS]
     )
     return Section("Alerts", ("Kind", "What", "State"), rows, none="There was no alert.")
@@ -256,7 +277,7 @@ Review = Callable[[Reading, float], Iterable[tuple[str, str, str]]]
 def _open_alerts(reading: Reading, _now: float) -> Iterable[tuple[str, str, str]]:
     found = Alert.objects.filter(account=reading.account, closed=None, acknowledged=None)
     graver = sorted(found.order_by("id"), key=lambda one: -Severity(one.severity).rank)
-    return [("Open alert", one.text, title_of(one.kind)) for one in graver]
+    return [("Open alert", _sentence(one.text), title_of(one.kind)) for one in graver]
 
 
 def _ending(reading: Reading, now: float) -> Iterable[tuple[str, str, str]]:
@@ -282,6 +303,10 @@ def _table(title: str, columns: tuple[str, ...], rows: list[tuple[str, int]], no
     most = max((count for _, count in rows), default=1) or 1
     texts = tuple((name, f"{count:,}") for name, count in rows)
     return Section(title, columns, texts, tuple(count / most for _, count in rows), none)
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _some(names: list[str]) -> str:

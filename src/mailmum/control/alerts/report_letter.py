@@ -6,6 +6,7 @@ have to load.
 
 from collections.abc import Iterator, Sequence
 from email.message import EmailMessage
+from textwrap import wrap
 
 from django.utils.html import escape
 
@@ -15,6 +16,7 @@ from mailmum.control.alerts.report import Report, Section
 WIDEST = 56
 """Characters of a column of text; longer ones are cut."""
 _BAR = "#0a6b5e"
+_LINE = 78
 
 
 def report_letter(envelope: Envelope, report: Report, now: float) -> EmailMessage:
@@ -59,6 +61,7 @@ def _lines(section: Section) -> Iterator[str]:
             for cell, width, numbers in zip(row, widths, section.numbers, strict=True)
         ]
         yield "  ".join(cells).rstrip()
+    yield from wrap(section.note, _LINE)
 
 
 def _section(section: Section) -> str:
@@ -73,9 +76,10 @@ def _section(section: Section) -> str:
     )
     rows = "".join(_row(row, right, share) for row, share in zip(section.rows, shares, strict=True))
     bar = "<th></th>" if section.shares else ""
+    note = f'<p style="color:#54575d;margin:4px 0">{escape(section.note)}</p>' * bool(section.note)
     return (
         f'{head}<table cellspacing="0" cellpadding="0" style="border-collapse:collapse;width:100%">'
-        f"<tr>{names}{bar}</tr>{rows}</table></td></tr>"
+        f"<tr>{names}{bar}</tr>{rows}</table>{note}</td></tr>"
     )
 
 

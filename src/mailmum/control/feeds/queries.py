@@ -66,6 +66,13 @@ def held_feeds(reading: Reading) -> set[int]:
     return set(found.values_list("feed", flat=True))
 
 
+def left_out_of(feed: Feed) -> int:
+    """How many entries of the source do not hold, since they cover servers of the account."""
+    if feed.content is None or feed.whole is None:
+        return 0
+    return int(feed.whole.entries - feed.content.entries)
+
+
 def summary(
     feed: Feed, servers: dict[int, str] | None = None, *, held: bool = False
 ) -> dict[str, Any]:
@@ -87,6 +94,7 @@ def summary(
         "grow": feed.grow,
         "state": state_of(feed, held=held),
         "entries": feed.content.entries if feed.content else 0,
+        "kept_out": left_out_of(feed),
         "addresses": feed.content.addresses if feed.content else 0,
         "changed": instant(feed.changed),
         "checked": instant(feed.checked),

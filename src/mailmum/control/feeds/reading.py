@@ -163,4 +163,8 @@ def _refuse_odd(found: Found) -> None:
             field="format",
         )
     if not len(found.builder):
-        raise BadInput("there is nothing to list in it", fix="check that it is the right list")
+        some = ", ".join(f"{count} left out: {why}" for why, count in found.left_out.items())
+        raise BadInput(
+            f"there is nothing to list in it{some and f' ({some})'}",
+            fix="check that it is the right list",
+        )

@@ -25,6 +25,7 @@ from mailmum.control.feeds.contents import Difference, difference, keep
 from mailmum.control.feeds.fetching import Fetch, Fetched, fetch
 from mailmum.control.feeds.guarding import guard_of, guarded
 from mailmum.control.feeds.models import Content, Feed, FeedVersion, Kind, State
+from mailmum.control.feeds.queries import left_out_of
 from mailmum.control.feeds.reading import digest_of, read_list
 from mailmum.control.feeds.suspicion import Bounds, Size, reason
 from mailmum.control.journal.services import SYSTEM, Actor, change
@@ -212,6 +213,8 @@ def put_in_force(feed: Feed, version: FeedVersion, actor: Actor, guard: str) -> 
             f"{feed.name}: {version.entries} entries, {version.added} added, "
             f"{version.removed} removed"
         )
+        if left_out := left_out_of(fresh):
+            made.summary += f", {left_out} left out for the own servers"
         made.after = {"feed": feed.name, "version": version.pk, "entries": version.entries}
     _forget_old(feed)
 

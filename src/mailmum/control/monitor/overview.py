@@ -6,7 +6,7 @@ roll-ups, each server counted by its best source.
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -22,7 +22,7 @@ from mailmum.control.servers.queries import present_servers
 from mailmum.control.traffic import totals
 from mailmum.control.traffic import worst as ranked
 from mailmum.control.traffic.models import Total
-from mailmum.control.traffic.reading import Wanted, spans_of, total
+from mailmum.control.traffic.reading import Wanted, one_of, spans_of, total
 from mailmum.domain.targets import NetworkTarget
 from mailmum.traffic.codes import ASKED, outcome_of
 from mailmum.traffic.groups import Group, group_of, is_own
@@ -175,7 +175,7 @@ def overview(
             for start in wanted.starts
         ),
         groups=dict(groups),
-        before=_before(scope, wanted.before, clock),
+        before=sums(scope, wanted.before, clock) or None,
         compared=_seen_early(scope, wanted.before),
     )
 
@@ -187,7 +187,7 @@ def by_server(
     clock = time.time() if now is None else now
     scope = scope_of(reading)
     meant = _wanted(scope, wanted)
-    sums = totals.by_server(scope.account, meant, now=clock)
+    counts = totals.by_server(scope.account, meant, now=clock)
     best = totals.best_sources(scope.account, meant, now=clock)
     servers = present_servers(reading)
     seen = totals.last_seen(list(servers))
@@ -195,9 +195,9 @@ def by_server(
     return tuple(
         ServerLine(
             server=name,
-            contacts=sum(sums.get(number, {}).values()),
-            accepted=sums.get(number, {}).get(Outcome.ACCEPTED, 0),
-            stopped=_stopped(sums.get(number, {})),
+            contacts=sum(counts.get(number, {}).values()),
+            accepted=counts.get(number, {}).get(Outcome.ACCEPTED, 0),
+            stopped=_stopped(counts.get(number, {})),
             source=best.get(number),
             last=max(seen.get(number, {}).values(), default=None),
             spark=sparks.get(number, ((0, 0),) * 24),
@@ -306,17 +306,20 @@ def _over_time(scope: Scope, wanted: Range, now: float) -> Iterable[tuple[Any, G
     return grouped(scope, rows.values_list(*keys).annotate(sum=total()).order_by())
 
 
-def _before(scope: Scope, wanted: Range, now: float) -> Groups | None:
+def sums(scope: Scope, wanted: Range, now: float, servers: Collection[int] | None = None) -> Groups:
+    """A whole stretch of time together; of some servers only where they are named."""
     found: Counter[Group] = Counter()
     rows = _rows(scope, wanted, now)
+    if servers is not None:
+        rows = rows.filter(one_of("server", sorted(servers), unindexed=True))
     # Whole days are a twentieth of the rows; of minutes there are no others.
     whole = spans_of(scope.account, _wanted(scope, wanted), now)
     for span in [Span(MINUTE, wanted.since, wanted.until)] if wanted.step == MINUTE else whole:
         some = rows.filter(step=span.step, start__gte=span.first, start__lt=span.last)
-        sums = some.values_list("outcome", "rbl").annotate(sum=total()).order_by()
-        for _, group, count in grouped(scope, sums):
+        counts = some.values_list("outcome", "rbl").annotate(sum=total()).order_by()
+        for _, group, count in grouped(scope, counts):
             found[group] += count
-    return dict(found) or None
+    return dict(found)
 
 
 def _seen_early(scope: Scope, wanted: Range) -> bool:

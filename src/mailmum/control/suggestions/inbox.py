@@ -10,7 +10,7 @@ from django.db.models import Count, QuerySet
 from mailmum.control.accounts.access import Reading, Writing, system_access
 from mailmum.control.accounts.models import Account
 from mailmum.control.accounts.rounds import each
-from mailmum.control.journal.services import change, take_writer_lock
+from mailmum.control.journal.services import Change, change, take_writer_lock
 from mailmum.control.listings.draft import KEEP, make_wish
 from mailmum.control.listings.models import Version
 from mailmum.control.listings.services import (
@@ -149,8 +149,8 @@ def accept(access: Writing, number: int, *, now: float | None = None) -> Result:
     return result
 
 
-def dismiss(access: Writing, number: int, *, now: float | None = None) -> Suggestion:
-    """Do not propose this again.
+def dismiss(access: Writing, number: int, *, now: float | None = None) -> tuple[Suggestion, Change]:
+    """Do not propose this again, unless that is undone.
 
     Raises:
         NotFound: there is no such proposal that waits for a decision.
@@ -160,7 +160,13 @@ def dismiss(access: Writing, number: int, *, now: float | None = None) -> Sugges
         one = _waiting(access, number)
         _decide(access, one, DISMISSED, clock)
         made.summary = f"suggestion to {one.kind} {one.target}"
-    return one
+        made.before, made.after = told_state(one, OPEN), told_state(one, DISMISSED)
+    return one, made
+
+
+def told_state(one: Suggestion, state: str) -> dict[str, object]:
+    """How the journal tells what has become of a proposal."""
+    return {"suggestion": one.pk, "state": state}
 
 
 def _waiting(access: Writing, number: int) -> Suggestion:

@@ -4,6 +4,7 @@ from django.http import HttpResponse
 
 from mailmum.control.accounts.access import Reading, Writing
 from mailmum.control.alerts import channels, queries
+from mailmum.control.alerts.ahead import ahead
 from mailmum.control.alerts.conditions import Severity
 from mailmum.control.alerts.models import Alert
 from mailmum.control.alerts.report import DAYS, report
@@ -24,11 +25,12 @@ _LOOKS = {
 
 @account_view(Reading)
 def index(request: PageRequest, access: Reading) -> HttpResponse:
-    """What holds now."""
-    found = list(queries.open_alerts(access)[:SHOWN])
+    """What holds now, with what the worker is about to find."""
+    now = ahead(access)
+    found = [*now.coming, *queries.open_alerts(access)[:SHOWN]]
     found.sort(key=lambda one: (one.acknowledged is not None, -Severity(one.severity).rank))
     told = queries.channels_of(access).filter(stopped=None).exists()
-    rows = [_row(access, one) for one in found]
+    rows = [_row(access, one, over=one.pk in now.over) for one in found]
     return show(request, "alerts/list.html", SECTION, tab="open", rows=rows, told=told)
 
 
@@ -79,7 +81,7 @@ def weekly(request: PageRequest, access: Reading) -> HttpResponse:
     )
 
 
-def _row(access: Reading, alert: Alert) -> dict[str, object]:
+def _row(access: Reading, alert: Alert, *, over: bool = False) -> dict[str, object]:
     icon, css = _LOOKS[alert.severity]
     link = f"{path(access, 'account')}{alert.link}" if alert.link else ""
     return {
@@ -88,4 +90,5 @@ def _row(access: Reading, alert: Alert) -> dict[str, object]:
         "icon": icon,
         "css": css,
         "link": link,
+        "over": over,
     }

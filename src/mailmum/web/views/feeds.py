@@ -21,7 +21,6 @@ from mailmum.web.feeds import feed_rows, version_rows
 from mailmum.web.form import Form, posted
 from mailmum.web.gate import PageRequest, account_view
 from mailmum.web.reply import show, tell, to, warn
-from mailmum.web.words import plural
 
 SECTION = "feeds"
 KINDS = (
@@ -258,9 +257,9 @@ def _upload(request: PageRequest, kind: str) -> tuple[bytes | None, str]:
 def _tell(
     request: PageRequest, access: Reading, name: str, outcome: Outcome, before: str = ""
 ) -> None:
-    entries = queries.show_feed(access, name)["entries"]
+    (row,) = feed_rows([queries.show_feed(access, name)])
     words = {
-        "current": f"{before or 'Refreshed.'} {plural(entries, 'entry', 'entries')}.",
+        "current": f"{before or 'Refreshed.'} {row.entries}.",
         "unchanged": f"{before or 'Nothing has changed.'}",
         "held": f"The update is held back: {outcome.told or 'look at it below'}.",
         "failed": f"{before} Nothing came: {outcome.told}.".strip(),

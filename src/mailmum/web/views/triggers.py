@@ -25,6 +25,7 @@ from mailmum.triggers.rules import NAMING, Group, Metric, Mode, Rule
 from mailmum.web.evidence import finding_rows
 from mailmum.web.form import Form, posted
 from mailmum.web.gate import PageRequest, account_view
+from mailmum.web.leaving import has_left
 from mailmum.web.paging import before_of, page_of
 from mailmum.web.reply import path, show, tell, to
 from mailmum.web.trial import Trial, steps, trial
@@ -64,6 +65,7 @@ FIELDS = (
 def index(request: PageRequest, access: Reading) -> HttpResponse:
     """All triggers, and the ready-made ones to start from."""
     servers, counts = names_of_servers(access), in_force(access)
+    found = list(triggers_of(access))
     rows = [
         {
             "trigger": one,
@@ -71,10 +73,17 @@ def index(request: PageRequest, access: Reading) -> HttpResponse:
             "in_force": counts.get(one.name, 0),
             "mode": dict(MODES)[one.mode],
         }
-        for one in triggers_of(access)
+        for one in found
     ]
     presets = [(one, sentence(one.rule, {})) for one in PRESETS]
-    return show(request, "triggers/list.html", SECTION, rows=rows, presets=presets)
+    return show(
+        request,
+        "triggers/list.html",
+        SECTION,
+        rows=rows,
+        presets=presets,
+        taken={one.name for one in found},
+    )
 
 
 @account_view(Writing, "GET", "POST")
@@ -84,7 +93,7 @@ def add(request: PageRequest, access: Writing) -> HttpResponse:
         return _page(request, access, _blank(request))
     form = posted(request.POST, "name", *FIELDS)
     if "try" in request.POST:
-        return _page(request, access, form, tried=_trial(access, form, None))
+        return _page(request, access, form, tried=_trial(request, access, form, None))
     try:
         made = services.add_trigger(access, form.values["name"], _given(form))
     except Refusal as refusal:
@@ -102,7 +111,7 @@ def edit(request: PageRequest, access: Writing, name: str) -> HttpResponse:
         return _page(request, access, _filled(access, trigger), trigger)
     form = posted(request.POST, *FIELDS)
     if "try" in request.POST:
-        return _page(request, access, form, trigger, tried=_trial(access, form, trigger))
+        return _page(request, access, form, trigger, tried=_trial(request, access, form, trigger))
     try:
         services.edit_trigger(access, name, _given(form))
     except NotFound as refusal:
@@ -245,9 +254,10 @@ def _servers(access: Reading, form: Form) -> list[str]:
     return names if not chosen or chosen in names else [chosen, *names]
 
 
-def _trial(access: Reading, form: Form, saved: Trigger | None) -> Trial:
+def _trial(request: PageRequest, access: Reading, form: Form, saved: Trigger | None) -> Trial:
     """The backtest of what the form says; refusals stand in it too while somebody types."""
-    return trial(access, _given(form), None if saved is None else rule_of(saved))
+    rule = None if saved is None else rule_of(saved)
+    return trial(access, _given(form), rule, lambda: has_left(request))
 
 
 def _saved(access: Reading, name: str) -> Trigger | None:

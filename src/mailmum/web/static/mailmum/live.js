@@ -4,15 +4,33 @@
 //
 // paused    rows wait, at most as many as the table keeps; the cursor goes on
 // hidden    the connection is given back (a browser has few for a host); it comes back with the tab
+//
+// The server writes times in the zone that it was told last.  At a first visit it was told none, and
+// after a journey another: those are written anew here, so that no two rows have different clocks.
 const $ = (sel, root = document) => root.querySelector(sel);
 const body = $("[data-stream]"), state = $("[data-state]"), pause = $("[data-pause]");
 const WINDOW = 60_000, AGAIN = 5_000, LONGEST = 60_000, MARKED = 10;
+const MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
+const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 let source, cursor, waiting = [], missed = 0, failed = 0, later, came = [];
 
 function tell(mark, text) {
   if (state.textContent === text) return;
   state.className = `st ${mark}`;
   state.textContent = text;
+}
+
+const two = number => String(number).padStart(2, "0");
+
+function localise(root) {
+  for (const time of root.querySelectorAll("time")) {
+    if (!zone || time.title.endsWith(` ${zone}`)) continue;
+    const at = new Date(time.dateTime), now = new Date();
+    const clock = [at.getHours(), at.getMinutes(), at.getSeconds()].map(two).join(":");
+    const year = at.getFullYear(), day = `${at.getDate()} ${MONTHS[at.getMonth()]}`;
+    time.title = `${year}-${two(at.getMonth() + 1)}-${two(at.getDate())} ${clock} ${zone}`;
+    time.textContent = at.toDateString() === now.toDateString() ? clock : year === now.getFullYear() ? day : `${day} ${year}`;
+  }
 }
 
 function open() {
@@ -39,6 +57,7 @@ function again(why) {
 function take({ count, html }) {
   const made = document.createElement("template");
   made.innerHTML = html;
+  localise(made.content);
   const rows = [...made.content.children];
   came.push([Date.now(), count]);
   if (pause.ariaPressed !== "true" && !acting()) return put(rows);
@@ -86,6 +105,8 @@ function rate() {
 }
 
 if (body) {
+  localise(body);
+  if (zone) for (const name of document.querySelectorAll("[data-zone]")) name.textContent = zone;
   cursor = body.dataset.cursor;
   pause.addEventListener("click", turn);
   addEventListener("keydown", e => {

@@ -7,12 +7,9 @@ const $$ = (sel, root = document) => [...root.querySelectorAll(sel)];
 const on = (type, sel, fn) => document.addEventListener(type, e => { const t = e.target.closest?.(sel); if (t) fn(e, t); });
 const el = (tag, props = {}, ...kids) => { const e = Object.assign(document.createElement(tag), props); e.append(...kids); return e; };
 
-// --- the reader's time zone, told to the server, which writes all times; where rows go on coming
-// the page begins anew with it, so that no two of them have different clocks
+// --- the reader's time zone, told to the server, which writes all times from the next page on
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-const told = () => document.cookie.split("; ").includes(`zone=${zone}`), knew = told();
 if (zone) document.cookie = `zone=${zone}; path=/; max-age=31536000; samesite=lax`;
-if (!knew && told() && $("[data-stream]")) location.reload();
 
 // --- theme: system, then the other one, then back to the system's; theme.js (in <head>) applies it before paint
 on("click", "[data-theme-switch]", () => {
