@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from heapq import nsmallest
 
-from mailmum.control.monitor.looking import Look, Sum, name_text
+from mailmum.control.monitor.looking import Look, Sum
 from mailmum.control.monitor.scope import Scope
+from mailmum.control.traffic.names import name_text
 from mailmum.domain import guards
 from mailmum.domain.guards import OwnServer
 from mailmum.domain.suffixes import is_shared

@@ -25,9 +25,9 @@ from mailmum.control.traffic.models import (
 from mailmum.control.traffic.reading import Best, Wanted, counted, one_of, spans_of, total, within
 from mailmum.control.traffic.router import traffic_database
 from mailmum.control.traffic.totals import Outcomes, best_by_day, preferred
-from mailmum.domain.targets import Kind, NetworkTarget, parse_network
+from mailmum.domain.targets import Kind, NetworkTarget
 from mailmum.traffic.codes import SOURCES, outcome_of, source_of
-from mailmum.traffic.packing import bounds, client_text
+from mailmum.traffic.packing import MAPPED, bounds
 from mailmum.traffic.periods import DAY, HOUR
 from mailmum.traffic.sightings import Outcome, Source
 from mailmum.traffic.worst import DEPTHS, network_key
@@ -267,11 +267,15 @@ def _joined(
 
 
 def target_of(first: bytes, *, network: bool = False) -> NetworkTarget:
-    """The address of 16 bytes as a target, or the /24 or /64 that begins there."""
-    host = parse_network(client_text(first))
-    if not network:
-        return host
-    return NetworkTarget(host.version, host.first, _SUMMED[host.version])
+    """The address of 16 bytes as a target, or the /24 or /64 that begins there.
+
+    >>> firsts = [MAPPED + bytes([203, 0, 113, 0]), bytes([32, 1, 13, 184]) + bytes(12)]
+    >>> [target_of(one, network=network).text for one in firsts for network in (False, True)]
+    ['203.0.113.0', '203.0.113.0/24', '2001:db8::', '2001:db8::/64']
+    """
+    if first[:12] == MAPPED:
+        return NetworkTarget(4, int.from_bytes(first[12:], "big"), _SUMMED[4] if network else 32)
+    return NetworkTarget(6, int.from_bytes(first, "big"), _SUMMED[6] if network else 128)
 
 
 def is_wide(network: NetworkTarget) -> bool:
