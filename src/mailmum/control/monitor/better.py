@@ -79,11 +79,7 @@ class Ways:
             yield self._better(EXCEPT, (self.target,), allowed, max(total - lost, 0), total)
 
     def _networks(self, target: NetworkTarget) -> tuple[tuple[Target, ...], int, int] | None:
-        addresses = [
-            NetworkTarget(one.version, one.address, 32 if one.version == 4 else 128)
-            for server in self.own
-            for one in server.addresses
-        ]
+        addresses = [one.target for server in self.own for one in server.addresses]
         found = narrower(target, self.clients, addresses)
         return None if found is None else (found.networks, found.stops, found.of)
 

@@ -35,10 +35,11 @@ from mailmum.traffic.sightings import Outcome, Source
 DAYS = 30
 SHOWN = 20
 NEIGHBOURS = 256
+NEAR = {4: 24, 6: 64}
+"""The prefix of the network in which neighbours are, by version."""
 FURTHEST = 400
 """Days that are looked back for the first time it was seen."""
 _SAMPLE = 200
-_NEAR = {4: 24, 6: 64}
 _TELLING = frozenset({Source.LOG, Source.POLICY})
 
 
@@ -244,11 +245,9 @@ def _least(rows: QuerySet[Any], field: str) -> int | None:
 
 
 def _near(network: NetworkTarget | None) -> NetworkTarget | None:
-    if network is None or network.prefix < _NEAR[network.version]:
+    if network is None or network.prefix < NEAR[network.version]:
         return None
-    prefix = _NEAR[network.version]
-    free = network.bits - prefix
-    return NetworkTarget(network.version, network.first >> free << free, prefix)
+    return network.around(NEAR[network.version])
 
 
 def _neighbours(found: Look) -> tuple[Neighbour, ...]:

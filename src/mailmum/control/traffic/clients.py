@@ -27,7 +27,7 @@ from mailmum.control.traffic.router import traffic_database
 from mailmum.control.traffic.totals import Outcomes, best_by_day, preferred
 from mailmum.domain.targets import Kind, NetworkTarget
 from mailmum.traffic.codes import SOURCES, outcome_of, source_of
-from mailmum.traffic.packing import MAPPED, bounds
+from mailmum.traffic.packing import address_of, bounds
 from mailmum.traffic.periods import DAY, HOUR
 from mailmum.traffic.sightings import Outcome, Source
 from mailmum.traffic.worst import DEPTHS, network_key
@@ -267,15 +267,9 @@ def _joined(
 
 
 def target_of(first: bytes, *, network: bool = False) -> NetworkTarget:
-    """The address of 16 bytes as a target, or the /24 or /64 that begins there.
-
-    >>> firsts = [MAPPED + bytes([203, 0, 113, 0]), bytes([32, 1, 13, 184]) + bytes(12)]
-    >>> [target_of(one, network=network).text for one in firsts for network in (False, True)]
-    ['203.0.113.0', '203.0.113.0/24', '2001:db8::', '2001:db8::/64']
-    """
-    if first[:12] == MAPPED:
-        return NetworkTarget(4, int.from_bytes(first[12:], "big"), _SUMMED[4] if network else 32)
-    return NetworkTarget(6, int.from_bytes(first, "big"), _SUMMED[6] if network else 128)
+    """The address of 16 bytes as a target, or the /24 or /64 that begins there."""
+    host = address_of(first)
+    return host.around(_SUMMED[host.version]) if network else host
 
 
 def is_wide(network: NetworkTarget) -> bool:

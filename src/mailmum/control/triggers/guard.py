@@ -23,8 +23,7 @@ from django.db.models import Count, Q, QuerySet
 from mailmum.control.accounts.access import Reading
 from mailmum.control.feeds.providers import Providers, protecting
 from mailmum.control.listings.models import Version
-from mailmum.control.listings.queries import current
-from mailmum.control.listings.search import wider
+from mailmum.control.listings.queries import current, wider
 from mailmum.control.servers.queries import own_servers
 from mailmum.control.traffic.models import ClientCount, ClientDay, ClientHour, NameDay, Seen
 from mailmum.control.traffic.names import named
