@@ -9,16 +9,22 @@ from django.db import OperationalError
 
 from mailmum.control import doctor
 from mailmum.control.accounts.access import Reading
+from mailmum.control.alerts.models import Manner
 from mailmum.control.config import current
 from mailmum.control.feeds.refreshing import refresh
 from mailmum.control.feeds.services import add_feed
 from mailmum.control.feeds.wishes import make_wish as make_feed_wish
 from mailmum.control.traffic import rewriting, tallies
-from mailmum.control.traffic.models import Process, Rewriting
+from mailmum.control.traffic.models import Process, Rewriting, ServerUse
 from mailmum.control.witnesses.models import Health
 from mailmum.control.witnesses.services import add_witness
 from mailmum.dns.witness import State
+from mailmum.traffic.sightings import Outcome
+from tests.control.monitor.kit import Traffic, traffic
 from tests.support.world import World
+
+__all__ = ["traffic"]
+HOUR, DAY = 3600, 86_400
 
 
 def told(world: World) -> list[str]:
@@ -79,6 +85,36 @@ def test_losses_are_told_for_a_day(world: World) -> None:
     tallies.add({"lost/clients": 3, "lost/sightings": 1}, now - 60)
     (message,) = told(world)
     assert "clients 10, sightings 1" in message
+
+
+def test_a_server_is_silent_by_the_rule_of_marks_and_alerts(traffic: Traffic) -> None:
+    """What asks and what is logged each by what is usual of it; of what is rare nobody can tell."""
+    busy = [traffic.seen("203.0.113.1", Outcome.ACCEPTED, ago=HOUR + 40 * n) for n in range(2000)]
+    traffic.log(*busy)
+    traffic.log(traffic.seen("203.0.113.1", Outcome.ACCEPTED, ago=2 * DAY), server="mx2")
+    ServerUse.objects.create(server=traffic.servers["mx1"], queries=9, last=int(traffic.now) - HOUR)
+
+    def told(access: Reading) -> list[tuple[str, str, str]]:
+        found = [one for one in doctor.checks(access) if one["name"].startswith("server ")]
+        kinds = ("asked at", "has not asked", "nothing has come")
+        return [
+            (one["name"][7:], one["state"], one["message"])
+            for one in found
+            if one["message"].startswith(kinds)
+        ]
+
+    asked, never, unlogged, rare = told(traffic.world.viewer)
+    assert asked[:2] == ("mx1", "ok")
+    assert unlogged[:2] == ("mx1", "warn")
+    assert unlogged[2].endswith(", which is long for it")
+    assert never == ("mx2", "warn", "has not asked yet")
+    assert rare[:2] == ("mx2", "warn")
+    assert rare[2].endswith("; whether that is long for it is not known")
+    Manner.objects.create(account=traffic.world.owner.account, silent_after=2 * HOUR)
+    assert unlogged not in told(traffic.world.viewer)
+    ServerUse.objects.update(last=int(traffic.now) - 2 * DAY)
+    assert told(traffic.world.viewer)[0][2].startswith("has not asked since ")
+    assert told(traffic.world.outsider) == [("foreign", "warn", "has not asked yet")]
 
 
 @pytest.mark.parametrize(("free", "state"), [(2**40, ""), (100 * 2**20, "warn"), (0, "fail")])

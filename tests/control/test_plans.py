@@ -7,7 +7,7 @@ from django.db import connection
 from django.db.models import QuerySet
 
 from mailmum.control.listings.models import Version
-from mailmum.control.listings.queries import Filter, covering_texts, current, find_listings, inside
+from mailmum.control.listings.queries import Filter, current, find_listings, inside, wider
 from mailmum.domain.clients import parse_subject
 from mailmum.domain.targets import parse_target
 from tests.support.world import World
@@ -19,7 +19,7 @@ def queries(world: World) -> dict[str, QuerySet[Any]]:
     return {
         "began": Version.objects.filter(since__gt=3, since__lte=4).order_by("number"),
         "ended": Version.objects.filter(until__gt=3, until__lte=4).order_by("number"),
-        "covering": mine.filter(target__in=covering_texts(parse_subject("203.0.113.7"))),
+        "covering": mine.filter(target__in=wider(parse_subject("203.0.113.7").target)),
         "inside a network": inside(world.viewer, parse_target("203.0.113.0/24")),
         "inside a domain": inside(world.viewer, parse_target(".spam.example")),
         "page": find_listings(world.viewer, Filter()).filter(number__lt=1000)[:100],

@@ -42,7 +42,7 @@ class Shell:
         self._folder = folder
         self._count = 0
 
-    def run(self, command: str, timeout: float = 30.0) -> Said:
+    def run(self, command: str, timeout: float = 90.0) -> Said:
         """Run one command.
 
         Raises AssertionError when it does not end in time or ends the shell.

@@ -99,6 +99,7 @@ class TestNetworks:
         around = network.supernet(new_prefix=min(prefix, network.prefixlen))
         assert target_of(network).overlaps(target_of(around))
         assert target_of(around).overlaps(target_of(network))
+        assert target_of(network).around(around.prefixlen) == target_of(around)
 
     @given(networks(), st.data())
     def test_host_bits_are_refused_with_the_network_meant(

@@ -3,26 +3,24 @@
 Lines of progress come while it runs; the last line is the report, or the error.
 """
 
-import json
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from django.db import Error as AnyDatabaseError
 from django.http import HttpRequest, StreamingHttpResponse
 from ninja import Router
 from pydantic import Field
 
 from mailmum.api import schemas
 from mailmum.api.auth import writer
-from mailmum.api.errors import WRITE_ERRORS, as_json, unavailable
+from mailmum.api.errors import WRITE_ERRORS
+from mailmum.api.lines import lines_of
 from mailmum.api.query import Query
 from mailmum.control.accounts.access import Writing
 from mailmum.control.imports.options import ImportOptions, Report
 from mailmum.control.imports.services import Progress, run_import
 from mailmum.control.streaming import go_on, pushed
-from mailmum.domain.errors import Refusal
 from mailmum.domain.lifetimes import end_of
 from mailmum.domain.listings import Action
 
@@ -79,25 +77,20 @@ def import_file(request: HttpRequest, wanted: Query[Wanted]) -> Any:
     )
     total = int(request.headers.get("Content-Length") or 0) or None
     return StreamingHttpResponse(
-        pushed(lambda: _lines(access, request, options, total)),
+        pushed(lambda: lines_of(_told(access, request, options, total), request.path)),
         content_type="application/x-ndjson",
     )
 
 
-def _lines(
+def _told(
     access: Writing, request: HttpRequest, options: ImportOptions, total: int | None
-) -> Iterator[bytes]:
+) -> Generator[dict[str, Any], None, None]:
     chunks = _Chunks(request)
-    try:
-        for step in run_import(access, chunks, options):
-            yield _line(step, chunks.read, total)
-            # After a report all is done.
-            if isinstance(step, Progress):
-                go_on()
-    except Refusal as refusal:
-        yield _json(as_json(refusal))
-    except AnyDatabaseError as error:
-        yield _json(as_json(unavailable(error, request.path)))
+    for step in run_import(access, chunks, options):
+        yield _step(step, chunks.read, total)
+        # After a report all is done.
+        if isinstance(step, Progress):
+            go_on()
 
 
 class _Chunks:
@@ -113,12 +106,8 @@ class _Chunks:
             yield chunk
 
 
-def _line(step: Progress | Report, read: int, total: int | None) -> bytes:
+def _step(step: Progress | Report, read: int, total: int | None) -> dict[str, Any]:
     if isinstance(step, Report):
-        return _json({"report": asdict(step)})
+        return {"report": asdict(step)}
     told = {"phase": step.phase, "bytes": read, "of": total, "lines": step.done, "total": step.of}
-    return _json({"progress": told})
-
-
-def _json(value: Any) -> bytes:
-    return json.dumps(value).encode() + b"\n"
+    return {"progress": told}

@@ -171,7 +171,7 @@ def _sightings(access: Reading, subject: Subject, server: str) -> list[dict[str,
     """The latest; a verdict is told all the same when traffic cannot be read."""
     scope = scope_of(access, server)
     nothing: tuple[Kept, ...] = ()
-    found = tolerant(lambda: search.recent(scope, search.about_subject(subject), RECENT), nothing)
+    found = tolerant(lambda: search.recent(scope, subject.target, RECENT), nothing)
     return [search.as_dict(scope, kept) for kept in found]
 
 

@@ -1,19 +1,18 @@
 """Triggers over the API: list, add, edit, remove, try on the past, and what they have decided."""
 
-import json
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import closing
 from typing import Annotated, Any
 
-from django.db import Error as AnyDatabaseError
 from django.http import HttpRequest, StreamingHttpResponse
 from ninja import Router, Schema, Status
 from pydantic import Field
 
 from mailmum.api import schemas
 from mailmum.api.auth import reader, writer
-from mailmum.api.errors import READ_ERRORS, WRITE_ERRORS, as_json, unavailable
+from mailmum.api.errors import READ_ERRORS, WRITE_ERRORS
+from mailmum.api.lines import lines_of
 from mailmum.api.query import Query
 from mailmum.control.accounts.access import Reading
 from mailmum.control.servers.queries import names_of_servers
@@ -27,7 +26,6 @@ from mailmum.control.triggers.queries import find_trigger, findings_of, show, tr
 from mailmum.control.triggers.report import Report
 from mailmum.control.triggers.trying import Steps, Wish, rules_of, tried
 from mailmum.control.triggers.values import said_rule, sentence
-from mailmum.domain.errors import Refusal
 from mailmum.triggers.presets import PRESETS
 
 router = Router(tags=["triggers"])
@@ -267,7 +265,7 @@ def backtest(request: HttpRequest, wanted: TriedIn) -> Any:
     unknown = unknown_of(access, rules_of(access, wish)[0], days=wanted.history, now=time.time())
     # It changes nothing, so it ends when nobody waits for it any more.
     return StreamingHttpResponse(
-        pulled(lambda: _lines(access, request, steps, unknown)),
+        pulled(lambda: lines_of(_told(access, steps, unknown), request.path)),
         content_type="application/x-ndjson",
         headers={"X-Accel-Buffering": "no"},
     )
@@ -323,27 +321,17 @@ def list_findings(request: HttpRequest, name: str, wanted: Query[Page]) -> dict[
     }
 
 
-def _lines(
-    access: Reading,
-    request: HttpRequest,
-    steps: Steps,
-    unknown: str,
-) -> Iterator[bytes]:
+def _told(access: Reading, steps: Steps, unknown: str) -> Generator[dict[str, Any], None, None]:
     servers = names_of_servers(access)
-    try:
-        # Its second process ends with it, whoever still knows of it.
-        with closing(steps):
-            for step in steps:
-                told = _step(step, servers)
-                if unknown and "report" in told:
-                    told["cannot_know"] = unknown
-                yield _json(told)
-                if isinstance(step, Progress):
-                    go_on()
-    except Refusal as refusal:
-        yield _json(as_json(refusal))
-    except AnyDatabaseError as error:
-        yield _json(as_json(unavailable(error, request.path)))
+    # Its second process ends with it, whoever still knows of it.
+    with closing(steps):
+        for step in steps:
+            told = _step(step, servers)
+            if unknown and "report" in told:
+                told["cannot_know"] = unknown
+            yield told
+            if isinstance(step, Progress):
+                go_on()
 
 
 def _step(step: Progress | dict[str, Report], servers: dict[int, str]) -> dict[str, Any]:
@@ -351,7 +339,3 @@ def _step(step: Progress | dict[str, Report], servers: dict[int, str]) -> dict[s
         percent = round(100 * step.done)
         return {"progress": {"phase": step.phase, "lines": percent, "total": 100}}
     return {name: report.as_dict() for name, report in step.items()}
-
-
-def _json(value: Any) -> bytes:
-    return json.dumps(value).encode() + b"\n"

@@ -1,7 +1,6 @@
 """`block`, `allow`, `unlist` and `listings`."""
 
 import sys
-from collections.abc import Callable
 from typing import Any
 
 import click
@@ -16,7 +15,7 @@ from mailmum.cli.output import (
     scope_text,
     warn,
 )
-from mailmum.cli.session import Session, common, pass_session
+from mailmum.cli.session import Session, common, pass_session, together
 from mailmum.cli.targets import read_targets
 
 _NEVER = "never"
@@ -26,19 +25,15 @@ server_option = click.option("--server", metavar="NAME", help="For this server o
 _targets = click.argument("targets", metavar="TARGET...", nargs=-1, required=True)
 
 
-def _wish_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    options = (
-        server_option,
-        click.option("--for", "lifetime", metavar="7d", help="How long, as 12h, 7d, 2w or never."),
-        click.option("--reason", metavar="TEXT", help="Public: senders read it in the reply."),
-        click.option("--note", metavar="TEXT", help="Private: for you and your colleagues."),
-        click.option("--code", metavar="127.0.0.9", help="Return code of the DNS answer."),
-        click.option("--force", is_flag=True, help="List guarded targets too."),
-        common,
-    )
-    for option in reversed(options):
-        command = option(command)
-    return command
+_wish_options = together(
+    server_option,
+    click.option("--for", "lifetime", metavar="7d", help="How long, as 12h, 7d, 2w or never."),
+    click.option("--reason", metavar="TEXT", help="Public: senders read it in the reply."),
+    click.option("--note", metavar="TEXT", help="Private: for you and your colleagues."),
+    click.option("--code", metavar="127.0.0.9", help="Return code of the DNS answer."),
+    click.option("--force", is_flag=True, help="List guarded targets too."),
+    common,
+)
 
 
 @click.command(short_help="Block addresses, networks, hosts or domains.")

@@ -16,7 +16,7 @@ import click
 from mailmum.cli.failures import Failure
 from mailmum.cli.locate import CREDENTIAL
 from mailmum.cli.output import print_json, print_json_list, print_rows, say
-from mailmum.cli.session import Session, common, pass_session
+from mailmum.cli.session import Session, common, pass_session, together
 
 if TYPE_CHECKING:
     from mailmum.control.config import Overrides
@@ -24,30 +24,26 @@ if TYPE_CHECKING:
 _PARAMETERS = "mailmum.toml"
 
 
-def _service_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    options = (
-        click.option("--zone", metavar="BASE", help="Base of all zones; mailmum.internal."),
-        click.option("--web", metavar="HOST:PORT", help="Pages and API; 127.0.0.1:8053."),
-        click.option(
-            "--dns",
-            metavar="HOST:PORT",
-            multiple=True,
-            help="DNS over UDP and TCP, more than once for more; 127.0.0.1:5300.",
-        ),
-        click.option("--dns-workers", type=int, metavar="N", help="DNS processes; 1."),
-        click.option("--policy", metavar="HOST:PORT", help="Policy service; 127.0.0.1:10053."),
-        click.option(
-            "--log",
-            "logs",
-            metavar="SERVER=PATH",
-            multiple=True,
-            help="Mail log to follow, or SERVER=journal; more than once for more.",
-        ),
-        common,
-    )
-    for option in reversed(options):
-        command = option(command)
-    return command
+_service_options = together(
+    click.option("--zone", metavar="BASE", help="Base of all zones; mailmum.internal."),
+    click.option("--web", metavar="HOST:PORT", help="Pages and API; 127.0.0.1:8053."),
+    click.option(
+        "--dns",
+        metavar="HOST:PORT",
+        multiple=True,
+        help="DNS over UDP and TCP, more than once for more; 127.0.0.1:5300.",
+    ),
+    click.option("--dns-workers", type=int, metavar="N", help="DNS processes; 1."),
+    click.option("--policy", metavar="HOST:PORT", help="Policy service; 127.0.0.1:10053."),
+    click.option(
+        "--log",
+        "logs",
+        metavar="SERVER=PATH",
+        multiple=True,
+        help="Mail log to follow, or SERVER=journal; more than once for more.",
+    ),
+    common,
+)
 
 
 def _part(name: str, short_help: str) -> Callable[[Callable[..., Any]], click.Command]:

@@ -42,6 +42,17 @@ class Session:
 pass_session = click.make_pass_decorator(Session, ensure=True)
 
 
+def together(*options: Callable[[Any], Any]) -> Callable[[_Command], _Command]:
+    """Several options as one, in the order in which help shows them."""
+
+    def add(command: _Command) -> _Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
+
+
 def common(command: _Command) -> _Command:
     """Add the options that every verb takes."""
     data = click.option(

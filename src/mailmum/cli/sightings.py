@@ -1,14 +1,14 @@
 """`sightings`: what reached the mail servers, newest first; and what `tail` shares with it."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
 import click
 
 from mailmum.cli.output import moment_text, print_json_list, print_rows
-from mailmum.cli.session import Session, common, pass_session
+from mailmum.cli.session import Session, common, pass_session, together
 
 OUTCOMES = (
     "accepted", "rejected", "deferred", "relay-denied", "unknown-recipient", "auth-failed",
@@ -19,34 +19,30 @@ _PAGE = 1000
 _HEADERS = ("Time", "Server", "Outcome", "Client", "Name", "Sender", "Recipient", "Because")
 
 
-def filters(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options that say which sightings."""
-    options = (
-        click.option("--server", metavar="NAME", help="Of this server only."),
-        click.option("--client", metavar="ADDRESS", help="Of this address or network."),
-        click.option("--name", metavar="HOST", help="Of this host, or with a dot this domain."),
-        click.option("--helo", metavar="TEXT", help="With this in what the client called itself."),
-        click.option("--sender", metavar="TEXT", help="With this in the sender."),
-        click.option("--recipient", metavar="TEXT", help="With this in the recipient."),
-        click.option(
-            "--outcome",
-            type=click.Choice(OUTCOMES),
-            multiple=True,
-            metavar="WORD",
-            help=f"With this outcome; more than once for more: {', '.join(OUTCOMES)}.",
-        ),
-        click.option(
-            "--source",
-            type=click.Choice(SOURCES),
-            multiple=True,
-            metavar="WORD",
-            help="Seen by the log, dns or policy; more than once for more.",
-        ),
-        click.option("--rbl", metavar="ZONE", help="Decided by this public list."),
-    )
-    for option in reversed(options):
-        command = option(command)
-    return command
+filters = together(
+    click.option("--server", metavar="NAME", help="Of this server only."),
+    click.option("--client", metavar="ADDRESS", help="Of this address or network."),
+    click.option("--name", metavar="HOST", help="Of this host, or with a dot this domain."),
+    click.option("--helo", metavar="TEXT", help="With this in what the client called itself."),
+    click.option("--sender", metavar="TEXT", help="With this in the sender."),
+    click.option("--recipient", metavar="TEXT", help="With this in the recipient."),
+    click.option(
+        "--outcome",
+        type=click.Choice(OUTCOMES),
+        multiple=True,
+        metavar="WORD",
+        help=f"With this outcome; more than once for more: {', '.join(OUTCOMES)}.",
+    ),
+    click.option(
+        "--source",
+        type=click.Choice(SOURCES),
+        multiple=True,
+        metavar="WORD",
+        help="Seen by the log, dns or policy; more than once for more.",
+    ),
+    click.option("--rbl", metavar="ZONE", help="Decided by this public list."),
+)
+"""The options that say which sightings."""
 
 
 @click.command(short_help="Search what reached your mail servers.")

@@ -1,6 +1,6 @@
 """`trigger presets | list | add | show | edit | remove | test | findings | clear | resume`."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -9,7 +9,7 @@ from mailmum.cli.client import trigger_path
 from mailmum.cli.failures import Failure
 from mailmum.cli.output import moment_text, print_json, print_json_list, print_rows, say, warn
 from mailmum.cli.progress import progress
-from mailmum.cli.session import Session, common, pass_session
+from mailmum.cli.session import Session, common, pass_session, together
 
 _SHOWN = 10
 _name = click.argument("name")
@@ -32,49 +32,33 @@ _METRICS = click.Choice(
 _GROUPS = click.Choice(["address", "network", "wide", "domain"])
 
 
-def _rule_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    options = (
-        click.option("--metric", type=_METRICS, help="What is counted."),
-        click.option("--threshold", type=int, metavar="20", help="How many are enough."),
-        click.option("--within", "window", metavar="10m", help="Within which time."),
-        click.option("--group", type=_GROUPS, help="From whom together."),
-        click.option(
-            "--list", "lists", multiple=True, metavar="ZONE", help="Public list that counts."
-        ),
-        click.option(
-            "--score", type=float, metavar="15", help="Spam score from which on it counts."
-        ),
-        click.option("--trap", "traps", multiple=True, metavar="ADDRESS", help="Trap address."),
-        click.option("--server", metavar="NAME", help="Whose contacts count; account: all."),
-        click.option(
-            "--where", type=click.Choice(["account", "server"]), help="Where it is listed."
-        ),
-        click.option("--for", "lifetime", metavar="1d", help="How long it is listed."),
-        click.option(
-            "--growth", type=int, metavar="2", help="Times as long each time; 1: the same."
-        ),
-        click.option("--longest", metavar="30d", help="Longest lifetime of all."),
-        click.option("--quiet", metavar="30d", help="Time after which it is forgiven."),
-        click.option("--merge", type=int, metavar="5", help="So many listed list their network."),
-        click.option("--accepted", type=int, metavar="5", help="Who delivered so many is spared."),
-        click.option("--days", type=int, metavar="60", help="In so many days."),
-        click.option("--brake", type=int, metavar="50", help="More listings stop it; 0: never."),
-        click.option("--brake-within", "brake_window", metavar="10m", help="In this time."),
-    )
-    for option in reversed(options):
-        command = option(command)
-    return command
+_rule_options = together(
+    click.option("--metric", type=_METRICS, help="What is counted."),
+    click.option("--threshold", type=int, metavar="20", help="How many are enough."),
+    click.option("--within", "window", metavar="10m", help="Within which time."),
+    click.option("--group", type=_GROUPS, help="From whom together."),
+    click.option("--list", "lists", multiple=True, metavar="ZONE", help="Public list that counts."),
+    click.option("--score", type=float, metavar="15", help="Spam score from which on it counts."),
+    click.option("--trap", "traps", multiple=True, metavar="ADDRESS", help="Trap address."),
+    click.option("--server", metavar="NAME", help="Whose contacts count; account: all."),
+    click.option("--where", type=click.Choice(["account", "server"]), help="Where it is listed."),
+    click.option("--for", "lifetime", metavar="1d", help="How long it is listed."),
+    click.option("--growth", type=int, metavar="2", help="Times as long each time; 1: the same."),
+    click.option("--longest", metavar="30d", help="Longest lifetime of all."),
+    click.option("--quiet", metavar="30d", help="Time after which it is forgiven."),
+    click.option("--merge", type=int, metavar="5", help="So many listed list their network."),
+    click.option("--accepted", type=int, metavar="5", help="Who delivered so many is spared."),
+    click.option("--days", type=int, metavar="60", help="In so many days."),
+    click.option("--brake", type=int, metavar="50", help="More listings stop it; 0: never."),
+    click.option("--brake-within", "brake_window", metavar="10m", help="In this time."),
+)
 
 
-def _kept_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    options = (
-        click.option("--mode", type=_MODES, help="off, observe or enforce."),
-        click.option("--reason", metavar="TEXT", help="Public: senders read it in the reply."),
-        click.option("--note", metavar="TEXT", help="Private: for you and your colleagues."),
-    )
-    for option in reversed(options):
-        command = option(command)
-    return command
+_kept_options = together(
+    click.option("--mode", type=_MODES, help="off, observe or enforce."),
+    click.option("--reason", metavar="TEXT", help="Public: senders read it in the reply."),
+    click.option("--note", metavar="TEXT", help="Private: for you and your colleagues."),
+)
 
 
 @click.group(short_help="Have offenders listed by parameters.")

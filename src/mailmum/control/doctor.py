@@ -11,16 +11,19 @@ from dataclasses import asdict, dataclass
 from mailmum import compiled
 from mailmum.control import config
 from mailmum.control.accounts.access import Reading
+from mailmum.control.alerts.comparing import manner_of
 from mailmum.control.doctor_logs import log_findings
 from mailmum.control.doctor_triggers import trigger_findings
 from mailmum.control.feeds.queries import list_feeds
 from mailmum.control.journal.moments import moment
 from mailmum.control.listings.queries import explain
+from mailmum.control.monitor import silence
+from mailmum.control.monitor.silence import Pulse
 from mailmum.control.servers.models import Server
 from mailmum.control.servers.pauses import Pause, pauses_of
 from mailmum.control.servers.queries import find_server, servers_of
 from mailmum.control.traffic import tallies
-from mailmum.control.traffic.queries import barred_use, last_query, revoked_uses
+from mailmum.control.traffic.queries import barred_use, revoked_uses
 from mailmum.control.traffic.reading import tolerant
 from mailmum.control.traffic.rewriting import progress_of
 from mailmum.control.witnesses.asking import health_of, witnesses_of
@@ -28,8 +31,10 @@ from mailmum.daemons.dnsd_trace import recent_crash
 from mailmum.dns.witness import SAYS, State
 from mailmum.domain.clients import parse_subject
 from mailmum.domain.listings import Action
+from mailmum.traffic.sightings import Source
 
-SILENT_AFTER = 86_400
+LATELY = 86_400
+"""Seconds in which something that went wrong is told."""
 SCARCE = 128 * 2**20
 """Bytes; less on a disk is told."""
 LOOPBACK = ("127.", "::1", "localhost")
@@ -54,9 +59,13 @@ def checks(reading: Reading, server: str = "") -> list[dict[str, str]]:
     servers = [find_server(reading, server)] if server else list(servers_of(reading))
     found = [_engine(), *_room(), *_account(reading, servers), *_feeds(reading)]
     found += tolerant(lambda: list(_counts()), [])
+    asking, logging = (_pulses(reading, servers, one) for one in (silence.ASKING, silence.LOGS))
     for one in servers:
+        found += _asks(one, asking.get(one.pk))
         found += _server(reading, one)
     found += [Finding(*one) for one in log_findings(reading, servers, config.current())]
+    for one in servers:
+        found += _is_logged(one, logging.get(one.pk))
     if not server:
         found += _lists(reading)
         found += [Finding(*one) for one in trigger_findings(reading, time.time())]
@@ -219,7 +228,7 @@ def _counts() -> Iterator[Finding]:
             f"{moment(process.seen)}",
             "see that it runs and that it can write the database of traffic; its log says more",
         )
-    lost = tallies.losses(now - SILENT_AFTER)
+    lost = tallies.losses(now - LATELY)
     if lost:
         told = ", ".join(f"{one.key.removeprefix('lost/')} {one.count}" for one in lost)
         yield Finding(
@@ -231,34 +240,65 @@ def _counts() -> Iterator[Finding]:
         )
 
 
-def _server(reading: Reading, server: Server) -> Iterator[Finding]:
-    name, now = f"server {server.name}", time.time()
-    last = last_query(server.pk)
-    if last is None:
+def _pulses(
+    reading: Reading, servers: list[Server], sources: frozenset[Source]
+) -> dict[int, Pulse]:
+    """How servers are as far as these sources tell; nothing when traffic cannot be read."""
+    numbers, quiet = [one.pk for one in servers], manner_of(reading.account).silent_after
+    return tolerant(lambda: silence.pulses(reading, numbers, quiet=quiet, sources=sources), {})
+
+
+def _asks(server: Server, pulse: Pulse | None) -> Iterator[Finding]:
+    name = f"server {server.name}"
+    if pulse is None:
+        return
+    if pulse.last is None:
         yield Finding(
             name,
             "warn",
             "has not asked yet",
             f"set Postfix up: mailmum postfix setup --server {server.name}",
         )
-    elif now - last > SILENT_AFTER:
+    elif pulse.state is silence.State.WORKS:
+        yield Finding(name, "ok", f"asked at {moment(int(pulse.last))}")
+    else:
         yield Finding(
             name,
             "warn",
-            f"has not asked since {moment(last)}",
+            f"has not asked since {_long_ago(pulse.state, pulse.last)}",
             "check its resolver and that Postfix still has the lines",
         )
-    else:
-        yield Finding(name, "ok", f"asked at {moment(last)}")
+
+
+def _is_logged(server: Server, pulse: Pulse | None) -> Iterator[Finding]:
+    if pulse is None or pulse.last is None or pulse.state is silence.State.WORKS:
+        return
+    yield Finding(
+        f"server {server.name}",
+        "warn",
+        f"nothing has come from its log since {_long_ago(pulse.state, pulse.last)}",
+        "check that its mail system still logs there, and that the log is followed",
+    )
+
+
+def _long_ago(state: silence.State, last: float) -> str:
+    """Since when nothing came, and what is known of how long that is."""
+    if state is silence.State.SILENT:
+        return f"{moment(int(last))}, which is long for it"
+    return f"{moment(int(last))}; whether that is long for it is not known"
+
+
+def _server(reading: Reading, server: Server) -> Iterator[Finding]:
+    name, now = f"server {server.name}", time.time()
     for use in revoked_uses(server.pk):
         yield Finding(
             name,
-            "fail" if now - use.last < SILENT_AFTER else "warn",
+            "fail" if now - use.last < LATELY else "warn",
             f"a revoked key (…{use.key[-4:]}) was still used at {moment(use.last)}",
             f"put the new zones into Postfix: mailmum postfix setup --server {server.name}",
         )
     barred = barred_use(server.pk)
-    if barred is not None and now - barred.last < SILENT_AFTER:
+    if barred is not None and now - barred.last < LATELY:
         yield Finding(
             name,
             "warn",

@@ -16,14 +16,12 @@ from mailmum.control.dataplane.handed import SHIPPED
 from mailmum.control.journal.moments import moment
 from mailmum.control.servers.models import Server
 from mailmum.control.traffic.models import Stream
-from mailmum.control.traffic.queries import last_logged
 from mailmum.daemons import collector_status
 from mailmum.daemons.collector_status import Fared, Status
 from mailmum.daemons.positions import Position
 from mailmum.postfix.log.reader import skips_of
 
 STALE_AFTER = 60.0
-SILENT_AFTER = 86_400
 SKIPPED_FOR = 7 * 86_400
 
 
@@ -55,7 +53,6 @@ def log_findings(
     for server in servers:
         yield from _handed_in(server)
         yield from _skipped(server, now)
-        yield from _silence(server, now)
 
 
 def _about(status: Status | None, servers: dict[int, Server]) -> bool:
@@ -113,14 +110,3 @@ def _skipped(server: Server, now: float) -> Iterator[LogFinding]:
                 f"last at {moment(int(skipped.last))} ({name})",
                 "the log of collect, or of web for what is handed in, has the line: tell us",
             )
-
-
-def _silence(server: Server, now: float) -> Iterator[LogFinding]:
-    seen = last_logged(server.pk)
-    if seen is not None and now - seen > SILENT_AFTER:
-        yield LogFinding(
-            f"server {server.name}",
-            "warn",
-            f"nothing has come from its log since {moment(seen)}",
-            "check that its mail system still logs there, and that the log is followed",
-        )

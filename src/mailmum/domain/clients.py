@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from mailmum.domain.errors import BadInput
 from mailmum.domain.names import parse_name
 from mailmum.domain.targets import (
+    NameTarget,
     NetworkTarget,
     Target,
     address_text,
@@ -34,6 +35,11 @@ class AddressSubject:
         return address_text(self.version, self.address)
 
     @property
+    def target(self) -> NetworkTarget:
+        """The address as a target."""
+        return NetworkTarget(self.version, self.address, 32 if self.version == 4 else 128)
+
+    @property
     def is_loopback(self) -> bool:
         """Whether it is the machine itself, about which there is never a verdict."""
         return any(net.covers(self.version, self.address) for net in _LOOPBACK)
@@ -53,6 +59,11 @@ class NameSubject:
     def text(self) -> str:
         """The name."""
         return self.name
+
+    @property
+    def target(self) -> NameTarget:
+        """The host as a target, without what is under it."""
+        return NameTarget(self.name, whole=False)
 
     @property
     def is_loopback(self) -> bool:

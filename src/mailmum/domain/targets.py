@@ -16,11 +16,12 @@ same client, and one listing must cover both.
 
 import ipaddress
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
 from mailmum.domain.errors import BadInput
-from mailmum.domain.names import NAME_LIMIT, parse_name
+from mailmum.domain.names import NAME_LIMIT, parents, parse_name
 from mailmum.domain.texts import shown
 
 MAPPED_PREFIX = 96
@@ -83,6 +84,11 @@ class NetworkTarget:
             return False
         return (address ^ self.first) >> (self.bits - self.prefix) == 0
 
+    def around(self, prefix: int) -> "NetworkTarget":
+        """The network in which it lies that has this prefix, no longer than its own."""
+        free = self.bits - prefix
+        return NetworkTarget(self.version, self.first >> free << free, prefix)
+
     def overlaps(self, other: "NetworkTarget") -> bool:
         """Whether one contains the other."""
         return self.covers(other.version, other.first) or other.covers(self.version, self.first)
@@ -121,6 +127,20 @@ class NameTarget:
 
 
 Target = NetworkTarget | NameTarget
+
+
+def all_around(target: Target) -> Iterator[Target]:
+    """All targets that cover a target, the narrowest first, which is itself: at most 129.
+
+    >>> [one.text for one in all_around(NameTarget("mx.spam.example", whole=False))]
+    ['mx.spam.example', '.mx.spam.example', '.spam.example', '.example']
+    """
+    if isinstance(target, NetworkTarget):
+        yield from map(target.around, range(target.prefix, -1, -1))
+        return
+    if not target.whole:
+        yield target
+    yield from (NameTarget(name, whole=True) for name in parents(target.name))
 
 
 def address_text(version: int, address: int) -> str:
@@ -254,7 +274,7 @@ def _why_no_network(text: str) -> str:
     address, slash, prefix = text.partition("/")
     if slash and not (prefix.isascii() and prefix.isdigit()):
         return f"{shown(text)}: {shown(prefix)} is not a prefix length"
-    if slash and _is_address(address):
+    if slash and is_address(address):
         limit = 128 if ":" in address else 32
         return f"{shown(text)}: the prefix length must be between 0 and {limit}"
     if _has_leading_zero(address):
@@ -269,7 +289,8 @@ def _has_leading_zero(address: str) -> bool:
     )
 
 
-def _is_address(text: str) -> bool:
+def is_address(text: str) -> bool:
+    """Whether the text is an address, of either version."""
     try:
         ipaddress.ip_address(text)
     except ValueError:

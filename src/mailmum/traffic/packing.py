@@ -5,6 +5,8 @@ one stretch of values; and all names under a domain begin with the domain's own 
 
     >>> client_text(pack_client("203.0.113.7")), client_text(pack_client("2001:db8::1"))
     ('203.0.113.7', '2001:db8::1')
+    >>> address_of(bounds(NetworkTarget(4, 0xCB007100, 24))[0]).text
+    '203.0.113.0'
     >>> reversed_name("mail.spam.example"), plain_name("example.spam.mail.")
     ('example.spam.mail.', 'mail.spam.example')
 """
@@ -57,6 +59,13 @@ def client_text(packed: bytes) -> str:
     if value >> 32 == MAPPED_FIRST >> 32:
         return address_text(4, value & 0xFFFF_FFFF)
     return address_text(6, value)
+
+
+def address_of(packed: bytes) -> NetworkTarget:
+    """The address of 16 bytes."""
+    if packed[:12] == MAPPED:
+        return NetworkTarget(4, int.from_bytes(packed[12:], "big"), 32)
+    return NetworkTarget(6, int.from_bytes(packed, "big"), 128)
 
 
 def bounds(network: NetworkTarget) -> tuple[bytes, bytes]:

@@ -22,7 +22,7 @@ from mailmum.domain.names import parse_name
 from mailmum.domain.suffixes import is_public_suffix
 from mailmum.domain.targets import NameTarget, NetworkTarget, Target
 from mailmum.traffic.codes import ASKED, OUTCOMES, SOURCES
-from mailmum.traffic.packing import MAPPED
+from mailmum.traffic.packing import address_of
 from mailmum.traffic.sightings import Outcome, Source
 from mailmum.triggers.rules import Group, Metric, Rule, Where
 
@@ -153,10 +153,8 @@ def unit_of(group: Group, client: bytes | None, name: str | None) -> Target | No
 @lru_cache(_CLIENTS)
 def _network_of(group: Group, client: bytes) -> NetworkTarget:
     """Kept for the few who come all the time."""
-    version, value = _address(client)
-    prefix = PREFIXES[group][version]
-    free = (32 if version == 4 else 128) - prefix
-    return NetworkTarget(version, value >> free << free, prefix)
+    address = address_of(client)
+    return address.around(PREFIXES[group][address.version])
 
 
 def above(target: Target) -> NetworkTarget | None:
@@ -164,10 +162,7 @@ def above(target: Target) -> NetworkTarget | None:
     if not isinstance(target, NetworkTarget):
         return None
     prefix = _ABOVE.get((target.version, target.prefix))
-    if prefix is None:
-        return None
-    free = target.bits - prefix
-    return NetworkTarget(target.version, target.first >> free << free, prefix)
+    return None if prefix is None else target.around(prefix)
 
 
 def domain_of(name: str | None) -> NameTarget | None:
@@ -189,9 +184,3 @@ def domain_of(name: str | None) -> NameTarget | None:
         return None
     wider = host.partition(".")[2]
     return NameTarget(host if is_public_suffix(wider) else wider, whole=True)
-
-
-def _address(client: bytes) -> tuple[int, int]:
-    if client[:12] == MAPPED:
-        return 4, int.from_bytes(client[12:], "big")
-    return 6, int.from_bytes(client, "big")

@@ -5,9 +5,9 @@ address of its caller last into X-Forwarded-For, whatever a caller wrote in fron
 else could write there what they like.
 """
 
-import ipaddress
-
 from django.http import HttpRequest
+
+from mailmum.domain.targets import is_address
 
 _THIS_MACHINE = {"127.0.0.1", "::1"}
 
@@ -16,12 +16,4 @@ def caller_of(request: HttpRequest) -> str:
     """The address; empty when there is none, as on a socket without one."""
     direct: str = request.META.get("REMOTE_ADDR", "")
     told = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
-    return told if direct in _THIS_MACHINE and _is_address(told) else direct
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
+    return told if direct in _THIS_MACHINE and is_address(told) else direct

@@ -16,7 +16,7 @@ from mailmum.control.listings.search import covers_each
 from mailmum.control.monitor import changes as changing
 from mailmum.control.monitor import overview as monitor
 from mailmum.control.monitor.overview import Groups, ListHits, Offender
-from mailmum.control.servers.queries import names_of_servers, present_servers
+from mailmum.control.servers.queries import names_of_servers
 from mailmum.domain.listings import Action
 from mailmum.traffic.groups import Group
 from mailmum.traffic.periods import DAY, HOUR
@@ -237,15 +237,13 @@ def _times(count: int, usual: float) -> str:
 def _servers(wanted: Wanted) -> dict[str, Any]:
     lines = monitor.by_server(wanted.access, wanted.stretch.range, now=wanted.stretch.now)
     busiest = sorted(lines, key=lambda one: (-one.contacts, one.server))[:SERVERS_SHOWN]
-    numbers = {name: number for number, name in present_servers(wanted.access).items()}
-    shown = [numbers[one.server] for one in busiest]
-    states = states_of(wanted.access, shown, wanted.stretch.now)
+    states = states_of(wanted.access, [one.number for one in busiest], wanted.stretch.now)
     rows = [
         {
             "line": one,
             "spark": plots.server_spark(one),
             "share": round(100 * one.stopped / one.contacts) if one.contacts else None,
-            "state": states[numbers[one.server]],
+            "state": states[one.number],
             "all": wanted.whole(server=one.server),
             "stopped": wanted.whole(server=one.server, what=STOPPED),
             "choose": wanted.query_with(server=one.server),

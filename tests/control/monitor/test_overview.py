@@ -115,7 +115,7 @@ def test_by_server(traffic: Traffic) -> None:
     assert sum(a for a, _ in one.spark) == 1
     assert sum(s for _, s in one.spark) == 6
     assert one.spark[-3] == (1, 6)
-    assert astuple(two)[:6] == ("mx2", 0, 0, 0, None, None)
+    assert astuple(two)[:7] == (traffic.servers["mx2"], "mx2", 0, 0, 0, None, None)
     assert [line.server for line in by_server(traffic.world.outsider, wanted)] == ["foreign"]
 
 

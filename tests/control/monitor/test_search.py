@@ -9,7 +9,6 @@ from mailmum.control.monitor.matching import matches
 from mailmum.control.monitor.scope import scope_of
 from mailmum.control.monitor.search import (
     Question,
-    about_subject,
     as_csv,
     as_dict,
     now_is,
@@ -171,12 +170,12 @@ def test_all_pages_of_a_table(filled: Traffic, monkeypatch: pytest.MonkeyPatch) 
 def test_the_latest_of_a_subject(filled: Traffic, subject: str, count: int) -> None:
     """An address or a host, newest first."""
     scope = scope_of(filled.world.viewer)
-    found = recent(scope, about_subject(parse_subject(subject)), 10)
+    found = recent(scope, parse_subject(subject).target, 10)
     assert len(found) == count
     assert [kept.sighting.time for kept in found] == sorted(
         (kept.sighting.time for kept in found), reverse=True
     )
-    assert len(recent(scope, about_subject(parse_subject(subject)), 2)) == 2
+    assert len(recent(scope, parse_subject(subject).target, 2)) == 2
 
 
 def test_the_cursor_of_now(filled: Traffic) -> None:

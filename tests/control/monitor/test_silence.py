@@ -2,8 +2,8 @@
 
 import pytest
 
-from mailmum.control.monitor.silence import WEEKS, State, pulses, silent
-from mailmum.traffic.sightings import Outcome
+from mailmum.control.monitor.silence import ASKING, LOGS, WEEKS, State, pulses, silent
+from mailmum.traffic.sightings import Outcome, Source
 from tests.control.monitor.kit import Traffic
 
 HOUR, DAY = 3600, 86_400
@@ -62,6 +62,29 @@ def test_how_long_is_a_parameter_of_the_account(traffic: Traffic, quiet: int, st
     """The same that alerts go by."""
     contacts(traffic, 2000, 40, ago=60)
     assert states(traffic, HOUR, quiet)["mx1"] is state
+
+
+def test_what_some_sources_tell(traffic: Traffic) -> None:
+    """Who is logged may have stopped asking: each of the two goes by what is usual of itself."""
+    contacts(traffic, 2000, 40, ago=60)
+    traffic.asked("203.0.113.7", Outcome.UNLISTED, 100, ago=2 * HOUR)
+    traffic.asked("203.0.113.7", Outcome.UNLISTED, 9, ago=2 * HOUR, server="mx2")
+
+    def told(sources: frozenset[Source] | None, later: float = 0) -> list[State]:
+        found = pulses(
+            traffic.world.viewer,
+            traffic.servers.values(),
+            now=traffic.now + later,
+            sources=sources,
+        )
+        return [found[number].state for number in traffic.servers.values()]
+
+    assert told(None) == told(ASKING) == [State.WORKS, State.WORKS]
+    assert told(LOGS) == [State.WORKS, State.NEW]
+    assert told(ASKING, HOUR) == [State.WORKS, State.WORKS]
+    assert told(LOGS, HOUR) == [State.SILENT, State.NEW]
+    assert told(None, HOUR) == [State.SILENT, State.WORKS]
+    assert told(ASKING, DAY) == [State.SILENT, State.RARE]
 
 
 def test_servers_of_others_have_no_state(traffic: Traffic) -> None:

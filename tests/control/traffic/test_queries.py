@@ -96,7 +96,7 @@ def test_totals_are_what_counting_finds() -> None:
             servers = {n: plain(o) for n, o in totals.by_server(1, wanted, now=NOW).items()}
             assert servers == by(right, lambda one: one.server)
             lists = {n: plain(o) for n, o in totals.by_list(1, wanted, now=NOW).items()}
-            assert lists == by([o for o in right if o.seen.rbl], lambda one: one.seen.rbl)
+            assert lists == by(right, lambda one: one.seen.rbl)
             points = {
                 p.start: plain(p.outcomes) for p in totals.over_time(1, wanted, HOUR, now=NOW)
             }

@@ -13,9 +13,9 @@ from mailmum.control.accounts.models import Account
 from mailmum.control.feeds.contents import SHELF, keep, targets_of
 from mailmum.control.feeds.models import Content
 from mailmum.control.servers.queries import own_servers
+from mailmum.domain.clients import Subject
 from mailmum.domain.guards import OwnServer
-from mailmum.domain.names import parents
-from mailmum.domain.targets import NameTarget, NetworkTarget, Target
+from mailmum.domain.targets import Target, all_around
 from mailmum.index.entries import Builder, Entries
 
 
@@ -44,11 +44,6 @@ def covering(entries: Entries, own: list[OwnServer]) -> set[Target]:
 def _around(own: list[OwnServer]) -> Iterable[Target]:
     """All targets that would cover one of these servers."""
     for server in own:
-        for one in server.addresses:
-            bits = 32 if one.version == 4 else 128
-            for free in range(bits + 1):
-                yield NetworkTarget(one.version, one.address >> free << free, bits - free)
-        for host in server.hosts:
-            yield NameTarget(host.name, whole=False)
-            for parent in parents(host.name):
-                yield NameTarget(parent, whole=True)
+        known_by: tuple[Subject, ...] = (*server.addresses, *server.hosts)
+        for subject in known_by:
+            yield from all_around(subject.target)

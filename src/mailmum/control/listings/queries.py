@@ -13,11 +13,10 @@ from mailmum.control.listings.models import Version
 from mailmum.control.listings.values import reversed_name, stored_target, to_listing
 from mailmum.control.servers.models import Server
 from mailmum.control.servers.pauses import Pause, pause_at
-from mailmum.domain.clients import AddressSubject, Subject
+from mailmum.domain.clients import Subject
 from mailmum.domain.errors import NotFound
 from mailmum.domain.listings import WHOLE_ACCOUNT, Listing
-from mailmum.domain.names import parents
-from mailmum.domain.targets import NetworkTarget, Target, mapped, parse_target
+from mailmum.domain.targets import NetworkTarget, Target, all_around, mapped, parse_target
 from mailmum.domain.verdicts import Verdict, Word, decide, gather, paused
 
 _PLAIN = ("action", "source", "origin")
@@ -148,7 +147,7 @@ def explain_on(
 
     Of an account that is suspended or has expired nothing holds: then every listing is overruled.
     """
-    return explain_among(reading, covering_texts(subject), subject, servers)
+    return explain_among(reading, wider(subject.target), subject, servers)
 
 
 def explain_among(
@@ -178,16 +177,9 @@ def explain_among(
     return found
 
 
-def covering_texts(subject: Subject) -> list[str]:
-    """Canonical texts of all targets that cover a client: at most 129, each an exact look-up."""
-    if not isinstance(subject, AddressSubject):
-        names = parents(subject.name)
-        return [subject.name, *(f".{name}" for name in names)]
-    bits = 32 if subject.version == 4 else 128
-    return [
-        NetworkTarget(subject.version, subject.address >> free << free, bits - free).text
-        for free in range(bits + 1)
-    ]
+def wider(target: Target) -> list[str]:
+    """Canonical texts of all targets that cover it: at most 129, each an exact look-up."""
+    return [one.text for one in all_around(target)]
 
 
 def _covering(reading: Reading, subject: Subject) -> list[int]:
@@ -196,7 +188,7 @@ def _covering(reading: Reading, subject: Subject) -> list[int]:
     Asked for on its own: in one query with an order, SQLite reads all listings of the account in
     that order instead of looking the targets up.
     """
-    rows = current(reading).filter(target__in=covering_texts(subject))
+    rows = current(reading).filter(target__in=wider(subject.target))
     return list(rows.values_list("pk", flat=True))
 
 

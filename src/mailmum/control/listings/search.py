@@ -23,13 +23,13 @@ from mailmum.control.listings.queries import (
     find_listings,
     lies_inside,
     target_of,
+    wider,
 )
 from mailmum.control.once import once
 from mailmum.control.prepared import Prepared
 from mailmum.domain.errors import BadInput
 from mailmum.domain.listings import WHOLE_ACCOUNT
-from mailmum.domain.names import parents
-from mailmum.domain.targets import NameTarget, NetworkTarget, Target, parse_target
+from mailmum.domain.targets import NetworkTarget, Target, parse_target
 from mailmum.domain.texts import clean_line
 
 TEXT_LIMIT = 300
@@ -214,15 +214,3 @@ _COUNTED = Prepared(
         .annotate(count=Count("pk"), ended=Count("pk", filter=Q(expires__lte=now)))
     )
 )
-
-
-def wider(target: Target) -> list[str]:
-    """The canonical texts of all targets that cover this one, itself included."""
-    if isinstance(target, NameTarget):
-        domains = [f".{name}" for name in parents(target.name)]
-        return domains if target.whole else [target.name, *domains]
-    version, first, bits = target.version, target.first, target.bits
-    return [
-        NetworkTarget(version, first >> free << free, bits - free).text
-        for free in range(bits - target.prefix, bits + 1)
-    ]

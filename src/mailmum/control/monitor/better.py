@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from heapq import nsmallest
 
-from mailmum.control.monitor.looking import Look, Sum, name_text
+from mailmum.control.monitor.looking import Look, Sum
 from mailmum.control.monitor.scope import Scope
+from mailmum.control.traffic.names import name_text
 from mailmum.domain import guards
 from mailmum.domain.guards import OwnServer
 from mailmum.domain.suffixes import is_shared
@@ -78,11 +79,7 @@ class Ways:
             yield self._better(EXCEPT, (self.target,), allowed, max(total - lost, 0), total)
 
     def _networks(self, target: NetworkTarget) -> tuple[tuple[Target, ...], int, int] | None:
-        addresses = [
-            NetworkTarget(one.version, one.address, 32 if one.version == 4 else 128)
-            for server in self.own
-            for one in server.addresses
-        ]
+        addresses = [one.target for server in self.own for one in server.addresses]
         found = narrower(target, self.clients, addresses)
         return None if found is None else (found.networks, found.stops, found.of)
 

@@ -16,12 +16,14 @@ from mailmum.control.accounts.access import Reading
 from mailmum.control.monitor.checked import At, Named
 from mailmum.control.monitor.countries import country_of
 from mailmum.control.monitor.impact import at_servers, is_wide, names_of, sampled_names
-from mailmum.control.monitor.looking import Look, address_of, last_days, look, named
+from mailmum.control.monitor.looking import Look, last_days, look
 from mailmum.control.monitor.overview import Groups
 from mailmum.control.monitor.scope import Scope, scope_of, zones_of
 from mailmum.control.monitor.search import recent
+from mailmum.control.traffic.clients import target_of
 from mailmum.control.traffic.models import ClientDay, ClientHour, NameDay
 from mailmum.control.traffic.models import Seen as Sighted
+from mailmum.control.traffic.names import named
 from mailmum.control.traffic.reading import one_of, within
 from mailmum.control.traffic.values import Kept
 from mailmum.domain.targets import NetworkTarget, Target
@@ -33,10 +35,11 @@ from mailmum.traffic.sightings import Outcome, Source
 DAYS = 30
 SHOWN = 20
 NEIGHBOURS = 256
+NEAR = {4: 24, 6: 64}
+"""The prefix of the network in which neighbours are, by version."""
 FURTHEST = 400
 """Days that are looked back for the first time it was seen."""
 _SAMPLE = 200
-_NEAR = {4: 24, 6: 64}
 _TELLING = frozenset({Source.LOG, Source.POLICY})
 
 
@@ -185,7 +188,7 @@ def _whose(target: Target, found: Look) -> Target | None:
         key=lambda one: (one[1].contacts - one[1].unlogged, one[1].contacts, one[0]),
         default=None,
     )
-    return None if most is None else address_of(most[0])
+    return None if most is None else target_of(most[0])
 
 
 def _told(scope: Scope, whose: Target, found: Look, latest: tuple[Kept, ...]) -> tuple[Kept, ...]:
@@ -242,17 +245,15 @@ def _least(rows: QuerySet[Any], field: str) -> int | None:
 
 
 def _near(network: NetworkTarget | None) -> NetworkTarget | None:
-    if network is None or network.prefix < _NEAR[network.version]:
+    if network is None or network.prefix < NEAR[network.version]:
         return None
-    prefix = _NEAR[network.version]
-    free = network.bits - prefix
-    return NetworkTarget(network.version, network.first >> free << free, prefix)
+    return network.around(NEAR[network.version])
 
 
 def _neighbours(found: Look) -> tuple[Neighbour, ...]:
     most = sorted(found.clients, key=lambda one: (-found.clients[one].contacts, one))[:NEIGHBOURS]
     return tuple(
-        Neighbour(address_of(client), one.contacts, one.accepted, one.stopped)
+        Neighbour(target_of(client), one.contacts, one.accepted, one.stopped)
         for client in sorted(most)
         for one in [found.clients[client]]
     )

@@ -21,9 +21,10 @@ from mailmum.control.accounts.access import Reading
 from mailmum.control.listings.models import Version
 from mailmum.control.listings.queries import Filter, find_listings, target_of
 from mailmum.control.listings.search import search
-from mailmum.control.monitor.looking import last_days, named
+from mailmum.control.monitor.looking import last_days
 from mailmum.control.monitor.scope import Scope, own_zones, scope_of, zones_of
 from mailmum.control.traffic.models import ClientDay, NameDay
+from mailmum.control.traffic.names import named
 from mailmum.control.traffic.reading import one_of, total, within
 from mailmum.domain.listings import WHOLE_ACCOUNT, Action, Source
 from mailmum.domain.targets import Kind, NetworkTarget, Target

@@ -23,13 +23,15 @@ from mailmum.control.listings.values import stored_network, stored_target
 from mailmum.control.monitor.better import Better, Ways
 from mailmum.control.monitor.checked import At, Check, Hit, Named
 from mailmum.control.monitor.countries import countries_of, country_of
-from mailmum.control.monitor.looking import Look, Sum, address_of, last_days, look, name_text
+from mailmum.control.monitor.looking import Look, Sum, last_days, look
 from mailmum.control.monitor.reverse import reverse_of
 from mailmum.control.monitor.scope import Scope, scope_of, zones_of
 from mailmum.control.monitor.search import recent_page
 from mailmum.control.servers.queries import own_servers
+from mailmum.control.traffic.clients import target_of
 from mailmum.control.traffic.find import Page
 from mailmum.control.traffic.models import LastSeen
+from mailmum.control.traffic.names import name_text
 from mailmum.control.traffic.values import Kept
 from mailmum.domain import guards
 from mailmum.domain.covering import Covering
@@ -148,7 +150,7 @@ def _clients(seen: Look, allowed: Sequence[Target]) -> list[Client]:
     spared, under = Covering(allowed), seen.under
     found = []
     for packed, one in seen.clients.items():
-        address = address_of(packed)
+        address = target_of(packed)
         kept = bool(allowed) and (
             spared.has_address(address.version, address.first)
             or (packed in under and all(spared.has_name(name_text(name)) for name in under[packed]))

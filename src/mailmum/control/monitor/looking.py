@@ -18,14 +18,14 @@ from operator import itemgetter
 from typing import Any
 
 from django.db import connections
-from django.db.models import Q
 
 from mailmum.control.monitor.scope import Scope
 from mailmum.control.traffic.models import ClientDay, NameDay
+from mailmum.control.traffic.names import ends_of
 from mailmum.control.traffic.router import traffic_database
-from mailmum.domain.targets import NameTarget, NetworkTarget, Target
+from mailmum.domain.targets import NetworkTarget, Target
 from mailmum.traffic.codes import OUTCOMES, SOURCES, STOPPED, VERIFIED
-from mailmum.traffic.packing import MAPPED, bounds, plain_name, reversed_name
+from mailmum.traffic.packing import bounds
 from mailmum.traffic.periods import DAY
 from mailmum.traffic.sightings import Outcome, Source
 
@@ -193,26 +193,6 @@ def _between(target: Target) -> tuple[str, list[bytes]]:
     return ("name = %s", [first]) if end is None else ("name >= %s AND name < %s", [first, end])
 
 
-def address_of(client: bytes) -> NetworkTarget:
-    """The address of 16 bytes."""
-    if client[:12] == MAPPED:
-        return NetworkTarget(4, int.from_bytes(client[12:], "big"), 32)
-    return NetworkTarget(6, int.from_bytes(client, "big"), 128)
-
-
-def named(target: NameTarget) -> Q:
-    """The condition that a name is this host, or under this domain."""
-    first, end = ends_of(target)
-    return Q(name=first) if end is None else Q(name__gte=first, name__lt=end)
-
-
-def ends_of(target: NameTarget) -> tuple[bytes, bytes | None]:
-    """The name as it is kept; of a domain the first, and what all of its names lie before."""
-    prefix = reversed_name(target.name).encode()
-    # No byte of UTF-8 is 0xff: all that begins with the prefix lies before this.
-    return prefix, prefix + b"\xff" if target.whole else None
-
-
 def _counting(found: Look, target: Target, read: list[Raw]) -> Iterable[Row]:
     if isinstance(target, NetworkTarget):
         return _best_of_clients(read)
@@ -264,8 +244,3 @@ def _under_names(found: Look, read: list[Raw]) -> Iterator[Row]:
     for (packed, server, source, outcome), count in claimed.items():
         if source == best[server]:
             yield packed, server, source, outcome, 0, count
-
-
-def name_text(raw: bytes) -> str:
-    """A name from its labels in reverse."""
-    return plain_name(raw.decode("utf-8", "replace"))

@@ -76,6 +76,7 @@ class ServerLine:
     """A server in a stretch of time.
 
     Attributes:
+        number: of the server.
         server: its name.
         contacts, accepted, stopped: how many.
         source: by which it is seen best; None when it was not.
@@ -83,6 +84,7 @@ class ServerLine:
         spark: for each hour of the last day accepted and stopped.
     """
 
+    number: int
     server: str
     contacts: int
     accepted: int
@@ -194,6 +196,7 @@ def by_server(
     sparks = _sparks(scope, clock)
     return tuple(
         ServerLine(
+            number=number,
             server=name,
             contacts=sum(counts.get(number, {}).values()),
             accepted=counts.get(number, {}).get(Outcome.ACCEPTED, 0),
@@ -217,9 +220,11 @@ def by_list(
     scope, base = scope_of(reading, server), config.current().zone
     meant = _wanted(scope, wanted)
     hits: Counter[str] = Counter()
-    own = totals.by_outcome(scope.account, meant, now=clock).get(Outcome.LISTED, 0)
+    own = 0
     for name, outcomes in totals.by_list(scope.account, meant, now=clock).items():
-        if is_own(name, base):
+        if name is None:
+            own += outcomes.get(Outcome.LISTED, 0)
+        elif is_own(name, base):
             own += _stopped(outcomes)
         else:
             hits[name] += _stopped(outcomes)

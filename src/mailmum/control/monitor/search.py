@@ -18,7 +18,6 @@ from mailmum.control.traffic.find import PAGE_LIMIT, News, Page, find, latest, n
 from mailmum.control.traffic.reading import Wanted
 from mailmum.control.traffic.totals import best_by_day
 from mailmum.control.traffic.values import Kept
-from mailmum.domain.clients import AddressSubject, Subject
 from mailmum.domain.errors import BadInput
 from mailmum.domain.moments import parse_moment
 from mailmum.domain.targets import (
@@ -148,14 +147,6 @@ def recent_page(scope: Scope, target: Target, limit: int, **more: Any) -> Page:
     """The same as a page, which says whether there are more."""
     wanted = Wanted(servers=scope.servers, **_about(target), **more)
     return find(scope.account, wanted, limit=limit)
-
-
-def about_subject(subject: Subject) -> Target:
-    """The target that is exactly this client or host."""
-    if isinstance(subject, AddressSubject):
-        bits = 32 if subject.version == 4 else 128
-        return NetworkTarget(subject.version, subject.address, bits)
-    return NameTarget(subject.name, whole=False)
 
 
 def as_dict(scope: Scope, kept: Kept) -> dict[str, Any]:

@@ -25,9 +25,9 @@ from mailmum.control.traffic.models import (
 from mailmum.control.traffic.reading import Best, Wanted, counted, one_of, spans_of, total, within
 from mailmum.control.traffic.router import traffic_database
 from mailmum.control.traffic.totals import Outcomes, best_by_day, preferred
-from mailmum.domain.targets import Kind, NetworkTarget, parse_network
+from mailmum.domain.targets import Kind, NetworkTarget
 from mailmum.traffic.codes import SOURCES, outcome_of, source_of
-from mailmum.traffic.packing import bounds, client_text
+from mailmum.traffic.packing import address_of, bounds
 from mailmum.traffic.periods import DAY, HOUR
 from mailmum.traffic.sightings import Outcome, Source
 from mailmum.traffic.worst import DEPTHS, network_key
@@ -268,10 +268,8 @@ def _joined(
 
 def target_of(first: bytes, *, network: bool = False) -> NetworkTarget:
     """The address of 16 bytes as a target, or the /24 or /64 that begins there."""
-    host = parse_network(client_text(first))
-    if not network:
-        return host
-    return NetworkTarget(host.version, host.first, _SUMMED[host.version])
+    host = address_of(first)
+    return host.around(_SUMMED[host.version]) if network else host
 
 
 def is_wide(network: NetworkTarget) -> bool:

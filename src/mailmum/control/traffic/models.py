@@ -5,8 +5,6 @@ There are no foreign keys: this may be another database than the one of the rule
 
 from django.db import models
 
-from mailmum.control.traffic import lookups  # noqa: F401 (registered where it is used)
-
 
 class ServerUse(models.Model):
     """How often a server asked and when it did last: tells a silent server from a busy one."""

@@ -63,12 +63,30 @@ class Under:
     complete: bool
 
 
+def named(target: NameTarget) -> Q:
+    """The condition that a name is this host, or under this domain."""
+    first, end = ends_of(target)
+    return Q(name=first) if end is None else Q(name__gte=first, name__lt=end)
+
+
+def ends_of(target: NameTarget) -> tuple[bytes, bytes | None]:
+    """The name as it is kept; of a domain the first, and what all of its names lie before."""
+    prefix = reversed_name(target.name).encode()
+    # No byte of UTF-8 is 0xff: all that begins with the prefix lies before this.
+    return prefix, prefix + b"\xff" if target.whole else None
+
+
+def name_text(raw: bytes) -> str:
+    """A name from its labels in reverse, as it is kept."""
+    return plain_name(raw.decode("utf-8", "replace"))
+
+
 def under(account: int, target: NameTarget, wanted: Wanted, *, now: float | None = None) -> Under:
     """What came under a name, each server counted by its best source; in whole days."""
     clock = time.time() if now is None else now
     meant = Q(account=account) & of_kind(wanted) & preferred(account, wanted, clock)
     days = _days(account, wanted, clock)
-    rows = NameDay.objects.filter(meant & _named(target))
+    rows = NameDay.objects.filter(meant & named(target))
     read = list(islice(_latest_first(rows, days), ROWS_LIMIT + 1))
     complete = len(read) <= ROWS_LIMIT
     totals = Sums()
@@ -99,7 +117,7 @@ def _summed(meant: Q, target: NameTarget, days: list[int]) -> Iterable[tuple[Any
     if target.whole and packed.count(b".") <= 2:
         rows: QuerySet[Any] = DomainDay.objects.filter(meant, name=packed)
     else:
-        rows = NameDay.objects.filter(meant & _named(target))
+        rows = NameDay.objects.filter(meant & named(target))
     return grouped(rows.filter(one_of("start", days)), "kind", "outcome")
 
 
@@ -115,7 +133,7 @@ def _gathered(read: list[tuple[Any, ...]]) -> tuple[tuple[Name, ...], tuple[Clie
     return (
         tuple(
             Name(
-                name=plain_name(name.decode("utf-8", "replace")),
+                name=name_text(name),
                 verified=kind == VERIFIED,
                 clients=len(under[name, kind] - {b""}),
                 outcomes=outcomes,
@@ -124,12 +142,6 @@ def _gathered(read: list[tuple[Any, ...]]) -> tuple[tuple[Name, ...], tuple[Clie
         ),
         tuple(Client(target_of(client), clients.by[client]) for client in sorted(clients.by)),
     )
-
-
-def _named(target: NameTarget) -> Q:
-    prefix = reversed_name(target.name).encode()
-    # No byte of UTF-8 is 0xff: all that begins with the prefix lies before this.
-    return Q(name__gte=prefix, name__lt=prefix + b"\xff") if target.whole else Q(name=prefix)
 
 
 def _days(account: int, wanted: Wanted, now: float) -> list[int]:

@@ -6,15 +6,17 @@ else asks through `tolerant` and goes on without.
 """
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import or_
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from django.db import DatabaseError
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import BigIntegerField, BooleanField, CharField, F, Func, Q, Sum, Value
 from django.db.models.functions import Cast, Concat
+from django.db.models.sql.compiler import SQLCompiler
 
 from mailmum.control import config
 from mailmum.control.traffic.models import Zone
@@ -181,6 +183,37 @@ def one_of(field: str, numbers: Iterable[int], *, unindexed: bool = False) -> Q:
     return Q(Func(F(field), template=template, output_field=BooleanField()))
 
 
+def among(field: str, numbers: Iterable[int]) -> Q:
+    """The same for a column late in a key, where the numbers shall not be looked up one by one.
+
+    PostgreSQL before 17 goes through a stretch of an index as often as there are pairs of numbers
+    listed for two of its columns.  Between the least and the greatest it goes through once, and
+    leaves out what lies outside before it looks at the row.
+    """
+    wanted = sorted({int(one) for one in numbers})
+    return Q(_Among(F(field), wanted=wanted)) if wanted else Q(**{f"{field}__in": []})
+
+
+class _Among(Func):
+    """One of some numbers, in words that each database takes well."""
+
+    template = "%(expressions)s IN (%(numbers)s)"
+    output_field = BooleanField()
+
+    def __init__(self, column: F, *, wanted: Sequence[int]) -> None:
+        super().__init__(column, wanted=wanted, numbers=", ".join(map(str, wanted)))
+
+    def as_postgresql(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper
+    ) -> tuple[str, Sequence[Any]]:
+        """Between two numbers, and one of them where there are others in between."""
+        wanted = self.extra["wanted"]
+        template = f"%(expressions)s BETWEEN {wanted[0]} AND {wanted[-1]}"
+        if wanted[-1] - wanted[0] + 1 != len(wanted):
+            template = f"({template} AND %(expressions)s + 0 IN (%(numbers)s))"
+        return self.as_sql(compiler, connection, template=template)
+
+
 def _grouped(account: int, groups: frozenset[Group]) -> Q:
     """The condition that an outcome, with the list that decided, is in one of the groups."""
     base, meant = config.current().zone, Q(outcome__in=[])
@@ -246,10 +279,11 @@ def spelled(wanted: Wanted) -> Q:
     if wanted.alone:
         meant &= Q(named=Concat(Value(","), Cast("rbl", CharField()), Value(",")))
     if wanted.name is not None:
-        meant &= _named("client_name", wanted.name) | _named("helo", wanted.name)
+        meant &= spelled_as("client_name", wanted.name) | spelled_as("helo", wanted.name)
     return meant
 
 
-def _named(field: str, target: NameTarget) -> Q:
+def spelled_as(field: str, target: NameTarget) -> Q:
+    """The condition that a text is this host or a name under this domain, in any case."""
     same = Q(**{f"{field}__iexact": target.name})
     return same | Q(**{f"{field}__iendswith": f".{target.name}"}) if target.whole else same

@@ -48,11 +48,14 @@ def by_server(account: int, wanted: Wanted, *, now: float | None = None) -> dict
     return dict(_by(account, wanted, "server", now))
 
 
-def by_list(account: int, wanted: Wanted, *, now: float | None = None) -> dict[str, Outcomes]:
-    """Sightings by the list that decided and outcome; what no list decided is left out."""
+def by_list(
+    account: int, wanted: Wanted, *, now: float | None = None
+) -> dict[str | None, Outcomes]:
+    """Sightings by the list that decided and outcome; None stands for no list."""
     found = _by(account, wanted, "rbl", now)
     names = Zone.objects.filter(account=account, pk__in=list(found))
-    return {name: found[number] for number, name in names.values_list("pk", "name")}
+    by: dict[str | None, Outcomes] = {None: found[0]} if 0 in found else {}
+    return by | {name: found[number] for number, name in names.values_list("pk", "name")}
 
 
 def by_lists(
@@ -112,11 +115,21 @@ def first_days(account: int, since: float) -> dict[int, int]:
     return dict(rows.values_list("server").annotate(first=Min("start")).order_by())
 
 
-def on_days(account: int, servers: Iterable[int], days: Iterable[int]) -> dict[int, dict[int, int]]:
-    """How much was seen of some servers on some days (UTC), of each day by its best source."""
+def on_days(
+    account: int,
+    servers: Iterable[int],
+    days: Iterable[int],
+    sources: Iterable[Source] | None = None,
+) -> dict[int, dict[int, int]]:
+    """How much was seen of some servers on some days (UTC), of each day by its best source.
+
+    Of all sources, or of those that are named.
+    """
     rows = Total.objects.filter(
         account=account, step=DAY, start__in=sorted(days), server__in=sorted(servers)
     ).exclude(outcome=ASKED)
+    if sources is not None:
+        rows = rows.filter(source__in=sorted(SOURCES[one] for one in sources))
     sums: dict[tuple[int, int], dict[int, int]] = {}
     keys = ("server", "start", "source")
     for server, day, source, count in rows.values_list(*keys).annotate(sum=total()).order_by():

@@ -23,11 +23,11 @@ from django.db.models import Count, Q, QuerySet
 from mailmum.control.accounts.access import Reading
 from mailmum.control.feeds.providers import Providers, protecting
 from mailmum.control.listings.models import Version
-from mailmum.control.listings.queries import current
-from mailmum.control.listings.search import wider
+from mailmum.control.listings.queries import current, wider
 from mailmum.control.servers.queries import own_servers
 from mailmum.control.traffic.models import ClientCount, ClientDay, ClientHour, NameDay, Seen
-from mailmum.control.traffic.reading import within
+from mailmum.control.traffic.names import named
+from mailmum.control.traffic.reading import spelled_as, within
 from mailmum.control.traffic.router import traffic_database
 from mailmum.control.triggers.contexts import traps_of
 from mailmum.domain import guards
@@ -37,7 +37,7 @@ from mailmum.domain.listings import WHOLE_ACCOUNT, Action, Source
 from mailmum.domain.suffixes import is_shared
 from mailmum.domain.targets import NameTarget, NetworkTarget, Target
 from mailmum.traffic.codes import DELIVERIES, OUTCOMES, VERIFIED
-from mailmum.traffic.packing import bounds, reversed_name
+from mailmum.traffic.packing import bounds
 from mailmum.traffic.periods import DAY, HOUR, start_of
 from mailmum.traffic.sightings import Delivery, Outcome
 from mailmum.triggers.contacts import unit_of
@@ -204,8 +204,8 @@ class AccountGuard:
             if self._kept is None:
                 self._kept = kept_since(account)
             days = [day for day, _ in self._mail[target]]
-            meant = _UNWANTED | _counted_by(account, self.rule)
-            self._lost[target] = accepted_of(meant, account, target, since, days, self._kept)
+            hours = _hours(days, self._kept)
+            self._lost[target] = _when_for_nobody(account, self.rule, target, since, hours)
         return self._lost[target]
 
 
@@ -214,11 +214,8 @@ def accepted_by_day(account: int, target: Target, since: int, until: int) -> lis
     starts = range(since, until, DAY)
     if isinstance(target, NetworkTarget):
         return _accepted(ClientDay, account, target, starts)
-    packed = reversed_name(target.name).encode()
-    # No byte of UTF-8 is 0xff: all that begins with the name lies before this.
-    named = Q(name__gte=packed, name__lt=packed + b"\xff") if target.whole else Q(name=packed)
     names = NameDay.objects.filter(
-        named, account=account, outcome=_ACCEPTED, kind=VERIFIED, start__in=starts
+        named(target), account=account, outcome=_ACCEPTED, kind=VERIFIED, start__in=starts
     )
     return list(names.values_list("start", "count"))
 
@@ -240,26 +237,21 @@ def _counted_by(account: int, rule: Rule) -> Q:
     return found
 
 
-def accepted_of(
-    meant: Q, account: int, target: Target, since: float, days: Sequence[int], kept: int
-) -> list[float]:
-    """When messages of some kind were accepted, of those kept one by one.
+def _for_nobody(account: int, rule: Rule | None) -> QuerySet[Seen]:
+    """Accepted messages that speak for nobody, of those kept one by one; `rule` may count such."""
+    meant = _UNWANTED if rule is None else _UNWANTED | _counted_by(account, rule)
+    return Seen.objects.filter(meant, account=account, outcome=_ACCEPTED).order_by()
 
-    Args:
-        meant: which ones.
-        account: number of the account.
-        target: whose.
-        since: Unix time.
-        days: those on which anything of it was accepted.
-        kept: the first hour of which sightings are kept.
-    """
-    rows = Seen.objects.filter(meant, account=account, outcome=_ACCEPTED)
+
+def _when_for_nobody(
+    account: int, rule: Rule, target: Target, since: float, hours: Sequence[int]
+) -> list[float]:
+    """When such messages of a target were accepted: in these hours, of names since a time."""
+    rows = _for_nobody(account, rule)
     if isinstance(target, NetworkTarget):
-        rows = rows.filter(within(target), hour__in=_hours(days, kept))
+        rows = rows.filter(within(target), hour__in=hours)
     else:
-        same = Q(client_name__iexact=target.name)
-        ending = Q(client_name__iendswith=f".{target.name}")
-        rows = rows.filter(same | ending, time__gte=since * 1000)
+        rows = rows.filter(spelled_as("client_name", target), time__gte=since * 1000)
     return [at / 1000 for at in rows.values_list("time", flat=True)]
 
 
@@ -275,11 +267,8 @@ def unheard(
         days: those on which anything of it was accepted.
         kept: the first hour of which sightings are kept.
     """
-    meant = _UNWANTED if rule is None else _UNWANTED | _counted_by(account, rule)
-    rows = Seen.objects.filter(
-        meant, within(network), account=account, outcome=_ACCEPTED, hour__in=_hours(days, kept)
-    )
-    sums = rows.order_by().values_list("client", "server").annotate(many=Count("*"))
+    rows = _for_nobody(account, rule).filter(within(network), hour__in=_hours(days, kept))
+    sums = rows.values_list("client", "server").annotate(many=Count("*"))
     return Counter({(bytes(client), server): many for client, server, many in sums})
 
 
@@ -293,15 +282,10 @@ def counted_mail(account: int, rule: Rule, since: int, until: int) -> Counter[by
     """
     if rule.metric not in (Metric.SCORE, Metric.TRAP):
         return Counter()
-    rows = Seen.objects.filter(
-        _UNWANTED | _counted_by(account, rule),
-        account=account,
-        outcome=_ACCEPTED,
-        client__isnull=False,
-        time__gte=since * 1000,
-        time__lt=until * 1000,
+    rows = _for_nobody(account, rule).filter(
+        client__isnull=False, time__gte=since * 1000, time__lt=until * 1000
     )
-    sums = rows.order_by().values_list("client").annotate(many=Count("*"))
+    sums = rows.values_list("client").annotate(many=Count("*"))
     return Counter({bytes(client): many for client, many in sums})
 
 

@@ -21,6 +21,7 @@ from typing import Any
 from django.db.models import Q
 
 from mailmum.control.traffic.models import ClientHour, Seen
+from mailmum.control.traffic.reading import among
 from mailmum.control.triggers.contexts import COLUMNS, contact_of
 from mailmum.control.triggers.heard import words
 from mailmum.control.triggers.sifting import sifted
@@ -182,9 +183,9 @@ def _meant(rule: Rule, context: Context) -> Q:
         return meant & best & ~Q(outcome=ASKED)
     meant &= Q(source=SOURCES[Source.LOG])
     if (outcomes := outcomes_of(rule)) is not None:
-        meant &= Q(outcome__among=outcomes)
+        meant &= among("outcome", outcomes)
     if rule.metric in (Metric.RBL, Metric.LISTS):
-        meant &= Q(rbl__among=sorted(context.public))
+        meant &= among("rbl", context.public)
     return meant
 
 

@@ -7,15 +7,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from django.db import connections
-from django.db.models import Q
 
 from mailmum.control.traffic.models import ClientDay, ClientHour, NameDay
+from mailmum.control.traffic.names import named
 from mailmum.control.traffic.reading import Wanted, total
 from mailmum.control.traffic.router import traffic_database
 from mailmum.control.traffic.totals import best_pairs
 from mailmum.domain.targets import NetworkTarget, Target
 from mailmum.traffic.codes import ASKED, OUTCOMES, STOPPED, VERIFIED
-from mailmum.traffic.packing import bounds, reversed_name
+from mailmum.traffic.packing import bounds
 from mailmum.traffic.periods import DAY, Span, cover, start_of
 from mailmum.traffic.sightings import Outcome
 from mailmum.triggers.decisions import Decision
@@ -71,10 +71,8 @@ def _rows(
     if isinstance(target, NetworkTarget):
         yield from _sums(account, target, cover(since, until, 0))
         return
-    packed = reversed_name(target.name).encode()
-    named = Q(name__gte=packed, name__lt=packed + b"\xff") if target.whole else Q(name=packed)
     days = range(start_of(since, DAY), start_of(until, DAY) + DAY, DAY)
-    names = NameDay.objects.filter(named, account=account, kind=VERIFIED, start__in=days)
+    names = NameDay.objects.filter(named(target), account=account, kind=VERIFIED, start__in=days)
     keys = ("server", "source", "outcome")
     yield from names.values_list(*keys).annotate(sum=total()).order_by()
 

@@ -14,6 +14,7 @@ from django.http import HttpResponse, HttpResponseRedirect, QueryDict
 from mailmum.control.accounts.access import Writing
 from mailmum.control.listings.draft import KEEP, make_wish
 from mailmum.control.listings.services import Result, list_targets
+from mailmum.control.monitor.client import NEAR
 from mailmum.control.servers.queries import present_servers
 from mailmum.domain.errors import BadInput, Refusal
 from mailmum.domain.listings import Action
@@ -27,7 +28,6 @@ from mailmum.web.reply import path, show, tell, to
 
 SECTION = "listings"
 FIELDS = ("action", "target", "about", "at", "server", "for", "reason")
-_NEAR = {4: 24, 6: 64}
 _USUAL = {Action.BLOCK: "7d", Action.ALLOW: ""}
 
 
@@ -131,13 +131,11 @@ def _choices(text: str) -> list[Choice]:
         if target.whole or len(labels) < 3:
             return []
         return [Choice(target.text, "This name"), _choice(f".{'.'.join(labels[1:])}")]
-    near = _NEAR[target.version]
+    near = NEAR[target.version]
     if target.prefix <= near:
         return []
-    free = target.bits - near
-    wide = NetworkTarget(target.version, target.first >> free << free, near)
     this = "This address" if target.prefix == target.bits else "This network"
-    return [Choice(target.text, this), _choice(wide.text)]
+    return [Choice(target.text, this), _choice(target.around(near).text)]
 
 
 def _choice(text: str) -> Choice:

@@ -13,10 +13,9 @@ from django.http import HttpResponse
 from mailmum.control.accounts.access import Reading
 from mailmum.control.listings.history import records_of
 from mailmum.control.listings.history import show as show_records
-from mailmum.control.listings.queries import Explained, explain_among, explain_on
-from mailmum.control.listings.search import meets, wider
+from mailmum.control.listings.queries import Explained, explain_among, explain_on, wider
+from mailmum.control.listings.search import meets
 from mailmum.control.monitor.client import DAYS, seen_of
-from mailmum.control.monitor.search import about_subject
 from mailmum.control.once import read_once
 from mailmum.control.servers.models import Server
 from mailmum.control.servers.queries import names_of_servers, servers_without_keys
@@ -91,8 +90,8 @@ def _read(text: str) -> Asked:
             subject = AddressSubject(target.version, target.first)
         else:
             subject = NameSubject(target.name)
-        return Asked(target, subject, whole=target != about_subject(subject))
-    return Asked(about_subject(subject), subject, whole=False)
+        return Asked(target, subject, whole=target != subject.target)
+    return Asked(subject.target, subject, whole=False)
 
 
 def _verdicts(access: Reading, asked: Asked) -> list[VerdictRow]:
@@ -129,10 +128,7 @@ def _wider(target: Target) -> list[str]:
         labels = target.name.split(".")
         return [f".{'.'.join(labels[at:])}" for at in range(1, len(labels) - 1)][::-1]
     return [
-        NetworkTarget(target.version, target.first >> free << free, prefix).text
-        for prefix in _STEPS[target.version]
-        if prefix < target.prefix
-        for free in [target.bits - prefix]
+        target.around(prefix).text for prefix in _STEPS[target.version] if prefix < target.prefix
     ]
 
 
