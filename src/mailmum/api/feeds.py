@@ -166,6 +166,7 @@ class Preview(Schema):
     lines: int
     exceptions: int
     left_out: dict[str, int]
+    own_servers: list[str] = Field(description="entries that cover the account's own servers")
     missing: list[str]
     undenied: list[str]
     bad: int

@@ -392,5 +392,5 @@ def _tell_preview(session: Session, found: dict[str, Any]) -> None:
     say(f"{_entries(found)}, read as {found['format']}; nothing was kept")
     for target in found["sample"][:_SHOWN]:
         say(f"  {target}")
-    for line in _details(found | {"state": "", "own_servers": []}):
+    for line in _details(found | {"state": ""}):
         say(line)

@@ -16,7 +16,7 @@ from mailmum.control.servers.queries import own_servers
 from mailmum.domain.guards import OwnServer
 from mailmum.domain.names import parents
 from mailmum.domain.targets import NameTarget, NetworkTarget, Target
-from mailmum.index.entries import Builder
+from mailmum.index.entries import Builder, Entries
 
 
 def guard_of(account: Account) -> tuple[list[OwnServer], str]:
@@ -29,12 +29,16 @@ def guard_of(account: Account) -> tuple[list[OwnServer], str]:
 
 def guarded(whole: Content, own: list[OwnServer]) -> tuple[Content, list[str]]:
     """The content without entries that cover one of these servers, and the texts of those."""
-    entries = SHELF.get(whole.pk, whole.digest)
-    hits = {target for target in _around(own) if entries.holds(target)}
+    hits = covering(SHELF.get(whole.pk, whole.digest), own)
     if not hits:
         return whole, []
     kept = Builder(target for target in targets_of(whole) if target not in hits)
     return keep(kept), sorted(target.text for target in hits)
+
+
+def covering(entries: Entries | Builder, own: list[OwnServer]) -> set[Target]:
+    """Those of the entries that cover one of these servers."""
+    return {target for target in _around(own) if entries.holds(target)}
 
 
 def _around(own: list[OwnServer]) -> Iterable[Target]:

@@ -1,11 +1,12 @@
 """Changes to feeds made by people: subscribe, release or drop what is held back, pause, remove."""
 
 import time
+from itertools import islice
 from typing import Any
 
 from mailmum.control.accounts.access import Writing
 from mailmum.control.feeds.fetching import Fetched, check_source, fetch
-from mailmum.control.feeds.guarding import guard_of
+from mailmum.control.feeds.guarding import covering, guard_of
 from mailmum.control.feeds.models import Feed, FeedVersion, Kind, State
 from mailmum.control.feeds.queries import find_feed, summary
 from mailmum.control.feeds.reading import Found, read_list
@@ -34,10 +35,14 @@ def preview(access: Writing, wish: FeedWish, body: bytes | None = None) -> dict[
     """
     scope_of(access, wish.server)
     found = _read(access, wish, body)
-    sample = [
-        target.text for _, target in zip(range(_SAMPLE), found.builder.targets(), strict=False)
-    ]
-    return {"entries": len(found.builder), "sample": sample, **found.details()}
+    kept_out = covering(found.builder, guard_of(access.account)[0])
+    kept = (target for target in found.builder.targets() if target not in kept_out)
+    return {
+        "entries": len(found.builder) - len(kept_out),
+        "sample": [target.text for target in islice(kept, _SAMPLE)],
+        "own_servers": sorted(target.text for target in kept_out),
+        **found.details(),
+    }
 
 
 def _read(access: Writing, wish: FeedWish, body: bytes | None) -> Found:
