@@ -486,7 +486,7 @@ def test_a_list_whose_end_is_missing_is_refused() -> None:
     assert len(read_list(f"[{rows}]".encode(), "json", Action.BLOCK).builder) == 250
     with pytest.raises(BadInput, match=r"before the closing \]"):
         read_list(f"[{rows}".encode(), "json", Action.BLOCK)
-    with pytest.raises(BadInput, match="^2 of 2 lines cannot be read"):
+    with pytest.raises(BadInput, match=r"^2 of 2 lines cannot be read"):
         read_list(b'{"cidr":1}\n{"cidr":2}', "drop-json", Action.BLOCK)
 
 

@@ -37,6 +37,8 @@ def test_dismiss(site: Visitors, world: World) -> None:
     assert "203.0.113.7 will not be suggested again." in text_of(page)
     assert "dismissed the suggestion to allow 203.0.113.7" in text_of(site.viewer.get("journal"))
     assert site.admin.post("suggestion-dismiss", {}, number=number).status_code == 404
+    site.admin.client.post(undo_address(page), follow=True)
+    assert Suggestion.objects.get().state == "open"
 
 
 def test_what_is_refused_by_now(site: Visitors, world: World, traffic: Traffic) -> None:

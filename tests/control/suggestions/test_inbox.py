@@ -8,6 +8,7 @@ from mailmum.control.alerts.report import report
 from mailmum.control.journal.models import Record
 from mailmum.control.listings.models import Version
 from mailmum.control.listings.queries import current
+from mailmum.control.listings.undo import undo
 from mailmum.control.suggestions.ideas import Idea
 from mailmum.control.suggestions.inbox import (
     HISTORY,
@@ -127,6 +128,24 @@ def test_what_was_dismissed_stays_away(world: World, traffic: Traffic) -> None:
     assert waiting(world.owner) == 1
     with pytest.raises(NotFound):
         dismiss(world.owner, number, now=traffic.now)
+
+
+def test_a_dismissal_can_be_undone(world: World, traffic: Traffic) -> None:
+    """A wrong click is no end; the undo can be undone, and nobody else's is."""
+    number = proposed(world, traffic.now)
+    change = dismiss(world.admin, number, now=traffic.now)[1]
+    with pytest.raises(NotFound):
+        undo(world.outsider, change)
+    back = undo(world.admin, change)
+    assert [one.pk for one in open_suggestions(world.owner)] == [number]
+    assert Suggestion.objects.get().decided is None
+    assert undo(world.admin, back.seq).summary.startswith(f"undid {back.seq}")
+    assert waiting(world.owner) == 0
+    # What has been decided about since is left as it is.
+    last = dismiss(world.admin, proposed(world, traffic.now, "allow"), now=traffic.now)[1]
+    Suggestion.objects.filter(kind="allow").delete()
+    with pytest.raises(Conflict, match="no more what it was"):
+        undo(world.admin, last)
 
 
 def test_what_was_accepted_may_come_again(world: World, traffic: Traffic) -> None:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Count, QuerySet
@@ -10,7 +11,8 @@ from django.db.models import Count, QuerySet
 from mailmum.control.accounts.access import Reading, Writing, system_access
 from mailmum.control.accounts.models import Account
 from mailmum.control.accounts.rounds import each
-from mailmum.control.journal.services import change, take_writer_lock
+from mailmum.control.journal.models import Record
+from mailmum.control.journal.services import Change, change, take_writer_lock
 from mailmum.control.listings.draft import KEEP, make_wish
 from mailmum.control.listings.models import Version
 from mailmum.control.listings.services import (
@@ -149,8 +151,8 @@ def accept(access: Writing, number: int, *, now: float | None = None) -> Result:
     return result
 
 
-def dismiss(access: Writing, number: int, *, now: float | None = None) -> Suggestion:
-    """Do not propose this again.
+def dismiss(access: Writing, number: int, *, now: float | None = None) -> tuple[Suggestion, int]:
+    """Do not propose this again, unless the change of this number is undone.
 
     Raises:
         NotFound: there is no such proposal that waits for a decision.
@@ -158,9 +160,35 @@ def dismiss(access: Writing, number: int, *, now: float | None = None) -> Sugges
     clock = time.time() if now is None else now
     with change(access.account.pk, access.actor, "suggestion.dismiss") as made:
         one = _waiting(access, number)
+        made.before = _told(one)
         _decide(access, one, DISMISSED, clock)
+        made.after = _told(one)
         made.summary = f"suggestion to {one.kind} {one.target}"
-    return one
+    return one, made.seq
+
+
+def undo_dismissal(access: Writing, made: Change, record: Record) -> None:
+    """Put a proposal back into the inbox, or out of it again.
+
+    Raises:
+        Conflict: it is there again, or was decided about since.
+    """
+    before, after = record.before or {}, record.after or {}
+    # Records of before told nothing but a summary.
+    number = after.get("suggestion", 0)
+    found = Suggestion.objects.filter(account=access.account, pk=number).first()
+    if found is None or _told(found) != after:
+        raise Conflict(
+            "the suggestion is no more what it was",
+            fix="it is made again if it still holds: mailmum suggestions list",
+        )
+    _decide(access, found, before["state"], made.at.timestamp())
+    if found.state == OPEN:
+        Suggestion.objects.filter(pk=found.pk).update(decided=None, decided_by="")
+
+
+def _told(one: Suggestion) -> dict[str, Any]:
+    return {"suggestion": one.pk, "kind": one.kind, "target": one.target, "state": one.state}
 
 
 def _waiting(access: Writing, number: int) -> Suggestion:

@@ -49,6 +49,6 @@ def accept(request: PageRequest, access: Writing, number: int) -> HttpResponse:
 @account_view(Writing, "POST")
 def dismiss(request: PageRequest, access: Writing, number: int) -> HttpResponse:
     """Do not propose this again."""
-    one = inbox.dismiss(access, number)
-    tell(request, f"{one.target} will not be suggested again.")
+    one, change = inbox.dismiss(access, number)
+    tell(request, f"{one.target} will not be suggested again.", access=access, change=change)
     return to(access, "suggestions")
