@@ -343,7 +343,7 @@ def _an_admin_may(api: Callers, things: dict[str, str], operation: tuple[str, st
             "past",
         ),
         ("POST", "/servers", {"name": "mx 1"}, "name", "cannot be the name"),
-        ("POST", "/servers/mx1/rotate-key", {"keep": "soon"}, "keep", "not a lifetime"),
+        ("POST", "/servers/mx1/rotate-key", {"keep": "soon"}, "keep", "no length of time"),
         ("GET", "/explain?client=", None, "client", "is empty"),
         ("GET", "/explain?client=192.0.2.1/5", None, "client", "bits beyond"),
         ("POST", "/tokens", {"name": "t", "scopes": ["admin"]}, "scopes", "match"),

@@ -132,6 +132,7 @@ def test_providers_are_feeds_of_their_kind(api: Callers) -> None:
         ({"name": "x", "source": "http://lists.example/"}, "source"),
         ({"name": "x", "source": "../mailmum.toml"}, "source"),
         ({"name": "x", "kind": "spf", "source": "not a name"}, "source"),
+        ({"name": "x", "kind": "spf", "source": "a.example", "action": "block"}, "action"),
         ({"name": "x", "server": "mx9"}, "server"),
         ({"name": "x", "shrink": 101}, "shrink"),
     ],

@@ -129,6 +129,8 @@ def test_backtest_streams_progress_and_both_reports(api: Callers, scene: Scene) 
     assert alone["report"]["listed"][0]["target"] == CLIENT
     *_, fresh = _tried(api, {**RULE, "threshold": 2, "history": 7})
     assert fresh["report"]["listings"] == 1
+    status, refused = api.viewer("POST", "/triggers/backtest", {"name": "mine", "preset": "trap"})
+    assert (status, refused["error"]["field"]) == (422, "preset")
 
 
 def test_clear_and_resume(api: Callers, scene: Scene) -> None:

@@ -30,13 +30,13 @@ def failure(service: Service, given: Answer) -> Failure:
 
 
 def test_a_request_carries_the_token_and_only_given_queries(service: Service) -> None:
-    """What is None or empty is left out; true is 1."""
+    """What is None or empty is left out; true is 1, and 0 is a number like any other."""
     service.on("GET", "/api/v1/listings", answer({"listings": [], "next": None}))
-    client(service).get("/listings", server=None, q="", limit=5, dry_run=True, force=False)
+    client(service).get("/listings", server=None, q="", limit=5, days=0, dry_run=True, force=False)
     [asked] = service.asked
     assert asked.headers["authorization"] == f"Bearer {TOKEN}"
     assert asked.headers["user-agent"].startswith("mailmum/")
-    assert asked.query == {"limit": "5", "dry_run": "1"}
+    assert asked.query == {"limit": "5", "days": "0", "dry_run": "1"}
 
 
 def test_names_are_one_segment() -> None:

@@ -47,11 +47,32 @@ def test_a_feed_is_changed(service: Service) -> None:
 
 def test_what_a_provider_is_for_is_changed(service: Service) -> None:
     """In the words of the command line; to say nothing is a mistake."""
+    service.on("GET", "/api/v1/feeds/Webmail", answer(feed(name="Webmail", kind="spf")))
     service.on("PATCH", "/api/v1/feeds/Webmail", answer(feed(name="Webmail", kind="spf")))
     assert service.run("provider", "edit", "Webmail", "--use", "allow").exit_code == 0
-    [asked] = service.asked
-    assert json.loads(asked.body) == {"use": "list"}
+    assert json.loads(service.asked[-1].body) == {"use": "list"}
+    # A list that blocks is not made to allow by it.
+    service.on("GET", "/api/v1/feeds/drop", answer(feed()))
+    done = service.run("provider", "edit", "drop", "--use", "allow")
+    assert (done.exit_code, "mailmum feed edit drop" in done.stderr) == (1, True)
     assert service.run("provider", "edit", "Webmail").exit_code == 2
+
+
+def test_a_file_that_is_handed_in(service: Service, tmp_path: Path) -> None:
+    """A look is for what is fetched; what is refused leaves a feed that waits for its list."""
+    file = tmp_path / "list.txt"
+    file.write_text("203.0.113.7\n")
+    done = service.run("feed", "add", "mine", str(file), "--dry-run")
+    assert (done.exit_code, service.asked) == (1, [])
+    assert "mailmum import" in done.stderr
+    service.on("POST", "/api/v1/feeds", answer(feed("mine", kind="upload", source=""), 201))
+    refused = error("bad-input", "the format is unclear", status=422)
+    service.on("POST", "/api/v1/feeds/mine/upload", refused)
+    done = service.run("feed", "add", "mine", str(file))
+    assert done.exit_code == 1
+    assert f"mailmum feed upload mine {file}" in done.stderr
+    assert "the format is unclear" in done.stderr
+    assert "the source is empty" in service.run("feed", "add", "mine", "").stderr
 
 
 def test_a_feed_is_added_and_refreshed(service: Service) -> None:

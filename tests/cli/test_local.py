@@ -183,7 +183,7 @@ def test_a_lifetime_that_is_none_is_refused(runtime: Runtime, data: Path) -> Non
     words = ("account", "token", "owner@example.net", "--account", "main", "--name", "cron")
     result = run(*words, "--for", "soon", data=data)
     assert result.exit_code == 1
-    assert "soon is not a lifetime" in result.stderr
+    assert "soon is no length of time" in result.stderr
     assert runtime.calls == []
 
 

@@ -49,11 +49,11 @@ def test_as_json(service: Service) -> None:
 
 def test_refusals_are_told(service: Service) -> None:
     """Exit 1 with the reason."""
-    refused = error("bad-input", "'soon' is not a lifetime", "write for example 7d", status=400)
+    refused = error("bad-input", "'soon' is no length of time", "write for example 7d", status=400)
     service.on("POST", "/api/v1/pause", refused)
     result = service.run("pause", "--for", "soon")
     assert result.exit_code == 1
-    assert result.stderr == "mailmum: 'soon' is not a lifetime; write for example 7d\n"
+    assert result.stderr == "mailmum: 'soon' is no length of time; write for example 7d\n"
 
 
 def test_show_and_explain_tell_of_it(service: Service) -> None:

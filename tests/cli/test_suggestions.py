@@ -38,9 +38,12 @@ def test_deciding(service: Service) -> None:
     service.on("POST", f"{PLACE}/5/accept", answer({"change": None}))
     done = service.run("suggestions", "accept", "4", "5")
     assert done.stdout.splitlines() == ["accepted: 4, change 12", "accepted: 5"]
-    service.on("POST", f"{PLACE}/4/dismiss", answer(ONE))
-    assert service.run("suggestions", "dismiss", "4").stdout == "dismissed: block 203.0.113.7\n"
+    service.on("POST", f"{PLACE}/4/dismiss", answer(ONE | {"change": 13}))
+    out = service.run("suggestions", "dismiss", "4").stdout
+    assert out == "dismissed: block 203.0.113.7, change 13\n"
     service.on("POST", f"{PLACE}/6/accept", error("conflict", "mail was accepted", status=409))
-    done = service.run("suggestions", "accept", "6")
+    done = service.run("suggestions", "accept", "4", "6", "5")
     assert (done.exit_code, "mail was accepted" in done.stderr) == (1, True)
+    assert done.stdout == "accepted: 4, change 12\n"
+    assert "error" in json.loads(service.run("suggestions", "accept", "4", "6", "--json").stdout)
     assert service.run("suggestions", "accept").exit_code == 2

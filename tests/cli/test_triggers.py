@@ -176,7 +176,7 @@ def test_test_that_fails(service: Service) -> None:
     """Whatever was wrong: exit 1 and the reason; without anything to try, usage."""
     assert service.run("trigger", "test").exit_code == 2
     body = {
-        "problem": "soon is not a lifetime",
+        "problem": "soon is no length of time",
         "fix": "write 7d",
         "code": "bad-input",
         "field": "",
@@ -185,7 +185,7 @@ def test_test_that_fails(service: Service) -> None:
     result = service.run("trigger", "test", "guesses")
     assert (result.exit_code, result.stderr) == (
         1,
-        "mailmum: soon is not a lifetime; write 7d\n",
+        "mailmum: soon is no length of time; write 7d\n",
     )
     service.on("POST", f"{PATH}/backtest", lines({"progress": {}}))
     assert "broke off before its report" in service.run("trigger", "test", "guesses").stderr

@@ -150,7 +150,7 @@ def test_loopback_is_refused_even_with_force(whole: Service) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("block", "198.51.100.20", "--for", "soon"), "soon is not a lifetime"),
+        (("block", "198.51.100.20", "--for", "soon"), "soon is no length of time"),
         (("block", "198.51.100.20", "--code", "192.0.2.1"), "code"),
         (("block", "198.51.100.20", "--reason", "a\x1b[2Jb"), "control character"),
         (("block", "198.51.100.20", "--server", "mx99"), "there is no server mx99"),

@@ -495,6 +495,34 @@ def test_files_of_another_account_are_out_of_reach(world: World) -> None:
     assert preview(world.admin, make_wish("a", "shared.txt"))["sample"] == ["192.0.2.7"]
 
 
+def test_a_list_whose_end_is_missing_is_refused() -> None:
+    """However long it is: that is one bad line of many, and not the list that it was."""
+    nets = [f'{{"cidr":"198.51.{number % 250}.{number // 250}"}}' for number in range(500)]
+    meta = '{"type":"metadata","records":500}'
+    whole = read_list("\n".join([*nets, meta]).encode(), "", Action.BLOCK)
+    assert len(whole.builder) == 500
+    for cut in (nets, [*nets[:-1], meta]):
+        with pytest.raises(BadInput, match="its end is missing"):
+            read_list("\n".join(cut).encode(), "", Action.BLOCK)
+    rows = ",".join(f'{{"target":"198.51.{number}.0/24"}}' for number in range(250))
+    assert len(read_list(f"[{rows}]".encode(), "json", Action.BLOCK).builder) == 250
+    with pytest.raises(BadInput, match=r"before the closing \]"):
+        read_list(f"[{rows}".encode(), "json", Action.BLOCK)
+    with pytest.raises(BadInput, match=r"^2 of 2 lines cannot be read"):
+        read_list(b'{"cidr":1}\n{"cidr":2}', "drop-json", Action.BLOCK)
+
+
+def test_a_preview_tells_what_the_own_servers_keep_out(world: World, site: Site) -> None:
+    """The same numbers as what is kept then."""
+    publish(site, *NETS)
+    add_server(world.admin, "mx1", addresses=["198.51.7.25"])
+    found = preview(world.admin, make_wish("drop", site.url("/list")))
+    assert (found["entries"], found["own_servers"]) == (59, [NETS[7]])
+    again(subscribe(world.admin, site))
+    kept = show_feed(world.viewer, "drop")
+    assert (kept["entries"], kept["versions"][0]["own_servers"]) == (59, [NETS[7]])
+
+
 def test_a_preview_keeps_nothing(world: World, site: Site) -> None:
     """It tells what would come."""
     publish(site, *NETS, "10.1.1.1")

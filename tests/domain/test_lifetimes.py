@@ -53,7 +53,7 @@ def test_shortest_text() -> None:
 )
 def test_what_is_no_lifetime_is_refused(text: str) -> None:
     """The message says how to write one."""
-    with pytest.raises(BadInput, match="is not a lifetime; write for example 7d, 12h or 1d12h"):
+    with pytest.raises(BadInput, match="is no length of time; write for example 7d, 12h or 1d12h"):
         parse_lifetime(text)
 
 

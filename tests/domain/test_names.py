@@ -79,7 +79,7 @@ def test_canonical_form(text: str, name: str) -> None:
     [
         ("a..example", "a..example has an empty label"),
         ("..", "has an empty label"),
-        ("", "has an empty label"),
+        ("", "the name is empty; write for example mail.example.net"),
         ("-a.example", "no hyphen at either end"),
         ("a b.example", "may only have letters"),
         ("a.example\nb.example", "may only have letters"),

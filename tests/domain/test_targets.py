@@ -222,7 +222,7 @@ class TestNames:
         ("*.spam.example", "*.spam.example is a pattern; write .spam.example for the domain"),
         ("owner@example.net", "may only have letters, digits, hyphens and underscores"),
         ("a..example", "has an empty label; check for two dots in a row"),
-        (".", "has an empty label"),
+        (".", "the name is empty"),
         ("localhost", "is a single label, which is no host on the Internet"),
         ("a\x1b[2J.example", "'a\\x1b[2J.example'"),
         ("a" * 300, "is too long for an address or a name"),

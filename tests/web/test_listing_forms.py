@@ -86,7 +86,7 @@ REFUSED = [
     ({"note": "x" * 2001}, "note", "2001 characters, 2000 are allowed"),
     ({"code": "10.0.0.1"}, "code", "outside 127.0.0.0/8"),
     ({"code": "127.255.255.9"}, "code", "by convention means an error"),
-    ({"for": "other", "other": "soon"}, "other", "soon is not a lifetime"),
+    ({"for": "other", "other": "soon"}, "other", "soon is no length of time"),
     ({"for": "other", "other": ""}, "other", "the lifetime is empty"),
     ({"for": "0s"}, "for", "out of range"),
     ({"action": "deny"}, "action", "say whether to block or to allow"),

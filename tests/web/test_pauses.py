@@ -70,7 +70,7 @@ def test_a_server_alone(site: Visitors, world: World) -> None:
 
 @pytest.mark.parametrize(
     ("other", "says"),
-    [("", "no time is given"), ("soon", "is not a lifetime"), ("500d", "within a year")],
+    [("", "no time is given"), ("soon", "is no length of time"), ("500d", "within a year")],
 )
 @pytest.mark.usefixtures("mx1")
 def test_a_time_that_makes_no_sense(site: Visitors, world: World, other: str, says: str) -> None:

@@ -57,7 +57,7 @@ def test_setting_parameters(site: Visitors, world: World) -> None:
         ("ttl", "0", "not between 1 and 86400"),
         ("ttl", "9" * 12, "is not a number of seconds"),
         ("code", "10.0.0.1", "outside 127.0.0.0/8"),
-        ("key_keep", "soon", "is not a lifetime"),
+        ("key_keep", "soon", "is no length of time"),
         ("key_keep", "900d", "a year at most"),
         ("contact", "x" * 201, "201 characters"),
         ("contact", "a\x00", "control character"),

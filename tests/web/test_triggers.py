@@ -245,7 +245,7 @@ def test_the_trial_compares_with_what_is_saved(site: Visitors, scene: Scene) -> 
 def test_what_cannot_be_tried_says_why(site: Visitors) -> None:
     """In the place of the figures."""
     text = said(site.admin, FORM | {"window": "soon"})
-    assert "soon is not a lifetime" in text
+    assert "soon is no length of time" in text
 
 
 @pytest.mark.parametrize("mode", ["off", "enforce"])

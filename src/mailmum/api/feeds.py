@@ -127,7 +127,16 @@ class FeedIn(schemas.Input):
     grow: Annotated[int, Field(ge=0, le=100_000)] | None = None
 
     def wish(self) -> FeedWish:
-        """The wish that it states."""
+        """The wish that it states.
+
+        Raises:
+            BadInput: it cannot be meant; to block a provider, too, where that was said.
+        """
+        blocks = self.action is Action.BLOCK and "action" in self.model_fields_set
+        if self.kind == Kind.SPF and blocks:
+            raise BadInput(
+                "providers are never blocked", fix="leave the action out", field="action"
+            )
         return make_wish(
             self.name,
             self.source,

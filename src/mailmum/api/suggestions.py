@@ -50,6 +50,12 @@ class Accepted(Schema):
     change: int | None
 
 
+class Dismissed(SuggestionOut):
+    """A proposal that is not made again, and the change by whose undo it is."""
+
+    change: int
+
+
 @router.get("", response={200: Suggestions, **READ_ERRORS})
 def list_suggestions(request: HttpRequest, wanted: Query[Wanted]) -> dict[str, Any]:
     """What waits for a decision, the weightiest of each kind first."""
@@ -64,8 +70,8 @@ def accept(request: HttpRequest, number: int) -> dict[str, Any]:
     return {"change": inbox.accept(writer(request), min(number, 2**62)).change}
 
 
-@router.post("/{int:number}/dismiss", response={200: SuggestionOut, **WRITE_ERRORS})
+@router.post("/{int:number}/dismiss", response={200: Dismissed, **WRITE_ERRORS})
 def dismiss(request: HttpRequest, number: int) -> dict[str, Any]:
     """Do not propose this again."""
-    one, _ = inbox.dismiss(writer(request), min(number, 2**62))
-    return suggestion_as(one)
+    one, made = inbox.dismiss(writer(request), min(number, 2**62))
+    return suggestion_as(one) | {"change": made.seq}

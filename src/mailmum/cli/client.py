@@ -241,7 +241,7 @@ def _query(query: Json) -> str:
     given = {
         name.rstrip("_"): int(value) if isinstance(value, bool) else value
         for name, value in query.items()
-        if value not in (None, "", False, (), [])
+        if value is not False and value not in (None, "", (), [])
     }
     try:
         return f"?{urlencode(given, doseq=True)}" if given else ""

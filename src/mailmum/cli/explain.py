@@ -67,7 +67,8 @@ def _tell_evidence(finding: dict[str, Any] | None) -> None:
     parts = [f"{one['server']} {one['count']:,}" for one in evidence["servers"]]
     parts += [f"{one['list']} {one['count']:,}" for one in evidence["lists"]]
     if numbers := evidence["sightings"]:
-        several = f"sightings {numbers[0]} to {numbers[-1]}"
-        parts.append(several if numbers[0] != numbers[-1] else f"sighting {numbers[0]}")
+        few = ", ".join(map(str, numbers))
+        several = few if len(numbers) <= _SHOWN else f"{numbers[0]} to {numbers[-1]}"
+        parts.append(f"{'sighting' if len(numbers) == 1 else 'sightings'} {several}")
     if parts:
         say(f"    {', '.join(parts)}")

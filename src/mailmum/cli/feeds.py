@@ -1,6 +1,6 @@
 """`feed` and `provider`: lists of others, and the networks of mail providers, kept up to date."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,19 +8,17 @@ import click
 
 from mailmum.cli.client import Client, segment
 from mailmum.cli.failures import Failure
+from mailmum.cli.feeds_text import SHOWN, details_of, does_text, entries_text, lines_of, row_of
 from mailmum.cli.output import (
-    moment_text,
     print_json,
     print_json_list,
     print_rows,
     say,
-    scope_text,
     warn,
 )
 from mailmum.cli.session import Session, common, pass_session
 from mailmum.cli.visible import visible
 
-_SHOWN = 5
 _USES = {"allow": "list", "except": "except", "warn": "warn"}
 _name = click.argument("name")
 _every = click.option("--every", metavar="6h", default="", help="How often to refresh it.")
@@ -72,22 +70,40 @@ def add(session: Session, /, name: str, source: str, *, dry_run: bool, **options
     body = {"name": name, **options, "format": options["format_"]} | _source(source)
     del body["format_"]
     client = session.client()
+    if dry_run and "upload" in body:
+        raise Failure(
+            "--dry-run looks at what is fetched, and this file is handed in",
+            f"see what is in it with: mailmum import {visible(source)} --dry-run",
+            code="bad-input",
+        )
     if dry_run:
         _tell_preview(session, client.send("POST", "/feeds/preview", body, patient=True))
         return
     upload = body.pop("upload", None)
     made = client.send("POST", "/feeds", body)
-    answer = (
-        client.send("POST", _path(name, "refresh"), patient=True)
-        if upload is None
-        else _upload(client, name, upload)
-    )
+    if upload is None:
+        answer = client.send("POST", _path(name, "refresh"), patient=True)
+    else:
+        answer = _first_upload(client, name, source, upload)
     _tell_outcome(session, made | answer)
+
+
+def _first_upload(
+    client: Client, name: str, source: str, upload: tuple[str, bytes]
+) -> dict[str, Any]:
+    try:
+        return _upload(client, name, upload)
+    except Failure:
+        told = f"{visible(name)} is there and has nothing yet; hand in its list by: "
+        warn(f"{told}mailmum feed upload {visible(name)} {visible(source)}")
+        raise
 
 
 def _source(text: str) -> dict[str, Any]:
     if "://" in text:
         return {"kind": "url", "source": text}
+    if not text.strip():
+        raise Failure("the source is empty", "give an https:// address or a file", code="bad-input")
     if text.startswith("file:"):
         return {"kind": "file", "source": text.removeprefix("file:")}
     path = Path(text)
@@ -122,7 +138,7 @@ def edit(session: Session, /, name: str, **given: Any) -> None:
     if not body:
         raise click.UsageError("Say what to change, for example --every 1h.")
     found = session.client().send("PATCH", _path(name), body)
-    _tell(session, found, f"{found['state']}, {_does(found)}, every {found['every']}")
+    _tell(session, found, f"{found['state']}, {does_text(found)}, every {found['every']}")
 
 
 @feed.command()
@@ -193,8 +209,15 @@ def edit_provider(session: Session, /, name: str, **given: Any) -> None:
         raise click.UsageError("Say what to change, for example --use warn.")
     if "use" in body:
         body["use"] = _USES[body["use"]]
-    found = session.client().send("PATCH", _path(name), body)
-    _tell(session, found, f"{found['state']}, {_does(found)}, every {found['every']}")
+    client = session.client()
+    if client.get(_path(name))["kind"] != "spf":
+        raise Failure(
+            f"{visible(name)} is a list, not the set of a provider",
+            f"change it with: mailmum feed edit {visible(name)}",
+            code="bad-input",
+        )
+    found = client.send("PATCH", _path(name), body)
+    _tell(session, found, f"{found['state']}, {does_text(found)}, every {found['every']}")
 
 
 @provider.command()
@@ -233,24 +256,9 @@ def _list(session: Session, found: list[dict[str, Any]], none: str) -> None:
     if session.as_json:
         print_json_list(found)
         return
-    print_rows(("Name", "State", "Does", "Entries", "Changed", "From"), map(_row, found), none=none)
-
-
-def _row(one: dict[str, Any]) -> list[str]:
-    return [
-        one["name"],
-        one["state"],
-        _does(one),
-        str(one["entries"]),
-        moment_text(one["changed"]) or "never",
-        one["source"] or "uploads",
-    ]
-
-
-def _does(one: dict[str, Any]) -> str:
-    if one["use"] != "list":
-        return {"except": "triggers leave them out", "warn": "warns"}[one["use"]]
-    return f"{one['action']}s at {scope_text(one['scope'])}"
+    print_rows(
+        ("Name", "State", "Does", "Entries", "Changed", "From"), map(row_of, found), none=none
+    )
 
 
 def _show(session: Session, name: str) -> None:
@@ -259,47 +267,8 @@ def _show(session: Session, name: str) -> None:
     if session.as_json:
         print_json(found)
         return
-    for line in _lines(found):
+    for line in lines_of(found):
         say(line)
-
-
-def _lines(one: dict[str, Any]) -> Iterator[str]:
-    yield f"{one['name']}: {one['state']}, {_entries(one)}, {_does(one)}"
-    yield f"from {one['source']}, every {one['every']}" if one["source"] else "from uploads"
-    if one["problem"]:
-        yield f"failing since {moment_text(one['failing'])}: {one['problem']}"
-    for label, moment in (("checked", one["checked"]), ("next", one["next"])):
-        if moment:
-            yield f"{label}: {moment_text(moment)}"
-    for version in one["versions"]:
-        yield (
-            f"{moment_text(version['at'])}: {version['state']}, {_entries(version)}, "
-            f"{version['added']} added, {version['removed']} removed"
-        )
-        yield from _details(version)
-
-
-def _entries(told: dict[str, Any]) -> str:
-    count, left_out = told["entries"], told.get("kept_out", 0)
-    if left_out:
-        does = "it covers" if left_out == 1 else "they cover"
-        return f"{count} of {count + left_out} entries ({left_out} left out: {does} own servers)"
-    return "1 entry" if count == 1 else f"{count} entries"
-
-
-def _details(version: dict[str, Any]) -> Iterator[str]:
-    if version["state"] == "held":
-        yield f"  held back: {version['held']}"
-    for reason, count in version["left_out"].items():
-        yield f"  {count} left out: {reason}"
-    if version["own_servers"]:
-        yield f"  left out for the own servers: {', '.join(version['own_servers'][:_SHOWN])}"
-    for bad in version["bad_lines"][:_SHOWN]:
-        yield f"  line {bad['line']} cannot be read: {bad['problem']}"
-    if missing := version.get("missing"):
-        yield f"  left out, depends on the sender: {', '.join(missing[:_SHOWN])}"
-    if undenied := version.get("undenied"):
-        yield f"  may hold too much, denied to some senders by: {', '.join(undenied[:_SHOWN])}"
 
 
 def _refresh(session: Session, name: str) -> None:
@@ -310,7 +279,7 @@ def _refresh(session: Session, name: str) -> None:
 def _release(session: Session, name: str, *, drop: bool) -> None:
     """Put in force the update that is held back, or drop it."""
     found = session.client().send("POST", _path(name, "release"), {"drop": drop})
-    _tell(session, found, "dropped" if drop else f"in force with {_entries(found)}")
+    _tell(session, found, "dropped" if drop else f"in force with {entries_text(found)}")
 
 
 def _pause(session: Session, name: str) -> None:
@@ -373,15 +342,15 @@ def _tell_outcome(session: Session, found: dict[str, Any]) -> None:
     if session.as_json:
         print_json(found)
     elif outcome in ("current", "unchanged"):
-        say(f"{found['name']}: {_entries(found)}, {outcome}")
+        say(f"{found['name']}: {entries_text(found)}, {outcome}")
         newest = found["versions"][0] if found["versions"] else None
-        for line in _details(newest) if newest and outcome == "current" else ():
+        for line in details_of(newest) if newest and outcome == "current" else ():
             say(line)
     if outcome == "held":
         warn(f"{found['name']}: held back, since {told or 'a person has to look at it'}")
         warn(f"see mailmum feed show {found['name']}, then mailmum feed release {found['name']}")
     if outcome == "failed":
-        stands = f"stays as it was ({_entries(found)})"
+        stands = f"stays as it was ({entries_text(found)})"
         if not found["versions"]:
             stands = "has nothing yet, and is tried again"
         warn(f"{found['name']} {stands}: {told}")
@@ -392,8 +361,8 @@ def _tell_preview(session: Session, found: dict[str, Any]) -> None:
     if session.as_json:
         print_json(found)
         return
-    say(f"{_entries(found)}, read as {found['format']}; nothing was kept")
-    for target in found["sample"][:_SHOWN]:
+    say(f"{entries_text(found)}, read as {found['format']}; nothing was kept")
+    for target in found["sample"][:SHOWN]:
         say(f"  {target}")
-    for line in _details({"own_servers": [], **found, "state": ""}):
+    for line in details_of(found | {"state": ""}):
         say(line)

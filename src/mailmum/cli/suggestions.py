@@ -1,5 +1,8 @@
 """`suggestions list | accept | dismiss`."""
 
+from collections.abc import Iterable, Iterator
+from typing import Any
+
 import click
 
 from mailmum.cli.output import moment_text, print_json, print_json_list, print_rows, say
@@ -43,12 +46,7 @@ def list_(session: Session, *, dismissed: bool) -> None:
 @pass_session
 def accept(session: Session, suggestions: tuple[int, ...]) -> None:
     """Do what is proposed, one after the other."""
-    client = session.client()
-    done = [client.send("POST", f"/suggestions/{number}/accept") for number in suggestions]
-    if session.as_json:
-        print_json(done)
-        return
-    for number, one in zip(suggestions, done, strict=True):
+    for number, one in _decided(session, "accept", suggestions):
         say(f"accepted: {number}" + (f", change {one['change']}" if one["change"] else ""))
 
 
@@ -57,11 +55,20 @@ def accept(session: Session, suggestions: tuple[int, ...]) -> None:
 @common
 @pass_session
 def dismiss(session: Session, suggestions: tuple[int, ...]) -> None:
-    """Do not propose these again."""
+    """Do not propose these again, unless the change is undone."""
+    for _, one in _decided(session, "dismiss", suggestions):
+        say(f"dismissed: {one['kind']} {one['target']}, change {one['change']}")
+
+
+def _decided(
+    session: Session, verb: str, numbers: Iterable[int]
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Decide one after the other; what has been done is told though a later one is refused."""
     client = session.client()
-    done = [client.send("POST", f"/suggestions/{number}/dismiss") for number in suggestions]
+    done: list[dict[str, Any]] = []
+    for number in numbers:
+        done.append(client.send("POST", f"/suggestions/{number}/{verb}"))
+        if not session.as_json:
+            yield number, done[-1]
     if session.as_json:
         print_json(done)
-        return
-    for one in done:
-        say(f"dismissed: {one['kind']} {one['target']}")

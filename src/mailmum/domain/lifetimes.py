@@ -31,14 +31,14 @@ def parse_lifetime(text: str, *, field: str = "for") -> int:
     given = text.strip().lower()
     if len(given) > 60 or not _WHOLE.fullmatch(given):
         raise BadInput(
-            f"{shown(text)} is not a lifetime",
+            f"{shown(text)} is no length of time",
             fix="write for example 7d, 12h or 1d12h",
             field=field,
         )
     seconds = sum(int(count) * UNITS[unit] for count, unit in _PART.findall(given))
     if not 0 < seconds <= LONGEST:
         raise BadInput(
-            f"the lifetime {shown(given)} is out of range",
+            f"{shown(given)} is out of range",
             fix="give at least 1s and at most a hundred years, or leave it out",
             field=field,
         )

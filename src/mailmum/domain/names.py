@@ -30,6 +30,8 @@ def parse_name(text: str, *, field: str = "name") -> str:
         BadInput: it cannot be a name in the DNS; the message says which part is at fault.
     """
     given = text.strip()
+    if not given:
+        raise BadInput("the name is empty", fix="write for example mail.example.net", field=field)
     name = given[:-1] if given.endswith(_FULL_STOPS) else given
     if len(name) > NAME_LIMIT:
         raise _too_long(given, field)

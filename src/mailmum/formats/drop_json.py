@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator
 
 from mailmum.domain.errors import BadInput
 from mailmum.domain.targets import parse_target
-from mailmum.formats.entries import Entry, Item, ReadOptions, bad_line
+from mailmum.domain.texts import shown
+from mailmum.formats.entries import Entry, Item, ReadOptions, bad_line, cut_off
 from mailmum.formats.json_objects import split_objects
 
 
@@ -21,6 +22,9 @@ def read_drop(chunks: Iterable[bytes], options: ReadOptions) -> Iterator[Item]:
     records, line, announced = 0, 0, None
     for raw in split_objects(chunks):
         line = raw.line
+        if raw.cut:
+            yield cut_off(line, raw.problem)
+            continue
         text = raw.text.decode("utf-8", "replace")
         try:
             value = _object(raw.problem, text)
@@ -32,9 +36,10 @@ def read_drop(chunks: Iterable[bytes], options: ReadOptions) -> Iterator[Item]:
         except BadInput as error:
             yield bad_line(line, text, error)
     if announced is None:
-        yield bad_line(line, "", "the line about the list itself is missing: it is cut off")
+        yield cut_off(line, "the line about the list itself is missing")
     elif announced != records:
-        yield bad_line(line, "", f"{records} networks stand where {announced} are announced")
+        told = f"{records:,} networks stand in it, and {shown(str(announced))} are announced"
+        yield cut_off(line, told)
 
 
 def _object(problem: str, text: str) -> dict[str, object]:

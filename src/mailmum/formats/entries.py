@@ -49,11 +49,15 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class BadLine:
-    """A line that gives no entry: its number, its text made fit to be shown, and why."""
+    """A line that gives no entry: its number, its text made fit to be shown, and why.
+
+    With `cut` it is no line but what is missing: the file is not all of the list.
+    """
 
     line: int
     text: str
     problem: str
+    cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +99,11 @@ def is_loopback(target: Target) -> bool:
 def bad_line(line: int, text: str, problem: Refusal | str) -> BadLine:
     """A bad line, its text escaped and cut."""
     return BadLine(line, shown(text), str(problem))
+
+
+def cut_off(line: int, problem: str) -> BadLine:
+    """What tells, after this line, that the file is not all of the list."""
+    return BadLine(line, "", problem, cut=True)
 
 
 def remark(line: int, text: str, words: str) -> Remark:

@@ -34,11 +34,13 @@ class Raw:
         line: number of the line that it begins on.
         text: its bytes, cut when there is a problem.
         problem: why it is no object, empty when it may be one.
+        cut: whether that is because the file ends too early.
     """
 
     line: int
     text: bytes
     problem: str = ""
+    cut: bool = False
 
 
 def split_objects(chunks: Iterable[bytes]) -> Iterator[Raw]:
@@ -105,7 +107,8 @@ class _Array:
         if self._depth:
             yield self._finished(self._problem or "the file ends inside this object")
         if not self._ended:
-            yield Raw(self._line, b"", "the file ends before the closing ]: it seems cut off")
+            problem = "the file ends before the closing ]: it seems cut off"
+            yield Raw(self._line, b"", problem, cut=True)
 
     def _between(self, piece: bytes, position: int) -> tuple[Raw | None, int]:
         found = _BETWEEN.search(piece, position)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from mailmum.domain.errors import BadInput
 from mailmum.domain.texts import shown
-from mailmum.formats.entries import Item, ReadOptions, bad_line, remark
+from mailmum.formats.entries import Item, ReadOptions, bad_line, cut_off, remark
 from mailmum.formats.fields import NAMES, entry_from, fields_of
 from mailmum.formats.json_objects import Raw, split_objects
 from mailmum.formats.rows import ExportRow, WriteOptions
@@ -25,7 +25,8 @@ def read_json(chunks: Iterable[bytes], options: ReadOptions) -> Iterator[Item]:
     for raw in split_objects(chunks):
         text = raw.text.decode("utf-8", "replace")
         if raw.problem:
-            yield bad_line(raw.line, text, raw.problem)
+            cut = cut_off(raw.line, raw.problem)
+            yield cut if raw.cut else bad_line(raw.line, text, raw.problem)
             continue
         try:
             fields = _fields(raw)

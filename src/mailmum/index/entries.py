@@ -135,6 +135,15 @@ class Builder:
         else:
             wide.add(target.first << 8 | target.prefix)
 
+    def holds(self, target: Target) -> bool:
+        """Whether it was added, exactly."""
+        if isinstance(target, NameTarget):
+            return target.name in self._names[target.whole]
+        hosts, wide = self._networks[target.version]
+        if target.prefix == target.bits:
+            return target.first in hosts
+        return target.first << 8 | target.prefix in wide
+
     def targets(self) -> Iterator[Target]:
         """All that were added, in no particular order."""
         for version, (hosts, wide) in self._networks.items():

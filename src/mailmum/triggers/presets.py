@@ -45,7 +45,7 @@ PRESETS = (
     ),
     Preset(
         "asked-lists",
-        "Two of the public lists that you have asked list it; no log and no setting is needed.",
+        "Two of the public lists that you have chosen list it, asked from here; no log is needed.",
         "Listed by several public lists",
         Rule(Metric.ASKED, threshold=2, window=DAY),
     ),

@@ -42,12 +42,18 @@ class Metric(StrEnum):
         """What it counts, of several."""
         return _WORDS[self]
 
-    def counted(self, count: int) -> str:
-        """A count of it, in words.
+    def counted(self, count: int, score: float | None = None) -> str:
+        """A count of it, in words; `score` is that from which on messages count.
 
         >>> Metric.AUTH.counted(1), Metric.TRAP.counted(1), Metric.AUTH.counted(1200)
         ('1 failed login', '1 message to trap addresses', '1,200 failed logins')
+        >>> Metric.SCORE.counted(3, 15.0)
+        '3 messages of a spam score of 15 or more'
         """
+        if score is not None:
+            return (
+                f"{count:,} message{'' if count == 1 else 's'} of a spam score of {score:g} or more"
+            )
         words = self.words.replace("messages", "message").replace("rejects", "reject")
         one = words if words != self.words else self.words.removesuffix("s")
         return f"{count:,} {one if count == 1 else self.words}"
@@ -206,7 +212,8 @@ class Rule:
             )
         if self.metric in DIFFERENT and self.lists and self.threshold > len(self.lists):
             raise BadInput(
-                f"{self.threshold} lists are to hit, and only {len(self.lists)} count",
+                f"{self.threshold} lists are to hit, and only {len(self.lists)} "
+                f"{'counts' if len(self.lists) == 1 else 'count'}",
                 fix="name more lists, or none for all",
                 field="threshold",
             )
@@ -244,8 +251,17 @@ def _between(field: str, value: int, least: int, most: int, *, times: bool = Fal
         return
     low, high = (time_text(least), time_text(most)) if times else (f"{least}", f"{most:,}")
     given = time_text(value) if times and value >= 0 else f"{value}"
-    name = _NAMES.get(field, field)
-    raise BadInput(f"the {name} {given} is out of range", fix=f"give {low} to {high}", field=field)
+    told = f"the {name_of(field)} {given} is out of range"
+    raise BadInput(told, fix=f"give {low} to {high}", field=field)
+
+
+def name_of(field: str) -> str:
+    """A field in words.
+
+    >>> name_of("window"), name_of("quiet")
+    ('window', 'quiet time')
+    """
+    return _NAMES.get(field, field)
 
 
 _NAMES = {

@@ -15,6 +15,7 @@ from mailmum.control.traffic.models import Seen
 from mailmum.control.traffic.terms import set_terms
 from mailmum.control.triggers import acting, following
 from mailmum.control.triggers.acting import Elsewhere, Standing, keep_busy
+from mailmum.control.triggers.evidence import show
 from mailmum.control.triggers.following import KEEP_EVERY, Follower
 from mailmum.control.triggers.models import Finding, Offence, Trigger
 from mailmum.control.triggers.services import add_trigger, clear_trigger, edit_trigger
@@ -288,6 +289,18 @@ def test_a_list_that_was_never_seen_before_counts_from_its_first_hit(scene: Scen
         "new.rbl.example": 1,
         "other.rbl.example": 1,
     }
+
+
+def test_the_score_that_counted_stands_in_the_evidence(scene: Scene) -> None:
+    """Also when the trigger has another by then."""
+    trigger = scene.trigger(metric="score", score=12.5, threshold=1)
+    scene.see(count=1, score=14.0)
+    scene.follow()
+    edit_trigger(scene.world.owner, trigger.name, {"score": 20})
+    found = Finding.objects.get()
+    assert found.rule["score"] == 12.5
+    says = show(scene.world.viewer, [found])[0]["says"]
+    assert says == "1 message of a spam score of 12.5 or more within 10m (1 is enough)"
 
 
 def test_traps_are_found_though_addresses_are_hashed(scene: Scene) -> None:

@@ -46,10 +46,16 @@ def test_a_trigger_from_its_fields(world: World) -> None:
 
 @pytest.mark.parametrize("name", [one.name for one in PRESETS])
 def test_every_preset_can_be_used(world: World, name: str) -> None:
-    """As it is, and off; one needs public lists that are asked."""
+    """Off; one needs public lists that are asked, another an address of one's own."""
     for zone in ("one.example", "two.example"):
         add_witness(world.owner, zone)
-    made = add_trigger(world.owner, f"my-{name}", {}, preset=name)
+    given = {}
+    if name == "trap":
+        with pytest.raises(BadInput, match="takes an address of yours") as refused:
+            add_trigger(world.owner, "my-trap", {"threshold": 2}, preset=name)
+        assert refused.value.field == "traps"
+        given = {"traps": "spamtrap@example.org"}
+    made = add_trigger(world.owner, f"my-{name}", given, preset=name)
     assert made.mode == "off"
     assert made.reason
 
@@ -60,8 +66,12 @@ def test_every_preset_can_be_used(world: World, name: str) -> None:
         ({"metric": "rudeness"}, "metric", "the metric rudeness is not known; one of rbl, lists"),
         ({"threshold": "many"}, "threshold", "many is not a whole number"),
         ({"threshold": "٣"}, "threshold", "is not a whole number"),
-        ({"window": "soon"}, "window", "soon is not a lifetime"),
-        ({"window": ""}, "window", "is not a lifetime"),
+        ({"threshold": -3}, "threshold", "the threshold -3 is out of range; give 1 to 1,000,000"),
+        ({"threshold": "9" * 25}, "threshold", "9999 is out of range; give 1 to 1,000,000"),
+        ({"brake": "few"}, "brake", "the brake few is not a whole number"),
+        ({"window": "soon"}, "window", "the window: soon is no length of time"),
+        ({"quiet": "0s"}, "quiet", "the quiet time: 0s is out of range"),
+        ({"window": ""}, "window", "is no length of time"),
         ({"metric": "score", "score": "nan"}, "score", "nan is no score"),
         ({"metric": "trap", "traps": "nobody"}, "traps", "nobody is no mail address"),
         ({"metric": "rbl", "lists": "zen..example"}, "lists", "has an empty label"),

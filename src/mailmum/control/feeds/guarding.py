@@ -36,8 +36,8 @@ def guarded(whole: Content, own: list[OwnServer]) -> tuple[Content, list[str]]:
     return keep(kept), sorted(target.text for target in hits)
 
 
-def covering(entries: Entries, own: list[OwnServer]) -> set[Target]:
-    """The entries that cover one of these servers."""
+def covering(entries: Entries | Builder, own: list[OwnServer]) -> set[Target]:
+    """Those of the entries that cover one of these servers."""
     return {target for target in _around(own) if entries.holds(target)}
 
 

@@ -3,7 +3,7 @@
 What the guards never let a feed list (private space, very wide networks, loopback) is left out and
 told; published lists have such entries for their own reasons.  An entry that says the opposite of
 the feed is an exception, which is taken out of the others.  Lines that cannot be read are told, and
-with more than a few of them it is not the list that it was.
+with more than a few of them it is not the list that it was; neither is one whose end is missing.
 """
 
 import zlib
@@ -43,6 +43,7 @@ class Found:
         left_out: how many entries a feed can never list, by reason.
         bad: how many lines could not be read.
         told: the first of these, with line, text and problem.
+        cut: what tells that its end is missing.
         missing: what the source allows besides, depending on the sender.
         undenied: what the source denies among the entries, depending on the sender.
     """
@@ -54,6 +55,7 @@ class Found:
     left_out: Counter[str] = field(default_factory=Counter)
     bad: int = 0
     told: list[dict[str, object]] = field(default_factory=list)
+    cut: str = ""
     missing: tuple[str, ...] = ()
     undenied: tuple[str, ...] = ()
 
@@ -95,7 +97,9 @@ def read_list(body: bytes, format_: str, action: Action, filename: str = "") -> 
     holes: set[Target] = set()
     for item in find_reader(name)(pieces, ReadOptions(action=action)):
         found.lines = max(found.lines, item.line)
-        if isinstance(item, BadLine):
+        if isinstance(item, BadLine) and item.cut:
+            found.cut = found.cut or item.problem
+        elif isinstance(item, BadLine):
             _note_bad(found, item)
         elif isinstance(item, Entry) and item.enabled:
             _take(found, holes, item, action)
@@ -161,6 +165,11 @@ def _refuse_odd(found: Found) -> None:
             f"line {first['line']}: {first['problem']}",
             fix="check that the address is the right one, and name its format",
             field="format",
+        )
+    if found.cut:
+        raise BadInput(
+            f"its end is missing: {found.cut}",
+            fix="see that the whole list is there; one that is fetched is tried again",
         )
     if not len(found.builder):
         some = ", ".join(f"{count} left out: {why}" for why, count in found.left_out.items())

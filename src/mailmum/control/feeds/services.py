@@ -35,12 +35,11 @@ def preview(access: Writing, wish: FeedWish, body: bytes | None = None) -> dict[
     """
     scope_of(access, wish.server)
     found = _read(access, wish, body)
-    own, _ = guard_of(access.account)
-    kept_out = covering(found.builder.build(), own)
-    held = (target.text for target in found.builder.targets() if target not in kept_out)
+    kept_out = covering(found.builder, guard_of(access.account)[0])
+    kept = (target for target in found.builder.targets() if target not in kept_out)
     return {
         "entries": len(found.builder) - len(kept_out),
-        "sample": list(islice(held, _SAMPLE)),
+        "sample": [target.text for target in islice(kept, _SAMPLE)],
         "own_servers": sorted(target.text for target in kept_out),
         **found.details(),
     }

@@ -317,7 +317,11 @@ def _finding(batch: _Batch, decision: Decision, kind: str) -> Finding:
 
 
 def _rule(trigger: Trigger) -> dict[str, Any]:
-    return {name: trigger.rule[name] for name in ("metric", "threshold", "window")}
+    """The thresholds that were reached, as they were then."""
+    names = ["metric", "threshold", "window"]
+    if trigger.rule["score"] is not None:
+        names.append("score")
+    return {name: trigger.rule[name] for name in names}
 
 
 def _evidence(batch: _Batch, decision: Decision) -> dict[str, Any]:

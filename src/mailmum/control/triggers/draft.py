@@ -1,6 +1,7 @@
 """What somebody wants of a trigger, read and checked: web, API and command line all come here."""
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
@@ -18,7 +19,7 @@ from mailmum.domain.names import parse_name
 from mailmum.domain.texts import NOTE_LIMIT, REASON_LIMIT, clean_line, clean_text, shown
 from mailmum.traffic.privacy import NO_LOCAL_PARTS
 from mailmum.triggers.presets import PRESETS, Preset
-from mailmum.triggers.rules import NAMING, Group, Metric, Mode, Rule, Where
+from mailmum.triggers.rules import NAMING, Group, Metric, Mode, Rule, Where, name_of
 
 WHOLE = ("threshold", "growth", "merge", "accepted", "days", "brake")
 TEXTS = ("reason", "note")
@@ -26,6 +27,7 @@ FIELDS = (*(one.name for one in fields(Rule)), "mode", *TEXTS)
 """All that can be said of a trigger but its name."""
 _KINDS: dict[str, type[StrEnum]] = {"metric": Metric, "group": Group, "where": Where, "mode": Mode}
 _ADDRESS_LIMIT = 320
+_WHOLE = re.compile(r"-?[0-9]{1,30}", re.ASCII)
 _BELONG: tuple[tuple[str, Any, tuple[Metric, ...]], ...] = (
     ("score", None, (Metric.SCORE,)),
     ("traps", (), (Metric.TRAP,)),
@@ -72,7 +74,9 @@ def draft_of(
         BadInput: a field is not understood, or does not fit the others.
         NotFound: no such server.
     """
-    start = was or _start(find_preset(preset) if preset else None)
+    chosen = find_preset(preset) if preset and was is None else None
+    _check_asks(chosen, given)
+    start = was or _start(chosen)
     values = stored_rule(start.rule) | {"server": start.rule.server} if start else {}
     read = {name: _read(reading, name, value) for name, value in given.items() if name in FIELDS}
     mode = read.pop("mode", start.mode if start else Mode.OFF)
@@ -92,6 +96,17 @@ def draft_of(
 
 def _start(preset: Preset | None) -> Draft | None:
     return Draft(preset.rule, Mode.OFF, preset.reason, "") if preset else None
+
+
+def _check_asks(preset: Preset | None, given: Mapping[str, Any]) -> None:
+    """What stands in a preset for something of one's own lists nobody, or strangers."""
+    if preset is None or not preset.asks or given.get(preset.asks):
+        return
+    raise BadInput(
+        f"the preset {preset.name} takes an address of yours that nobody uses",
+        fix="name it, in the command line by --trap ADDRESS",
+        field=preset.asks,
+    )
 
 
 def _forget_what_is_not_asked(values: dict[str, Any], given: Mapping[str, Any]) -> None:
@@ -123,9 +138,12 @@ def _word(name: str, value: Any) -> StrEnum:
 
 def _whole(name: str, value: Any) -> int:
     text = str(value).strip().replace(",", "")
-    if isinstance(value, bool) or not (text.isascii() and text.isdigit()) or len(text) > 12:
+    # How many there may be is the rule's to say; that it is no number, ours.
+    if isinstance(value, bool) or not _WHOLE.fullmatch(text):
         raise BadInput(
-            f"{shown(str(value))} is not a whole number", fix="write for example 20", field=name
+            f"the {name_of(name)} {shown(str(value))} is not a whole number",
+            fix="write for example 20",
+            field=name,
         )
     return int(text)
 
@@ -164,7 +182,12 @@ def _note(field: str, value: Any) -> str:
 
 
 def _lifetime(field: str, value: Any) -> int:
-    return parse_lifetime(str(value), field=field)
+    try:
+        return parse_lifetime(str(value), field=field)
+    except BadInput as refusal:
+        # Of the five that there are.
+        told = f"the {name_of(field)}: {refusal.problem}"
+        raise BadInput(told, fix=refusal.fix, field=field) from None
 
 
 def _list_name(text: str) -> str:
@@ -212,9 +235,12 @@ def _check_asked(account: Account, rule: Rule) -> None:
             field="lists",
         )
     if rule.threshold > len(asked):
+        several = (
+            "a public list is" if rule.threshold == 1 else f"{rule.threshold} public lists are"
+        )
         few = f"only {len(asked)} are" if len(asked) > 1 else "only one is" if asked else "none is"
         raise BadInput(
-            f"{rule.threshold} public lists are to list a client, and {few} asked",
+            f"{several} to list a client, and {few} asked",
             fix="have more asked first: mailmum rbl add ZONE, or on the page Public RBLs",
             field="threshold",
         )

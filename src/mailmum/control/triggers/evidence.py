@@ -25,7 +25,7 @@ def told(rule: Mapping[str, Any], evidence: Mapping[str, Any], times: int = 1) -
     else:
         enough = f"{rule['threshold']:,} {'is' if rule['threshold'] == 1 else 'are'} enough"
         text = (
-            f"{Metric(rule['metric']).counted(evidence['count'])} "
+            f"{Metric(rule['metric']).counted(evidence['count'], rule.get('score'))} "
             f"within {time_text(rule['window'])} ({enough})"
         )
         clients = len(evidence["clients"]) + evidence["others"]

@@ -57,8 +57,9 @@ def unknown_of(reading: Reading, rule: Rule, *, days: int, now: float) -> str:
             "would have said: let the trigger observe for some days, and try it again then"
         )
     sums = found.aggregate(asked=Sum("asked"), left_out=Sum("left_out"))
+    times = "once" if sums["asked"] == 1 else f"{sums['asked']:,} times"
     text = (
-        f"Public lists were asked {sums['asked']:,} times about a client since "
+        f"Public lists were asked {times} about a client since "
         f"{(moment(first.day) or '')[:10]}; what they would have said of others, or before, "
         "nobody knows"
     )

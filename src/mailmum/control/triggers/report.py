@@ -126,7 +126,12 @@ def _weighed(reading: Reading, shares: list[Found], clock: float) -> list[Listin
 
 def _tell_listed(reading: Reading, rule: Rule, listed: list[Listing], made: Report) -> None:
     servers = names_of_servers(reading)
-    said = {"metric": rule.metric.value, "threshold": rule.threshold, "window": rule.window}
+    said = {
+        "metric": rule.metric.value,
+        "threshold": rule.threshold,
+        "window": rule.window,
+        "score": rule.score,
+    }
     for listing in listed:
         one, weight = listing.decision, listing.weight
         assert weight is not None

@@ -4,8 +4,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from django.db import transaction
+
 from mailmum.control.accounts.access import Writing
-from mailmum.control.journal.services import Change, change
+from mailmum.control.journal.services import Change, change, take_writer_lock
 from mailmum.control.listings import store
 from mailmum.control.listings.services import TOLD_LIMIT
 from mailmum.control.listings.values import as_dict as listing_dict
@@ -113,13 +115,16 @@ def remove_trigger(access: Writing, name: str, *, with_listings: bool = False) -
     Raises:
         NotFound: no such trigger.
     """
-    gone = clear_trigger(access, name)[1] if with_listings else 0
-    with change(access.account.pk, access.actor, "trigger.remove") as made:
-        trigger = find_trigger(access, name)
-        made.before = state(trigger, names_of_servers(access))
-        trigger.removed, trigger.revision = made.seq, trigger.revision + 1
-        trigger.save()
-        made.summary = f"trigger {name}"
+    # At once: between the two the worker could list somebody more.
+    with transaction.atomic():
+        take_writer_lock()
+        gone = clear_trigger(access, name)[1] if with_listings else 0
+        with change(access.account.pk, access.actor, "trigger.remove") as made:
+            trigger = find_trigger(access, name)
+            made.before = state(trigger, names_of_servers(access))
+            trigger.removed, trigger.revision = made.seq, trigger.revision + 1
+            trigger.save()
+            made.summary = f"trigger {name}"
     return made.seq, gone
 
 

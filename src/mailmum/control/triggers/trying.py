@@ -11,6 +11,8 @@ from mailmum.control.triggers.progress import Progress
 from mailmum.control.triggers.queries import find_trigger
 from mailmum.control.triggers.report import Report
 from mailmum.control.triggers.services import as_it_is
+from mailmum.domain.errors import BadInput
+from mailmum.domain.texts import shown
 from mailmum.triggers.rules import Rule
 
 Steps = Generator[Progress | dict[str, Report], None, None]
@@ -41,6 +43,12 @@ def rules_of(reading: Reading, wish: Wish) -> tuple[Rule, Rule | None]:
         BadInput: a field is not understood.
         NotFound: no such trigger, or no such server.
     """
+    if wish.name and wish.preset:
+        raise BadInput(
+            f"the trigger {shown(wish.name)} is tried as it is saved, so no preset goes with it",
+            fix="name one of the two",
+            field="preset",
+        )
     was: Draft | None = as_it_is(find_trigger(reading, wish.name)) if wish.name else None
     draft = draft_of(reading, wish.given, was, wish.preset)
     saved = was.rule if was is not None and was.rule != draft.rule else None

@@ -84,9 +84,7 @@ def sentence(rule: Rule, servers: dict[int, str]) -> str:
     >>> sentence(Rule(Metric.UNKNOWN, threshold=20, window=600), {})
     '20 unknown recipients within 10m from one address: listed for 1d, then longer, at most 30d'
     """
-    what = rule.metric.counted(rule.threshold)
-    if rule.score is not None:
-        what += f" of {rule.score:g} or more"
+    what = rule.metric.counted(rule.threshold, rule.score)
     if rule.lists:
         what += f" ({', '.join(rule.lists)})"
     at = f" on {servers.get(rule.server, 'a server')}" if rule.server else ""

@@ -283,13 +283,16 @@ _BELONG = {"lists": tuple(NAMING), "score": ("score",), "traps": ("trap",)}
 
 def _blank(request: PageRequest) -> Form:
     rule, name, reason = Rule(Metric.UNKNOWN, threshold=20, window=600), "", ""
+    asked: dict[str, str] = {}
     if wanted := request.GET.get("preset", ""):
         try:
             preset = find_preset(wanted)
         except BadInput as refusal:
             raise NotFound(refusal.problem) from refusal
         rule, name, reason = preset.rule, preset.name, preset.reason
-    values = _values(said_rule(rule, {}))
+        # What has to be one's own is not saved unseen.
+        asked = {preset.asks: ""} if preset.asks else {}
+    values = _values(said_rule(rule, {})) | asked
     mode = Mode.OBSERVE.value
     return Form({"name": name, **values, "mode": mode, "reason": reason, "note": ""})
 
