@@ -42,12 +42,12 @@ def examine(
     outdated = [one for one in known if any(old["key"] in settings for old in one["old_keys"])]
     for one in outdated:
         keys = {old["key"] for old in one["old_keys"]}
-        by_hand = any(how.key in keys and not how.own for how in askings(current))
+        own_lines = any(how.key in keys and not how.own for how in askings(current))
         yield fail(
             _NAME,
             f"it asks server {one['name']} under a key that was rotated out",
             f"put the present one into its place: mailmum server show {one['name']}"
-            if by_hand
+            if own_lines
             else f"run the lines of: mailmum postfix setup --server {one['name']}",
         )
     if not outdated and known:
