@@ -116,7 +116,7 @@ def _dns(
 ) -> Iterator[Finding]:
     from mailmum.cli import doctor_dns
 
-    name = doctor_dns.question(servers, me["zone"])
+    name = doctor_dns.question(servers, me["zone"], anybody=True)
     for text in me["dns"]:
         host, port = endpoint(text)
         if is_loopback(host) and not here(service.url):
@@ -129,6 +129,8 @@ def _dns(
         if is_wildcard(host):
             host = endpoint(_host(service.url))[0]
         yield from doctor_dns.direct(text, host, port, name)
+    # Asked as a mail server asks, so by a resolver that has to be let.
+    name = doctor_dns.question(servers, me["zone"])
     yield from doctor_dns.through_resolver(name, me["zone"], postfix_here=postfix_here)
 
 
