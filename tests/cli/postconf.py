@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 from mailmum.cli.postfix_here import read_postfix
-from mailmum.postfix.setup import Options, ServerZones, plan, render
+from mailmum.postfix.setup import Options, ServerZones, Way, plan, render
 from tests.cli.shapes import BASE, KEY, zones
 
 MASTER = "smtp inet n - y - - smtpd\n"
@@ -56,8 +56,15 @@ def apply(script: str, folder: Path) -> None:
     age(folder)
 
 
-def set_up(folder: Path, *, key: str = KEY, trial: bool = False) -> None:
+def set_up(
+    folder: Path,
+    *,
+    key: str = KEY,
+    trial: bool = False,
+    way: Way = Way.DNS,
+    policy: str = "127.0.0.1:10053",
+) -> None:
     """Run the lines of `postfix setup`."""
     known = ServerZones(name="mx1", base=BASE, **zones(key))
-    options = Options(trial=trial, config_dir=str(folder))
+    options = Options(trial=trial, config_dir=str(folder), way=way, policy=f"inet:{policy}")
     apply(render(plan(known, read_postfix(str(folder)), options)), folder)

@@ -1,22 +1,50 @@
 """`doctor` as a whole: its findings together, and the exit status."""
 
 import json
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from mailmum.policy.socketmap import NOT_FOUND, Lookups, request_of
+from mailmum.postfix.setup import Way
 from tests.cli.names import Names
-from tests.cli.postconf import set_up
+from tests.cli.postconf import make_postfix, set_up
 from tests.cli.service import Service, answer, error
 from tests.cli.shapes import me, server
 from tests.support.ports import free_port
 
 
 @pytest.fixture
-def whole(service: Service, resolver: Names, postfix: Path) -> Service:
+def desk() -> Iterator[str]:
+    """A policy service, as far as the doctor asks it; where it listens."""
+
+    def serve() -> None:
+        with suppress(OSError):
+            while True:
+                with listening.accept()[0] as one:
+                    # Found by nobody, and in pieces, as TCP may have it.
+                    assert [request_of(it, None) for it in Lookups().feed(one.recv(99))] == [None]
+                    one.sendall(NOT_FOUND[:4])
+                    one.sendall(NOT_FOUND[4:])
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield f"127.0.0.1:{listening.getsockname()[1]}"
+        listening.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
+@pytest.fixture
+def whole(service: Service, resolver: Names, postfix: Path, desk: str) -> Service:
     """A service, a resolver and a Postfix that are all well."""
     set_up(postfix)
-    service.on("GET", "/api/v1/me", answer(me(dns=[f"127.0.0.1:{resolver.port}"])))
+    told = me(dns=[f"127.0.0.1:{resolver.port}"], policy=desk)
+    service.on("GET", "/api/v1/me", answer(told))
     service.on("GET", "/api/v1/servers", answer({"servers": [server()]}))
     service.on("GET", "/api/v1/doctor", answer({"checks": []}))
     return service
@@ -34,6 +62,7 @@ def test_all_is_well(whole: Service, postfix: Path) -> None:
     found = checks(whole, postfix)
     assert set(found.values()) == {"ok"}
     assert {"service", "token", "resolver", "Postfix"} <= set(found)
+    assert any(name.startswith("policy 127.0.0.1:") for name in found)
 
 
 def test_the_findings_of_the_service_are_part_of_it(whole: Service, postfix: Path) -> None:
@@ -108,6 +137,20 @@ def test_a_wildcard_address_is_asked_where_the_service_is(whole: Service, postfi
     port = given["dns"][0].partition(":")[2]
     whole.on("GET", "/api/v1/me", answer({**given, "dns": [f"0.0.0.0:{port}"]}))
     assert checks(whole, postfix)[f"DNS 0.0.0.0:{port}"] == "ok"
+
+
+def test_a_policy_service_that_is_away(whole: Service, tmp_path: Path, resolver: Names) -> None:
+    """A failure where the Postfix here asks it, which then needs no resolver."""
+    at = f"127.0.0.1:{free_port('tcp')}"
+    given = json.loads(whole.take("GET", "/api/v1/me").body)
+    whole.on("GET", "/api/v1/me", answer({**given, "policy": at}))
+    resolver.found.clear()
+    folder = make_postfix(tmp_path / "other")
+    found = checks(whole, folder, status=1)
+    assert (found[f"policy {at}"], found["resolver"]) == ("warn", "fail")
+    set_up(folder, way=Way.POLICY, policy=at)
+    found = checks(whole, folder, status=1)
+    assert (found[f"policy {at}"], found["resolver"]) == ("fail", "warn")
 
 
 def test_a_configuration_that_cannot_be_read_is_a_failure(whole: Service, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from mailmum.cli import doctor_dns
 from mailmum.cli.doctor_findings import Finding
 from tests.cli.names import LISTED, UNLISTED, ZONE, Names, answering
-from tests.cli.shapes import BASE, KEY
+from tests.cli.shapes import BASE, KEY, server
 from tests.support.ports import free_port
 
 
@@ -29,6 +29,16 @@ def test_dns_that_answers_is_well_over_udp_and_tcp() -> None:
             found = direct(names.port, zone)
             assert states(found) == [(f"DNS 127.0.0.1:{names.port}", "ok")] * 2
             assert [one.message.split(":")[0] for one in found] == ["UDP", "TCP"]
+
+
+def test_a_server_that_everybody_may_ask_is_asked_about() -> None:
+    """This machine may be refused at another, which would be no fault; the resolver must not be."""
+    free, held = server("mx1"), server("mx2", key="k2k2k2k2k2k2", askers=["192.0.2.1"])
+    for anybody in (False, True):
+        assert doctor_dns.question([held, free], BASE, anybody=anybody) == ZONE
+        assert doctor_dns.question([], BASE, anybody=anybody) == BASE
+    assert doctor_dns.question([held], BASE) == held["zones"]["bl"]
+    assert doctor_dns.question([held], BASE, anybody=True) == BASE
 
 
 def test_tcp_that_nobody_serves_is_a_failure() -> None:

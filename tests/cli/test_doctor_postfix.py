@@ -8,8 +8,12 @@ import pytest
 from mailmum.cli import doctor_postfix
 from mailmum.cli.doctor_findings import Finding
 from mailmum.cli.postfix_here import read_postfix
-from tests.cli.postconf import age, set_up
-from tests.cli.shapes import BASE, server
+from mailmum.postfix.setup import Way
+from tests.cli.postconf import age, make_postfix, set_up
+from tests.cli.shapes import BASE, KEY, server
+
+AT = "inet:127.0.0.1:10053"
+CHECK = f"check_policy_service {{ {AT}, policy_context={KEY}"
 
 
 def states(findings: list[Finding]) -> list[tuple[str, str]]:
@@ -53,6 +57,40 @@ def test_a_postfix_with_an_old_key(postfix: Path) -> None:
     [found] = examine(postfix, server(old_keys=[old]))
     assert found.state == "fail"
     assert "rotated out" in found.message
+
+
+def test_a_postfix_that_asks_the_policy_service_alone(postfix: Path) -> None:
+    """Replies of DNS lists are no business of its."""
+    set_up(postfix, way=Way.POLICY)
+    assert states(examine(postfix)) == [("Postfix", "ok")]
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected", "said"),
+    [
+        (f"{CHECK}, default_action=DUNNO }}", ["ok"], "asks the policy service for server mx1"),
+        (f"{CHECK} }}", ["ok", "fail"], "defers all mail"),
+        (f"check_client_access socketmap:{AT}:{KEY}", ["ok"], "socketmap"),
+    ],
+)
+def test_lines_of_the_administrators_own(
+    tmp_path: Path, lines: str, expected: list[str], said: str
+) -> None:
+    """As the guide of the policy service has them: they are complete as they are."""
+    folder = make_postfix(tmp_path / "own", f"smtpd_client_restrictions = {lines}")
+    found = examine(folder)
+    assert [one.state for one in found] == expected
+    assert said in found[-1].message
+
+
+def test_lines_of_ones_own_with_an_old_key(tmp_path: Path) -> None:
+    """No setup would find the place to put the present one."""
+    lines = f"{CHECK}, default_action=DUNNO }}"
+    folder = make_postfix(tmp_path / "own", f"smtpd_client_restrictions = {lines}")
+    old = {"key": KEY, "until": "2026-11-29T10:00:00Z", "revoked": False}
+    [found] = examine(folder, server(key="k2k2k2k2k2k2", old_keys=[old]))
+    assert found.state == "fail"
+    assert "server show mx1" in found.fix
 
 
 def test_a_setup_that_lost_a_part(postfix: Path) -> None:

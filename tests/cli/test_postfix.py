@@ -54,6 +54,16 @@ def test_run_again_it_has_nothing_to_do(ready: Service, tmp_path: Path) -> None:
     assert told["text"] == ready.run(*words).stdout
 
 
+def test_run_again_it_keeps_to_its_way(ready: Service, tmp_path: Path) -> None:
+    """A new key is no reason to ask over DNS, or another service; a way that is named is taken."""
+    folder = make_postfix(tmp_path / "postfix", OWN)
+    words = ("postfix", "setup", "--server", "mx1", "--config-dir", str(folder))
+    apply(ready.run(*words, "--way", "policy", "--policy", "192.0.2.53:10053").stdout, folder)
+    assert json.loads(ready.run(*words, "--json").stdout)["changes"] == []
+    named = json.loads(ready.run(*words, "--way", "dns", "--json").stdout)["changes"]
+    assert {"mailmum_allow", "mailmum_block", "rbl_reply_maps"} <= set(named)
+
+
 def test_a_trial_only_warns(ready: Service, tmp_path: Path) -> None:
     """Every block stands behind warn_if_reject."""
     folder = make_postfix(tmp_path / "postfix")

@@ -327,6 +327,14 @@ def test_a_wrong_key_is_told_in_the_log_once(database: Database) -> None:
     assert all("policy_context" in line["fix"] for line in lines)
 
 
+def test_a_request_of_another_kind_is_told_without_its_key(database: Database) -> None:
+    """What it is is told, not for whom it was: the key is a good one."""
+    with captured_logs() as logs, serving(database) as served, served.client() as client:
+        assert client.ask(request="junk_policy") == DUNNO
+    [line] = [entry for entry in logs if entry["event"] == "policy.unknown-request"]
+    assert line["given"] == "junk_policy"
+
+
 def command(database: Database, port: int) -> list[str]:
     """What starts policyd as a process."""
     words = [sys.executable, "-m", "tests.daemons.policyd_kit"]

@@ -61,6 +61,19 @@ def test_an_old_postfix_sends_no_context() -> None:
         plan(ZONES, current, Options(way=Way.BOTH))
 
 
+def test_replies_are_written_for_lists_over_dns_only() -> None:
+    """They would be one more file with the key. Those that stand are kept, with the present key."""
+    for current in (None, Current(explicit={}, defaults={})):
+        for way in Way:
+            text = render(plan(ZONES, current, Options(way=way, policy=SERVICE)))
+            assert ("rbl_reply" in text) == (way is not Way.POLICY)
+    over_dns = Current(explicit=values(Way.DNS), defaults={})
+    made = plan(ZONES, over_dns, Options(way=Way.POLICY, policy=SERVICE))
+    assert "rbl_reply_maps" not in made.changes
+    assert "mailmum_rbl_reply" in made.lines[0]
+    assert any("postconf -X rbl_reply_maps" in line for line in made.undo)
+
+
 @pytest.mark.parametrize("way", Way)
 @pytest.mark.parametrize("current", [None, Current(explicit={}, defaults={})])
 def test_only_what_concerns_the_way_is_told(way: Way, current: Current | None) -> None:

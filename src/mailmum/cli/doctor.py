@@ -71,7 +71,14 @@ def _examine(session: Session, server: str | None, config_dir: str) -> Iterator[
         current = read_if_there(config_dir)
     except Failure as failure:
         trouble = fail("Postfix", failure.problem, failure.fix)
-    yield from _dns(client.service, me, servers, postfix_here=bool(current or trouble))
+    asked = _asked(current, servers)
+    yield from _dns(
+        client.service,
+        me,
+        servers,
+        postfix_here=bool(trouble) or _asks_dns(current, me["zone"], besides=asked),
+    )
+    yield from _policy(client.service, me, asked)
     yield from [trouble] if trouble else _postfix(current, me, servers, config_dir)
     for check in client.get("/doctor", server=server)["checks"]:
         yield Finding(check["name"], check["state"], check["message"], check["fix"])
@@ -109,7 +116,7 @@ def _dns(
 ) -> Iterator[Finding]:
     from mailmum.cli import doctor_dns
 
-    name = doctor_dns.question(servers, me["zone"])
+    name = doctor_dns.question(servers, me["zone"], anybody=True)
     for text in me["dns"]:
         host, port = endpoint(text)
         if is_loopback(host) and not here(service.url):
@@ -122,7 +129,44 @@ def _dns(
         if is_wildcard(host):
             host = endpoint(_host(service.url))[0]
         yield from doctor_dns.direct(text, host, port, name)
+    # Asked as a mail server asks, so by a resolver that has to be let.
+    name = doctor_dns.question(servers, me["zone"])
     yield from doctor_dns.through_resolver(name, me["zone"], postfix_here=postfix_here)
+
+
+def _asked(current: Current | None, servers: list[Json]) -> list[str]:
+    """Where the Postfix here asks the policy service for one of the servers."""
+    from mailmum.postfix.asking import askings
+
+    keys = {key["key"] for one in servers for key in (one, *one["old_keys"])}
+    found = [] if current is None else [one for one in askings(current) if one.key in keys]
+    return sorted({one.service.removeprefix("inet:") for one in found})
+
+
+def _asks_dns(current: Current | None, base: str, *, besides: list[str]) -> bool:
+    """Whether the Postfix here asks over DNS, or is to be set up yet, which is mostly for DNS."""
+    from mailmum.postfix.asking import over_dns
+
+    return current is not None and (not besides or over_dns(current, base))
+
+
+def _policy(service: Service, me: Json, asked: list[str]) -> Iterator[Finding]:
+    """The policy service where Postfix asks it, else where it says that it listens."""
+    from mailmum.cli.doctor_policy import answers
+
+    for text in asked or [me["policy"]]:
+        if text.startswith("unix:"):
+            continue
+        try:
+            host, port = endpoint(text)
+        except Failure as failure:
+            yield fail(f"policy {text}", failure.problem, failure.fix)
+            continue
+        if not asked and is_loopback(host) and not here(service.url):
+            continue
+        if is_wildcard(host):
+            host = endpoint(_host(service.url))[0]
+        yield answers(text, host, port, needed=bool(asked))
 
 
 def _host(url: str) -> str:

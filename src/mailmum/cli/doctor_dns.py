@@ -27,9 +27,20 @@ _CHROOT = Path("/var/spool/postfix/etc/resolv.conf")
 _SYSTEM = Path("/etc/resolv.conf")
 
 
-def question(servers: list[dict[str, Any]], base: str) -> str:
-    """The zone to ask about: a server's list of blocked addresses, else the base itself."""
-    return str(servers[0]["zones"]["bl"]) if servers else base
+def question(servers: list[dict[str, Any]], base: str, *, anybody: bool = False) -> str:
+    """The zone to ask about: a server's list of blocked addresses, else the base itself.
+
+    Rather that of a server that everybody may ask: this machine may be none of those who may ask
+    another, and to be refused there is no fault, and would be told as if a key had got about.
+
+    Args:
+        servers: the account's servers, or the one that was asked about.
+        base: the service's base.
+        anybody: take none but such a server.
+    """
+    first = sorted(servers, key=lambda one: bool(one["askers"]))[:1]
+    found = [one for one in first if not (anybody and one["askers"])]
+    return str(found[0]["zones"]["bl"]) if found else base
 
 
 def direct(label: str, host: str, port: int, zone: str) -> Iterator[Finding]:

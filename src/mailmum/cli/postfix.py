@@ -35,13 +35,12 @@ def postfix() -> None:
 @click.option(
     "--way",
     type=click.Choice(["dns", "policy", "both"]),
-    default="dns",
-    help="How it asks: DNS lookups, the policy protocol, or both; else DNS.",
+    help="How it asks: DNS lookups, the policy protocol, or both; else as it does, or DNS.",
 )
 @click.option(
     "--policy",
     metavar="ADDR:PORT",
-    help="Where the mail server reaches the policy service; else where it answers.",
+    help="Where the mail server reaches the policy service; else as it does, or where it answers.",
 )
 @click.option("--config-dir", metavar="DIR", help="Folder of main.cf, for another instance.")
 @click.option(
@@ -62,22 +61,27 @@ def setup(
     """
     from mailmum.cli.postfix_here import read_if_there, read_postfix
     from mailmum.postfix.setup import Options, Way, plan, render
+    from mailmum.postfix.setup_ways import way_of
 
     client = session.client()
     me = client.get("/me")
     host, port = endpoint(how["resolver"] or me["dns"][0])
+    current = None
+    if here is not False:
+        current = (read_postfix if here else read_if_there)(config_dir or "")
+    # Run again, as after a key was rotated, it must not turn to another way by itself.
+    way, service = (Way.DNS, "") if current is None else way_of(current)
+    if how["policy"] or not service:
+        service = f"inet:{how['policy'] or me['policy']}"
     options = Options(
         dns_host=host,
         dns_port=port,
         trial=how["trial"],
         postscreen=how["postscreen"],
         config_dir=config_dir or "",
-        way=Way(how["way"]),
-        policy=f"inet:{how['policy'] or me['policy']}",
+        way=Way(how["way"] or way),
+        policy=service,
     )
-    current = None
-    if here is not False:
-        current = (read_postfix if here else read_if_there)(config_dir or "")
     made = plan(zones_of(client, server, me["zone"]), current, options)
     text = render(made)
     if session.as_json:

@@ -100,7 +100,9 @@ class Desk:
         self._counters.fault(answer.fault)
         if answer.fault in _FIXES and self._seldom.due(answer.fault):
             fix = _FIXES[answer.fault]
-            given = shown(request.server or request.context)
+            # Of a request of another kind the context may well be a key.
+            odd = answer.fault == "unknown-request"
+            given = shown(request.kind if odd else request.server or request.context)
             log.warning(f"policy.{answer.fault}", given=given, fix=fix)
 
     def _internal(self, request: Request, error: Exception) -> Answer:

@@ -64,9 +64,12 @@ def plan(zones: ServerZones, current: Current | None, options: Options) -> Plan:
 def _here(zones: ServerZones, current: Current, options: Options) -> Plan:
     commands = _Commands(options, current.value("config_directory"))
     placement = place(zones, current)
+    maps = _reply_maps(current, commands.reply_map)
+    # Replies to what is asked over DNS; one that stands is left for who asks so beside us.
+    replies = options.way is not Way.POLICY or maps.value == current.explicit.get(_REPLY_MAPS)
     settings = [
         *_own_settings(zones, options),
-        _reply_maps(current, commands.reply_map),
+        *([maps] if replies else []),
         *placement.settings,
     ]
     notes = [*placement.notes, *_notes(current, options)]
@@ -80,11 +83,11 @@ def _here(zones: ServerZones, current: Current, options: Options) -> Plan:
         merged=True,
         changes=tuple(setting.name for setting in changes),
         lines=(
-            commands.write(reply_table(zones)),
+            *([commands.write(reply_table(zones))] if replies else []),
             *(commands.set(setting.name, setting.value) for setting in changes),
             commands.reload,
         ),
-        undo=tuple(commands.way_back(settings)),
+        undo=tuple(commands.way_back(settings, replies=replies)),
         insertions=(),
         notes=tuple(notes),
         resolvers=_recipes(zones, options),
@@ -95,10 +98,10 @@ def _here(zones: ServerZones, current: Current, options: Options) -> Plan:
 def _elsewhere(zones: ServerZones, options: Options) -> Plan:
     commands = _Commands(options, "")
     own = _own_settings(zones, options)
-    others = [
-        Setting(_HOME, f"{OWN_FIRST}, ${ALLOW}, ${BLOCK}", None),
-        Setting(_REPLY_MAPS, commands.reply_map, None),
-    ]
+    others = [Setting(_HOME, f"{OWN_FIRST}, ${ALLOW}, ${BLOCK}", None)]
+    replies = options.way is not Way.POLICY
+    if replies:
+        others.append(Setting(_REPLY_MAPS, commands.reply_map, None))
     notes = _notes(None, options)
     if options.postscreen:
         extra, more = screen(zones, Current(explicit={}, defaults={}), trial=options.trial)
@@ -110,12 +113,15 @@ def _elsewhere(zones: ServerZones, options: Options) -> Plan:
         merged=False,
         changes=tuple(setting.name for setting in own),
         lines=(
-            commands.write(reply_table(zones)),
+            *([commands.write(reply_table(zones))] if replies else []),
             *(commands.set(setting.name, setting.value) for setting in own),
             *(commands.set_if_unset(setting) for setting in others),
             commands.reload,
         ),
-        undo=(*(commands.unset_if_ours(s) for s in others), *commands.way_back(own)),
+        undo=(
+            *(commands.unset_if_ours(s) for s in others),
+            *commands.way_back(own, replies=replies),
+        ),
         insertions=tuple(_insertions(others)),
         notes=tuple(notes),
         resolvers=_recipes(zones, options),
@@ -147,7 +153,7 @@ class _Commands:
     def write(self, text: str) -> str:
         return f"cat > {shlex.quote(self._reply_file)} <<'EOF'\n{text}EOF"
 
-    def way_back(self, settings: Iterable[Setting]) -> Iterator[str]:
+    def way_back(self, settings: Iterable[Setting], *, replies: bool) -> Iterator[str]:
         """Everybody else's parameters first, then ours, which they refer to."""
         touched = [s for s in settings if s.value != s.clean]
         for setting in sorted(touched, key=lambda s: s.name in PARAMETERS):
@@ -155,7 +161,8 @@ class _Commands:
                 yield f"postconf{self._at} -X {setting.name}"
             else:
                 yield self.set(setting.name, setting.clean)
-        yield f"rm -f {shlex.quote(self._reply_file)}"
+        if replies:
+            yield f"rm -f {shlex.quote(self._reply_file)}"
         yield self.reload
 
 
