@@ -50,8 +50,17 @@ def report(**more: Any) -> dict[str, Any]:
         "spared": 3,
         "weighed": 12,
         "brake": "2026-11-20T10:00:00Z",
+        "brake_exact": False,
         "hits": [{"client": "192.0.2.9", "target": "192.0.2.0/24", "accepted": 2}],
-        "listed": [{"begin": "2026-11-20T09:00:00Z", "target": "203.0.113.7", "says": "12 ..."}],
+        "listed": [
+            {
+                "begin": f"2026-11-20T09:00:0{last}Z",
+                "exact": last > 0,
+                "target": f"203.0.113.{last}",
+                "says": "12 ...",
+            }
+            for last in (0, 7)
+        ],
         **more,
     }
 
@@ -157,8 +166,10 @@ def test_test_shows_what_would_have_been(service: Service) -> None:
     assert result.exit_code == 0
     assert "listings made                             12" in out
     assert "! would hit 192.0.2.9 (in 192.0.2.0/24): 2 accepted messages" in out
-    assert "the brake would have stopped it at 2026-11-20 10:00:00 UTC" in out
-    assert "before 2026-11-13 00:00:00 UTC times are known by the hour only" in out
+    assert "the brake would have stopped it in the hour from 2026-11-20 10:00:00 UTC" in out
+    assert "before 2026-11-13 00:00:00 UTC there are only counts by the hour" in out
+    assert "\n  in the hour from 2026-11-20 09:00:00 UTC  203.0.113.0: 12 ..." in out
+    assert "\n  2026-11-20 09:00:07 UTC  203.0.113.7: 12 ..." in out
 
 
 def test_test_shows_both_side_by_side(service: Service) -> None:

@@ -14,6 +14,7 @@ from asgiref.typing import Scope
 from django.http import HttpResponse
 
 from mailmum.control.listings.models import Version
+from mailmum.control.traffic.models import Seen
 from mailmum.control.triggers.models import Trigger
 from mailmum.control.triggers.queries import find_trigger
 from mailmum.control.triggers.services import add_trigger
@@ -228,6 +229,20 @@ def test_the_trial_says_what_it_would_have_done(site: Visitors, scene: Scene) ->
     page = site.admin.post("trigger-add", FORM | {"try": "1"})
     assert "would have made 1 listing" in text_of(page)
     assert not Trigger.objects.exists()
+
+
+@THREADED
+def test_of_what_is_known_by_the_hour_the_hour_is_told(site: Visitors, scene: Scene) -> None:
+    """As a listing and as the moment of the brake; else the moment."""
+    for last in (1, 2):
+        scene.see(f"203.0.113.{last}", count=12, outcome=Outcome.AUTH_FAILED, ago=20 * 86_400)
+    text = said(site.admin, FORM | {"brake": "1"})
+    assert "in the hour from" not in text
+    Seen.objects.all().delete()
+    text = said(site.admin, FORM | {"brake": "1"})
+    assert re.search(r"would have stopped it in the hour from \w{3} \d+ \w{3} \d\d:00 :", text)
+    assert len(re.findall(r"in the hour from \w{3} \d+ \w{3} \d\d:00 , 12 failed", text)) == 2
+    assert "In all of this time there are only counts by the hour" in text
 
 
 @THREADED

@@ -264,7 +264,7 @@ def _tested(report: dict[str, Any], saved: dict[str, Any] | None) -> Iterator[st
         inside = f" (in {one['target']})" if one["target"] != one["client"] else ""
         yield f"  ! would hit {one['client']}{inside}: {one['accepted']:,} accepted messages"
     for one in report["listed"][:_SHOWN]:
-        yield f"  {moment_text(one['begin'])}  {one['target']}: {one['says']}"
+        yield f"  {_when(one['begin'], one['exact'])}  {one['target']}: {one['says']}"
     if report["listings"] > _SHOWN:
         yield f"  and {report['listings'] - _SHOWN:,} more; --json has the first 200"
 
@@ -273,10 +273,16 @@ def _remarks(report: dict[str, Any]) -> Iterator[str]:
     if report["weighed"] < report["listings"]:
         yield f"  contacts are those of the first {report['weighed']:,} listings"
     if report["brake"]:
-        yield f"  the brake would have stopped it at {moment_text(report['brake'])}"
+        when = _when(report["brake"], report["brake_exact"])
+        yield f"  the brake would have stopped it {'at ' if report['brake_exact'] else ''}{when}"
     if report["exact_since"] != report["since"]:
         when = moment_text(report["exact_since"]) or "now"
-        yield f"  before {when} times are known by the hour only: rather too many than too few"
+        yield f"  before {when} there are only counts by the hour: rather too many than too few"
+
+
+def _when(moment: str, exact: bool) -> str:
+    """A moment for people, or where only its hour is known that hour."""
+    return moment_text(moment) if exact else f"in the hour from {moment_text(moment)}"
 
 
 def _fields(given: dict[str, Any]) -> dict[str, Any]:

@@ -33,6 +33,8 @@ _OF = {
     Metric.AUTH: OUTCOMES[Outcome.AUTH_FAILED],
     Metric.PROTOCOL: OUTCOMES[Outcome.PROTOCOL],
 }
+COUNTED = -1
+"""The number of what is known as a count by the hour only; no single contact has it."""
 SAID = 0
 """The source of a contact that is the word of a list which was asked; no sighting has it."""
 BY_LIST = tuple(OUTCOMES[one] for one in (Outcome.REJECTED, Outcome.DEFERRED, Outcome.WARNED))

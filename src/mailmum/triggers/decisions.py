@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from mailmum.domain.targets import Target
 from mailmum.traffic.packing import client_text
+from mailmum.triggers.contacts import COUNTED
 from mailmum.triggers.windows import Entry
 
 NUMBERS, CLIENTS = 50, 10
@@ -87,6 +88,11 @@ class Decision:
     replaces: tuple[Target, ...] = field(default=())
     joined: tuple[Target, ...] = field(default=())
 
+    @property
+    def exact(self) -> bool:
+        """Whether its moment is that of a contact; else only the hour from there is known."""
+        return self.offence.number != COUNTED
+
 
 def evidence_of(entries: Sequence[Entry], *, different: bool = False) -> Evidence:
     """The evidence that counted contacts are."""
@@ -111,6 +117,11 @@ def evidence_of(entries: Sequence[Entry], *, different: bool = False) -> Evidenc
         servers=tuple(sorted(servers.items())),
         lists=tuple(sorted(lists.items())),
     )
+
+
+def outline_of(entries: Sequence[Entry]) -> Evidence:
+    """Evidence of which nobody is told more than from when to when."""
+    return Evidence(count=len(entries), first=entries[0].at, last=entries[-1].at)
 
 
 def evidence_of_parts(parts: Iterable[Target], first: int, last: int) -> Evidence:

@@ -15,7 +15,7 @@ listed from when it happened, so it may have run out by now.
 6.  The brake: the listing that would be one too many is not made, and the trigger stops.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -38,6 +38,14 @@ Place = tuple[int, Target]
 """A scope and who is meant there."""
 
 
+class Tell(Protocol):
+    """Makes evidence; see `decisions.evidence_of`."""
+
+    def __call__(self, entries: Sequence[Entry], *, different: bool = False) -> Evidence:
+        """The evidence that counted contacts are."""
+        ...
+
+
 class Guard(Protocol):
     """Knows who must not be listed."""
 
@@ -53,15 +61,18 @@ class Judge:
         rule: its parameters.
         context: what counting takes besides.
         guard: who must not be listed.
+        tell: makes the evidence of what was counted.
     """
 
-    def __init__(self, rule: Rule, context: Context, guard: Guard) -> None:
+    def __init__(
+        self, rule: Rule, context: Context, guard: Guard, tell: Tell = evidence_of
+    ) -> None:
         self.context = context
         self.stopped = False
         self.offences: dict[Place, Offence] = {}
-        self._rule, self._guard = rule, guard
-        different = rule.metric in DIFFERENT
-        self._windows = Windows(rule.threshold, rule.window * 1000, different=different)
+        self._rule, self._guard, self._tell = rule, guard, tell
+        self._different, self._tagged = rule.metric in DIFFERENT, rule.metric in NAMING
+        self._windows = Windows(rule.threshold, rule.window * 1000, different=self._different)
         self._parts: dict[Place, set[Target]] = {}
         self._brake = Brake(rule)
 
@@ -70,26 +81,29 @@ class Judge:
         """When the newest contact was that counted, Unix time in milliseconds."""
         return self._windows.newest
 
-    def take(self, contact: Contact) -> Iterator[Decision]:
+    def take(self, contact: Contact) -> Sequence[Decision]:
         """Count a contact; what it leads to."""
         place = self._place(contact)
-        if place is None or self.stopped:
-            return
-        if self._is_settled(place, contact.at):
+        return () if place is None else self.count(place, contact)
+
+    def count(self, place: Place, contact: Contact) -> Sequence[Decision]:
+        """Count a contact of which it is known that it counts, and where."""
+        if self.stopped:
+            return ()
+        offence = self.offences.get(place)
+        if offence is not None and contact.at <= self.settles(offence):
             self._windows.pass_by(contact.at)
-            return
-        entry = _entry(contact, tagged=self._rule.metric in NAMING)
-        stretch = self._windows.add(place, entry)
+            return ()
+        stretch = self._windows.add(place, _entry(contact, tagged=self._tagged))
         if stretch is None:
-            return
+            return ()
         entries = self._windows.entries(place, stretch)
         end = entries[-1].at
         if self._is_held(place, end):
-            return
-        different = self._rule.metric in DIFFERENT
-        evidence = evidence_of(entries, different=different)
+            return ()
+        evidence = self._tell(entries, different=self._different)
         self._windows.clear(place)
-        yield from self._act(place, end, contact.number, evidence)
+        return list(self._act(place, end, contact.number, evidence))
 
     def remember(
         self, offences: Mapping[Place, Offence], begun: Iterable[int] = (), newest: int = 0
@@ -115,8 +129,7 @@ class Judge:
             if place is None:
                 continue
             offence = self.offences.get(place)
-            entry = _entry(contact, tagged=self._rule.metric in NAMING)
-            self._windows.add(place, entry)
+            self._windows.add(place, _entry(contact, tagged=self._tagged))
             if offence is not None and contact.number <= offence.number:
                 self._windows.clear(place)
         self._windows.newest = max(self._windows.newest, newest)
@@ -124,8 +137,7 @@ class Judge:
     def _place(self, contact: Contact) -> Place | None:
         if not counts(self._rule, contact, self.context):
             return None
-        unit = unit_of(self._rule.group, contact.client, contact.name)
-        return None if unit is None else (scope_of(self._rule, contact.server), unit)
+        return place_of(self._rule, contact)
 
     def _is_held(self, place: Place, at: int) -> bool:
         scope, target = place
@@ -137,10 +149,6 @@ class Judge:
                 return True
             wider = above(wider)
         return False
-
-    def _is_settled(self, place: Place, at: int) -> bool:
-        offence = self.offences.get(place)
-        return offence is not None and at <= self.settles(offence)
 
     def settles(self, offence: Offence) -> int:
         """Up to when contacts of who is listed lead to nothing: they cannot count after it either.
@@ -192,8 +200,8 @@ class Judge:
     def _merge(self, place: Place, end: int, number: int) -> Iterator[Decision]:
         """List the network instead when enough in it are listed, and so on upwards."""
         scope, target = place
-        network = above(target)
-        if not self._rule.merge or network is None:
+        network = above(target) if self._rule.merge else None
+        if network is None:
             return
         wider = (scope, network)
         at, replaced = self._together(wider, end)
@@ -252,6 +260,12 @@ class Judge:
         parts -= {part for part in parts if self.offences[scope, part].until <= gone}
         active = (part for part in parts if self.offences[scope, part].until > at)
         return tuple(sorted(active, key=lambda part: part.text))
+
+
+def place_of(rule: Rule, contact: Contact) -> Place | None:
+    """Where a contact counts, if it does; None for nowhere."""
+    unit = unit_of(rule.group, contact.client, contact.name)
+    return None if unit is None else (scope_of(rule, contact.server), unit)
 
 
 def _entry(contact: Contact, *, tagged: bool) -> Entry:

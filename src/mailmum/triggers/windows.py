@@ -17,7 +17,7 @@ from bisect import bisect_right, insort
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 LATE = 2 * 86_400 * 1000
 """Milliseconds that a contact may come after one that is newer."""
@@ -60,7 +60,8 @@ class Windows:
 
     def __init__(self, threshold: int, window: int, *, different: bool = False) -> None:
         self.newest = 0
-        self._threshold, self._window, self._different = threshold, window, different
+        self._threshold, self._window = threshold, window
+        self._sum: type[_Sum] = _Tags if different else _Sum
         self._series: dict[Hashable, _Series] = {}
         self._size, self._tidied = 0, 0
 
@@ -76,7 +77,7 @@ class Windows:
         self.newest = max(self.newest, entry.at)
         series = self._series.get(key)
         if series is None:
-            series = self._series[key] = _Series()
+            series = self._series[key] = _Series(self._sum())
         self._size += 1
         if not series.entries or entry >= series.entries[-1]:
             series.entries.append(entry)
@@ -102,19 +103,21 @@ class Windows:
 
     def _slide(self, series: "_Series") -> Stretch | None:
         """Move on to the stretch that ends with the last entry."""
-        entries, begin = series.entries, series.entries[-1].at - self._window
-        series.sum.add(entries[-1])
-        while entries[series.left].at <= begin:
-            series.sum.take(entries[series.left])
-            series.left += 1
-        return (series.left, len(entries)) if self._is_enough(series.sum) else None
+        entries, left, counted = series.entries, series.left, series.sum
+        begin = entries[-1].at - self._window
+        counted.add(entries[-1])
+        while entries[left].at <= begin:
+            counted.take(entries[left])
+            left += 1
+        series.left = left
+        return (left, len(entries)) if counted.reached >= self._threshold else None
 
     def _around(self, series: "_Series", entry: Entry) -> Stretch | None:
         """The first stretch that holds an entry and is enough."""
         entries = series.entries
         place = bisect_right(entries, entry) - 1
         left = bisect_right(entries, entry.at - self._window, key=_at)
-        counted = _Sum.of(entries[left:place])
+        counted = self._sum.of(entries[left:place])
         for end in range(place, len(entries)):
             last = entries[end].at
             if last - self._window >= entry.at:
@@ -123,18 +126,14 @@ class Windows:
             while entries[left].at <= last - self._window:
                 counted.take(entries[left])
                 left += 1
-            if self._is_enough(counted):
+            if counted.reached >= self._threshold:
                 return left, end + 1
         return None
-
-    def _is_enough(self, counted: "_Sum") -> bool:
-        reached = len(counted.tags) if self._different else counted.count
-        return reached >= self._threshold
 
     def _reset(self, series: "_Series") -> None:
         begin = series.entries[-1].at - self._window
         series.left = bisect_right(series.entries, begin, key=_at)
-        series.sum = _Sum.of(series.entries[series.left :])
+        series.sum = self._sum.of(series.entries[series.left :])
 
     def _tidy(self) -> None:
         """Forget what can count no more, whenever as much again has come in."""
@@ -153,37 +152,54 @@ class Windows:
         self._tidied = self._size
 
 
-@dataclass(slots=True)
 class _Sum:
-    """How many contacts there are in a stretch, and of which tags."""
+    """How many contacts there are in a stretch: `reached`."""
 
-    count: int = 0
-    tags: dict[int, int] = field(default_factory=dict)
+    __slots__ = ("reached",)
 
-    @staticmethod
-    def of(entries: Iterable[Entry]) -> "_Sum":
-        made = _Sum()
+    def __init__(self) -> None:
+        self.reached = 0
+
+    @classmethod
+    def of(cls, entries: Iterable[Entry]) -> Self:
+        made = cls()
         for entry in entries:
             made.add(entry)
         return made
 
     def add(self, entry: Entry) -> None:
-        self.count += entry.many
-        self.tags[entry.tag] = self.tags.get(entry.tag, 0) + 1
+        self.reached += entry.many
 
     def take(self, entry: Entry) -> None:
-        self.count -= entry.many
-        left = self.tags[entry.tag] - 1
+        self.reached -= entry.many
+
+
+class _Tags(_Sum):
+    """The same of different tags."""
+
+    __slots__ = ("_tags",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._tags: dict[int, int] = {}
+
+    def add(self, entry: Entry) -> None:
+        self._tags[entry.tag] = self._tags.get(entry.tag, 0) + 1
+        self.reached = len(self._tags)
+
+    def take(self, entry: Entry) -> None:
+        left = self._tags[entry.tag] - 1
         if left:
-            self.tags[entry.tag] = left
+            self._tags[entry.tag] = left
         else:
-            del self.tags[entry.tag]
+            del self._tags[entry.tag]
+        self.reached = len(self._tags)
 
 
 @dataclass(slots=True)
 class _Series:
     """The entries of one group, and the sum of the stretch that ends with the last of them."""
 
+    sum: _Sum
     entries: list[Entry] = field(default_factory=list)
     left: int = 0
-    sum: _Sum = field(default_factory=_Sum)

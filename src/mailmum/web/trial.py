@@ -77,12 +77,12 @@ class Trial:
 
     @property
     def rough(self) -> bool:
-        """Whether part of the time is known by the hour only."""
+        """Whether of part of the time only counts by the hour are left."""
         return self.report is not None and self.report.exact_since != self.report.since
 
     @property
     def exact_at(self) -> datetime | None:
-        """From when on times are exact."""
+        """From when on there are single sightings."""
         found = self.report.exact_since if self.report else None
         return datetime.fromisoformat(found) if found else None
 

@@ -91,7 +91,8 @@ def test_without_sightings_hours_stand_for_them(scene: Scene) -> None:
     Seen.objects.all().delete()
     report = _tried(scene)
     assert (report.listings, report.exact_since) == (1, None)
-    assert report.listed[0]["target"] == CLIENT
+    assert (report.listed[0]["target"], report.listed[0]["exact"]) == (CLIENT, False)
+    assert report.listed[0]["begin"].endswith(":00:00Z")
 
 
 def test_what_it_would_have_stopped_and_whose_mail(scene: Scene) -> None:
@@ -164,6 +165,22 @@ def test_who_is_allowed_would_have_been_spared(scene: Scene) -> None:
     assert report.spared_targets[0]["reason"] == "is allowed by 203.0.113.0/24"
 
 
+def test_of_counts_only_the_hour_is_told(scene: Scene) -> None:
+    """Of listings, of who was spared, and of the brake; beside it what is kept is exact."""
+    for last in (1, 2, 3):
+        scene.see(f"203.0.113.{last}", ago=20 * 86_400)
+    scene.see("203.0.113.4", 5, Outcome.ACCEPTED, ago=21 * 86_400)
+    scene.see("203.0.113.4", ago=20 * 86_400)
+    Seen.objects.all().delete()
+    scene.see("203.0.113.5", ago=7200)
+    report = _tried(scene, Rule(Metric.UNKNOWN, 3, 600, brake=1))
+    told = {one["target"]: one["exact"] for one in report.listed}
+    assert told == {f"203.0.113.{last}": last == 5 for last in (1, 2, 3, 5)}
+    assert [one["exact"] for one in report.spared_targets] == [False]
+    assert report.brake is not None
+    assert not report.brake_exact
+
+
 def test_the_brake_is_told(scene: Scene) -> None:
     """When it would have stopped the trigger, and what it would have listed without."""
     for last in (1, 2, 3):
@@ -171,6 +188,8 @@ def test_the_brake_is_told(scene: Scene) -> None:
     report = _tried(scene, Rule(Metric.UNKNOWN, 3, 600, brake=1))
     assert report.listings == 3
     assert report.brake is not None
+    assert report.brake_exact
+    assert all(one["exact"] for one in report.listed)
     assert sum(one["listings"] for one in report.by_day) == 3
 
 

@@ -12,12 +12,13 @@ from mailmum.control.listings.draft import make_wish
 from mailmum.control.listings.services import list_targets
 from mailmum.control.servers.services import edit_server
 from mailmum.control.traffic.router import traffic_database
+from mailmum.control.triggers import guard, many
 from mailmum.control.triggers.guard import AccountGuard
 from mailmum.control.triggers.models import Finding, Trigger
 from mailmum.domain.listings import Action
 from mailmum.domain.targets import parse_network, parse_target
 from mailmum.traffic.sightings import Delivery, Outcome
-from mailmum.triggers.rules import Metric, Rule
+from mailmum.triggers.rules import Group, Metric, Rule
 from tests.control.providers_kit import provider
 from tests.control.triggers.kit import CLIENT, Scene
 from tests.support.nameserver import NameServer
@@ -89,8 +90,13 @@ def test_what_the_trigger_itself_counts_speaks_for_nobody(
     assert "203.0.113.8" in Finding.objects.filter(kind="spare").values_list("target", flat=True)
 
 
-def test_many_looked_up_at_once_are_the_same(scene: Scene) -> None:
+@pytest.mark.parametrize("whole", [False, True])
+def test_many_looked_up_at_once_are_the_same(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, whole: bool
+) -> None:
     """Whether a backtest has looked ahead or not: at each time the same are spared."""
+    if whole:
+        _read_whole(monkeypatch)
     clients = [f"203.0.113.{last}" for last in range(1, 6)]
     for last, client in enumerate(clients, start=1):
         _mail(scene, last, client)
@@ -109,6 +115,47 @@ def test_many_looked_up_at_once_are_the_same(scene: Scene) -> None:
             assert ahead.spared(0, parse_network(client), at) == said[-1]
     assert "" in said
     assert "delivered 5 accepted messages in 3 days" in said
+
+
+def _read_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To ask about one costs more than all there is."""
+    for module, name in ((many, "HOURS"), (many, "NOISE"), (guard, "_SEEK")):
+        monkeypatch.setattr(module, name, 10**9)
+
+
+@pytest.mark.parametrize(
+    ("group", "targets"),
+    [
+        (Group.NETWORK, ["203.0.113.0/24", "2001:db8::/64", "198.51.100.0/24", "192.0.2.0/24"]),
+        (Group.DOMAIN, [".a.example", ".b.example", ".ab.example", ".none.example"]),
+    ],
+)
+def test_networks_and_domains_read_as_a_whole_are_the_same(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, group: Group, targets: list[str]
+) -> None:
+    """What speaks for nobody is left out the same, and no neighbour's."""
+    _read_whole(monkeypatch)
+    clients = (
+        ("203.0.113.0", "h.a.example"),
+        ("203.0.113.255", "A.example"),
+        ("203.0.112.255", "x.ab.example"),
+        ("203.0.114.0", "bab.example"),
+        ("2001:db8::1", "h.b.example"),
+        ("198.51.100.7", "b.example"),
+    )
+    for place, (client, name) in enumerate(clients):
+        for ago, more in ((90_000, {}), (90_000, {"score": 16.0}), (400, {"spam": True})):
+            scene.see(client, 2 + place, Outcome.ACCEPTED, ago=ago, client_name=name, **more)
+    rule = Rule(Metric.SCORE, 3, 600, group, score=15.0, accepted=4, days=3)
+    often = AccountGuard(scene.world.viewer, rule, asks_often=True)
+    said = set()
+    for text in targets * 2:
+        for at in (scene.now - 86_400, scene.now):
+            plain = AccountGuard(scene.world.viewer, rule)
+            told = plain.spared(0, parse_target(text), at)
+            assert often.spared(0, parse_target(text), at) == told
+            said.add(told)
+    assert len(said) > 2
 
 
 def test_mail_of_today_counts_up_to_the_moment(scene: Scene) -> None:

@@ -2,7 +2,7 @@
 
 Not all of it speaks for a sender.  What a trigger lists for its spam, or for writing to a trap, has
 mostly been accepted before: that is the evidence, and no reason to doubt the listing.  So mail is
-counted as the guard of triggers counts it (`triggers.guard`): neither what was held, discarded,
+counted as the guard of triggers counts it (`triggers.mail`): neither what was held, discarded,
 bounced or taken for spam, nor what the trigger that lists it counts itself.
 """
 
@@ -18,7 +18,7 @@ from mailmum.control.monitor.looking import last_days
 from mailmum.control.servers.queries import names_of_servers
 from mailmum.control.traffic.clients import counts_of
 from mailmum.control.traffic.reading import Wanted
-from mailmum.control.triggers.guard import accepted_by_day, kept_since, unheard
+from mailmum.control.triggers.mail import accepted_by_day, kept_since, unheard
 from mailmum.control.triggers.models import Trigger
 from mailmum.control.triggers.values import rule_of
 from mailmum.domain.listings import WHOLE_ACCOUNT, Action, Source

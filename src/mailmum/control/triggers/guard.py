@@ -17,47 +17,40 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from django.db import connections
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Q, QuerySet
 
 from mailmum.control.accounts.access import Reading
 from mailmum.control.feeds.providers import Providers, protecting
 from mailmum.control.listings.models import Version
 from mailmum.control.listings.queries import current, wider
 from mailmum.control.servers.queries import own_servers
-from mailmum.control.traffic.models import ClientCount, ClientDay, ClientHour, NameDay, Seen
-from mailmum.control.traffic.names import named
-from mailmum.control.traffic.reading import spelled_as, within
-from mailmum.control.traffic.router import traffic_database
-from mailmum.control.triggers.contexts import traps_of
+from mailmum.control.triggers.mail import (
+    AT_ONCE,
+    accepted_by,
+    accepted_by_day,
+    accepted_of_all,
+    counted_mail,
+    first_day,
+    for_nobody,
+    sightings_of_days,
+)
+from mailmum.control.triggers.many import Hours, Noise
 from mailmum.domain import guards
 from mailmum.domain.errors import BadInput
 from mailmum.domain.guards import OwnServer
 from mailmum.domain.listings import WHOLE_ACCOUNT, Action, Source
 from mailmum.domain.suffixes import is_shared
 from mailmum.domain.targets import NameTarget, NetworkTarget, Target
-from mailmum.traffic.codes import DELIVERIES, OUTCOMES, VERIFIED
-from mailmum.traffic.packing import bounds
 from mailmum.traffic.periods import DAY, HOUR, start_of
-from mailmum.traffic.sightings import Delivery, Outcome
 from mailmum.triggers.contacts import unit_of
 from mailmum.triggers.rules import Group, Metric, Rule
 
-_ACCEPTED = OUTCOMES[Outcome.ACCEPTED]
-_UNWANTED = (
-    Q(delivery=DELIVERIES[Delivery.BOUNCED])
-    | Q(reason__startswith="hold:")
-    | Q(reason__startswith="discard:")
-    | Q(spam=True)
-)
-
 _AHEAD = 40 * DAY
-NEVER = 2**62
 Moment = tuple[float, int]
 """When contacts were judged, by our clock, and the number up to which they go."""
-# As many parameters as any SQLite takes in one statement.
-_HOURS = _AT_ONCE = 800
-_FORESEEN = 2 * _AT_ONCE
+_FORESEEN = 2 * AT_ONCE
+_SEEK = 8
+"""To look for a client on a day takes as long as to go through so many others."""
 
 
 @dataclass(slots=True, eq=False, weakref_slot=True)
@@ -79,8 +72,9 @@ class AccountGuard:
     _mail: dict[Target, list[tuple[int, int]]] = field(default_factory=dict)
     _foreseen: set[Target] = field(default_factory=set)
     _today: dict[tuple[Target, int], list[tuple[int, int]]] = field(default_factory=dict)
-    _lost: dict[Target, list[float]] = field(default_factory=dict)
-    _kept: int | None = None
+    _lost: dict[Target, Sequence[float]] = field(default_factory=dict)
+    _hours: Hours | None = None
+    _noise: Noise | None = None
     _asked: Moment | None = None
 
     def forget_since(self, moment: Moment) -> None:
@@ -91,7 +85,7 @@ class AccountGuard:
 
     def forget(self) -> None:
         """Look everything up anew from now on."""
-        self._own = self._providers = self._allows = self._kept = None
+        self._own = self._providers = self._allows = self._hours = self._noise = None
         for known in (self._mail, self._today, self._lost, self._foreseen):
             known.clear()
 
@@ -110,11 +104,12 @@ class AccountGuard:
             if target is not None and target not in self._mail:
                 found[client] = self._mail[target] = []
                 self._foreseen.add(target)
-        packed = sorted(found)
-        for at in range(0, len(packed), _FORESEEN):
-            some = packed[at : at + _FORESEEN]
-            for day, client, count in accepted_by(account, some, first, last + DAY):
-                found[client].append((day, count))
+        if not found:
+            return
+        for rows in _mail_of(account, found, max(first, first_day(account, last)), last + DAY):
+            for day, client, count in rows:
+                if (mine := found.get(client)) is not None:
+                    mine.append((day, count))
             yield
 
     def foreseen(self, target: Target) -> list[tuple[int, int]] | None:
@@ -193,147 +188,38 @@ class AccountGuard:
         if isinstance(target, NameTarget) or not whole:
             return whole
         if (target, today) not in self._today:
-            hours = range(today, today + DAY, HOUR)
-            account = self.reading.account.pk
-            self._today[target, today] = _accepted(ClientHour, account, target, hours)
+            if self._hours is None:
+                self._hours = Hours(self.reading.account.pk, often=self.asks_often)
+            self._today[target, today] = self._hours.of(target, today)
         return sum(many for hour, many in self._today[target, today] if hour <= at)
 
-    def _unwanted(self, target: Target, since: float) -> list[float]:
+    def _unwanted(self, target: Target, since: float) -> Sequence[float]:
         if target not in self._lost:
-            account = self.reading.account.pk
-            if self._kept is None:
-                self._kept = kept_since(account)
+            if self._noise is None:
+                account = self.reading.account.pk
+                meant = for_nobody(account, self.rule)
+                self._noise = Noise(account, meant, often=self.asks_often)
             days = [day for day, _ in self._mail[target]]
-            hours = _hours(days, self._kept)
-            self._lost[target] = _when_for_nobody(account, self.rule, target, since, hours)
+            self._lost[target] = self._noise.of(target, since, days)
         return self._lost[target]
 
-
-def accepted_by_day(account: int, target: Target, since: int, until: int) -> list[tuple[int, int]]:
-    """How many messages of a target were accepted on each day from one to before another."""
-    starts = range(since, until, DAY)
-    if isinstance(target, NetworkTarget):
-        return _accepted(ClientDay, account, target, starts)
-    names = NameDay.objects.filter(
-        named(target), account=account, outcome=_ACCEPTED, kind=VERIFIED, start__in=starts
-    )
-    return list(names.values_list("start", "count"))
+    def counted_mail(self, since: int, until: int) -> Counter[bytes]:
+        """How many accepted messages of each client speak for nobody, as `mail` counts them."""
+        counts = self.rule.metric in (Metric.SCORE, Metric.TRAP) and self._noise is not None
+        known = self._noise.by_client(since, until) if counts and self._noise else None
+        if known is not None:
+            return known
+        return counted_mail(self.reading.account.pk, self.rule, since, until)
 
 
-def kept_since(account: int) -> int:
-    """The first hour of which sightings are kept, or one that never comes."""
-    first = Seen.objects.filter(account=account).order_by("time").values_list("hour", flat=True)
-    return first.first() or NEVER
-
-
-def _counted_by(account: int, rule: Rule) -> Q:
-    """Accepted messages that the rule itself counts."""
-    if rule.metric is Metric.SCORE:
-        return Q(score__gte=rule.score)
-    found = Q()
-    for trap in traps_of(account, rule) if rule.metric is Metric.TRAP else ():
-        # As one domain or address, in whatever case the sender wrote it.
-        found |= Q(recipient__iendswith=trap) if trap[0] == "@" else Q(recipient__iexact=trap)
-    return found
-
-
-def _for_nobody(account: int, rule: Rule | None) -> QuerySet[Seen]:
-    """Accepted messages that speak for nobody, of those kept one by one; `rule` may count such."""
-    meant = _UNWANTED if rule is None else _UNWANTED | _counted_by(account, rule)
-    return Seen.objects.filter(meant, account=account, outcome=_ACCEPTED).order_by()
-
-
-def _when_for_nobody(
-    account: int, rule: Rule, target: Target, since: float, hours: Sequence[int]
-) -> list[float]:
-    """When such messages of a target were accepted: in these hours, of names since a time."""
-    rows = _for_nobody(account, rule)
-    if isinstance(target, NetworkTarget):
-        rows = rows.filter(within(target), hour__in=hours)
-    else:
-        rows = rows.filter(spelled_as("client_name", target), time__gte=since * 1000)
-    return [at / 1000 for at in rows.values_list("time", flat=True)]
-
-
-def unheard(
-    account: int, rule: Rule | None, network: NetworkTarget, days: Sequence[int], kept: int
-) -> Counter[tuple[bytes, int]]:
-    """How many accepted messages of each client at each server speak for nobody.
-
-    Args:
-        account: number of the account.
-        rule: of the trigger that lists it, None for none.
-        network: whose.
-        days: those on which anything of it was accepted.
-        kept: the first hour of which sightings are kept.
-    """
-    rows = _for_nobody(account, rule).filter(within(network), hour__in=_hours(days, kept))
-    sums = rows.values_list("client", "server").annotate(many=Count("*"))
-    return Counter({(bytes(client), server): many for client, server, many in sums})
-
-
-def counted_mail(account: int, rule: Rule, since: int, until: int) -> Counter[bytes]:
-    """How many accepted messages of each client speak for nobody, by a rule that counts such.
-
-    Args:
-        account: number of the account.
-        rule: which; for any that counts no accepted mail nothing is looked up.
-        since, until: Unix time, from one to before the other.
-    """
-    if rule.metric not in (Metric.SCORE, Metric.TRAP):
-        return Counter()
-    rows = _for_nobody(account, rule).filter(
-        client__isnull=False, time__gte=since * 1000, time__lt=until * 1000
-    )
-    sums = rows.values_list("client").annotate(many=Count("*"))
-    return Counter({bytes(client): many for client, many in sums})
-
-
-def _hours(days: Sequence[int], kept: int) -> list[int]:
-    """The hours of these days: the index of sightings begins with the hour."""
-    late = (day for day in days if day + DAY > kept)
-    hours = [hour for day in late for hour in range(day, day + DAY, HOUR) if hour >= kept]
-    return hours[-_HOURS:]
-
-
-def accepted_by(
-    account: int, clients: Sequence[bytes], since: int, until: int
-) -> Iterator[tuple[int, bytes, int]]:
-    """Day, client and how many were accepted, of many clients at once."""
-    connection = connections[traffic_database()]
-    first = ClientDay.objects.filter(account=account).order_by("start").values_list("start")
-    (earliest,) = first.first() or (until,)
-    days = range(max(since, earliest), until, DAY)
-    table = connection.ops.quote_name(ClientDay._meta.db_table)
-    for at in range(0, len(clients) if days else 0, _AT_ONCE):
-        some = clients[at : at + _AT_ONCE]
-        statement = f"""
-            SELECT start, client, count FROM {table} WHERE account = %s
-            AND start IN ({", ".join(map(str, days))})
-            AND client IN ({", ".join(["%s"] * len(some))}) AND outcome = %s
-        """  # noqa: S608 (names of our own, and whole numbers)
-        with connection.cursor() as cursor:
-            cursor.execute(statement, [account, *some, _ACCEPTED])
-            for day, client, count in cursor.fetchall():
-                yield day, bytes(client), count
-
-
-def _accepted(
-    model: type[ClientCount], account: int, target: NetworkTarget, starts: Sequence[int]
-) -> list[tuple[int, int]]:
-    """How many were accepted in each of these periods, by a look into each of them.
-
-    Without the ORM: a backtest asks this of thousands of clients.
-    """
-    if not starts:
-        return []
-    connection = connections[traffic_database()]
-    table = connection.ops.quote_name(model._meta.db_table)
-    periods = ", ".join(map(str, starts))
-    statement = f"""
-        SELECT start, count FROM {table} WHERE account = %s AND start IN ({periods})
-        AND client >= %s AND client <= %s AND outcome = %s
-    """  # noqa: S608 (names of our own, and whole numbers)
-    with connection.cursor() as cursor:
-        cursor.execute(statement, [account, *bounds(target), _ACCEPTED])
-        return [(start, count) for start, count in cursor.fetchall()]
+def _mail_of(
+    account: int, clients: Iterable[bytes], first: int, end: int
+) -> Iterator[Iterable[tuple[int, bytes, int]]]:
+    """Day, client and how many were accepted, of many clients at least, piece by piece."""
+    packed = sorted(clients)
+    if len(packed) * (end - first) // DAY * _SEEK > sightings_of_days(account, first, end):
+        for day in range(first, end, DAY):
+            yield accepted_of_all(account, day)
+        return
+    for at in range(0, len(packed), _FORESEEN):
+        yield accepted_by(account, packed[at : at + _FORESEEN], first, end)

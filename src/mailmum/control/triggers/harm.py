@@ -14,7 +14,8 @@ from django.db import connections
 from mailmum.control.traffic.clients import target_of
 from mailmum.control.traffic.models import ClientDay
 from mailmum.control.traffic.router import traffic_database
-from mailmum.control.triggers.guard import AccountGuard, accepted_by, accepted_by_day, counted_mail
+from mailmum.control.triggers.guard import AccountGuard
+from mailmum.control.triggers.mail import accepted_by, accepted_by_day
 from mailmum.domain.targets import NameTarget, NetworkTarget, Target
 from mailmum.traffic.codes import OUTCOMES
 from mailmum.traffic.packing import bounds
@@ -61,7 +62,7 @@ class Harm:
                 self._one(one, single)
             else:
                 for client, many in self._inside(one):
-                    self._note_client(client, many, one.text)
+                    self._note_client(client, many, one.text, network=True)
         sums: Counter[bytes] = Counter()
         for _, client, many in accepted_by(self._account, single, self._since, self._until):
             sums[client] += many
@@ -74,13 +75,14 @@ class Harm:
             unknown.append(bounds(target)[0])
         elif days:
             many = sum(many for day, many in days if self._since <= day < self._until)
-            self._note_client(bounds(target)[0], many)
+            self._note_client(bounds(target)[0], many, target.text)
 
-    def _note_client(self, client: bytes, accepted: int, target: str = "") -> None:
+    def _note_client(
+        self, client: bytes, accepted: int, target: str = "", *, network: bool = False
+    ) -> None:
         if self._evidence is None:
-            rule = self._guard.rule
-            self._evidence = counted_mail(self._account, rule, self._since, self._until)
-        text = target_of(client).text
+            self._evidence = self._guard.counted_mail(self._since, self._until)
+        text = target_of(client).text if network or not target else target
         self._note(text, max(accepted - self._evidence[client], 0), target or text)
 
     def _note(self, client: str, accepted: int, target: str) -> None:

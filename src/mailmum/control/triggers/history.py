@@ -18,13 +18,13 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import CharField, Q, QuerySet, Value
 
 from mailmum.control.traffic.models import ClientHour, Seen
 from mailmum.control.traffic.reading import among
 from mailmum.control.triggers.contexts import COLUMNS, contact_of
 from mailmum.control.triggers.heard import words
-from mailmum.control.triggers.sifting import sifted
+from mailmum.control.triggers.sifting import fetched, sifted
 from mailmum.control.triggers.slices import LENGTHS, Slice, stretch
 from mailmum.domain.targets import NetworkTarget
 from mailmum.traffic.codes import ASKED, SOURCES
@@ -32,15 +32,16 @@ from mailmum.traffic.packing import MAPPED, bounds
 from mailmum.traffic.periods import HOUR, end_of, start_of
 from mailmum.traffic.sightings import Source
 from mailmum.triggers.backtest import Sieve
-from mailmum.triggers.contacts import Contact, Context, outcomes_of
+from mailmum.triggers.contacts import COUNTED, Contact, Context, outcomes_of
 from mailmum.triggers.decisions import Decision
 from mailmum.triggers.rules import Group, Metric, Rule, Where
+from mailmum.triggers.singles import Singles
 
 SIGHTINGS_LIMIT = 500_000
 """Single sightings that are looked at, of all clients together."""
 _AT_ONCE = 400
+_STEP = 20_000
 _NEVER = -math.inf
-_STEP = 5000
 _NUMBER, _AT, _CLIENT = map(Contact._fields.index, ("number", "at", "client"))
 
 Chunk = list[tuple[Any, ...]]
@@ -60,6 +61,7 @@ class Past:
         found: what is next, contacts in the order of time, as plain tuples: the garbage collector
             goes through hundreds of thousands of anything else again and again.
         settled: up to when the hours of a group lead to nothing, by what was found before.
+        singles: what is found instead for rules that go by single sightings, when all is read.
     """
 
     since: float
@@ -71,6 +73,7 @@ class Past:
     rows: int = 0
     found: list[tuple[Any, ...]] = field(default_factory=list)
     settled: dict[Any, float] = field(default_factory=dict)
+    singles: Singles | None = None
 
     def contacts(self, rule: Rule) -> Iterator[Contact]:
         """Take what was found, without those that are settled by the time it is their turn."""
@@ -104,7 +107,7 @@ def read(account: int, rule: Rule, context: Context, past: Past) -> Iterator[flo
         yield from words(account, past)
         return
     if by_sighting(rule):
-        yield from _by_sighting(account, rule, past)
+        yield from _by_sighting(account, rule, context, past)
         return
     # Each list counts once, and a row is of one list.
     sieve = Sieve(rule.threshold, rule.window, each=rule.metric is Metric.LISTS)
@@ -219,7 +222,19 @@ def _counted(row: tuple[Any, ...]) -> tuple[Any, ...]:
     """A count by the hour as a contact at its beginning."""
     start, key, many, server, source, outcome, rbl, *rest = row
     client = rest[0] if rest else key
-    return -1, start * 1000, server, source, outcome, bytes(client), rbl, many, None, None, None
+    return (
+        COUNTED,
+        start * 1000,
+        server,
+        source,
+        outcome,
+        bytes(client),
+        rbl,
+        many,
+        None,
+        None,
+        None,
+    )
 
 
 def _sightings(
@@ -231,7 +246,7 @@ def _sightings(
         yield from (tuple(contact_of(row)) for row in rows.values_list(*COLUMNS))
 
 
-def _by_sighting(account: int, rule: Rule, past: Past) -> Iterator[float]:
+def _by_sighting(account: int, rule: Rule, context: Context, past: Past) -> Iterator[float]:
     outcomes = outcomes_of(rule)
     meant = Q() if outcomes is None else Q(outcome__in=outcomes)
     if rule.server:
@@ -252,10 +267,31 @@ def _by_sighting(account: int, rule: Rule, past: Past) -> Iterator[float]:
         past.since = first / 1000
         rows = rows.filter(time__gt=first)
     past.exact = past.since
-    chosen = rows.order_by("time", "id").values_list(*COLUMNS)
-    for row in chosen.iterator(chunk_size=5000):
-        past.found.append(tuple(contact_of(row)))
-        past.rows += 1
-        if past.rows % _STEP == 0:
-            origin = past.found[0][_AT] / 1000
-            yield (row[1] / 1000 - origin) / max(past.until - origin, 1)
+    singles, origin, told = Singles(rule, context), past.until, 0
+    for chunk in fetched(_columns(rows.order_by("time", "id"), rule)):
+        origin = min(origin, chunk[0][_AT] / 1000)
+        singles.take(map(_packed, chunk))
+        past.rows += len(chunk)
+        # After each step garbage is searched for, so these are long.
+        if past.rows >= told + _STEP:
+            told = past.rows
+            yield (chunk[-1][_AT] / 1000 - origin) / max(past.until - origin, 1)
+    past.singles = singles
+
+
+def _columns(rows: QuerySet[Seen], rule: Rule) -> QuerySet[Seen, tuple[Any, ...]]:
+    """The columns of contacts; those of which the rule needs nothing are empty."""
+    needed = {
+        "client_name": rule.group is Group.DOMAIN,
+        "score": rule.metric is Metric.SCORE,
+        "recipient": rule.metric is Metric.TRAP,
+    }
+    without = {f"no_{one}": Value(None, CharField()) for one, meant in needed.items() if not meant}
+    names = (one if needed.get(one, True) else f"no_{one}" for one in COLUMNS)
+    return rows.annotate(**without).values_list(*names)
+
+
+def _packed(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    """A row of `COLUMNS` as a contact; SQLite gives it as it is."""
+    client = row[_CLIENT]
+    return row if client is None or type(client) is bytes else tuple(contact_of(row))

@@ -39,9 +39,10 @@ class Report:
         hit: how many.
         median_seconds: from the first contact that counted to the listing; None without listings.
         brake: when the brake would have stopped it first.
+        brake_exact: whether that is the moment; else only the hour from there is known.
         by_day: listings that begin on each day.
-        listed: the first of the listings.
-        spared_targets: the first of those spared, and why.
+        listed: the first of the listings; each says as `exact` whether its begin is the moment.
+        spared_targets: the first of those spared, and why; `exact` likewise.
     """
 
     since: str
@@ -59,6 +60,7 @@ class Report:
     hit: int = 0
     median_seconds: int | None = None
     brake: str | None = None
+    brake_exact: bool = True
     hits: list[dict[str, Any]] = field(default_factory=list)
     by_day: list[dict[str, Any]] = field(default_factory=list)
     listed: list[dict[str, Any]] = field(default_factory=list)
@@ -97,6 +99,7 @@ def report_of(reading: Reading, rule: Rule, shares: list[Found], clock: float) -
         hits=hits[:HITS],
         median_seconds=round(median(waits)) if waits else None,
         brake=None if stopped is None else moment(stopped // 1000),
+        brake_exact=all(stopped not in each.by_hour for each in shares),
         by_day=_by_day(past, begun),
     )
     _tell_listed(reading, rule, listed[:SHOWN], made)
@@ -104,6 +107,7 @@ def report_of(reading: Reading, rule: Rule, shares: list[Found], clock: float) -
         {
             "target": one.target.text,
             "when": moment(one.evidence.last // 1000),
+            "exact": one.exact,
             "reason": one.reason,
         }
         for one in sorted(spared, key=in_order)[:SPARED]
@@ -140,6 +144,7 @@ def _tell_listed(reading: Reading, rule: Rule, listed: list[Listing], made: Repo
                 "target": one.target.text,
                 "scope": scope_name(one.scope, servers),
                 "begin": moment(one.offence.begin // 1000),
+                "exact": one.exact,
                 "until": moment(listing.until // 1000),
                 "times": one.offence.times,
                 "says": told(said, asdict(one.evidence), one.offence.times),

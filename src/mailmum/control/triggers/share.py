@@ -6,7 +6,7 @@ after the other or side by side, in this process or in another: what is found of
 to be handed over, whatever was read for it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,9 +22,11 @@ from mailmum.domain.targets import Target
 from mailmum.traffic.periods import DAY, start_of
 from mailmum.triggers.backtest import Outcome, run
 from mailmum.triggers.contacts import Context
-from mailmum.triggers.decisions import Decision
+from mailmum.triggers.decisions import Decision, Evidence, evidence_of, outline_of
 from mailmum.triggers.judge import Judge
 from mailmum.triggers.rules import Rule
+from mailmum.triggers.singles import Singles
+from mailmum.triggers.windows import Entry
 
 SPARED = 50
 """Of those spared so many are handed over."""
@@ -75,6 +77,7 @@ class Found:
         listed: the first listings, in order.
         begun: when each of all listings begins.
         braked: when those begin that the brake counts.
+        by_hour: those of them of which only the hour is known.
         waits: how long after the first contact that counted each came.
         targets: of how many different targets they are.
         spared: the first of those spared, in order.
@@ -89,6 +92,7 @@ class Found:
     listed: list[Listing]
     begun: list[int]
     braked: list[int]
+    by_hour: frozenset[int]
     waits: list[int]
     targets: int
     spared: list[Decision]
@@ -131,11 +135,20 @@ class _Court:
         self.judged = Outcome()
         self._rule, self._past = task.rule, past
         self.guard = AccountGuard(reading, task.rule, asks_often=True)
-        self._judge = Judge(task.rule, task.context, self.guard)
+        self._judge = Judge(task.rule, task.context, self.guard, self._tell)
+
+    def _tell(self, entries: Sequence[Entry], *, different: bool = False) -> Evidence:
+        """The evidence; of tens of thousands only the first are told with it."""
+        if len(self.judged.listed) >= weighing.WEIGHED and len(self.judged.spared) >= SPARED:
+            return outline_of(entries)
+        return evidence_of(entries, different=different)
 
     def judge(self) -> Iterator[float]:
         """Judge what has been found, and settle who is listed; now and then how much is done."""
         past, many, known = self._past, len(self._past.found), len(self.judged.listed)
+        if past.singles is not None:
+            yield from self._judge_singles(past.singles)
+            return
         for _ in self.guard.foresee(past.clients(), past.since, past.until):
             yield 0.0
         contacts = past.contacts(self._rule)
@@ -145,6 +158,15 @@ class _Court:
             known = len(judged.listed)
             if count % _STEP == 0 and many:
                 yield min(count / many, 1.0)
+
+    def _judge_singles(self, singles: Singles) -> Iterator[float]:
+        past = self._past
+        past.singles = None
+        singles.sift()
+        yield 0.0
+        for _ in self.guard.foresee(singles.clients(), past.since, past.until):
+            yield 0.0
+        yield from singles.judged(self._judge, self.judged)
 
 
 def _found(past: Past, judged: Outcome) -> Found:
@@ -161,6 +183,7 @@ def _found(past: Past, judged: Outcome) -> Found:
         [Listing(one, _until(one, past, ends)) for one in listed[: weighing.WEIGHED]],
         [one.offence.begin for one in listed],
         [one.offence.begin for one in listed if not one.replaces],
+        frozenset(one.offence.begin for one in listed if not (one.replaces or one.exact)),
         [one.offence.begin - one.evidence.first for one in listed],
         len({(one.scope, one.target) for one in listed}),
         judged.spared[:SPARED],

@@ -119,7 +119,7 @@ def _able(counted: QuerySet[Any], rule: Rule, within: Slice) -> set[bytes]:
     else:
         sums = sums.annotate(many=Sum("count")).filter(many__gte=rule.threshold)
     return {
-        bytes(row[0]) for chunk in _fetched(sums.values_list("unit").order_by()) for row in chunk
+        bytes(row[0]) for chunk in fetched(sums.values_list("unit").order_by()) for row in chunk
     }
 
 
@@ -188,7 +188,7 @@ def _start(length: int) -> Substr:
 
 def raw(rows: QuerySet[Any]) -> Iterator[list[Row]]:
     """Columns `KEYS` of rows, in pieces."""
-    return _fetched(rows.values_list(*KEYS))
+    return fetched(rows.values_list(*KEYS))
 
 
 def _few(rows: QuerySet[Any]) -> Iterator[list[Row]]:
@@ -203,7 +203,7 @@ def _few(rows: QuerySet[Any]) -> Iterator[list[Row]]:
     table, key = ClientHour._meta.db_table, ("account", *(one for one in KEYS if one != "count"))
     same = " AND ".join(f"kept.{one} = found.{one}" for one in key)
     columns = ", ".join(f"{'kept' if one == 'count' else 'found'}.{one}" for one in KEYS)
-    yield from _fetched(
+    yield from fetched(
         rows.values_list(*key),
         f"""
         WITH found AS MATERIALIZED ({{}}) SELECT {columns} FROM found
@@ -213,7 +213,7 @@ def _few(rows: QuerySet[Any]) -> Iterator[list[Row]]:
     )
 
 
-def _fetched(wanted: QuerySet[Any, Any], around: str = "{}") -> Iterator[list[Row]]:
+def fetched(wanted: QuerySet[Any, Any], around: str = "{}") -> Iterator[list[Row]]:
     """Without the ORM: there are many of them."""
     alias = traffic_database()
     try:

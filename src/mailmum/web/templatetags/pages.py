@@ -92,6 +92,14 @@ def moment(at: datetime | float | None) -> SafeString:
 
 
 @register.simple_tag
+def moment_or_hour(at: datetime, exact: bool) -> SafeString:
+    """A moment, or where only its hour is known that hour."""
+    if exact:
+        return moment(at)
+    return format_html("in the hour from {}", day_and_time(at.timestamp()))
+
+
+@register.simple_tag
 def day_ago(start: int) -> SafeString:
     """A day (UTC) that begins at a moment, as people say it; roll-ups know no more of it.
 
