@@ -205,7 +205,7 @@ def _is_one_of(path: Path, patterns: tuple[str, ...]) -> bool:
 
 @functools.cache
 def _is_below(path: Path, root: Path, places: tuple[str, ...]) -> bool:
-    return any(path.relative_to(root).is_relative_to(place) for place in places)
+    return any(path.is_relative_to(root / place) for place in places)
 
 
 _BOTH = "mark it `both`, or give it a database of its own"

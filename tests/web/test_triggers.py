@@ -226,6 +226,8 @@ def test_the_trial_says_what_it_would_have_done(site: Visitors, scene: Scene) ->
     assert "Over the last 30 days, of which only the last " in text
     assert CLIENT in text
     assert "<html" not in fragment
+    site.admin.client.cookies["zone"] = "Asia/Tokyo"
+    assert ' Asia/Tokyo">' in tried(site.admin, FORM)
     page = site.admin.post("trigger-add", FORM | {"try": "1"})
     assert "would have made 1 listing" in text_of(page)
     assert not Trigger.objects.exists()

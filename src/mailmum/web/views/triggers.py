@@ -1,9 +1,11 @@
 """Triggers: the list, the form with the backtest beside it, one trigger with what it decided."""
 
 from collections.abc import Iterator, Mapping
+from datetime import tzinfo
 from typing import Any
 
 from django.http import HttpResponse, StreamingHttpResponse
+from django.utils import timezone
 
 from mailmum.control.accounts.access import Reading, Writing
 from mailmum.control.servers.queries import names_of_servers, servers_of
@@ -137,19 +139,22 @@ def try_it(request: PageRequest, access: Writing) -> HttpResponse:
     form = posted(request.POST, "saved", *FIELDS)
     saved = _saved(access, form.values["saved"])
     given, rule = _given(form), None if saved is None else rule_of(saved)
+    zone = timezone.get_current_timezone()
     return StreamingHttpResponse(  # type: ignore[return-value]  # a response, for all that matters
-        pulled(lambda: _pieces(request, steps(access, given, rule))),
+        pulled(lambda: _pieces(request, zone, steps(access, given, rule))),
         content_type="text/html; charset=utf-8",
         # A proxy that gathers what it passes on would keep the progress back.
         headers={"X-Accel-Buffering": "no", "Cache-Control": "no-store"},
     )
 
 
-def _pieces(request: PageRequest, found: Iterator[int | Trial]) -> Iterator[bytes]:
+def _pieces(request: PageRequest, zone: tzinfo, found: Iterator[int | Trial]) -> Iterator[bytes]:
     told = -1
     for step in found:
         if isinstance(step, Trial):
-            yield show(request, "triggers/trial.html", SECTION, trial=step).content
+            # What was set for the request does not reach the thread.
+            with timezone.override(zone):
+                yield show(request, "triggers/trial.html", SECTION, trial=step).content
         elif step != told:
             told = step
             yield f"<!--{step}-->\n".encode()
