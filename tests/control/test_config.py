@@ -79,6 +79,20 @@ def test_private_places_that_may_be_reached(tmp_path: Path) -> None:
         config.load(data=tmp_path, reach="10.1.0.1/16")
 
 
+def test_what_is_wrong_is_told_where_it_can_stand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No option is named that there is not; of words, those that may stand there."""
+    monkeypatch.setenv("MAILMUM_ENGINE", "rust")
+    with pytest.raises(Refusal, match="'rust' is none of auto, compiled, python") as caught:
+        config.load(data=tmp_path)
+    assert caught.value.fix == "see MAILMUM_ENGINE or mailmum.toml"
+    monkeypatch.delenv("MAILMUM_ENGINE")
+    with pytest.raises(Refusal) as caught:
+        config.load(data=tmp_path, dns_workers=0)
+    assert caught.value.fix == "see --dns-workers, MAILMUM_DNS_WORKERS or mailmum.toml"
+
+
 def test_sockets_of_servers() -> None:
     """Ports and paths, with the server's name; anything else is told with an example."""
     found = parse_policy_servers("mx1=127.0.0.1:10054, mx2=unix:/run/mailmum/mx2,mx3=[::1]:10055")

@@ -440,6 +440,10 @@ def _toml(value: object) -> str:
     return '"' + str(value or "").replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
+_OPTIONS = {name: f"--{name}" for name in ("data", "zone", "web", "dns", "policy")}
+_OPTIONS |= {"dns_workers": "--dns-workers", "logs": "--log"}
+
+
 def _explain(error: ValidationError) -> Refusal:
     first = error.errors()[0]
     name = ".".join(str(part) for part in first["loc"]) or "parameters"
@@ -448,7 +452,11 @@ def _explain(error: ValidationError) -> Refusal:
             f"the parameter {name} is not known", fix=f"check its spelling in {FILE_NAME}"
         )
     message = str(first["msg"]).removeprefix("Value error, ")
+    if first["type"] == "string_pattern_mismatch":
+        words = str(first["ctx"]["pattern"]).strip("^()$").split("|")
+        message = f"{first['input']!r} is none of {', '.join(words)}"
+    option = f"{_OPTIONS[name]}, " if name in _OPTIONS else ""
     return Refusal(
         f"the parameter {name}: {message}",
-        fix=f"see --{name}, MAILMUM_{name.upper()} or {FILE_NAME}",
+        fix=f"see {option}MAILMUM_{name.upper()} or {FILE_NAME}",
     )
