@@ -119,6 +119,14 @@ def fill(path: Path, account: int, rows: int) -> None:
             " SELECT account, start - start % 86400, client, server, source, outcome, rbl,"
             " SUM(count) FROM traffic_clienthour GROUP BY 1, 2, 3, 4, 5, 6, 7"
         )
+        # By these it is known how many there are.
+        connection.execute(
+            "INSERT INTO traffic_total (account, step, start, server, source, outcome, rbl, count)"
+            " SELECT account, 86400, start, server, source, outcome, rbl, SUM(count)"
+            " FROM traffic_clientday GROUP BY 1, 2, 3, 4, 5, 6, 7"
+        )
+    # Whatever is read would be looked for in gigabytes of log first.
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     connection.close()
     print(f"made in {time.monotonic() - began:.0f} s")
 

@@ -217,7 +217,9 @@ def _mail_of(
 ) -> Iterator[Iterable[tuple[int, bytes, int]]]:
     """Day, client and how many were accepted, of many clients at least, piece by piece."""
     packed = sorted(clients)
-    if len(packed) * (end - first) // DAY * _SEEK > sightings_of_days(account, first, end):
+    # Nothing is known of how many there are where no totals are kept.
+    many = sightings_of_days(account, first, end)
+    if many and len(packed) * (end - first) // DAY * _SEEK > many:
         for day in range(first, end, DAY):
             yield accepted_of_all(account, day)
         return

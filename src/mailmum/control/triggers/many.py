@@ -51,7 +51,8 @@ class Hours:
         if day != self._day:
             self._day, self._asked, self._rows = day, 0, None
             many = sightings_of_days(self._account, day, day + DAY) if self._often else 0
-            self._enough = many // HOURS
+            # Where no totals are kept of it nothing is known of how many there are.
+            self._enough = many // HOURS or NEVER
         self._asked += 1
         if self._rows is None and (not self._often or self._asked <= self._enough):
             return accepted(ClientHour, self._account, target, range(day, day + DAY, HOUR))
@@ -113,7 +114,7 @@ class Noise:
         if self._enough < 0:
             first = start_of(min(self._kept, NEVER), DAY)
             many = sightings_of_days(self._account, first, NEVER, ACCEPTED)
-            self._enough = NEVER if many > LARGEST else many // NOISE
+            self._enough = NEVER if many > LARGEST else many // NOISE or NEVER
         # For a name all of them are gone through each time.
         if self._asked > (1 if isinstance(target, NameTarget) else self._enough):
             self._named = isinstance(target, NameTarget)
