@@ -198,6 +198,17 @@ PAGES = (
     "journal/?target=203.1.35.9",
     "settings/",
     "settings/people/",
+    "triggers/",
+    "triggers/add/?preset=two-lists",
+    "feeds/",
+    "feeds/add/",
+    "suggestions/",
+    "requests/",
+    "rbls/",
+    "alerts/",
+    "alerts/past/",
+    "alerts/report/",
+    "alerts/channels/",
     "settings/tokens/",
 )
 
