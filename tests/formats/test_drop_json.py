@@ -45,6 +45,12 @@ def test_other_objects_are_bad_lines() -> None:
     assert [type(one) for one in bad] == [BadLine] * 4
 
 
+def test_a_broken_object_does_not_make_a_whole_list_a_cut_one() -> None:
+    """It is one of the records that are announced."""
+    broken = b'{"cidr":"198.51.100.0/24",}\n{"cidr":"192.0.2.0/24"}\n' + (META % 2).encode()
+    assert [one.cut for one in read(broken) if isinstance(one, BadLine)] == [False]
+
+
 @given(st.binary(max_size=200))
 def test_any_bytes_are_read(data: bytes) -> None:
     """Never an error, and an entry only where one stands."""

@@ -26,12 +26,14 @@ def read_drop(chunks: Iterable[bytes], options: ReadOptions) -> Iterator[Item]:
             yield cut_off(line, raw.problem)
             continue
         text = raw.text.decode("utf-8", "replace")
+        # One that cannot be read is there all the same.
+        records += text.startswith("{")
         try:
             value = _object(raw.problem, text)
             if value.get("type") == "metadata":
                 announced = value.get("records")
+                records -= 1
                 continue
-            records += 1
             yield Entry(line, options.action, parse_target(_network(value)))
         except BadInput as error:
             yield bad_line(line, text, error)
