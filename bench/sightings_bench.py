@@ -15,17 +15,14 @@ before and after a change.
 import argparse
 import hashlib
 import json
-import os
-import platform
 import random
 import resource
 import sqlite3
-import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
 
-from bench.triggers_bench import MAPPED, set_up
+from bench.triggers_bench import MAPPED, opened
 
 DAY, HOUR, DAYS = 86_400, 3600, 7
 CLIENTS, DOMAINS = 60_000, 5000
@@ -36,13 +33,7 @@ ACCEPTED, REJECTED = 1, 2
 
 def main() -> None:
     options = read_options()
-    folder = Path(options.data or tempfile.mkdtemp(prefix="mailmum-bench-"))
-    os.environ |= {"MAILMUM_DATA": str(folder), "MAILMUM_LOG_LEVEL": "error"}
-    fresh = not (folder / "traffic.sqlite3").exists()
-    reading = set_up()
-    print(f"Python {platform.python_version()}, {os.cpu_count()} cores, load {os.getloadavg()[0]}")
-    if fresh:
-        fill(folder / "traffic.sqlite3", reading.account.pk, options.sightings)
+    _, reading = opened(options.data, fill, options.sightings)
     try_rules(reading, options.only)
 
 

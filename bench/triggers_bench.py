@@ -21,7 +21,7 @@ import resource
 import sqlite3
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 HOURS = 30 * 24
@@ -47,17 +47,24 @@ UNWANTED = (
 
 def main() -> None:
     options = read_options()
-    folder = Path(options.data or tempfile.mkdtemp(prefix="mailmum-bench-"))
-    os.environ |= {"MAILMUM_DATA": str(folder), "MAILMUM_LOG_LEVEL": "error"}
-    fresh = not (folder / "traffic.sqlite3").exists()
-    reading = set_up()
-    print(f"Python {platform.python_version()}, {os.cpu_count()} cores, load {os.getloadavg()[0]}")
-    if fresh:
-        fill(folder / "traffic.sqlite3", reading.account.pk, options.rows)
-    once = read_once(folder / "traffic.sqlite3")
+    traffic, reading = opened(options.data, fill, options.rows)
+    once = read_once(traffic)
     print(f"all rows read once by SQLite alone: {once:.2f} s of CPU")
     try_presets(reading, once)
     follow(reading)
+
+
+def opened(data: str, make: Callable[[Path, int, int], None], many: int):
+    """The database of traffic in a folder (empty: a new one), filled where there is none yet."""
+    folder = Path(data or tempfile.mkdtemp(prefix="mailmum-bench-"))
+    os.environ |= {"MAILMUM_DATA": str(folder), "MAILMUM_LOG_LEVEL": "error"}
+    traffic = folder / "traffic.sqlite3"
+    fresh = not traffic.exists()
+    reading = set_up()
+    print(f"Python {platform.python_version()}, {os.cpu_count()} cores, load {os.getloadavg()[0]}")
+    if fresh:
+        make(traffic, reading.account.pk, many)
+    return traffic, reading
 
 
 def read_options() -> argparse.Namespace:

@@ -508,6 +508,11 @@ def test_a_list_whose_end_is_missing_is_refused() -> None:
     assert len(read_list(f"[{rows}]".encode(), "json", Action.BLOCK).builder) == 250
     with pytest.raises(BadInput, match=r"before the closing \]"):
         read_list(f"[{rows}".encode(), "json", Action.BLOCK)
+    lines = rows.replace(",", "\n").encode()
+    for body in (lines, lines + b"\n"):
+        assert len(read_list(body, "json", Action.BLOCK).builder) == 250
+    with pytest.raises(BadInput, match="ends inside this object"):
+        read_list(lines[:-5], "json", Action.BLOCK)
     with pytest.raises(BadInput, match=r"^2 of 2 lines cannot be read"):
         read_list(b'{"cidr":1}\n{"cidr":2}', "drop-json", Action.BLOCK)
 

@@ -55,6 +55,26 @@ def test_objects_are_cut_out_of_any_array(
     assert [raw.line for raw in raws[:1]] == lines
 
 
+@pytest.mark.parametrize(
+    ("end", "cut"),
+    [
+        ('{"target": "192', True),
+        ('{"target": "192.0.2.1",', True),
+        # What is wrong with these is not that something is missing.
+        ('{"target": "192\n', False),
+        ('{"target": }', False),
+        ("192.0.2.1", False),
+        (GOOD, False),
+    ],
+)
+@pytest.mark.parametrize("size", [1, 1000])
+def test_a_last_line_that_ends_early_is_told(end: str, cut: bool, size: int) -> None:
+    """Only where its line break is missing, too; in chunks of any size."""
+    text = f"{GOOD}\n{end}".encode()
+    raws = list(split_objects(text[at : at + size] for at in range(0, len(text), size)))
+    assert [raw.cut for raw in raws] == [False, cut]
+
+
 @given(st.lists(objects, max_size=4))
 def test_objects_are_read_line_by_line(made: list[dict[str, object]]) -> None:
     """One object a line, with empty lines between."""

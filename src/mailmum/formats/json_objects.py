@@ -8,7 +8,7 @@ object is given up there and reading goes on behind it.
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 
 from mailmum.formats.lines import RECORD_LIMIT, coalesce, split_lines
@@ -60,14 +60,39 @@ def split_objects(chunks: Iterable[bytes]) -> Iterator[Raw]:
 
 
 def _split_by_line(chunks: Iterable[bytes], before: int) -> Iterator[Raw]:
-    for number, text in split_lines(chunks, RECORD_LIMIT):
-        line = number + before
-        if len(text) > RECORD_LIMIT:
-            yield Raw(line, text, _TOO_LARGE)
-        elif text[:1] == b"{":
-            yield Raw(line, text)
-        elif text.strip(_BLANK):
-            yield Raw(line, text, "no object begins here: an array of objects, or one a line")
+    tail, last = b"", None
+
+    def noted() -> Iterator[bytes]:
+        nonlocal tail
+        for chunk in chunks:
+            tail = chunk[-1:] or tail
+            yield chunk
+
+    for number, text in split_lines(noted(), RECORD_LIMIT):
+        raw = _of_line(number + before, text)
+        if raw is not None:
+            if last is not None:
+                yield last
+            last = raw
+    if last is not None:
+        yield _ended_early(last) if tail != b"\n" else last
+
+
+def _of_line(line: int, text: bytes) -> Raw | None:
+    if len(text) > RECORD_LIMIT:
+        return Raw(line, text, _TOO_LARGE)
+    if text[:1] == b"{":
+        return Raw(line, text)
+    if text.strip(_BLANK):
+        return Raw(line, text, "no object begins here: an array of objects, or one a line")
+    return None
+
+
+def _ended_early(last: Raw) -> Raw:
+    """The last line, of which the line break is missing: it may have been written without one."""
+    if last.problem or last.text.rstrip(_BLANK).endswith(b"}"):
+        return last
+    return replace(last, problem="the file ends inside this object: it seems cut off", cut=True)
 
 
 def _split_array(pieces: Iterable[bytes], line: int) -> Iterator[Raw]:

@@ -158,6 +158,22 @@ def test_networks_and_domains_read_as_a_whole_are_the_same(
     assert len(said) > 2
 
 
+def test_spam_of_many_clients_in_a_network_speaks_for_nobody(scene: Scene) -> None:
+    """Of all days, however many clients it came from on each: a day is looked at once."""
+    for day in range(1, 11):
+        for last in range(1, 6):
+            ago = day * 86_400
+            scene.see(f"203.0.113.{last}", 1, Outcome.ACCEPTED, ago=ago, spam=True, score=9.0)
+    rule = Rule(Metric.UNKNOWN, 3, 600, Group.NETWORK, accepted=5, days=30)
+    network = parse_target("203.0.113.0/24")
+    for often in (False, True):
+        asked = AccountGuard(scene.world.viewer, rule, asks_often=often)
+        assert asked.spared(0, network, scene.now) == ""
+    scene.see("203.0.113.9", 5, Outcome.ACCEPTED, ago=90_000)
+    asked = AccountGuard(scene.world.viewer, rule)
+    assert asked.spared(0, network, scene.now) == "delivered 5 accepted messages in 30 days"
+
+
 def test_mail_of_today_counts_up_to_the_moment(scene: Scene) -> None:
     """By the hour, so that a sender of this morning is known."""
     scene.trigger()
