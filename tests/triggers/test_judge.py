@@ -12,6 +12,7 @@ from mailmum.domain.targets import NetworkTarget, Target
 from mailmum.traffic.codes import OUTCOMES, SOURCES
 from mailmum.traffic.packing import pack_client
 from mailmum.traffic.sightings import Outcome, Source
+from mailmum.traffic.turns import Turn
 from mailmum.triggers import windows
 from mailmum.triggers.contacts import Contact, Context
 from mailmum.triggers.decisions import Decision, Kind
@@ -365,9 +366,9 @@ def test_connections_count_by_the_best_source_of_each_server() -> None:
         Contact(1, BEGIN * 1000, 1, dns, OUTCOMES[Outcome.UNLISTED], pack_client("203.0.113.1")),
         Contact(2, BEGIN * 1000, 1, log, OUTCOMES[Outcome.ACCEPTED], pack_client("203.0.113.1")),
     ]
-    assert not judged(Judge(rule, Context(best={1: log}), Spares()), pair)
+    assert not judged(Judge(rule, Context(best={1: [Turn(log)]}), Spares()), pair)
     both = [pair[0], pair[0]._replace(number=2)]
-    assert judged(Judge(rule, Context(best={1: dns}), Spares()), both)
+    assert judged(Judge(rule, Context(best={1: [Turn(dns)]}), Spares()), both)
 
 
 def test_where_it_happened_is_counted_for_each_server() -> None:

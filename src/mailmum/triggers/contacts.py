@@ -5,7 +5,7 @@ the many that do not count.
 
     rbl, lists          a public list decided, also one that only warns (`warn_if_reject`)
     asked               a public list said "listed" when it was asked from here
-    connections         every contact, of each server by its best source only
+    connections         every contact, of each server by the source only whose turn it is
     all others          what the log says
 
 A name counts for a domain only when the mail server has verified it: what a client calls itself
@@ -23,7 +23,9 @@ from mailmum.domain.suffixes import is_public_suffix
 from mailmum.domain.targets import NameTarget, NetworkTarget, Target
 from mailmum.traffic.codes import ASKED, OUTCOMES, SOURCES
 from mailmum.traffic.packing import address_of
+from mailmum.traffic.periods import HOUR
 from mailmum.traffic.sightings import Outcome, Source
+from mailmum.traffic.turns import Turn, best_at, is_better
 from mailmum.triggers.rules import Group, Metric, Rule, Where
 
 _LOG = SOURCES[Source.LOG]
@@ -83,12 +85,12 @@ class Context:
 
     Attributes:
         public: names of the public lists that count, by number; one's own are not among them.
-        best: by which source each server is seen best, as a code.
+        best: whose turn it is at each server, by time.
         traps: trap addresses in the form in which recipients are kept.
     """
 
     public: Mapping[int, str] = field(default_factory=dict)
-    best: Mapping[int, int] = field(default_factory=dict)
+    best: Mapping[int, Sequence[Turn]] = field(default_factory=dict)
     traps: frozenset[str] = frozenset()
 
 
@@ -99,9 +101,20 @@ def counts(rule: Rule, contact: Contact, context: Context) -> bool:
     if rule.metric is Metric.ASKED:
         return contact.source == SAID and contact.rbl in context.public
     if rule.metric is Metric.CONNECTIONS:
-        best = context.best.get(contact.server)
+        best = best_at(context.best.get(contact.server, ()), _moment(contact))
         return contact.source == best and contact.outcome != ASKED
     return contact.source == _LOG and _is_meant(rule, contact, context)
+
+
+def is_news(contact: Contact, context: Context) -> bool:
+    """Whether a contact is of a source that is not known to see its server so well then."""
+    best = best_at(context.best.get(contact.server, ()), _moment(contact))
+    return is_better(contact.source, best)
+
+
+def _moment(contact: Contact) -> int:
+    """When it was; of a whole hour its end: it counts by the source that is best by then."""
+    return contact.at if contact.number != COUNTED else contact.at + HOUR * 1000 - 1
 
 
 def _is_meant(rule: Rule, contact: Contact, context: Context) -> bool:

@@ -18,11 +18,12 @@ from array import array
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from mailmum.traffic.turns import best_at
 from mailmum.triggers.backtest import Outcome
 from mailmum.triggers.contacts import Contact, Context, counts
 from mailmum.triggers.decisions import Kind
 from mailmum.triggers.judge import NEVER, Judge, Place, place_of
-from mailmum.triggers.rules import Group, Rule, Where
+from mailmum.triggers.rules import Group, Metric, Rule, Where
 
 Row = tuple[Any, ...]
 _STEP = 10_000
@@ -68,10 +69,19 @@ class Singles:
         numbers, ats, servers, lists, manys = (column.append for column in self._columns)
         clients, same = self._clients.append, self._same.setdefault
         apart, named = rule.where is Where.SERVER, rule.group is Group.DOMAIN
+        turns = context.best if rule.metric is Metric.CONNECTIONS else {}
         said: dict[Row, bool] = {}
         for row in rows:
             number, at, server, source, outcome, client, rbl, many, name, score, recipient = row
-            kind = (server, source, outcome, rbl, score, recipient)
+            kind = (
+                server,
+                source,
+                outcome,
+                rbl,
+                score,
+                recipient,
+                best_at(turns.get(server, ()), at),
+            )
             if (counted := said.get(kind)) is None:
                 counted = said[kind] = counts(rule, Contact._make(row), context)
             if not counted:

@@ -49,23 +49,24 @@ class Scene:
         *,
         ago: float = 60.0,
         server: str = "mx1",
+        source: Source = Source.LOG,
         **more: Any,
     ) -> None:
-        """What the log of a server told, a second apart."""
+        """What the log of a server told, or another source, a second apart."""
         seen = [
             Sighting(self.now - ago + one, "mx1", "smtpd", client, outcome=outcome, **more)
             for one in range(count)
         ]
-        self.keep(self.servers[server], seen)
+        self.keep(self.servers[server], seen, source)
 
     def see_foreign(self, client: str = CLIENT, count: int = 3) -> None:
         """The same of the other account."""
         seen = [Sighting(self.now - 60, "mx1", "smtpd", client, outcome=UNKNOWN)] * count
         keep(self.world.outsider.account.pk, self.foreign, Source.LOG, Batch(seen))
 
-    def keep(self, server: int, seen: Sequence[Sighting]) -> None:
+    def keep(self, server: int, seen: Sequence[Sighting], source: Source = Source.LOG) -> None:
         """Keep sightings."""
-        keep(self.world.owner.account.pk, server, Source.LOG, Batch(seen), now=self.now)
+        keep(self.world.owner.account.pk, server, source, Batch(seen), now=self.now)
 
     def follow(self) -> int:
         """Judge all that is new; how many sightings that were."""

@@ -73,7 +73,7 @@ def _found(trigger: Trigger) -> list[tuple[str, int, int]]:
 def _judged(scene: Scene, trigger: Trigger) -> list[tuple[str, int, int]]:
     """What one judge says that sees all of it from the beginning to the end."""
     account, rule = scene.world.owner.account, rule_of(trigger)
-    context = context_of(account.pk, rule, time.time())
+    context = context_of(account.pk, rule, 0.0)
     judge = Judge(rule, context, AccountGuard(system_access(account), rule))
     rows = Seen.objects.filter(account=account.pk).order_by("pk").values_list(*COLUMNS)
     return [

@@ -102,7 +102,7 @@ def keep_only(hours: list[ClientHour]) -> None:
 def unsifted(scene: Scene, rule: Rule, since: float, until: float) -> list[tuple[int, int, str]]:
     """The judge on every row that there is."""
     reading = scene.world.viewer
-    context = context_of(reading.account.pk, rule, scene.now)
+    context = context_of(reading.account.pk, rule, since)
     contacts = [
         Contact(
             -1,

@@ -28,13 +28,10 @@ from mailmum.traffic.groups import Group, group_of, is_own
 from mailmum.traffic.packing import bounds
 from mailmum.traffic.periods import DAY, Span, cover
 from mailmum.traffic.sightings import Outcome, Source
+from mailmum.traffic.turns import ALWAYS
 
 log = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
-
-
-ALWAYS = (0, 1 << 62)
-"""Since and until of what has no end."""
 
 
 class Best(NamedTuple):

@@ -22,10 +22,10 @@ from mailmum.traffic.batches import numbers_in
 from mailmum.traffic.codes import ASKED, SOURCES, outcome_of, source_of
 from mailmum.traffic.periods import DAY, HOUR, MINUTE, Span, start_of
 from mailmum.traffic.sightings import Outcome, Source
+from mailmum.traffic.turns import BEST, best_of
 
 _MOST_STRETCHES = 40
 """Of a server with more the best source of all counts: a condition has to stay short."""
-_BEST = (SOURCES[Source.LOG], SOURCES[Source.POLICY], SOURCES[Source.DNS])
 
 Outcomes = Mapping[Outcome, int]
 
@@ -91,8 +91,18 @@ def over_time(account: int, wanted: Wanted, step: int, *, now: float | None = No
 
 def best_sources(account: int, wanted: Wanted, *, now: float | None = None) -> dict[int, Source]:
     """By which source each server is best seen in a time; servers that were not are missing."""
-    found = best_pairs(account, wanted, time.time() if now is None else now)
-    return {server: source_of(source) for server, source in found.items()}
+    clock = time.time() if now is None else now
+    if wanted.until is None or wanted.until > clock:
+        seen = LastSeen.objects.filter(account=account)
+        if wanted.since is not None:
+            seen = seen.filter(time__gte=wanted.since * 1000)
+        pairs = set(seen.values_list("server", "source"))
+    else:
+        pairs = set()
+        for span in spans_of(account, wanted, clock):
+            rows = Total.objects.filter(_in(span), account=account)
+            pairs |= set(rows.values_list("server", "source").distinct())
+    return {server: source_of(source) for server, source in best_of(pairs).items()}
 
 
 def last_seen(servers: list[int]) -> dict[int, dict[Source, float]]:
@@ -136,7 +146,7 @@ def on_days(
         sums.setdefault((server, day), {})[source] = count
     found: dict[int, dict[int, int]] = {}
     for (server, day), counts in sums.items():
-        found.setdefault(server, {})[day] = counts[min(counts, key=_BEST.index)]
+        found.setdefault(server, {})[day] = counts[min(counts, key=BEST.index)]
     return found
 
 
@@ -160,11 +170,11 @@ def best_by_day(account: int, wanted: Wanted, now: float) -> tuple[Best, ...]:
     found: list[Best] = []
     for server in sorted(sources):
         if (days := daily.get(server)) is None:
-            found.append(Best(server, source_of(min(sources[server], key=_BEST.index))))
+            found.append(Best(server, source_of(min(sources[server], key=BEST.index))))
             continue
         stretches = _stretches(server, days)
         if len(stretches) > _MOST_STRETCHES:
-            best = min(days.values(), key=_BEST.index)
+            best = min(days.values(), key=BEST.index)
             stretches = [Best(server, source_of(best))]
         found += stretches
     return tuple(found)
@@ -223,14 +233,6 @@ def _stretches(server: int, days: Mapping[int, int]) -> list[Best]:
     return made
 
 
-def best_of(pairs: Iterable[tuple[int, int]]) -> dict[int, int]:
-    """Of pairs of server and source, the best source of each server."""
-    found: dict[int, int] = {}
-    for server, source in pairs:
-        found[server] = min(found.get(server, source), source, key=_BEST.index)
-    return found
-
-
 def _by(
     account: int, wanted: Wanted, group: str | None, now: float | None
 ) -> dict[Any, dict[Outcome, int]]:
@@ -251,21 +253,6 @@ def _rows(account: int, wanted: Wanted, now: float) -> QuerySet[Total] | None:
     if meant is None:
         return None
     return Total.objects.filter(meant & preferred(account, wanted, now)).exclude(outcome=ASKED)
-
-
-def best_pairs(account: int, wanted: Wanted, now: float) -> dict[int, int]:
-    """The best source of each server, as numbers."""
-    if wanted.until is None or wanted.until > now:
-        seen = LastSeen.objects.filter(account=account)
-        if wanted.since is not None:
-            seen = seen.filter(time__gte=wanted.since * 1000)
-        pairs = set(seen.values_list("server", "source"))
-    else:
-        pairs = set()
-        for span in spans_of(account, wanted, now):
-            rows = Total.objects.filter(_in(span), account=account)
-            pairs |= set(rows.values_list("server", "source").distinct())
-    return best_of(pairs)
 
 
 def _in(span: Span) -> Q:

@@ -32,10 +32,10 @@ from mailmum.control.traffic.models import (
 )
 from mailmum.control.traffic.retention import CHUNK, stretches
 from mailmum.control.traffic.router import traffic_database
-from mailmum.control.traffic.totals import best_of
 from mailmum.control.traffic.worst import HOURS_FOR, LIMITS
 from mailmum.control.traffic.writing import upsert
 from mailmum.traffic.periods import DAY, HOUR
+from mailmum.traffic.turns import best_of
 from mailmum.traffic.worst import DEPTHS, by_network, pick, wide_key
 
 _PAUSE, _SHARE = 60.0, 30.0

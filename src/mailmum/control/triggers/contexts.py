@@ -5,11 +5,9 @@ from typing import Any
 from mailmum.control import config
 from mailmum.control.traffic.intake import privacy_of
 from mailmum.control.traffic.models import Seen, Zone
-from mailmum.control.traffic.reading import Wanted
-from mailmum.control.traffic.totals import best_pairs
+from mailmum.control.traffic.turns import turns_of
 from mailmum.control.witnesses.models import Witness
 from mailmum.traffic.groups import is_own
-from mailmum.traffic.periods import DAY
 from mailmum.triggers.contacts import Contact, Context
 from mailmum.triggers.rules import NAMING, Metric, Rule
 
@@ -27,15 +25,17 @@ COLUMNS = (
     "recipient",
 )
 """Of a sighting, in the order of a contact's fields."""
-_LOOK_BACK = 7 * DAY
 
 
-def context_of(account: int, rule: Rule, now: float) -> Context:
-    """What counting by a rule takes besides, and no more: thousands of rules ask every minute."""
+def context_of(account: int, rule: Rule, since: float) -> Context:
+    """What counting from a time on (Unix, seconds) takes besides the rule.
+
+    No more than that: thousands of rules ask every minute.
+    """
     if rule.metric is Metric.ASKED:
         return Context(public=_asked(account, rule))
     if rule.metric is Metric.CONNECTIONS:
-        return Context(best=best_pairs(account, Wanted(since=now - _LOOK_BACK), now))
+        return Context(best=turns_of(account, since))
     if rule.metric is Metric.TRAP:
         return Context(traps=traps_of(account, rule))
     return Context(public=_public(account, rule) if rule.metric in NAMING else {})

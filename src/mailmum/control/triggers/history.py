@@ -21,16 +21,17 @@ from typing import Any
 from django.db.models import CharField, Q, QuerySet, Value
 
 from mailmum.control.traffic.models import ClientHour, Seen
-from mailmum.control.traffic.reading import among
+from mailmum.control.traffic.reading import Best, among, of_best
 from mailmum.control.triggers.contexts import COLUMNS, contact_of
 from mailmum.control.triggers.heard import words
 from mailmum.control.triggers.sifting import fetched, sifted
 from mailmum.control.triggers.slices import LENGTHS, Slice, stretch
 from mailmum.domain.targets import NetworkTarget
-from mailmum.traffic.codes import ASKED, SOURCES
+from mailmum.traffic.codes import ASKED, SOURCES, source_of
 from mailmum.traffic.packing import MAPPED, bounds
-from mailmum.traffic.periods import HOUR, end_of, start_of
+from mailmum.traffic.periods import DAY, HOUR, end_of, start_of
 from mailmum.traffic.sightings import Source
+from mailmum.traffic.turns import ALWAYS, within
 from mailmum.triggers.backtest import Sieve
 from mailmum.triggers.contacts import COUNTED, Contact, Context, outcomes_of
 from mailmum.triggers.decisions import Decision
@@ -124,14 +125,15 @@ def by_sighting(rule: Rule) -> bool:
 def _sift(account: int, rule: Rule, context: Context, past: Past, sieve: Sieve) -> Iterator[float]:
     """Put the counts that can matter through a sieve, a piece of time after the other."""
     first, last = start_of(past.since, HOUR), end_of(past.until, HOUR)
-    meant, origin, begin = _meant(rule, context), None, last
-    for end, rows, reached in sifted(account, rule, meant, past.slices, first, last, past.settled):
+    counts, single = (_meant(rule, context, past, one) for one in (("start", DAY), ("hour", HOUR)))
+    origin, begin = None, last
+    for end, rows, reached in sifted(account, rule, counts, past.slices, first, last, past.settled):
         # Where nothing is kept nothing is done.
         origin, begin = (end, end) if origin is None else (origin, begin)
         if end > begin:
             past.rows += _kept(account, past, range(begin, end, HOUR)) if past.counting else 0
             sieve.take(_unsettled(_keyed(rows, rule), past.settled))
-            _put_together(account, meant, past, sieve.taken(end if end < last else math.inf))
+            _put_together(account, single, past, sieve.taken(end if end < last else math.inf))
             begin = end
         yield (reached - origin) / (last - origin)
 
@@ -174,22 +176,38 @@ def _key(rule: Rule, server: int, client: bytes) -> Any:
     return (server, group) if rule.where is Where.SERVER else group
 
 
-def _meant(rule: Rule, context: Context) -> Q:
-    """The condition on counts and sightings alike that a rule can count them."""
+def _meant(rule: Rule, context: Context, past: Past, by: tuple[str, int]) -> Q:
+    """The condition on counts or sightings that a rule can count them.
+
+    Args:
+        rule: what is counted.
+        context: what counting takes besides.
+        past: the time that is meant.
+        by: the column that has the time, and how long a period is: where another source takes its
+            turn within one both are meant, and the judge leaves one of them out.
+    """
     meant = Q()
     if rule.server:
         meant &= Q(server=rule.server)
     if rule.metric is Metric.CONNECTIONS:
-        best = Q(server__in=[])
-        for server, source in context.best.items():
-            best |= Q(server=server, source=source)
-        return meant & best & ~Q(outcome=ASKED)
+        field, step = by
+        return meant & of_best(_best(context, past, step), field) & ~Q(outcome=ASKED)
     meant &= Q(source=SOURCES[Source.LOG])
     if (outcomes := outcomes_of(rule)) is not None:
         meant &= among("outcome", outcomes)
     if rule.metric in (Metric.RBL, Metric.LISTS):
         meant &= among("rbl", context.public)
     return meant
+
+
+def _best(context: Context, past: Past, step: int) -> Iterator[Best]:
+    """By which source each server is seen best, in whole periods."""
+    first, last = round(past.since * 1000), round(past.until * 1000)
+    for server, turns in context.best.items():
+        for turn in within(turns, first, last):
+            since = ALWAYS[0] if turn.since <= first else start_of(turn.since / 1000, step)
+            until = ALWAYS[1] if turn.until >= last else end_of(turn.until / 1000, step)
+            yield Best(server, source_of(turn.source), since, until)
 
 
 def _kept_since(account: int) -> float | None:

@@ -23,7 +23,9 @@ from mailmum.control.triggers.guard import AccountGuard
 from mailmum.control.triggers.models import Finding, Offence, Skipped, Trigger
 from mailmum.control.triggers.streams import Stream, stream_of
 from mailmum.control.triggers.values import rule_of
-from mailmum.triggers.contacts import Contact
+from mailmum.traffic.periods import HOUR, start_of
+from mailmum.traffic.turns import within
+from mailmum.triggers.contacts import Contact, Context, is_news
 from mailmum.triggers.decisions import Decision
 from mailmum.triggers.decisions import Offence as Fact
 from mailmum.triggers.judge import Judge
@@ -53,14 +55,31 @@ class Guards:
 
 @dataclass(slots=True)
 class Counting:
-    """What counts for a trigger, with whom it spares, and which contacts it leaves out."""
+    """What counts for a trigger, with whom it spares, and which contacts it leaves out.
+
+    `since` is from when on the judge knows how servers are seen, Unix time in seconds.
+    """
 
     rule: Rule
     judge: Judge
     guard: AccountGuard
     skipped: frozenset[int]
     looked: float
-    unknown: set[tuple[str, int]] = field(default_factory=set)
+    since: float
+    unknown: set[tuple[int, ...]] = field(default_factory=set)
+
+    def turned(self, context: Context, since: float) -> bool:
+        """Whether another source has its turn by then at a time from which contacts have counted.
+
+        At a server that was not known nothing has counted yet.
+        """
+        before, newest = self.judge.context.best, self.judge.newest
+        counted = round(max(self.since, since) * 1000), newest + 1
+        return any(
+            turns != (now := context.best.get(server, ()))
+            and within(turns, *counted) != within(now, *counted)
+            for server, turns in before.items()
+        )
 
 
 @dataclass(slots=True, eq=False)
@@ -120,8 +139,15 @@ class Followed:
                 return
 
     def _look(self, counting: Counting, now: float) -> None:
-        counting.judge.context = context_of(self.trigger.account_id, self.rule, now)
-        counting.looked = now
+        since = _since(self.rule, counting.judge.newest, now)
+        context = context_of(self.trigger.account_id, self.rule, since)
+        if counting.turned(context, since):
+            # What has counted must not count again as told by a better source, nor what a better
+            # one had told before it was known be left out.
+            log.info("trigger.seen_otherwise", trigger=self.trigger.pk)
+            raise Elsewhere(f"servers of the trigger {self.trigger.name} are seen otherwise")
+        counting.judge.context = context
+        counting.looked, counting.since = now, since
 
 
 def followed(trigger: Trigger, guards: Guards) -> Followed:
@@ -137,7 +163,8 @@ def _counting(one: Followed, now: float) -> Counting:
     if not mine.filter(position=trigger.position).exists():
         raise Elsewhere(f"the trigger {trigger.name} stands elsewhere")
     guard = one.guards.of(trigger.account, rule, one.stream)
-    judge = Judge(rule, context_of(trigger.account_id, rule, now), guard)
+    since = _since(rule, trigger.newest, now)
+    judge = Judge(rule, context_of(trigger.account_id, rule, since), guard)
     assert trigger.since is not None
     horizon = trigger.newest - LATE - rule.quiet * 1000
     offences = {
@@ -168,14 +195,23 @@ def _counting(one: Followed, now: float) -> Counting:
     if count:
         seconds = round(time.monotonic() - began, 2)
         log.info("trigger.counted_again", trigger=trigger.pk, sightings=count, seconds=seconds)
-    return Counting(rule, judge, guard, skipped, now)
+    return Counting(rule, judge, guard, skipped, now, since)
 
 
-def _news(counting: Counting, contact: Contact) -> tuple[str, int] | None:
-    """A list or server of which nothing is known yet: it counts from the first time it is seen."""
+def _news(counting: Counting, contact: Contact) -> tuple[int, ...] | None:
+    """A list, or a source that sees a server, of which nothing is known yet.
+
+    It counts from the first time it is seen.  Of a source that began earlier than is known, too.
+    """
     context, metric = counting.judge.context, counting.rule.metric
-    if metric is Metric.CONNECTIONS and contact.server not in context.best:
-        return "server", contact.server
+    if metric is Metric.CONNECTIONS and is_news(contact, context):
+        return contact.server, contact.source, start_of(contact.at / 1000, HOUR)
     if metric in NAMING and contact.rbl and contact.rbl not in context.public:
-        return "list", contact.rbl
+        return (contact.rbl,)
     return None
+
+
+def _since(rule: Rule, newest: int, now: float) -> float:
+    """From when on contacts can count, Unix time in seconds; `newest` in milliseconds."""
+    clock = round(now * 1000)
+    return (min(newest or clock, clock) - LATE) / 1000 - rule.window

@@ -10,14 +10,15 @@ from django.db import connections
 
 from mailmum.control.traffic.models import ClientDay, ClientHour, NameDay
 from mailmum.control.traffic.names import named
-from mailmum.control.traffic.reading import Wanted, total
+from mailmum.control.traffic.reading import total
 from mailmum.control.traffic.router import traffic_database
-from mailmum.control.traffic.totals import best_pairs
+from mailmum.control.traffic.turns import turns_of
 from mailmum.domain.targets import NetworkTarget, Target
 from mailmum.traffic.codes import ASKED, OUTCOMES, STOPPED, VERIFIED
 from mailmum.traffic.packing import bounds
 from mailmum.traffic.periods import DAY, Span, cover, start_of
 from mailmum.traffic.sightings import Outcome
+from mailmum.traffic.turns import best_at, within
 from mailmum.triggers.decisions import Decision
 
 WEIGHED = 2000
@@ -45,16 +46,20 @@ class Scales:
     """
 
     def __init__(self, account: int, since: float, now: float) -> None:
-        self._account = account
-        self._best = {*best_pairs(account, Wanted(since=since), now).items()}
+        self._account, self._turns = account, turns_of(account, since)
+        # Mostly it is the same source all the time, and no row has to tell when.
+        known = round(since * 1000), round(now * 1000)
+        self._change = any(len(within(one, *known)) > 1 for one in self._turns.values())
 
     def weigh(self, listed: Decision, end: int) -> Weight:
         """What a listing would have stopped up to a time in milliseconds."""
         weight, since, until = Weight(), listed.offence.begin / 1000, end / 1000
         if until <= since:
             return weight
-        for server, source, outcome, many in _rows(self._account, listed.target, since, until):
-            if (server, source) not in self._best or outcome == ASKED:
+        rows = _rows(self._account, listed.target, since, until, timed=self._change)
+        for server, source, outcome, many, last in rows:
+            turns = self._turns.get(server, ())
+            if outcome == ASKED or best_at(turns, last * 1000 - 1) != source:
                 continue
             if listed.scope and server != listed.scope:
                 continue
@@ -65,28 +70,38 @@ class Scales:
 
 
 def _rows(
-    account: int, target: Target, since: float, until: float
-) -> Iterator[tuple[int, int, int, int]]:
-    """Server, source, outcome and count of what came from a target in a time."""
+    account: int, target: Target, since: float, until: float, *, timed: bool
+) -> Iterator[tuple[int, int, int, int, int]]:
+    """Server, source, outcome and count of what came from a target in a time, and its end.
+
+    What came in an hour or a day ends with it: then it counts by the source that is best by then.
+    Where it need not be `timed` all hours end with the last, and all days.
+    """
     if isinstance(target, NetworkTarget):
-        yield from _sums(account, target, cover(since, until, 0))
+        yield from _sums(account, target, cover(since, until, 0), timed=timed)
         return
     days = range(start_of(since, DAY), start_of(until, DAY) + DAY, DAY)
     names = NameDay.objects.filter(named(target), account=account, kind=VERIFIED, start__in=days)
-    keys = ("server", "source", "outcome")
-    yield from names.values_list(*keys).annotate(sum=total()).order_by()
+    keys = ("server", "source", "outcome", "start")
+    for server, source, outcome, start, many in (
+        names.values_list(*keys).annotate(sum=total()).order_by()
+    ):
+        yield server, source, outcome, many, start + DAY
 
 
 def _sums(
-    account: int, target: NetworkTarget, spans: Sequence[Span]
-) -> list[tuple[int, int, int, int]]:
+    account: int, target: NetworkTarget, spans: Sequence[Span], *, timed: bool
+) -> list[tuple[int, int, int, int, int]]:
     """Without the ORM, and all spans at once: this is asked of thousands of listings."""
     connection = connections[traffic_database()]
     statement = " UNION ALL ".join(
         f"""
-        SELECT server, source, outcome, CAST(SUM(count) AS bigint) FROM {_table(span)}
+        SELECT server, source, outcome, CAST(SUM(count) AS bigint),
+        {f"start + {span.step}" if timed else span.last}
+        FROM {_table(span)}
         WHERE account = %s AND start IN ({", ".join(map(str, span.starts))})
         AND client >= %s AND client <= %s GROUP BY server, source, outcome
+        {", start" if timed else ""}
         """  # noqa: S608 (names of our own, and whole numbers)
         for span in spans
     )

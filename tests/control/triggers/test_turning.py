@@ -1,0 +1,192 @@
+"""A better source begins to see a server: what both tell counts once, and nothing is left out."""
+
+import random
+import time
+from datetime import UTC, datetime
+
+import pytest
+
+from mailmum.control.traffic.models import Seen
+from mailmum.control.triggers.backtest import backtest, last_of
+from mailmum.control.triggers.models import Finding, Trigger
+from mailmum.control.triggers.values import rule_of
+from mailmum.traffic.sightings import Outcome, Source
+from mailmum.triggers.rules import Metric, Rule
+from tests.control.triggers.kit import CLIENT, Scene
+
+DNS, LOG = Source.DNS, Source.LOG
+_DAY = 86_400
+
+
+def _watch(scene: Scene, **more: object) -> Trigger:
+    return scene.trigger(metric="connections", threshold=6, accepted=0, **more)
+
+
+def _see(scene: Scene, source: Source, count: int, ago: float, client: str = CLIENT) -> None:
+    outcome = Outcome.CONNECTED if source is LOG else Outcome.UNLISTED
+    scene.see(client, count, outcome, ago=ago, source=source)
+
+
+def _follow(scene: Scene) -> None:
+    """Once more for a trigger that begins anew."""
+    scene.follow()
+    scene.follow()
+
+
+def test_what_dns_told_and_the_log_tells_again_counts_once(scene: Scene) -> None:
+    """Four contacts are four, whoever tells of them; six are six."""
+    _watch(scene)
+    _see(scene, DNS, 4, ago=100)
+    scene.follow()
+    _see(scene, LOG, 4, ago=100)
+    _follow(scene)
+    assert scene.listed() == []
+    _see(scene, DNS, 4, ago=90)
+    _follow(scene)
+    assert scene.listed() == []
+    _see(scene, LOG, 2, ago=90)
+    _follow(scene)
+    assert scene.listed() == [CLIENT]
+
+
+def test_the_first_lines_of_a_log_count_at_once(scene: Scene) -> None:
+    """Not when the next one comes, nor when servers are looked up anew."""
+    _watch(scene)
+    _see(scene, DNS, 1, ago=1000, client="203.0.113.9")
+    scene.follow()
+    _see(scene, LOG, 8, ago=100)
+    _follow(scene)
+    assert scene.listed() == [CLIENT]
+
+
+def test_what_came_before_the_log_began_still_counts(scene: Scene) -> None:
+    """Three that DNS told of, and then three that the log does; a restart makes no difference."""
+    _watch(scene)
+    _see(scene, DNS, 3, ago=100)
+    scene.follow()
+    _see(scene, LOG, 2, ago=90)
+    _follow(scene)
+    scene.restart()
+    scene.follow()
+    assert scene.listed() == []
+    _see(scene, LOG, 1, ago=80)
+    _follow(scene)
+    assert scene.listed() == [CLIENT]
+
+
+def test_a_log_whose_older_lines_come_late_has_begun_with_them(scene: Scene) -> None:
+    """Of the time between, DNS had told the same contacts."""
+    _watch(scene)
+    _see(scene, DNS, 4, ago=300)
+    _see(scene, LOG, 1, ago=200)
+    scene.follow()
+    _see(scene, LOG, 4, ago=300)
+    _follow(scene)
+    assert scene.listed() == []
+    _see(scene, LOG, 1, ago=100)
+    _follow(scene)
+    assert scene.listed() == [CLIENT]
+
+
+def test_who_is_listed_by_then_is_not_listed_again(scene: Scene) -> None:
+    """For the same contacts as the log tells them."""
+    _watch(scene, lifetime="1h")
+    _see(scene, DNS, 7, ago=100)
+    scene.follow()
+    assert scene.found() == [("list", CLIENT)]
+    _see(scene, LOG, 7, ago=100)
+    _follow(scene)
+    assert scene.found() == [("list", CLIENT)]
+
+
+def test_a_log_that_is_silent_for_more_than_a_week_leaves_its_turn(scene: Scene) -> None:
+    """What is asked over DNS counts again then."""
+    _watch(scene)
+    _see(scene, LOG, 1, ago=9 * _DAY)
+    _see(scene, DNS, 1, ago=9 * _DAY)
+    scene.follow()
+    _see(scene, DNS, 6, ago=100)
+    _follow(scene)
+    assert scene.listed() == [CLIENT]
+
+
+def test_a_server_that_is_new_counts_from_its_first_contact(scene: Scene) -> None:
+    """Though another was known before."""
+    _watch(scene)
+    _see(scene, LOG, 1, ago=1000, client="203.0.113.9")
+    scene.follow()
+    scene.see(CLIENT, 6, Outcome.UNLISTED, ago=100, server="mx2", source=DNS)
+    _follow(scene)
+    assert scene.listed() == [CLIENT]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_live_killed_and_tried_on_the_past_it_comes_to_the_same(scene: Scene, seed: int) -> None:
+    """Each source in the order of time, the log from some moment on; held against counting."""
+    chance = random.Random(seed)
+    trigger = _watch(scene, mode="observe", lifetime="5m", growth=1, quiet="1h", brake=0)
+    began = 3000 - 60 * chance.randrange(10, 30) + 0.5
+    right: dict[str, list[float]] = {}
+    for ago in range(4000, 1000, -20):
+        client = f"203.0.113.{chance.randrange(3)}"
+        _see(scene, DNS, 1, ago=ago, client=client)
+        if ago <= began:
+            _see(scene, LOG, 1, ago=ago, client=client)
+        right.setdefault(client, []).append(scene.now - ago)
+        if chance.random() < 0.3:
+            scene.follow()
+        if chance.random() < 0.1:
+            scene.restart()
+    _follow(scene)
+    rows = Finding.objects.filter(trigger=trigger).order_by("begin", "id")
+    live = [(one.target, one.begin) for one in rows]
+    expected = [
+        (client, round(at * 1000)) for client, times in right.items() for at in _counted(times)
+    ]
+    assert sorted(live) == sorted(expected)
+    assert len(live) > 5
+    report = last_of(backtest(scene.world.viewer, rule_of(trigger)))
+    tried = [(one["target"], one["begin"]) for one in report.listed]
+    assert sorted(tried) == sorted((client, _moment(begin)) for client, begin in live)
+
+
+def _counted(times: list[float]) -> list[float]:
+    """When a client is listed for five minutes at its sixth contact in ten."""
+    begun: list[float] = []
+    spent = 0
+    for place, at in enumerate(times):
+        inside = [one for one in times[spent : place + 1] if one > at - 600]
+        if begun and at < begun[-1] + 300:
+            continue
+        if len(inside) >= 6:
+            begun.append(at)
+            spent = place + 1
+    return begun
+
+
+def _moment(millis: int) -> str:
+    return f"{datetime.fromtimestamp(millis // 1000, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def test_of_the_past_before_the_log_the_next_best_source_counts(scene: Scene) -> None:
+    """By the hour where sightings are gone; the hour in which the log began counts by the log."""
+    rule = Rule(Metric.CONNECTIONS, threshold=6, window=600, accepted=0, lifetime=3600)
+    base = time.time() // 3600 * 3600
+    for days, count in ((20, 6), (10, 6)):
+        scene.see(CLIENT, count, Outcome.UNLISTED, ago=scene.now - base + days * _DAY, source=DNS)
+    start = scene.now - base + 5 * _DAY
+    scene.see("203.0.113.8", 5, Outcome.UNLISTED, ago=start - 600, source=DNS)
+    scene.see("203.0.113.8", 5, Outcome.CONNECTED, ago=start - 600, source=LOG)
+    scene.see("203.0.113.9", 7, Outcome.UNLISTED, ago=start - 4000, source=DNS)
+    scene.see("203.0.113.9", 5, Outcome.CONNECTED, ago=start - 4000, source=LOG)
+    scene.see("203.0.113.10", 6, Outcome.CONNECTED, ago=start - 8000, source=LOG)
+    scene.see("203.0.113.10", 2, Outcome.UNLISTED, ago=start - 8002, source=DNS)
+    scene.see("203.0.113.10", 2, Outcome.CONNECTED, ago=start - 8002, source=LOG)
+    expected = [CLIENT, CLIENT, "203.0.113.10"]
+    report = last_of(backtest(scene.world.viewer, rule))
+    assert [one["target"] for one in report.listed] == expected
+    # Of the hour of each listing all counts, by the log alone where it was there.
+    assert [one["contacts"] for one in report.listed] == [6, 6, 8]
+    Seen.objects.all().delete()
+    report = last_of(backtest(scene.world.viewer, rule))
+    assert [one["target"] for one in report.listed] == expected
