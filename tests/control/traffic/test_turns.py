@@ -10,7 +10,7 @@ from mailmum.traffic.sightings import Outcome, Sighting, Source
 from mailmum.traffic.turns import ALWAYS, DNS, LOG, POLICY, QUIET, Turn, best_at
 from tests.control.traffic.kit import Batch
 
-pytestmark = pytest.mark.django_db(databases=["default", "traffic"])
+pytestmark = pytest.mark.django_db(databases="__all__")
 NOW = 1_790_000_000.0
 MONTH = NOW - 30 * DAY
 

@@ -47,15 +47,17 @@ RULES = [
 
 def rows_of(scene: Scene, chance: random.Random, first: int, hours: int) -> list[ClientHour]:
     """Counts of a few clients: some come often, some in one hour, some never come near."""
-    account, log = scene.world.owner.account.pk, SOURCES[Source.LOG]
+    account = scene.world.owner.account.pk
     zones = list(Zone.objects.filter(account=account).values_list("pk", flat=True))
     made = {}
     for _ in range(chance.randint(20, 150)):
         outcome = chance.choice((Outcome.UNKNOWN_RECIPIENT, Outcome.REJECTED, Outcome.CONNECTED))
+        server = chance.choice(("mx1", "mx2"))
         key = (
             first + chance.choice((0, 1, 2, 9, chance.randrange(hours))) * HOUR,
             pack_client(chance.choice(CLIENTS)),
-            scene.servers[chance.choice(("mx1", "mx2"))],
+            scene.servers[server],
+            SOURCES[Source.LOG if server == "mx1" else chance.choice((Source.LOG, Source.DNS))],
             OUTCOMES[outcome],
             chance.choice(zones) if outcome is Outcome.REJECTED else 0,
         )
@@ -66,12 +68,12 @@ def rows_of(scene: Scene, chance: random.Random, first: int, hours: int) -> list
             start=start,
             client=client,
             server=server,
-            source=log,
+            source=source,
             outcome=outcome,
             rbl=rbl,
             count=count,
         )
-        for (start, client, server, outcome, rbl), count in made.items()
+        for (start, client, server, source, outcome, rbl), count in made.items()
     ]
 
 
@@ -144,6 +146,9 @@ def test_sifted_and_unsifted_say_the_same(
     judged = replace(rule, accepted=0, brake=0)
     for name in "abc":
         scene.see(CLIENTS[0], 1, Outcome.REJECTED, rbl=f"{name}.rbl.example")
+    # The log of one server begins in the midst of it.
+    scene.see(CLIENTS[0], 1, ago=60 * HOUR, server="mx2", source=Source.DNS)
+    scene.see(CLIENTS[0], 1, ago=40 * HOUR, server="mx2")
     since = int(scene.now) // HOUR * HOUR - 3 * DAY
     # Counts only: the single sightings that stand for them elsewhere have been forgotten.
     Seen.objects.all().delete()
