@@ -1,5 +1,7 @@
 """By which source a server is seen best, held against asking for each moment alone."""
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -37,7 +39,7 @@ def test_at_each_moment_the_best_of_those_that_see_it(
         right = there[0] if there else None
         assert best_at(turns, at) == right
         assert best_at(cut, at) == (right if since <= at < until else None)
-    for one, other in zip(turns, turns[1:], strict=False):
+    for one, other in pairwise(turns):
         assert one.until <= other.since
         assert (one.source, one.until) != (other.source, other.since)
 

@@ -3,6 +3,7 @@
 import random
 import time
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ DNS, LOG = Source.DNS, Source.LOG
 _DAY = 86_400
 
 
-def _watch(scene: Scene, **more: object) -> Trigger:
+def _watch(scene: Scene, **more: Any) -> Trigger:
     return scene.trigger(metric="connections", threshold=6, accepted=0, **more)
 
 
