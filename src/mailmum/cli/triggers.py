@@ -246,7 +246,7 @@ _FIGURES = (
     ("turned_away", "of these turned away all the same"),
     ("accepted", "of these accepted messages"),
     ("hit", "clients with accepted mail hit"),
-    ("spared", "spared by an exception"),
+    ("spared", "targets spared by an exception"),
 )
 
 

@@ -184,7 +184,7 @@ _FIGURES = (
     ("turned_away", "of these turned away all the same"),
     ("accepted", "of these accepted messages"),
     ("hit", "Clients with accepted mail hit"),
-    ("spared", "Spared by an exception"),
+    ("spared", "Targets spared by an exception"),
     ("median_seconds", "Time to list, median"),
 )
 
