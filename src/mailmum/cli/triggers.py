@@ -10,6 +10,7 @@ from mailmum.cli.failures import Failure
 from mailmum.cli.output import moment_text, print_json, print_json_list, print_rows, say, warn
 from mailmum.cli.progress import progress
 from mailmum.cli.session import Session, common, pass_session, together
+from mailmum.domain.words import plural, said
 
 _SHOWN = 10
 _name = click.argument("name")
@@ -149,7 +150,7 @@ def remove(session: Session, name: str, *, with_listings: bool) -> None:
     if session.as_json:
         print_json(answer)
         return
-    gone = f" with {_number(answer['listings'], 'listing')}" if with_listings else ""
+    gone = f" with {plural(answer['listings'], 'listing')}" if with_listings else ""
     say(f"removed: trigger {answer['removed']}{gone}")
 
 
@@ -164,7 +165,7 @@ def clear(session: Session, name: str) -> None:
         print_json(answer)
         return
     where = f" in change {answer['change']}" if answer["change"] is not None else ""
-    say(f"removed: {_number(answer['listings'], 'listing')} of the trigger {name}{where}")
+    say(f"removed: {plural(answer['listings'], 'listing')} of the trigger {name}{where}")
     if where:
         say(f"to undo it: mailmum journal undo {answer['change']}")
 
@@ -253,7 +254,8 @@ _FIGURES = (
 def _tested(report: dict[str, Any], saved: dict[str, Any] | None) -> Iterator[str]:
     since, until = moment_text(report["since"]), moment_text(report["until"])
     about = "about " if report["rows"] >= 1_000_000 else ""
-    yield f"from {since} to {until}, {about}{report['rows']:,} counts in {report['seconds']:.1f} s"
+    counts, took = plural(report["rows"], "count"), f"{report['seconds']:.1f} s"
+    yield f"from {since} to {until}, {about}{counts} in {took}"
     if saved is not None:
         yield f"  {'':34} {'saved':>9} {'changed':>9}"
     for name, words in _FIGURES:
@@ -262,7 +264,8 @@ def _tested(report: dict[str, Any], saved: dict[str, Any] | None) -> Iterator[st
     yield from _remarks(report)
     for one in report["hits"][:_SHOWN]:
         inside = f" (in {one['target']})" if one["target"] != one["client"] else ""
-        yield f"  ! would hit {one['client']}{inside}: {one['accepted']:,} accepted messages"
+        mail = plural(one["accepted"], "accepted message")
+        yield f"  ! would hit {one['client']}{inside}: {mail}"
     for one in report["listed"][:_SHOWN]:
         yield f"  {_when(one['begin'], one['exact'])}  {one['target']}: {one['says']}"
     if report["listings"] > _SHOWN:
@@ -301,7 +304,7 @@ def _show(session: Session, one: dict[str, Any]) -> None:
     if session.as_json:
         print_json(one)
         return
-    say(f"trigger {one['name']}: {_mode(one)}, {_number(one['in_force'], 'listing')} in force")
+    say(f"trigger {one['name']}: {_mode(one)}, {plural(one['in_force'], 'listing')} in force")
     say(f"  {one['says']}")
     for line in _parameters(one):
         say(f"  {line}")
@@ -318,16 +321,14 @@ def _parameters(one: dict[str, Any]) -> Iterator[str]:
         yield f"traps: {', '.join(one['traps'])}"
     if one["merge"]:
         yield f"{one['merge']} listed in one network list the network"
-    yield f"forgiven after {one['quiet']}"
+    yield f"forgiven after {said(one['quiet'])}"
     if one["accepted"]:
-        yield f"spares who delivered {one['accepted']} accepted messages in {one['days']} days"
+        mail, days = plural(one["accepted"], "accepted message"), plural(one["days"], "day")
+        yield f"spares who delivered {mail} in {days}"
     if one["brake"]:
-        yield f"stops itself at more than {one['brake']} listings in {one['brake_window']}"
+        listings, time = plural(one["brake"], "listing"), said(one["brake_window"])
+        yield f"stops itself at more than {listings} in {time}"
     if one["reason"]:
         yield f'reason: "{one["reason"]}"'
     if one["note"]:
         yield f"note: {one['note']}"
-
-
-def _number(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"

@@ -17,14 +17,14 @@ def test_what_was_told_too_late_is_an_offence_and_no_listing(scene: Scene) -> No
     scene.see(ago=1800)
     scene.follow()
     [version] = Version.objects.filter(source="trigger", until=None)
-    assert version.note == "3 unknown recipients within 1m (3 are enough), its 2nd offence"
+    assert version.note == "3 unknown recipients within 1 min (3 are enough), its 2nd offence"
     list_targets(scene.world.owner, [CLIENT], make_wish(Action.ALLOW, now=scene.now))
     Offence.objects.update(until=(scene.now - 1800) * 1000)
     scene.restart()
     scene.see(ago=10)
     scene.follow()
     told = show(scene.world.viewer, list(findings_of(scene.world.viewer, trigger)))
-    enough = "3 unknown recipients within 1m (3 are enough)"
+    enough = "3 unknown recipients within 1 min (3 are enough)"
     assert [(one["kind"], one["times"], one["says"]) for one in told] == [
         ("spare", 2, enough),
         ("list", 2, f"{enough}, its 2nd offence"),

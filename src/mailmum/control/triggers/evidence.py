@@ -9,6 +9,7 @@ from mailmum.control.journal.moments import instant, moment
 from mailmum.control.listings.values import scope_name
 from mailmum.control.servers.queries import names_of_servers
 from mailmum.control.triggers.models import Finding
+from mailmum.domain.words import plural, span
 from mailmum.triggers.rules import Metric, time_text
 
 
@@ -20,7 +21,7 @@ def told(rule: Mapping[str, Any], evidence: Mapping[str, Any], times: int = 1) -
 
     >>> rule = {"metric": "auth", "threshold": 10, "window": 3600}
     >>> told(rule, {"count": 12, "parts": [], "clients": [["203.0.113.7", 12]], "others": 0}, 2)
-    '12 failed logins within 1h (10 are enough), its 2nd offence'
+    '12 failed logins within 1 h (10 are enough), its 2nd offence'
     """
     if evidence["parts"]:
         text = f"{evidence['count']} in it are listed: {', '.join(evidence['parts'][:5])}"
@@ -29,10 +30,10 @@ def told(rule: Mapping[str, Any], evidence: Mapping[str, Any], times: int = 1) -
         enough = f"{rule['threshold']:,} {'is' if rule['threshold'] == 1 else 'are'} enough"
         text = (
             f"{Metric(rule['metric']).counted(evidence['count'], rule.get('score'))} "
-            f"within {time_text(rule['window'])} ({enough})"
+            f"within {span(rule['window'])} ({enough})"
         )
         clients = len(evidence["clients"]) + evidence["others"]
-        text += f", from {clients:,} clients" if clients > 1 else ""
+        text += f", from {plural(clients, 'client')}" if clients > 1 else ""
     return f"{text}, its {_ordinal(times)} offence" if times > 1 else text
 
 
