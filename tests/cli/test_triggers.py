@@ -200,6 +200,18 @@ def test_test_shows_both_side_by_side(service: Service) -> None:
     assert set(told_json) == {"report", "saved"}
 
 
+def test_a_refusal_names_the_option(service: Service) -> None:
+    """Where it is called otherwise than the field; nobody has to know what that is called."""
+    refused = error("bad-input", "the window, 8d, is out of range", "give 1s to 1w", status=422)
+    body = json.loads(refused.body)
+    body["error"]["field"] = "window"
+    for path, words in ((PATH, ("add", "x")), (f"{PATH}/backtest", ("test", "x"))):
+        service.on("POST", path, answer(body, 422))
+        result = service.run("trigger", *words, "--within", "8d")
+        assert result.stderr.endswith("the window, 8d, is out of range; give 1s to 1w (--within)\n")
+    assert service.run("trigger", "test", "x", "--history", "91").exit_code == 2
+
+
 def test_test_that_fails(service: Service) -> None:
     """Whatever was wrong: exit 1 and the reason; without anything to try, usage."""
     assert service.run("trigger", "test").exit_code == 2

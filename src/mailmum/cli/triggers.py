@@ -1,6 +1,7 @@
 """`trigger presets | list | add | show | edit | remove | test | findings | clear | resume`."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -109,7 +110,8 @@ def list_(session: Session) -> None:
 def add(session: Session, /, name: str, preset: str | None, **given: Any) -> None:
     """Add a trigger, off unless --mode says otherwise."""
     body = {"name": name, **({"preset": preset} if preset else {}), **_fields(given)}
-    made = session.client().send("POST", "/triggers", body)
+    with _told_by_option():
+        made = session.client().send("POST", "/triggers", body)
     _show(session, made)
     if made["mode"] == "off" and not session.as_json:
         say(f"next: mailmum trigger test {name}, then: mailmum trigger edit {name} --mode observe")
@@ -135,7 +137,9 @@ def edit(session: Session, /, name: str, **given: Any) -> None:
     body = _fields(given)
     if not body:
         raise click.UsageError("Say what to change, for example --threshold 40.")
-    _show(session, session.client().send("PATCH", trigger_path(name), body))
+    with _told_by_option():
+        made = session.client().send("PATCH", trigger_path(name), body)
+    _show(session, made)
 
 
 @trigger.command()
@@ -208,7 +212,14 @@ _KINDS = {
 @trigger.command()
 @click.argument("name", required=False)
 @_preset
-@click.option("--history", default=30, show_default=True, metavar="30", help="Days to look back.")
+@click.option(
+    "--history",
+    type=click.IntRange(1, 90),
+    default=30,
+    show_default="30",
+    metavar="30",
+    help="Days to look back.",
+)
 @_rule_options
 @common
 @pass_session
@@ -221,10 +232,13 @@ def test(
     is changed, and the exit status is 0 whatever is found.
     """
     if not (name or preset or given["metric"]):
-        raise click.UsageError("Name a trigger, a --preset, or a --metric with its threshold.")
+        raise click.UsageError(
+            "Name a trigger, a --preset (see: mailmum trigger presets), or a --metric with its "
+            "--threshold and --within."
+        )
     body = {"history": history, **_fields(given)}
     body |= {key: value for key, value in (("name", name), ("preset", preset)) if value}
-    with progress("testing", enabled=not session.as_json) as bar:
+    with _told_by_option(), progress("testing", enabled=not session.as_json) as bar:
         answer: dict[str, Any] = {}
         for answer in session.client().watch("/triggers/backtest", body):
             if "progress" in answer:
@@ -286,6 +300,32 @@ def _remarks(report: dict[str, Any]) -> Iterator[str]:
 def _when(moment: str, exact: bool) -> str:
     """A moment for people, or where only its hour is known that hour."""
     return moment_text(moment) if exact else f"in the hour from {moment_text(moment)}"
+
+
+_OPTIONS = {
+    "window": "--within",
+    "lifetime": "--for",
+    "brake_window": "--brake-within",
+    "lists": "--list",
+    "traps": "--trap",
+}
+"""Options whose name is not that of their field."""
+
+
+@contextmanager
+def _told_by_option() -> Iterator[None]:
+    """A refusal names the option where that has another name than the field."""
+    try:
+        yield
+    except Failure as failure:
+        if (option := _OPTIONS.get(failure.field)) is None:
+            raise
+        raise Failure(
+            failure.problem,
+            f"{failure.fix} ({option})".lstrip(),
+            code=failure.code,
+            field=failure.field,
+        ) from None
 
 
 def _fields(given: dict[str, Any]) -> dict[str, Any]:
