@@ -319,7 +319,7 @@ def _an_admin_may(api: Callers, things: dict[str, str], operation: tuple[str, st
             "/listings",
             {"targets": ["a.example"], "action": "block", "resaon": "x"},
             "resaon",
-            "not permitted",
+            "no such field",
         ),
         (
             "POST",

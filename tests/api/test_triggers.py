@@ -86,7 +86,7 @@ def test_explain_has_the_evidence(api: Callers, scene: Scene) -> None:
     assert told["verdict"] == "block"
     [finding] = told["evidence"]
     assert finding["listing"] == told["because"]["id"]
-    assert finding["says"] == "3 unknown recipients within 10m (3 are enough)"
+    assert finding["says"] == "3 unknown recipients within 10 min (3 are enough)"
     assert finding["evidence"]["count"] == 3
     assert len(finding["evidence"]["sightings"]) == 3
     assert finding["evidence"]["servers"] == [{"server": "mx1", "count": 3}]
@@ -140,7 +140,7 @@ def test_clear_and_resume(api: Callers, scene: Scene) -> None:
         scene.see(f"203.0.113.{last}")
     scene.follow()
     shown = api.viewer("GET", "/triggers/mine")[1]
-    assert (shown["in_force"], shown["stopped_why"]) == (1, "it would list more than 1 in 10m")
+    assert (shown["in_force"], shown["stopped_why"]) == (1, "it would list more than 1 in 10 min")
     cleared = api.admin("POST", "/triggers/mine/clear")[1]
     assert cleared["listings"] == 1
     one = api.viewer("GET", f"/journal/{cleared['change']}")[1]

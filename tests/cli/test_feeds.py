@@ -39,7 +39,7 @@ def test_a_feed_is_changed(service: Service) -> None:
     """Only what was said is sent; to say nothing is a mistake."""
     service.on("PATCH", "/api/v1/feeds/drop", answer(feed(every="1h")))
     result = service.run("feed", "edit", "drop", "--every", "1h", "--shrink", "0")
-    assert (result.exit_code, result.stdout) == (0, "drop: ok, blocks at all servers, every 1h\n")
+    assert (result.exit_code, result.stdout) == (0, "drop: ok, blocks at all servers, every 1 h\n")
     [asked] = service.asked
     assert json.loads(asked.body) == {"every": "1h", "shrink": 0}
     assert service.run("feed", "edit", "drop").exit_code == 2

@@ -31,7 +31,7 @@ def record(seq: int = 9, **more: Any) -> dict[str, Any]:
                 "scope": "account",
                 "source": "trigger",
                 "origin": "guesses",
-                "note": "10 failed logins within 1h (10 are enough)",
+                "note": "10 failed logins within 1 h (10 are enough)",
             }
         ],
         "undoable": True,
@@ -74,7 +74,7 @@ def test_show(service: Service) -> None:
         "  203.0.113.7",
         (
             "  after: listing 4: block 203.0.113.7 (all servers), from trigger guesses, "
-            "note: 10 failed logins within 1h (10 are enough)"
+            "note: 10 failed logins within 1 h (10 are enough)"
         ),
         "to undo it: mailmum journal undo 9",
     ]
@@ -93,6 +93,32 @@ def test_show(service: Service) -> None:
         "  ttl: 60 -> 30",
         "  askers: none -> 192.0.2.1, 192.0.2.2",
         "undone by 11",
+    ]
+
+
+def test_times_are_those_of_people(service: Service) -> None:
+    """Whether they are kept as typed, in seconds, or as a moment, which is how JSON has them."""
+    changes = [
+        ({"window": "10m", "days": 60}, {"window": "1d12h", "days": 30}),
+        ({"blocks_from": 0}, {"blocks_from": 1795845198}),
+        ({"blocks_from": None}, {"blocks_from": 0}),
+        ({"key_keep": 604800, "digest": 60}, {"key_keep": 0, "digest": 90}),
+        ({"expires": "2026-11-29T10:00:00Z"}, {"expires": None}),
+        (None, {"old_key_lives": 3600}),
+    ]
+    shown = []
+    for before, after in changes:
+        told = record(before=before, after=after, undoable=False, undone_by=11)
+        service.on("GET", f"{PLACE}/9", answer(told))
+        shown.append(service.run("journal", "show", "9").stdout.splitlines()[2:-1])
+        assert json.loads(service.run("journal", "show", "9", "--json").stdout) == told
+    assert shown == [
+        ["  window: 10 min -> 1 day 12 h", "  days: 60 -> 30"],
+        ["  blocks_from: now -> 2026-11-28 05:53:18 UTC"],
+        ["  blocks_from: somebody resumes -> now"],
+        ["  key_keep: 7 days -> 0 s", "  digest: 1 min -> 1 min 30 s"],
+        ["  expires: 2026-11-29 10:00:00 UTC -> none"],
+        ["  after: old_key_lives 1 h"],
     ]
 
 

@@ -15,7 +15,7 @@ def trigger(name: str = "guesses", **more: Any) -> dict[str, Any]:
     return {
         "name": name,
         "mode": "enforce",
-        "says": "10 failed logins within 1h from one address: listed for 1d",
+        "says": "10 failed logins within 1 h from one address: listed for 1 day",
         "in_force": 2,
         "counting": True,
         "traps": [],
@@ -110,7 +110,7 @@ def test_show_tells_how_it_stands(service: Service) -> None:
     result = service.run("trigger", "show", "guesses")
     assert "trigger guesses: enforce, stopped, 2 listings in force" in result.stdout
     assert "spares who delivered 5 accepted messages in 60 days" in result.stdout
-    assert "stops itself at more than 50 listings in 10m" in result.stdout
+    assert "stops itself at more than 50 listings in 10 min" in result.stdout
     assert "it would list more than 50; look at them: mailmum trigger findings" in result.stderr
 
 
@@ -172,6 +172,23 @@ def test_test_shows_what_would_have_been(service: Service) -> None:
     assert "\n  2026-11-20 09:00:07 UTC  203.0.113.7: 12 ..." in out
 
 
+def test_one_of_anything_is_no_many(service: Service) -> None:
+    """Of counts, messages, listings and days; times are told as everywhere."""
+    hits = [{"client": "192.0.2.9", "target": "192.0.2.9", "accepted": 1}]
+    told = lines({"report": report(rows=1, hits=hits)})
+    service.on("POST", f"{PATH}/backtest", told)
+    out = service.run("trigger", "test", "guesses").stdout
+    assert "UTC, 1 count in 0.2 s" in out
+    assert "! would hit 192.0.2.9: 1 accepted message\n" in out
+    one = trigger(accepted=1, days=1, brake=1, brake_window="1d", quiet="90m")
+    service.on("GET", f"{PATH}/guesses", answer(one))
+    assert service.run("trigger", "show", "guesses").stdout.splitlines()[3:6] == [
+        "  forgiven after 1 h 30 min",
+        "  spares who delivered 1 accepted message in 1 day",
+        "  stops itself at more than 1 listing in 1 day",
+    ]
+
+
 def test_test_shows_both_side_by_side(service: Service) -> None:
     """The trigger as it is saved, and with the options that were given."""
     told = lines({"report": report(listings=12), "saved": report(listings=40)})
@@ -181,6 +198,18 @@ def test_test_shows_both_side_by_side(service: Service) -> None:
     assert "listings made                             40        12" in out
     told_json = json.loads(service.run("trigger", "test", "guesses", "--json").stdout)
     assert set(told_json) == {"report", "saved"}
+
+
+def test_a_refusal_names_the_option(service: Service) -> None:
+    """Where it is called otherwise than the field; nobody has to know what that is called."""
+    refused = error("bad-input", "the window, 8d, is out of range", "give 1s to 1w", status=422)
+    body = json.loads(refused.body)
+    body["error"]["field"] = "window"
+    for path, words in ((PATH, ("add", "x")), (f"{PATH}/backtest", ("test", "x"))):
+        service.on("POST", path, answer(body, 422))
+        result = service.run("trigger", *words, "--within", "8d")
+        assert result.stderr.endswith("the window, 8d, is out of range; give 1s to 1w (--within)\n")
+    assert service.run("trigger", "test", "x", "--history", "91").exit_code == 2
 
 
 def test_test_that_fails(service: Service) -> None:

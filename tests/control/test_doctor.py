@@ -73,7 +73,7 @@ def test_it_tells_how_far_privacy_is(world: World) -> None:
     ((state, message),) = told_by(world.viewer)
     assert (state, message.rpartition(": ")[2]) == ("ok", "not begun yet")
     Rewriting.objects.filter(account=account).update(time=1_790_000_000_000)
-    assert told_by(world.viewer)[0][1].endswith("done up to 2026-09-21T14:13:20Z")
+    assert told_by(world.viewer)[0][1].endswith("done up to 2026-09-21 14:13:20 UTC")
     assert told_by(world.outsider) == []
 
 

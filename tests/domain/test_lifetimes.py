@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from mailmum.domain.errors import BadInput
 from mailmum.domain.lifetimes import LONGEST, end_of, lifetime_text, parse_lifetime
+from mailmum.domain.words import span
 
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 24 * 3600, "w": 7 * 24 * 3600}
 
@@ -49,12 +50,38 @@ def test_shortest_text() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "7", "d", "7 d", "-1d", "1y", "1.5h", "\uff17d", "1d;", "1d" * 40]
+    "text", ["", "d", "-1d", "1y", "1.5h", "\uff17", "\uff17d", "1d;", "1d" * 40, "1 month"]
 )
 def test_what_is_no_lifetime_is_refused(text: str) -> None:
     """The message says how to write one."""
-    with pytest.raises(BadInput, match="is no length of time; write for example 7d, 12h or 1d12h"):
+    with pytest.raises(BadInput, match="is no length of time; write for example 10m, 12h, 7d or"):
         parse_lifetime(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "fix"),
+    [
+        ("7", "give it a unit: 7m, 7h or 7d"),
+        ("7 d", "did you mean 7d?"),
+        ("10min", "did you mean 10m?"),
+        ("1 day 12 h", "did you mean 1d12h?"),
+        ("2 Weeks", "did you mean 2w?"),
+    ],
+)
+def test_what_was_meant_is_asked(text: str, fix: str) -> None:
+    """Where it can be told: as pages write it is not how it is typed."""
+    with pytest.raises(BadInput, match="is no length of time") as refused:
+        parse_lifetime(text)
+    assert refused.value.fix == fix
+
+
+@given(st.integers(1, 10**9))
+def test_what_people_read_is_understood_as_a_question(seconds: int) -> None:
+    """Whatever length of time pages tell, the question has it as it is to be typed."""
+    with pytest.raises(BadInput) as refused:
+        parse_lifetime(span(seconds))
+    meant = refused.value.fix.removeprefix("did you mean ").removesuffix("?")
+    assert parse_lifetime(meant) == seconds
 
 
 @pytest.mark.parametrize("text", ["0s", "0d0h", "36501d", "9999999999w"])

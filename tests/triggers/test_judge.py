@@ -319,7 +319,7 @@ def test_the_brake_stops_before_the_one_too_many() -> None:
         for one in judged(judge, _burst(BEGIN, f"203.0.113.{last}", number=10 * last))
     ]
     assert [one.kind for one in found] == [Kind.LIST, Kind.LIST, Kind.STOP]
-    assert found[-1].reason == "it would list more than 2 in 10m"
+    assert found[-1].reason == "it would list more than 2 in 10 min"
     assert judge.stopped
 
 

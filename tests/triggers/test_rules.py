@@ -10,14 +10,26 @@ from mailmum.triggers.rules import DAY, Group, Metric, Rule
 @pytest.mark.parametrize(
     ("given", "field", "said"),
     [
-        ({"threshold": 0}, "threshold", "the threshold 0 is out of range; give 1 to 1,000,000"),
-        ({"window": 8 * DAY}, "window", "the window 8d is out of range; give 1s to 1w"),
-        ({"lifetime": 1}, "lifetime", "the lifetime 1s is out of range"),
-        ({"lifetime": 9 * DAY, "longest": DAY}, "longest", "shorter than the first, 9d"),
-        ({"growth": 0}, "growth", "the growth 0 is out of range"),
-        ({"merge": 1}, "merge", "the number to merge 1 is out of range; give 2 to 256"),
+        ({"threshold": 0}, "threshold", "the threshold, 0, is out of range; give 1 to 1,000,000"),
+        ({"window": 8 * DAY}, "window", "the window, 8d, is out of range; give 1s to 1w"),
+        (
+            {"lifetime": 1},
+            "lifetime",
+            "lifetime, 1s, is out of range; give 1m to 36500d, a hundred years",
+        ),
+        (
+            {"lifetime": 9 * DAY, "longest": DAY},
+            "longest",
+            "lifetime, 1d, is shorter than the first, 9d",
+        ),
+        ({"growth": 0}, "growth", "the growth, 0, is out of range; give 1 to 100; 1: always"),
+        ({"merge": 1}, "merge", "the number to merge, 1, is out of range; give 2 to 256, or 0"),
         ({"metric": Metric.ASKED, "group": Group.DOMAIN}, "group", "not about domains"),
-        ({"merge": 2, "group": Group.DOMAIN}, "merge", "domains are not merged"),
+        (
+            {"merge": 2, "group": Group.DOMAIN},
+            "merge",
+            "domains are not merged: there is no network",
+        ),
         ({"metric": Metric.SCORE}, "score", "is missing; write for example 15"),
         ({"score": 5.0}, "score", "a spam score is for the metric score only"),
         ({"metric": Metric.TRAP}, "traps", "there is no trap address"),

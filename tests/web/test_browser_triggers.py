@@ -102,7 +102,7 @@ def test_from_a_ready_made_one_to_the_first_listing(
             page.wait_for_timeout(250)
         expect(link).to_be_visible()
         page.locator("summary", has_text="Evidence").first.click()
-        expect(page.get_by_text("10 within 1h are enough").first).to_be_visible()
+        expect(page.get_by_text("10 within 1 h are enough").first).to_be_visible()
         fine(page)
         page.get_by_role("button", name="Switch off").click()
         expect(page.get_by_text("is now: off")).to_be_visible()

@@ -121,10 +121,12 @@ def test_the_legend_has_the_totals(busy: Traffic, site: Visitors) -> None:
     Of that only where it was seen from its beginning: else the numbers would be of another time.
     """
     part_of_it = text_of(site.viewer.get("account"))
-    busy.log(busy.seen("203.0.113.9", Outcome.LOST, ago=15 * DAY))
+    for server in ("mx1", "mx2"):
+        busy.log(busy.seen("203.0.113.9", Outcome.LOST, ago=15 * DAY), server=server)
     page = site.viewer.get("account")
-    assert ("against the week before" in text_of(page)) is True
+    assert "against the week before" in text_of(page)
     assert "against the week before" not in part_of_it
+    assert "There is nothing to compare this with: mx1, mx2 (seen only since" in part_of_it
     counts = {one.look.word: one.count for one in shown(page, "traffic")["figures"]}
     assert counts == {
         "Accepted": 6,
@@ -136,7 +138,29 @@ def test_the_legend_has_the_totals(busy: Traffic, site: Visitors) -> None:
         "No verdict": 2,
     }
     assert shown(page, "traffic")["all"].count == 100
-    assert "4 in the week before" in page.content.decode()
+    assert "so all but mx1 (not seen on " in text_of(page)
+    assert "3 of the servers compared, 2 in the week before" in page.content.decode()
+
+
+def test_a_new_server_is_no_spike(traffic: Traffic, site: Visitors) -> None:
+    """What came with it is not compared, and it is named; by itself there is nothing beside it."""
+    for day in range(15):
+        ago = day * DAY + 90
+        traffic.log(*traffic.mail("192.0.2.107", 20, "smtp.bigmail.example", ago=ago))
+    traffic.log(*traffic.mail("192.0.2.108", 700, "new.example", ago=DAY), server="mx2")
+    page = site.viewer.get("account")
+    every = shown(page, "traffic")["all"]
+    assert every.count == 140 + 700
+    assert every.delta.title == "140 of the servers compared, 140 in the week before"
+    assert re.fullmatch("[\u25b2\u25ac] [012]\u202f%", every.delta.words)
+    assert "against the week before" in text_of(page)
+    assert "seen all through both times, so all but mx2 (seen only since " in text_of(page)
+    text = text_of(site.viewer.get("account", query={"server": "mx2"}))
+    assert "against the week before" not in text
+    assert "There is nothing to compare this with: mx2 (seen only since " in text
+    text = text_of(site.viewer.get("account", query={"server": "mx1"}))
+    assert "against the week before" in text
+    assert "ompare" not in text
 
 
 def test_buckets_of_the_chart_lead_to_their_time(busy: Traffic, site: Visitors) -> None:

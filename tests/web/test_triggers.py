@@ -17,7 +17,7 @@ from mailmum.control.listings.models import Version
 from mailmum.control.traffic.models import Seen
 from mailmum.control.triggers.models import Trigger
 from mailmum.control.triggers.queries import find_trigger
-from mailmum.control.triggers.services import add_trigger
+from mailmum.control.triggers.services import add_trigger, edit_trigger
 from mailmum.control.triggers.values import rule_of
 from mailmum.traffic.sightings import Outcome
 from mailmum.web.asgi import application
@@ -60,7 +60,7 @@ def test_an_empty_list_offers_ready_made_ones(site: Visitors) -> None:
     """Each with what it does, and a way to try it; a viewer may only look."""
     text = text_of(site.owner.get("triggers"))
     assert "Start from a ready-made one" in text
-    assert "20 unknown recipients within 10m from one address" in text
+    assert "20 unknown recipients within 10 min from one address" in text
     assert b"?preset=dictionary-attack" in site.owner.get("triggers").content
     assert b"?preset=" not in site.viewer.get("triggers").content
     site.owner.post("trigger-add", FORM | {"name": "password-guessing"})
@@ -284,8 +284,8 @@ def test_a_trigger_shows_what_it_decided_and_why(site: Visitors, scene: Scene) -
     text = text_of(page)
     assert "1 listing in force" in text
     assert f"Listed {CLIENT}" in text
-    assert "3 unknown recipients within 10m (3 are enough)" in text
-    assert "Counted 3, 3 within 10m are enough" in text
+    assert "3 unknown recipients within 10 min (3 are enough)" in text
+    assert "Counted 3, 3 within 10 min are enough" in text
     number = Version.objects.get(source="trigger").number
     assert site.viewer.path("listing", number=number) in page.content.decode()
     listing = text_of(site.viewer.get("listing", number=number))
@@ -294,11 +294,17 @@ def test_a_trigger_shows_what_it_decided_and_why(site: Visitors, scene: Scene) -
     verdict = text_of(site.viewer.get("client", query={"q": CLIENT})).partition("Latest sightings")[
         0
     ]
-    assert "3 unknown recipients within 10m (3 are enough)" in verdict
+    assert "3 unknown recipients within 10 min (3 are enough)" in verdict
     journal = text_of(site.viewer.get("journal", query={"kind": "triggers"}))
     assert f"trigger mine blocked {CLIENT}" in journal
     assert "added the trigger mine" in journal
-    assert "3 unknown recipients within 10m" in journal
+    edit_trigger(scene.world.owner, "mine", {"window": "1d12h"})
+    journal = text_of(site.viewer.get("journal", query={"kind": "triggers"}))
+    assert "window: 10 min → 1 day 12 h" in journal
+    page = text_of(site.viewer.get("trigger", name="mine"))
+    assert "more than 50 listings in 10 min" in page
+    assert "after 30 days without a listing" in page
+    assert "3 unknown recipients within 10 min" in journal
 
 
 def test_the_brake_is_told_and_all_taken_back_as_one(site: Visitors, scene: Scene) -> None:
@@ -309,7 +315,7 @@ def test_the_brake_is_told_and_all_taken_back_as_one(site: Visitors, scene: Scen
     scene.follow()
     text = text_of(site.owner.get("trigger", name="mine"))
     assert "Its brake stopped it" in text
-    assert "It would list more than 1 in 10m" in text
+    assert "It would list more than 1 in 10 min" in text
     assert "Let it go on" not in text_of(site.viewer.get("trigger", name="mine"))
     response = site.owner.post("trigger-clear", {}, name="mine")
     assert "Removed 1 listing of the trigger mine" in text_of(response)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from mailmum.domain.errors import BadInput, NeedsConfirmation, SeveralRefused
 from mailmum.domain.targets import parse_target
+from mailmum.domain.words import span
 from mailmum.web import words
 from mailmum.web.form import FAULTS_SHOWN, Form
 from mailmum.web.templatetags.pages import (
@@ -48,7 +49,7 @@ def test_distances(seconds: int, past: str, future: str) -> None:
 def test_spans_are_exact(seconds: int) -> None:
     """Reading the words back gives the same seconds."""
     lengths = {"s": 1, "min": 60, "h": 3600, "day": 86400, "days": 86400}
-    parts = words.span(seconds).replace(",", "").split()
+    parts = span(seconds).replace(",", "").split()
     counts, units = parts[::2], parts[1::2]
     assert sum(int(n) * lengths[unit] for n, unit in zip(counts, units, strict=True)) == seconds
 

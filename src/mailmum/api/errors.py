@@ -192,11 +192,15 @@ def install(api: NinjaAPI) -> None:
         return respond(BadInput(str(error), fix="check that the body is JSON in UTF-8"))
 
 
+_REASONS = {"extra_forbidden": "there is no such field"}
+"""What the framework says less plainly, by the kind of the error."""
+
+
 def _explain(errors: Sequence[dict[str, Any]]) -> Refusal:
     first = errors[0]
     path = [str(part) for part in first["loc"] if part not in {"body", "query", "path", "wanted"}]
     field = next((part for part in path if not part.isdigit()), "")
-    reason = str(first["msg"]).removeprefix("Value error, ")
+    reason = _REASONS.get(first["type"], str(first["msg"]).removeprefix("Value error, "))
     name = shown(".".join(path)) if path else "the request"
     return BadInput(
         f"{name}: {reason[0].lower() + reason[1:] if reason else 'not understood'}",

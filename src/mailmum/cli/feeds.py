@@ -18,6 +18,7 @@ from mailmum.cli.output import (
 )
 from mailmum.cli.session import Session, common, pass_session
 from mailmum.cli.visible import visible
+from mailmum.domain.words import said
 
 _USES = {"allow": "list", "except": "except", "warn": "warn"}
 _name = click.argument("name")
@@ -138,7 +139,7 @@ def edit(session: Session, /, name: str, **given: Any) -> None:
     if not body:
         raise click.UsageError("Say what to change, for example --every 1h.")
     found = session.client().send("PATCH", _path(name), body)
-    _tell(session, found, f"{found['state']}, {does_text(found)}, every {found['every']}")
+    _tell(session, found, f"{found['state']}, {does_text(found)}, every {said(found['every'])}")
 
 
 @feed.command()
@@ -217,7 +218,7 @@ def edit_provider(session: Session, /, name: str, **given: Any) -> None:
             code="bad-input",
         )
     found = client.send("PATCH", _path(name), body)
-    _tell(session, found, f"{found['state']}, {does_text(found)}, every {found['every']}")
+    _tell(session, found, f"{found['state']}, {does_text(found)}, every {said(found['every'])}")
 
 
 @provider.command()

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from mailmum.cli.output import moment_text, scope_text
+from mailmum.domain.words import said
 
 SHOWN = 5
 
@@ -35,7 +36,7 @@ def does_text(one: dict[str, Any]) -> str:
 def lines_of(one: dict[str, Any]) -> Iterator[str]:
     """A feed with its versions."""
     yield f"{one['name']}: {one['state']}, {entries_text(one)}, {does_text(one)}"
-    yield f"from {one['source']}, every {one['every']}" if one["source"] else "from uploads"
+    yield f"from {one['source']}, every {said(one['every'])}" if one["source"] else "from uploads"
     if one["problem"]:
         yield f"failing since {moment_text(one['failing'])}: {one['problem']}"
     for label, moment in (("checked", one["checked"]), ("next", one["next"])):

@@ -14,8 +14,10 @@ from mailmum.cli.output import (
     print_rows,
     say,
     scope_text,
+    unix_text,
 )
 from mailmum.cli.session import Session, common, pass_session
+from mailmum.domain.words import SECONDS, TYPED, said, span
 
 _SHOWN = 20
 _KINDS = click.Choice(
@@ -120,7 +122,7 @@ def _changed(before: Any, after: Any) -> Iterator[str]:
         for name in [*before, *(after.keys() - before.keys())]:
             was, now = before.get(name), after.get(name)
             if was != now:
-                yield f"{name}: {_value(was)} -> {_value(now)}"
+                yield f"{name}: {_field(name, was)} -> {_field(name, now)}"
         return
     for word, told in (("before", before), ("after", after)):
         yield from (f"{word}: {line}" for line in _state(told))
@@ -128,7 +130,7 @@ def _changed(before: Any, after: Any) -> Iterator[str]:
 
 def _state(told: Any) -> Iterator[str]:
     if isinstance(told, dict):
-        yield from (f"{name} {_value(value)}" for name, value in told.items() if value)
+        yield from (f"{name} {_field(name, value)}" for name, value in told.items() if value)
         return
     for one in (told or [])[:_SHOWN]:
         if not isinstance(one, dict) or "action" not in one:
@@ -136,6 +138,17 @@ def _state(told: Any) -> Iterator[str]:
             continue
         note = f", note: {one['note']}" if one.get("note") else ""
         yield f"listing {one['id']}: {listing_text(one)}{note}"
+
+
+def _field(name: str, value: Any) -> str:
+    """What a field holds, for people: lengths of time and moments as they read them elsewhere."""
+    if value and name in TYPED:
+        return said(value)
+    if value is not None and name in SECONDS:
+        return span(value)
+    if name == "blocks_from":
+        return "somebody resumes" if value is None else unix_text(value) if value else "now"
+    return moment_text(value) if name == "expires" and value else _value(value)
 
 
 def _value(value: Any) -> str:

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from itertools import chain, islice
 from typing import Any
 
@@ -108,6 +109,15 @@ def moment_text(moment: str | None) -> str:
     '2026-11-29 15:04:05 UTC'
     """
     return "" if moment is None else moment.replace("T", " ").replace("Z", " UTC")
+
+
+def unix_text(seconds: int) -> str:
+    """A Unix time for people.
+
+    >>> unix_text(1_790_000_000)
+    '2026-09-21 14:13:20 UTC'
+    """
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def scope_text(scope: str) -> str:

@@ -1,6 +1,7 @@
 """`trigger presets | list | add | show | edit | remove | test | findings | clear | resume`."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -10,6 +11,7 @@ from mailmum.cli.failures import Failure
 from mailmum.cli.output import moment_text, print_json, print_json_list, print_rows, say, warn
 from mailmum.cli.progress import progress
 from mailmum.cli.session import Session, common, pass_session, together
+from mailmum.domain.words import plural, said
 
 _SHOWN = 10
 _name = click.argument("name")
@@ -108,7 +110,8 @@ def list_(session: Session) -> None:
 def add(session: Session, /, name: str, preset: str | None, **given: Any) -> None:
     """Add a trigger, off unless --mode says otherwise."""
     body = {"name": name, **({"preset": preset} if preset else {}), **_fields(given)}
-    made = session.client().send("POST", "/triggers", body)
+    with _told_by_option():
+        made = session.client().send("POST", "/triggers", body)
     _show(session, made)
     if made["mode"] == "off" and not session.as_json:
         say(f"next: mailmum trigger test {name}, then: mailmum trigger edit {name} --mode observe")
@@ -134,7 +137,9 @@ def edit(session: Session, /, name: str, **given: Any) -> None:
     body = _fields(given)
     if not body:
         raise click.UsageError("Say what to change, for example --threshold 40.")
-    _show(session, session.client().send("PATCH", trigger_path(name), body))
+    with _told_by_option():
+        made = session.client().send("PATCH", trigger_path(name), body)
+    _show(session, made)
 
 
 @trigger.command()
@@ -149,7 +154,7 @@ def remove(session: Session, name: str, *, with_listings: bool) -> None:
     if session.as_json:
         print_json(answer)
         return
-    gone = f" with {_number(answer['listings'], 'listing')}" if with_listings else ""
+    gone = f" with {plural(answer['listings'], 'listing')}" if with_listings else ""
     say(f"removed: trigger {answer['removed']}{gone}")
 
 
@@ -164,7 +169,7 @@ def clear(session: Session, name: str) -> None:
         print_json(answer)
         return
     where = f" in change {answer['change']}" if answer["change"] is not None else ""
-    say(f"removed: {_number(answer['listings'], 'listing')} of the trigger {name}{where}")
+    say(f"removed: {plural(answer['listings'], 'listing')} of the trigger {name}{where}")
     if where:
         say(f"to undo it: mailmum journal undo {answer['change']}")
 
@@ -207,7 +212,14 @@ _KINDS = {
 @trigger.command()
 @click.argument("name", required=False)
 @_preset
-@click.option("--history", default=30, show_default=True, metavar="30", help="Days to look back.")
+@click.option(
+    "--history",
+    type=click.IntRange(1, 90),
+    default=30,
+    show_default="30",
+    metavar="30",
+    help="Days to look back.",
+)
 @_rule_options
 @common
 @pass_session
@@ -220,10 +232,13 @@ def test(
     is changed, and the exit status is 0 whatever is found.
     """
     if not (name or preset or given["metric"]):
-        raise click.UsageError("Name a trigger, a --preset, or a --metric with its threshold.")
+        raise click.UsageError(
+            "Name a trigger, a --preset (see: mailmum trigger presets), or a --metric with its "
+            "--threshold and --within."
+        )
     body = {"history": history, **_fields(given)}
     body |= {key: value for key, value in (("name", name), ("preset", preset)) if value}
-    with progress("testing", enabled=not session.as_json) as bar:
+    with _told_by_option(), progress("testing", enabled=not session.as_json) as bar:
         answer: dict[str, Any] = {}
         for answer in session.client().watch("/triggers/backtest", body):
             if "progress" in answer:
@@ -246,14 +261,15 @@ _FIGURES = (
     ("turned_away", "of these turned away all the same"),
     ("accepted", "of these accepted messages"),
     ("hit", "clients with accepted mail hit"),
-    ("spared", "spared by an exception"),
+    ("spared", "targets spared by an exception"),
 )
 
 
 def _tested(report: dict[str, Any], saved: dict[str, Any] | None) -> Iterator[str]:
     since, until = moment_text(report["since"]), moment_text(report["until"])
     about = "about " if report["rows"] >= 1_000_000 else ""
-    yield f"from {since} to {until}, {about}{report['rows']:,} counts in {report['seconds']:.1f} s"
+    counts, took = plural(report["rows"], "count"), f"{report['seconds']:.1f} s"
+    yield f"from {since} to {until}, {about}{counts} in {took}"
     if saved is not None:
         yield f"  {'':34} {'saved':>9} {'changed':>9}"
     for name, words in _FIGURES:
@@ -262,7 +278,8 @@ def _tested(report: dict[str, Any], saved: dict[str, Any] | None) -> Iterator[st
     yield from _remarks(report)
     for one in report["hits"][:_SHOWN]:
         inside = f" (in {one['target']})" if one["target"] != one["client"] else ""
-        yield f"  ! would hit {one['client']}{inside}: {one['accepted']:,} accepted messages"
+        mail = plural(one["accepted"], "accepted message")
+        yield f"  ! would hit {one['client']}{inside}: {mail}"
     for one in report["listed"][:_SHOWN]:
         yield f"  {_when(one['begin'], one['exact'])}  {one['target']}: {one['says']}"
     if report["listings"] > _SHOWN:
@@ -285,6 +302,32 @@ def _when(moment: str, exact: bool) -> str:
     return moment_text(moment) if exact else f"in the hour from {moment_text(moment)}"
 
 
+_OPTIONS = {
+    "window": "--within",
+    "lifetime": "--for",
+    "brake_window": "--brake-within",
+    "lists": "--list",
+    "traps": "--trap",
+}
+"""Options whose name is not that of their field."""
+
+
+@contextmanager
+def _told_by_option() -> Iterator[None]:
+    """A refusal names the option where that has another name than the field."""
+    try:
+        yield
+    except Failure as failure:
+        if (option := _OPTIONS.get(failure.field)) is None:
+            raise
+        raise Failure(
+            failure.problem,
+            f"{failure.fix} ({option})".lstrip(),
+            code=failure.code,
+            field=failure.field,
+        ) from None
+
+
 def _fields(given: dict[str, Any]) -> dict[str, Any]:
     """What was given: options left out are not sent."""
     values = {name: value for name, value in given.items() if value not in (None, ())}
@@ -301,7 +344,7 @@ def _show(session: Session, one: dict[str, Any]) -> None:
     if session.as_json:
         print_json(one)
         return
-    say(f"trigger {one['name']}: {_mode(one)}, {_number(one['in_force'], 'listing')} in force")
+    say(f"trigger {one['name']}: {_mode(one)}, {plural(one['in_force'], 'listing')} in force")
     say(f"  {one['says']}")
     for line in _parameters(one):
         say(f"  {line}")
@@ -318,16 +361,14 @@ def _parameters(one: dict[str, Any]) -> Iterator[str]:
         yield f"traps: {', '.join(one['traps'])}"
     if one["merge"]:
         yield f"{one['merge']} listed in one network list the network"
-    yield f"forgiven after {one['quiet']}"
+    yield f"forgiven after {said(one['quiet'])}"
     if one["accepted"]:
-        yield f"spares who delivered {one['accepted']} accepted messages in {one['days']} days"
+        mail, days = plural(one["accepted"], "accepted message"), plural(one["days"], "day")
+        yield f"spares who delivered {mail} in {days}"
     if one["brake"]:
-        yield f"stops itself at more than {one['brake']} listings in {one['brake_window']}"
+        listings, time = plural(one["brake"], "listing"), said(one["brake_window"])
+        yield f"stops itself at more than {listings} in {time}"
     if one["reason"]:
         yield f'reason: "{one["reason"]}"'
     if one["note"]:
         yield f"note: {one['note']}"
-
-
-def _number(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"

@@ -7,6 +7,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from datetime import datetime
 
 from mailmum import compiled
 from mailmum.control import config
@@ -15,7 +16,7 @@ from mailmum.control.alerts.comparing import manner_of
 from mailmum.control.doctor_logs import log_findings
 from mailmum.control.doctor_triggers import trigger_findings
 from mailmum.control.feeds.queries import list_feeds
-from mailmum.control.journal.moments import moment
+from mailmum.control.journal.moments import spoken
 from mailmum.control.listings.queries import explain
 from mailmum.control.monitor import silence
 from mailmum.control.monitor.silence import Pulse
@@ -149,7 +150,7 @@ def _privacy(reading: Reading) -> Iterator[Finding]:
     progress = progress_of(reading.account.pk)
     if progress is not None:
         reached = progress.reached
-        far = "not begun yet" if reached is None else f"done up to {moment(int(reached))}"
+        far = "not begun yet" if reached is None else f"done up to {spoken(reached)}"
         yield Finding(
             "privacy",
             "ok",
@@ -159,7 +160,7 @@ def _privacy(reading: Reading) -> Iterator[Finding]:
 
 def _paused(pause: Pause) -> Finding:
     whole = not pause.server
-    until = "somebody resumes it" if pause.until is None else moment(pause.until)
+    until = "somebody resumes it" if pause.until is None else spoken(pause.until)
     command = "mailmum resume" if whole else f"mailmum server resume {pause.server}"
     return Finding(
         "account" if whole else f"server {pause.server}",
@@ -174,10 +175,11 @@ def _feeds(reading: Reading) -> Iterator[Finding]:
     for one in list_feeds(reading):
         name, verb = f"feed {one['name']}", "provider" if one["kind"] == "spf" else "feed"
         if one["failing"] is not None and one["state"] != "paused":
+            since = spoken(datetime.fromisoformat(one["failing"]))
             yield Finding(
                 name,
                 "fail" if one["entries"] == 0 else "warn",
-                f"cannot be refreshed since {one['failing']}: {one['problem']}",
+                f"cannot be refreshed since {since}: {one['problem']}",
                 f"then: mailmum {verb} refresh {one['name']}",
             )
         if one["state"] == "held":
@@ -198,7 +200,7 @@ def _lists(reading: Reading) -> Iterator[Finding]:
             yield Finding(
                 f"rbl {zone}",
                 "warn",
-                f"it is not believed since {moment(health.since)}: {SAYS[state]}",
+                f"it is not believed since {spoken(health.since)}: {SAYS[state]}",
                 "if a mail server of yours uses it, take it out there; to ask it no more: "
                 f"mailmum rbl remove {zone}",
             )
@@ -225,7 +227,7 @@ def _counts() -> Iterator[Finding]:
             "counts",
             "warn",
             f"nothing that the part {process.part} on {process.host} counts has been stored since "
-            f"{moment(process.seen)}",
+            f"{spoken(process.seen)}",
             "see that it runs and that it can write the database of traffic; its log says more",
         )
     lost = tallies.losses(now - LATELY)
@@ -235,7 +237,7 @@ def _counts() -> Iterator[Finding]:
             "counts",
             "warn",
             f"some of what was observed has been lost, the last at "
-            f"{moment(max(one.last for one in lost))} (so far: {told})",
+            f"{spoken(max(one.last for one in lost))} (so far: {told})",
             "the log of the DNS and the policy part says when and why; answers were not touched",
         )
 
@@ -260,7 +262,7 @@ def _asks(server: Server, pulse: Pulse | None) -> Iterator[Finding]:
             f"set Postfix up: mailmum postfix setup --server {server.name}",
         )
     elif pulse.state is silence.State.WORKS:
-        yield Finding(name, "ok", f"asked at {moment(int(pulse.last))}")
+        yield Finding(name, "ok", f"asked at {spoken(pulse.last)}")
     else:
         yield Finding(
             name,
@@ -284,8 +286,8 @@ def _is_logged(server: Server, pulse: Pulse | None) -> Iterator[Finding]:
 def _long_ago(state: silence.State, last: float) -> str:
     """Since when nothing came, and what is known of how long that is."""
     if state is silence.State.SILENT:
-        return f"{moment(int(last))}, which is long for it"
-    return f"{moment(int(last))}; whether that is long for it is not known"
+        return f"{spoken(last)}, which is long for it"
+    return f"{spoken(last)}; whether that is long for it is not known"
 
 
 def _server(reading: Reading, server: Server) -> Iterator[Finding]:
@@ -294,7 +296,7 @@ def _server(reading: Reading, server: Server) -> Iterator[Finding]:
         yield Finding(
             name,
             "fail" if now - use.last < LATELY else "warn",
-            f"a revoked key (…{use.key[-4:]}) was still used at {moment(use.last)}",
+            f"a revoked key (…{use.key[-4:]}) was still used at {spoken(use.last)}",
             f"put the new zones into Postfix: mailmum postfix setup --server {server.name}",
         )
     barred = barred_use(server.pk)
@@ -302,7 +304,7 @@ def _server(reading: Reading, server: Server) -> Iterator[Finding]:
         yield Finding(
             name,
             "warn",
-            f"{barred.sender} asked at {moment(barred.last)} and was refused: it may not",
+            f"{barred.sender} asked at {spoken(barred.last)} and was refused: it may not",
             "if that is its resolver, let it: mailmum server edit "
             f"{server.name} --asked-from ...; else the key has got about: rotate it",
         )

@@ -13,7 +13,7 @@ from mailmum.control.accounts.access import Reading
 from mailmum.control.accounts.models import Account
 from mailmum.control.config import Config
 from mailmum.control.dataplane.handed import SHIPPED
-from mailmum.control.journal.moments import moment
+from mailmum.control.journal.moments import spoken
 from mailmum.control.servers.models import Server
 from mailmum.control.traffic.models import Stream
 from mailmum.daemons import collector_status
@@ -61,7 +61,7 @@ def _about(status: Status | None, servers: dict[int, Server]) -> bool:
 
 def _collector(status: Status | None, now: float) -> Iterator[LogFinding]:
     if status is None or now - status.written > STALE_AFTER:
-        since = f" since {moment(int(status.written))}" if status else ""
+        since = f" since {spoken(status.written)}" if status else ""
         yield LogFinding(
             "logs",
             "fail",
@@ -73,7 +73,7 @@ def _collector(status: Status | None, now: float) -> Iterator[LogFinding]:
 def _followed(name: str, fared: Fared) -> LogFinding:
     if fared.problem:
         return LogFinding(name, "fail", fared.problem, fared.fix)
-    read = f", read at {moment(int(fared.read))}" if fared.read else ", nothing new since the start"
+    read = f", read at {spoken(fared.read)}" if fared.read else ", nothing new since the start"
     return LogFinding(name, "ok", f"its log is followed ({fared.log}{read})")
 
 
@@ -107,6 +107,6 @@ def _skipped(server: Server, now: float) -> Iterator[LogFinding]:
                 f"server {server.name}",
                 "warn",
                 f"lines of its log that were passed over by a fault of ours: {skipped.lines}, the "
-                f"last at {moment(int(skipped.last))} ({name})",
+                f"last at {spoken(skipped.last)} ({name})",
                 "the log of collect, or of web for what is handed in, has the line: tell us",
             )

@@ -11,7 +11,7 @@ from itertools import groupby
 from django.db.models import Sum
 
 from mailmum.control.accounts.access import Reading
-from mailmum.control.journal.moments import instant
+from mailmum.control.journal.moments import spoken
 from mailmum.control.triggers.models import Skipped, Trigger
 from mailmum.control.triggers.queries import triggers_of
 from mailmum.control.witnesses.asking import witnesses_of
@@ -28,7 +28,7 @@ _PATIENCE, _REMEMBERED = 60.0, 7 * DAY
 def trigger_findings(reading: Reading, now: float) -> Iterator[Told]:
     """Findings about the triggers of an account; all that is well is told in one line."""
     found = [one for one in triggers_of(reading) if one.mode != Mode.OFF]
-    stopped = [one for one in found if one.stopped_at is not None]
+    stopped = [(one, one.stopped_at) for one in found if one.stopped_at is not None]
     waiting = [
         one
         for one in found
@@ -36,11 +36,11 @@ def trigger_findings(reading: Reading, now: float) -> Iterator[Told]:
         and one.since is None
         and now - one.changed.timestamp() > _PATIENCE
     ]
-    for one in stopped:
+    for one, at in stopped:
         yield (
             f"trigger {one.name}",
             "warn",
-            f"its brake stopped it at {instant(one.stopped_at)}: {one.stopped_why}",
+            f"its brake stopped it at {spoken(at)}: {one.stopped_why}",
             (
                 f"look at whom it listed: mailmum trigger findings {one.name}, "
                 f"then: mailmum trigger resume {one.name}"
@@ -76,7 +76,7 @@ def _failing(triggers: list[Trigger], now: float) -> Iterator[Told]:
         yield (
             f"trigger {names[number]}",
             "warn",
-            f"{what}; the last at {instant(last.at)}: {last.why}",
+            f"{what}; the last at {spoken(last.at)}: {last.why}",
             "a fault of ours, which the log of worker tells in full: tell us",
         )
 

@@ -16,6 +16,10 @@ UNITS = {"w": 604800, "d": 86400, "h": 3600, "m": 60, "s": 1}
 LONGEST = 100 * 365 * 86400
 _WHOLE = re.compile(r"(?:[0-9]{1,10}[wdhms])+", re.ASCII)
 _PART = re.compile(r"([0-9]{1,10})([wdhms])", re.ASCII)
+_WORDS = re.compile(
+    r"([0-9]{1,10}) ?(weeks?|w|days?|d|hours?|h|minutes?|mins?|m|seconds?|sec|s)", re.ASCII
+)
+"""A part as people say it, and as pages do."""
 
 
 def parse_lifetime(text: str, *, field: str = "for") -> int:
@@ -32,7 +36,7 @@ def parse_lifetime(text: str, *, field: str = "for") -> int:
     if len(given) > 60 or not _WHOLE.fullmatch(given):
         raise BadInput(
             f"{shown(text)} is no length of time",
-            fix="write for example 7d, 12h or 1d12h",
+            fix=_meant(given) or "write for example 10m, 12h, 7d or 1d12h",
             field=field,
         )
     seconds = sum(int(count) * UNITS[unit] for count, unit in _PART.findall(given))
@@ -43,6 +47,23 @@ def parse_lifetime(text: str, *, field: str = "for") -> int:
             field=field,
         )
     return seconds
+
+
+def _meant(given: str) -> str:
+    """What somebody will have meant, as a question; empty when nobody can tell.
+
+    >>> _meant("10 min"), _meant("1 day 12 hours"), _meant("soon")
+    ('did you mean 10m?', 'did you mean 1d12h?', '')
+    """
+    if len(given) > 60:
+        return ""
+    if given.isdecimal() and given.isascii():
+        return f"give it a unit: {given}m, {given}h or {given}d"
+    plain = given.replace(",", "")
+    if _WORDS.sub("", plain).strip():
+        return ""
+    told = "".join(f"{count}{unit[0]}" for count, unit in _WORDS.findall(plain))
+    return f"did you mean {told}?" if told else ""
 
 
 def end_of(lifetime: str | None, now: float) -> int | None:

@@ -12,7 +12,8 @@ about listings that were found apart.
 from bisect import bisect_right, insort
 from collections.abc import Iterable
 
-from mailmum.triggers.rules import Rule, time_text
+from mailmum.domain.words import span
+from mailmum.triggers.rules import Rule
 from mailmum.triggers.windows import LATE
 
 
@@ -45,7 +46,7 @@ class Brake:
         within = bisect_right(recent, at) - bisect_right(recent, at - self._length)
         if within < rule.brake:
             return ""
-        return f"it would list more than {rule.brake:,} in {time_text(rule.brake_window)}"
+        return f"it would list more than {rule.brake:,} in {span(rule.brake_window)}"
 
 
 def first_stop(rule: Rule, begun: Iterable[int]) -> int | None:

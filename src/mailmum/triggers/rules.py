@@ -198,12 +198,17 @@ class Rule:
     def _check_together(self) -> None:
         if self.longest < self.lifetime:
             raise BadInput(
-                f"the longest lifetime is shorter than the first, {time_text(self.lifetime)}",
-                fix="make it as long at least",
+                f"the longest lifetime, {time_text(self.longest)}, is shorter than the first, "
+                f"{time_text(self.lifetime)}",
+                fix="make it as long at least, or the first shorter",
                 field="longest",
             )
         if self.group is Group.DOMAIN and self.merge:
-            raise BadInput("domains are not merged", fix="leave merge at 0", field="merge")
+            raise BadInput(
+                "domains are not merged: there is no network of them to list instead",
+                fix="set merge to 0",
+                field="merge",
+            )
         if self.metric is Metric.ASKED and self.group is Group.DOMAIN:
             raise BadInput(
                 "public lists are asked about addresses, not about domains",
@@ -214,7 +219,7 @@ class Rule:
             raise BadInput(
                 f"{self.threshold} lists are to hit, and only {len(self.lists)} "
                 f"{'counts' if len(self.lists) == 1 else 'count'}",
-                fix="name more lists, or none for all",
+                fix="name more lists, none for all, or lower the threshold",
                 field="threshold",
             )
 
@@ -251,8 +256,19 @@ def _between(field: str, value: int, least: int, most: int, *, times: bool = Fal
         return
     low, high = (time_text(least), time_text(most)) if times else (f"{least}", f"{most:,}")
     given = time_text(value) if times and value >= 0 else f"{value}"
-    told = f"the {name_of(field)} {given} is out of range"
-    raise BadInput(told, fix=f"give {low} to {high}", field=field)
+    if most == LONGEST:
+        high += ", a hundred years"
+    told = f"the {name_of(field)}, {given}, is out of range"
+    raise BadInput(told, fix=f"give {low} to {high}{_LEAST.get(field, '')}", field=field)
+
+
+_LEAST = {
+    "growth": "; 1: always as long as the first",
+    "merge": ", or 0 for never",
+    "accepted": "; 0: nobody is spared for mail",
+    "brake": "; 0: no brake",
+}
+"""What the least of some fields stands for."""
 
 
 def name_of(field: str) -> str:
@@ -270,5 +286,6 @@ _NAMES = {
     "accepted": "number of accepted messages",
     "days": "number of days",
     "brake_window": "time of the brake",
+    "where": "place of the listing",
     "merge": "number to merge",
 }

@@ -6,6 +6,7 @@ from typing import Any
 from mailmum.control.accounts.access import Reading
 from mailmum.control.triggers.evidence import show
 from mailmum.control.triggers.models import Finding
+from mailmum.domain.words import span
 
 LOOKS = {
     "list": ("own", "o-own", "Listed"),
@@ -22,6 +23,7 @@ def finding_rows(access: Reading, findings: Sequence[Finding]) -> list[dict[str,
         {
             **told,
             "look": LOOKS[one.kind],
+            "window": span(one.rule["window"]),
             "at": one.at,
             "first": one.evidence["first"] // 1000,
             "last": one.evidence["last"] // 1000,

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from mailmum.domain.lifetimes import parse_lifetime
-from mailmum.web.words import plural, span
+from mailmum.domain.words import plural, said
 
 _STATES = {
     "ok": ("", "Works"),
@@ -75,7 +74,7 @@ class FeedRow:
     @property
     def every(self) -> str:
         """How often it is refreshed, in words; empty for uploads."""
-        return "" if self.told["kind"] == "upload" else span(parse_lifetime(self.told["every"]))
+        return "" if self.told["kind"] == "upload" else said(self.told["every"])
 
     @property
     def whole(self) -> int:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from mailmum.web.words import span
+from mailmum.domain.words import SECONDS, TYPED, said, span
 
 _KINDS = {
     "listing.block": ("own", "o-own", "blocked"),
@@ -77,8 +77,8 @@ _LABELS = {
     "zone": "time zone",
     "quiet_from": "quiet from",
     "quiet_until": "quiet until",
-    "digest": "seconds gathered",
-    "silent_after": "silent after seconds",
+    "digest": "alerts gathered for",
+    "silent_after": "silent after",
     "spike_times": "spike, times the usual",
     "spike_least": "spike, least contacts",
     "accepted_least": "least accepted messages",
@@ -108,8 +108,6 @@ _LABELS = {
     "shrink": "held back at a loss of percent",
     "grow": "held back at a gain of percent",
 }
-
-
 Said = str | datetime
 
 
@@ -216,8 +214,10 @@ def _said(listing: dict[str, Any]) -> Iterator[Detail]:
 def _text(name: str, value: Any) -> Said:
     if name == "expires":
         return datetime.fromisoformat(value) if value else "until removed"
-    if name == "key_keep":
+    if name in SECONDS and value is not None:
         return span(value)
+    if name in TYPED and value:
+        return said(value)
     if value is None or value in ("", []):
         return "none"
     if isinstance(value, bool):

@@ -7,10 +7,10 @@ from mailmum.charts.small import split
 from mailmum.control.accounts.access import Reading
 from mailmum.control.monitor.better import EXCEPT, Better
 from mailmum.control.monitor.checked import Check, Hit
+from mailmum.domain.words import plural
 from mailmum.traffic.impact import Word
 from mailmum.web.groups import Look, looks_for
 from mailmum.web.seen import rows_at
-from mailmum.web.words import plural
 
 SHOWN = 8
 FEW = 20

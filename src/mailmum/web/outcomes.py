@@ -8,7 +8,8 @@ from mailmum.control.listings.bulk import Done
 from mailmum.control.listings.models import Version
 from mailmum.control.listings.services import Outcome, Result
 from mailmum.domain.listings import Action
-from mailmum.web.words import in_future, plural
+from mailmum.domain.words import plural
+from mailmum.web.words import in_future
 
 _DONE = {Action.BLOCK: "blocked", Action.ALLOW: "allowed"}
 _FIELDS = {

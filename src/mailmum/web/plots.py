@@ -16,11 +16,11 @@ from mailmum.charts.series import Gap, Mark, Plot, Series
 from mailmum.charts.small import bar, spark, split
 from mailmum.charts.timeline import apart, stacked
 from mailmum.control.monitor.overview import ListHits, Offender, Overview, ServerLine
+from mailmum.domain.words import span
 from mailmum.traffic.groups import Group
 from mailmum.traffic.periods import DAY, HOUR, MINUTE
 from mailmum.web.groups import GROUPS
 from mailmum.web.stretches import Stretch
-from mailmum.web.words import span
 
 NARROW = 60
 """Buckets that a phone's width is enough for."""

@@ -15,6 +15,7 @@ from mailmum.control.listings.models import Version
 from mailmum.control.listings.search import covers_each
 from mailmum.control.monitor import changes as changing
 from mailmum.control.monitor import overview as monitor
+from mailmum.control.monitor.alike import Alike, alike
 from mailmum.control.monitor.overview import Groups, ListHits, Offender
 from mailmum.control.servers.queries import names_of_servers
 from mailmum.domain.listings import Action
@@ -119,20 +120,22 @@ class Delta:
 
 def _traffic(wanted: Wanted) -> dict[str, Any]:
     stretch = wanted.stretch
-    found = monitor.overview(wanted.access, stretch.range, wanted.server or None, now=stretch.now)
-    before = found.before if found.compared else None
+    server = wanted.server or None
+    found = monitor.overview(wanted.access, stretch.range, server, now=stretch.now)
+    like = alike(wanted.access, found, server, now=stretch.now)
     # Two of the three drawings have the same buckets.
     drawn = plots.charts(found, stretch, wanted.buckets(), _events(wanted))
     numbers = plots.table(found, stretch)
     return {
         "found": found,
-        "compared": before is not None,
-        "figures": _figures(wanted, found.groups, before),
+        "compared": bool(like.before),
+        "without": like.says,
+        "figures": _figures(wanted, found.groups, like),
         "all": Figure(
             Look("All contacts", ""),
             found.contacts,
             wanted.rows(),
-            _delta(found.contacts, _sum(before), stretch),
+            _delta(wanted, like),
         ),
         "charts": drawn,
         "table": numbers,
@@ -149,33 +152,29 @@ def _traffic(wanted: Wanted) -> dict[str, Any]:
     }
 
 
-def _figures(wanted: Wanted, groups: Groups, before: Groups | None) -> list[Figure]:
-    seen = {*groups, *(before or {}), Group.ACCEPTED, Group.OWN}
+def _figures(wanted: Wanted, groups: Groups, like: Alike) -> list[Figure]:
+    seen = {*groups, *(like.before or {}), Group.ACCEPTED, Group.OWN}
     return [
         Figure(
-            look,
-            groups.get(group, 0),
-            wanted.rows(what=group.value),
-            _delta(
-                groups.get(group, 0),
-                None if before is None else before.get(group, 0),
-                wanted.stretch,
-            ),
+            look, groups.get(group, 0), wanted.rows(what=group.value), _delta(wanted, like, group)
         )
         for group, look in GROUPS.items()
         if group in seen
     ]
 
 
-def _sum(groups: Groups | None) -> int | None:
-    return None if groups is None else sum(groups.values())
-
-
-def _delta(count: int, before: int | None, stretch: Stretch) -> Delta | None:
-    """The change, as if what has not ended went on as it began."""
-    if before is None:
+def _delta(wanted: Wanted, like: Alike, group: Group | None = None) -> Delta | None:
+    """The change of all or of one group, as if what has not ended went on as it began."""
+    if not like.before:
         return None
+    stretch = wanted.stretch
+    count, before = (
+        sum(one.values()) if group is None else one.get(group, 0) for one in (like.now, like.before)
+    )
     title = f"{before:,} in {stretch.before}"
+    if like.without:
+        # The number beside it is that of all servers.
+        title = f"{count:,} of the servers compared, {title}"
     if before == 0:
         return Delta("new", title) if count else None
     if count > 10 * max(before, 1):

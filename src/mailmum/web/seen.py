@@ -20,13 +20,13 @@ from mailmum.control.monitor.checked import At
 from mailmum.control.monitor.client import Neighbour, Seen
 from mailmum.control.monitor.scope import scope_of
 from mailmum.domain.targets import NetworkTarget
+from mailmum.domain.words import plural
 from mailmum.traffic.groups import Group
 from mailmum.traffic.periods import DAY
 from mailmum.web.groups import GROUPS, Look, looks_for
 from mailmum.web.links import link
 from mailmum.web.sightings import SightingRow, sighting_rows
 from mailmum.web.stretches import moment_text
-from mailmum.web.words import plural
 
 NEIGHBOURS_SHOWN = 20
 LATEST_SHOWN = 20

@@ -7,7 +7,8 @@ from mailmum.control.accounts.access import Reading
 from mailmum.control.alerts.comparing import manner_of
 from mailmum.control.monitor.silence import Pulse, State, pulses
 from mailmum.control.traffic.reading import tolerant
-from mailmum.web.words import ago, coarse, span
+from mailmum.domain.words import span
+from mailmum.web.words import ago, coarse
 
 
 @dataclass(frozen=True, slots=True)

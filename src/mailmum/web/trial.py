@@ -24,9 +24,9 @@ from mailmum.control.triggers.heard import unknown_of
 from mailmum.control.triggers.report import Report
 from mailmum.control.triggers.values import sentence
 from mailmum.domain.errors import Refusal
+from mailmum.domain.words import plural, span
 from mailmum.traffic.periods import DAY, start_of
 from mailmum.triggers.rules import Rule
-from mailmum.web.words import span
 
 log = logging.getLogger(__name__)
 
@@ -184,7 +184,7 @@ _FIGURES = (
     ("turned_away", "of these turned away all the same"),
     ("accepted", "of these accepted messages"),
     ("hit", "Clients with accepted mail hit"),
-    ("spared", "Spared by an exception"),
+    ("spared", "Targets spared by an exception"),
     ("median_seconds", "Time to list, median"),
 )
 
@@ -216,7 +216,7 @@ def _chart(report: Report) -> Markup | None:
         return None
     starts = [datetime.fromisoformat(one["day"]).timestamp() for one in report.by_day]
     counts = [one["listings"] for one in report.by_day]
-    about = f"{report.listings:,} listings in {len(starts)} days."
+    about = f"{plural(report.listings, 'listing')} in {plural(len(starts), 'day')}."
     plot = Plot("trial", "Listings by day", about, height=120, unit="listings")
     edges = (*starts, starts[-1] + DAY)
     return stacked(plot, Buckets(Step.DAY, edges, UTC), [Series("own", "Listings", counts)])

@@ -1,17 +1,15 @@
-"""Moments, spans and targets in the words that pages use.
+"""Moments, distances and targets in the words that pages use.
 
 >>> ago(13), ago(3 * 3600 + 59), in_future(2 * 86400 + 5)
 ('13 s ago', '3 h ago', 'in 2 days')
->>> span(7 * 86400), span(5400)
-('7 days', '1 h 30 min')
 """
 
 from datetime import datetime
 from itertools import pairwise
 
 from mailmum.domain.targets import NameTarget, NetworkTarget, Target
+from mailmum.domain.words import STEPS, of_time
 
-_STEPS = ((86_400, "day"), (3_600, "h"), (60, "min"), (1, "s"))
 RELATIVE_UP_TO = 30 * 86_400
 """Beyond these seconds a date says more than a distance."""
 
@@ -38,20 +36,10 @@ def in_future(seconds: float) -> str:
     """
     if seconds < 1:
         return "now"
-    for (length, unit), (next_length, _) in pairwise(_STEPS):
+    for (length, unit), (next_length, _) in pairwise(STEPS):
         if seconds >= length - next_length / 2:
-            return f"in {_counted(int(seconds / length + 0.5), unit)}"
+            return f"in {of_time(int(seconds / length + 0.5), unit)}"
     return f"in {_coarse(seconds)}"
-
-
-def span(seconds: int) -> str:
-    """A length of time, exactly."""
-    parts = []
-    for length, unit in _STEPS:
-        count, seconds = divmod(seconds, length)
-        if count:
-            parts.append(_counted(count, unit))
-    return " ".join(parts) or "0 s"
 
 
 def coarse(seconds: float) -> int:
@@ -60,7 +48,7 @@ def coarse(seconds: float) -> int:
     >>> coarse(268.4), coarse(7300), coarse(13.2)
     (240, 7200, 13)
     """
-    length = next((length for length, _ in _STEPS if seconds >= 2 * length), 1)
+    length = next((length for length, _ in STEPS if seconds >= 2 * length), 1)
     return max(int(seconds // length) * length, 1)
 
 
@@ -76,15 +64,6 @@ def day_and_time(at: datetime) -> str:
     'Fri 6 Nov 09:05'
     """
     return f"{at:%a} {at.day} {at:%b} {at:%H:%M}"
-
-
-def plural(count: int, one: str, many: str = "") -> str:
-    """A count with its noun.
-
-    >>> plural(1, "listing"), plural(1200, "listing"), plural(0, "entry", "entries")
-    ('1 listing', '1,200 listings', '0 entries')
-    """
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
 def describe(target: Target) -> str:
@@ -119,11 +98,7 @@ def _large(count: int) -> str:
 
 def _coarse(seconds: float) -> str:
     whole = int(seconds)
-    for length, unit in _STEPS:
+    for length, unit in STEPS:
         if whole >= length:
-            return _counted(whole // length, unit)
+            return of_time(whole // length, unit)
     return "0 s"
-
-
-def _counted(count: int, unit: str) -> str:
-    return plural(count, unit) if unit == "day" else f"{count} {unit}"

@@ -17,7 +17,7 @@ from mailmum.control.triggers.values import rule_of
 from mailmum.domain.listings import Action
 from mailmum.traffic.sightings import Outcome
 from mailmum.triggers.presets import PRESETS, Preset
-from mailmum.triggers.rules import Metric, Rule
+from mailmum.triggers.rules import Metric, Rule, Where
 from tests.control.triggers.kit import CLIENT, Scene
 from tests.support.world import World
 
@@ -152,6 +152,20 @@ def test_who_would_have_been_spared(scene: Scene) -> None:
     assert (report.listings, report.spared) == (0, 1)
     assert report.spared_targets[0]["reason"] == "delivered 6 accepted messages in 60 days"
     assert _tried(scene, Rule(Metric.UNKNOWN, 3, 600, accepted=7)).listings == 1
+
+
+def test_who_is_spared_counts_once(scene: Scene) -> None:
+    """However often he would have been listed; so do targets, on whatever servers they came."""
+    for ago in (200_000, 90_000, 7200):
+        scene.see(count=6, outcome=Outcome.ACCEPTED, ago=ago)
+        scene.see(ago=ago)
+        scene.see("198.51.100.1", ago=ago)
+        scene.see("198.51.100.1", ago=ago, server="mx2")
+    report = _tried(scene, Rule(Metric.UNKNOWN, 3, 600, lifetime=3600, where=Where.SERVER))
+    assert (report.listings, report.targets, report.spared) == (6, 1, 1)
+    [spared] = report.spared_targets
+    assert (spared["target"], spared["times"]) == (CLIENT, 3)
+    assert spared["when"] == _moment(int(scene.now - 200_000 + 2) * 1000)
 
 
 def test_who_is_allowed_would_have_been_spared(scene: Scene) -> None:

@@ -36,7 +36,7 @@ def test_the_sighting_that_completes_it_lists(scene: Scene) -> None:
     [version] = Version.objects.filter(source="trigger")
     assert (version.target, version.action, version.origin) == (CLIENT, "block", "test")
     assert (version.scope, version.reason) == (0, "Too many unknown recipients")
-    assert version.note == "3 unknown recipients within 10m (3 are enough)"
+    assert version.note == "3 unknown recipients within 10 min (3 are enough)"
     assert abs((version.expires or 0) - (scene.now - 30 + 7200)) <= 1
     record = Record.objects.get(seq=version.since)
     assert (record.what, record.actor, record.summary) == (
@@ -243,7 +243,7 @@ def test_the_brake_stops_the_trigger_and_all_can_be_undone_as_one(scene: Scene) 
     trigger = Trigger.objects.get()
     assert scene.listed() == ["203.0.113.1", "203.0.113.2"]
     assert trigger.stopped_at is not None
-    assert trigger.stopped_why == "it would list more than 2 in 10m"
+    assert trigger.stopped_why == "it would list more than 2 in 10 min"
     assert [kind for kind, _ in scene.found()] == ["list", "list", "stop"]
     assert Record.objects.filter(what="trigger.stop").count() == 1
     scene.see("203.0.113.5")
@@ -300,7 +300,7 @@ def test_the_score_that_counted_stands_in_the_evidence(scene: Scene) -> None:
     found = Finding.objects.get()
     assert found.rule["score"] == 12.5
     says = show(scene.world.viewer, [found])[0]["says"]
-    assert says == "1 message of a spam score of 12.5 or more within 10m (1 is enough)"
+    assert says == "1 message of a spam score of 12.5 or more within 10 min (1 is enough)"
 
 
 def test_traps_are_found_though_addresses_are_hashed(scene: Scene) -> None:

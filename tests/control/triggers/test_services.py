@@ -63,19 +63,32 @@ def test_every_preset_can_be_used(world: World, name: str) -> None:
 @pytest.mark.parametrize(
     ("given", "field", "said"),
     [
-        ({"metric": "rudeness"}, "metric", "the metric rudeness is not known; one of rbl, lists"),
+        (
+            {"metric": "rudeness"},
+            "metric",
+            "the metric rudeness is not known; choose one of rbl, lists",
+        ),
         ({"threshold": "many"}, "threshold", "many is not a whole number"),
         ({"threshold": "٣"}, "threshold", "is not a whole number"),
-        ({"threshold": -3}, "threshold", "the threshold -3 is out of range; give 1 to 1,000,000"),
-        ({"threshold": "9" * 25}, "threshold", "9999 is out of range; give 1 to 1,000,000"),
+        ({"threshold": -3}, "threshold", "the threshold, -3, is out of range; give 1 to 1,000,000"),
+        ({"threshold": "9" * 25}, "threshold", "9999, is out of range; give 1 to 1,000,000"),
         ({"brake": "few"}, "brake", "the brake few is not a whole number"),
         ({"window": "soon"}, "window", "the window: soon is no length of time"),
-        ({"quiet": "0s"}, "quiet", "the quiet time: 0s is out of range"),
+        ({"quiet": "0s"}, "quiet", "the quiet time, 0s, is out of range; give 1m to 36500d"),
         ({"window": ""}, "window", "is no length of time"),
+        ({"window": "10 min"}, "window", "the window: '10 min' is no length of time; did you mean"),
+        ({"window": None}, "window", "the window: null is no length of time"),
+        ({"threshold": None}, "threshold", "the threshold null is not a whole number"),
+        ({"where": "mx1"}, "where", "the place of the listing mx1 is not known; choose one of"),
+        ({"metric": "trap", "traps": "a@"}, "traps", "a@ is no mail address"),
         ({"metric": "score", "score": "nan"}, "score", "nan is no score"),
         ({"metric": "trap", "traps": "nobody"}, "traps", "nobody is no mail address"),
-        ({"metric": "rbl", "lists": "zen..example"}, "lists", "has an empty label"),
-        ({"mode": "on"}, "mode", "the mode on is not known; one of off, observe, enforce"),
+        (
+            {"metric": "rbl", "lists": "zen..example"},
+            "lists",
+            "has an empty label; name a list by its zone",
+        ),
+        ({"mode": "on"}, "mode", "the mode on is not known; choose one of off, observe, enforce"),
         ({"reason": "a\x07b"}, "reason", "control character"),
         ({"group": "continent"}, "group", "one of address, network, wide, domain"),
     ],
@@ -103,7 +116,35 @@ def test_refuses_what_is_not_kept_long_enough(world: World) -> None:
     add_trigger(world.owner, "test", trap | {"traps": "@trap.example"})
 
 
-@pytest.mark.parametrize("name", ["", "a b", "-a", "a" * 81, "a/b", "a\0b", "ä"])
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        (" ", "a trigger needs a name; write for example"),
+        (
+            "presets",
+            "presets cannot be the name of a trigger: it stands for something else",
+        ),
+        ("a-", "a- cannot be the name of a trigger; use up to 80 letters"),
+    ],
+)
+def test_what_is_wrong_with_a_name_is_told(world: World, name: str, said: str) -> None:
+    """Not only of what it may consist."""
+    with pytest.raises(BadInput) as refused:
+        add_trigger(world.owner, name, FIELDS)
+    assert said in str(refused.value)
+
+
+@pytest.mark.parametrize("missing", ["metric", "threshold", "window"])
+def test_what_is_missing_is_explained(world: World, missing: str) -> None:
+    """What it stands for, and an example that would do."""
+    fields = {name: value for name, value in FIELDS.items() if name != missing}
+    with pytest.raises(BadInput, match=f"the {missing} is missing: ") as refused:
+        add_trigger(world.owner, "test", fields)
+    example = refused.value.fix.removeprefix("give it, for example ").partition(",")[0]
+    add_trigger(world.owner, "test", fields | {missing: example})
+
+
+@pytest.mark.parametrize("name", ["a b", "-a", "a" * 81, "a/b", "a\0b", "ä"])
 def test_names_are_those_of_servers(world: World, name: str) -> None:
     """They stand in addresses of pages, and in listings."""
     with pytest.raises(BadInput, match="cannot be the name of a trigger"):

@@ -94,7 +94,7 @@ def report(reading: Reading, *, days: int = DAYS, now: float | None = None) -> R
         until=int(clock),
         headline=_headline(found),
         sections=(
-            _became(found, alike(reading, wanted, now=clock)),
+            _became(found, alike(reading, found, now=clock)),
             _lists(reading, wanted, clock),
             _servers(reading, wanted, clock),
             _worst(reading, wanted, clock),
@@ -166,21 +166,8 @@ def _became(found: overview.Overview, like: Alike) -> Section:
         ),
         tuple(found.groups.get(one, 0) / (found.contacts or 1) for one in shown),
         "Nothing was seen.",
-        _compared(like),
+        like.says,
     )
-
-
-def _compared(like: Alike) -> str:
-    """Which servers are compared, where not all are."""
-    if not like.without:
-        return ""
-    by_reason: dict[str, list[str]] = {}
-    for name, why in like.without:
-        by_reason.setdefault(why, []).append(name)
-    odd = "; ".join(f"{_some(names)} ({why})" for why, names in by_reason.items())
-    if like.before is None:
-        return f"There is nothing to compare this with: {odd}."
-    return f"Compared are servers that were seen all through both times, so all but {odd}."
 
 
 def _lists(reading: Reading, wanted: Range, now: float) -> Section:

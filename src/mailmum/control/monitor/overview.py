@@ -26,7 +26,7 @@ from mailmum.control.traffic.reading import Wanted, one_of, spans_of, total
 from mailmum.domain.targets import NetworkTarget
 from mailmum.traffic.codes import ASKED, outcome_of
 from mailmum.traffic.groups import Group, group_of, is_own
-from mailmum.traffic.periods import DAY, HOUR, MINUTE, Span, start_of
+from mailmum.traffic.periods import HOUR, MINUTE, Span, start_of
 from mailmum.traffic.sightings import Outcome, Source
 
 Groups = Mapping[Group, int]
@@ -56,14 +56,13 @@ class Overview:
         buckets: every minute, hour or day of it.
         groups: all of it together.
         before: the stretch of the same length before it; None when nothing was seen in that.
-        compared: whether that was seen from its beginning, so that the two can be compared.
+            Whether the two can be compared `alike` tells.
     """
 
     range: Range
     buckets: tuple[Bucket, ...]
     groups: Groups
     before: Groups | None
-    compared: bool
 
     @property
     def contacts(self) -> int:
@@ -178,7 +177,6 @@ def overview(
         ),
         groups=dict(groups),
         before=sums(scope, wanted.before, clock) or None,
-        compared=_seen_early(scope, wanted.before),
     )
 
 
@@ -325,17 +323,6 @@ def sums(scope: Scope, wanted: Range, now: float, servers: Collection[int] | Non
         for _, group, count in grouped(scope, counts):
             found[group] += count
     return dict(found)
-
-
-def _seen_early(scope: Scope, wanted: Range) -> bool:
-    """Whether anything was seen in the first tenth of a time, or in the week before it."""
-    rows = Total.objects.filter(scope.condition)
-    soon = wanted.since + max((wanted.until - wanted.since) // 10, wanted.step)
-    day = start_of(wanted.since, DAY)
-    return (
-        rows.filter(step=wanted.step, start__gte=wanted.since, start__lt=soon).exists()
-        or rows.filter(step=DAY, start__gte=day - 7 * DAY, start__lt=day).exists()
-    )
 
 
 def _rows(scope: Scope, wanted: Range, now: float) -> QuerySet[Total]:

@@ -12,7 +12,7 @@ from django.db.models import Q
 
 from mailmum.control.accounts.access import Reading, Writing
 from mailmum.control.accounts.models import Account
-from mailmum.control.journal.moments import moment
+from mailmum.control.journal.moments import moment, spoken
 from mailmum.control.journal.services import Change, change
 from mailmum.control.prepared import Prepared
 from mailmum.control.servers.models import Server
@@ -148,7 +148,7 @@ def _set(access: Writing, verb: str, server: str | None, wanted: int | None) -> 
         made.before, made.after = _state(held.blocks_from), _state(wanted)
         about = f"server {held.name}" if isinstance(held, Server) else "the account"
         made.summary = f"all blocking of {about}" + (
-            f" until {moment(wanted)}" if wanted not in (None, HOLD) else ""
+            f" until {spoken(wanted)}" if wanted not in (None, HOLD) else ""
         )
         nothing = _is(wanted, made.at.timestamp()) == _is(held.blocks_from, made.at.timestamp())
         held.blocks_from = wanted

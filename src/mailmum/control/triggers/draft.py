@@ -14,9 +14,10 @@ from mailmum.control.servers.queries import find_server
 from mailmum.control.triggers.values import TIMES, stored_rule, to_rule
 from mailmum.control.witnesses.models import Witness
 from mailmum.domain.errors import BadInput
-from mailmum.domain.lifetimes import parse_lifetime
+from mailmum.domain.lifetimes import parse_keep
 from mailmum.domain.names import parse_name
 from mailmum.domain.texts import NOTE_LIMIT, REASON_LIMIT, clean_line, clean_text, shown
+from mailmum.domain.words import plural
 from mailmum.traffic.privacy import NO_LOCAL_PARTS
 from mailmum.triggers.presets import PRESETS, Preset
 from mailmum.triggers.rules import NAMING, Group, Metric, Mode, Rule, Where, name_of
@@ -28,6 +29,12 @@ FIELDS = (*(one.name for one in fields(Rule)), "mode", *TEXTS)
 _KINDS: dict[str, type[StrEnum]] = {"metric": Metric, "group": Group, "where": Where, "mode": Mode}
 _ADDRESS_LIMIT = 320
 _WHOLE = re.compile(r"-?[0-9]{1,30}", re.ASCII)
+_NEEDED = {
+    "metric": ("what is counted", Metric.UNKNOWN.value),
+    "threshold": ("how many are enough", "20"),
+    "window": ("within which time", "10m"),
+}
+"""Fields that no trigger is without: what they say, and an example."""
 _BELONG: tuple[tuple[str, Any, tuple[Metric, ...]], ...] = (
     ("score", None, (Metric.SCORE,)),
     ("traps", (), (Metric.TRAP,)),
@@ -55,7 +62,9 @@ def find_preset(name: str) -> Preset:
     found = next((one for one in PRESETS if one.name == name.strip()), None)
     if found is None:
         known = ", ".join(one.name for one in PRESETS)
-        raise BadInput(f"there is no preset {shown(name)}", fix=f"one of {known}", field="preset")
+        raise BadInput(
+            f"there is no preset {shown(name)}", fix=f"choose one of {known}", field="preset"
+        )
     return found
 
 
@@ -83,10 +92,12 @@ def draft_of(
     reason = read.pop("reason", start.reason if start else "")
     note = read.pop("note", start.note if start else "")
     values |= read
-    for name in ("metric", "threshold", "window"):
+    for name, (about, example) in _NEEDED.items():
         if name not in values:
             raise BadInput(
-                f"the {name} is missing", fix="give it, or start from a preset", field=name
+                f"the {name} is missing: {about}",
+                fix=f"give it, for example {example}, or start from a preset",
+                field=name,
             )
     _forget_what_is_not_asked(values, read)
     rule = to_rule(values)
@@ -104,7 +115,7 @@ def _check_asks(preset: Preset | None, given: Mapping[str, Any]) -> None:
         return
     raise BadInput(
         f"the preset {preset.name} takes an address of yours that nobody uses",
-        fix="name it, in the command line by --trap ADDRESS",
+        fix="name it, for example trap@example.net",
         field=preset.asks,
     )
 
@@ -132,7 +143,9 @@ def _word(name: str, value: Any) -> StrEnum:
     except ValueError:
         known = ", ".join(kind)
         raise BadInput(
-            f"the {name} {shown(str(value))} is not known", fix=f"one of {known}", field=name
+            f"the {name_of(name)} {_given(value)} is not known",
+            fix=f"choose one of {known}",
+            field=name,
         ) from None
 
 
@@ -141,7 +154,7 @@ def _whole(name: str, value: Any) -> int:
     # How many there may be is the rule's to say; that it is no number, ours.
     if isinstance(value, bool) or not _WHOLE.fullmatch(text):
         raise BadInput(
-            f"the {name_of(name)} {shown(str(value))} is not a whole number",
+            f"the {name_of(name)} {_given(value)} is not a whole number",
             fix="write for example 20",
             field=name,
         )
@@ -183,20 +196,34 @@ def _note(field: str, value: Any) -> str:
 
 def _lifetime(field: str, value: Any) -> int:
     try:
-        return parse_lifetime(str(value), field=field)
+        # How long it may be is the rule's to say, of none at all, too.
+        return parse_keep("null" if value is None else str(value), field=field)
     except BadInput as refusal:
         # Of the five that there are.
         told = f"the {name_of(field)}: {refusal.problem}"
         raise BadInput(told, fix=refusal.fix, field=field) from None
 
 
+def _given(value: Any) -> str:
+    """What was given, for a message; JSON's null as it stands there."""
+    return "null" if value is None else shown(str(value))
+
+
 def _list_name(text: str) -> str:
-    return parse_name(text, field="lists")
+    try:
+        return parse_name(text, field="lists")
+    except BadInput as refusal:
+        raise BadInput(
+            refusal.problem,
+            fix="name a list by its zone, for example bl.example.net",
+            field="lists",
+        ) from None
 
 
 def _trap(text: str) -> str:
     local, at, domain = text.rpartition("@")
-    if not at or len(text) > _ADDRESS_LIMIT or not local.isprintable() or " " in local:
+    odd = len(text) > _ADDRESS_LIMIT or not local.isprintable() or " " in local
+    if not at or not domain or odd:
         raise BadInput(
             f"{shown(text)} is no mail address",
             fix="write trap@example.net, or @example.net for all of a domain",
@@ -209,8 +236,9 @@ def _check_terms(account: Account, rule: Rule) -> None:
     """What the account keeps must be enough to count by."""
     if rule.window > account.recent_days * 86_400:
         raise BadInput(
-            f"sightings are kept for {account.recent_days} days only, so no longer time is counted",
-            fix="make the window shorter, or keep them longer",
+            f"sightings are kept for {plural(account.recent_days, 'day')} only, so no longer time "
+            "is counted",
+            fix="make the window shorter, or keep them longer, under Settings in the pages",
             field="window",
         )
     if rule.metric is Metric.ASKED:
@@ -241,7 +269,8 @@ def _check_asked(account: Account, rule: Rule) -> None:
         few = f"only {len(asked)} are" if len(asked) > 1 else "only one is" if asked else "none is"
         raise BadInput(
             f"{several} to list a client, and {few} asked",
-            fix="have more asked first: mailmum rbl add ZONE, or on the page Public RBLs",
+            fix="have more asked first: mailmum rbl add ZONE, or on the page Public RBLs"
+            + ("; or lower the threshold" if asked else ""),
             field="threshold",
         )
 

@@ -9,15 +9,19 @@ from mailmum.control.journal.moments import instant, moment
 from mailmum.control.listings.values import scope_name
 from mailmum.control.servers.queries import names_of_servers
 from mailmum.control.triggers.models import Finding
+from mailmum.domain.words import plural, span
 from mailmum.triggers.rules import Metric, time_text
 
 
 def told(rule: Mapping[str, Any], evidence: Mapping[str, Any], times: int = 1) -> str:
     """The evidence in one sentence.
 
+    Of who offends again the offences are told, not listings: what a trigger only observed, or heard
+    of when the listing would have run out already, is an offence without one.
+
     >>> rule = {"metric": "auth", "threshold": 10, "window": 3600}
     >>> told(rule, {"count": 12, "parts": [], "clients": [["203.0.113.7", 12]], "others": 0}, 2)
-    '12 failed logins within 1h (10 are enough), listed for the 2nd time'
+    '12 failed logins within 1 h (10 are enough), its 2nd offence'
     """
     if evidence["parts"]:
         text = f"{evidence['count']} in it are listed: {', '.join(evidence['parts'][:5])}"
@@ -26,11 +30,11 @@ def told(rule: Mapping[str, Any], evidence: Mapping[str, Any], times: int = 1) -
         enough = f"{rule['threshold']:,} {'is' if rule['threshold'] == 1 else 'are'} enough"
         text = (
             f"{Metric(rule['metric']).counted(evidence['count'], rule.get('score'))} "
-            f"within {time_text(rule['window'])} ({enough})"
+            f"within {span(rule['window'])} ({enough})"
         )
         clients = len(evidence["clients"]) + evidence["others"]
-        text += f", from {clients:,} clients" if clients > 1 else ""
-    return f"{text}, listed for the {_ordinal(times)} time" if times > 1 else text
+        text += f", from {plural(clients, 'client')}" if clients > 1 else ""
+    return f"{text}, its {_ordinal(times)} offence" if times > 1 else text
 
 
 def evidence_for(reading: Reading, listings: Iterable[int]) -> dict[int, Finding]:
@@ -59,7 +63,8 @@ def _shown(one: Finding, servers: dict[int, str]) -> dict[str, Any]:
         "until": moment(one.until // 1000) if one.kind in ("list", "would", "past") else None,
         "listing": one.listing,
         "reason": one.reason,
-        "says": told(one.rule, evidence, one.times),
+        # Being spared is no offence: the number is that of those before.
+        "says": told(one.rule, evidence, 1 if one.kind == "spare" else one.times),
         "evidence": {
             **one.rule,
             "window": time_text(one.rule["window"]),

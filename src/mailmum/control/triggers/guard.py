@@ -41,6 +41,7 @@ from mailmum.domain.guards import OwnServer
 from mailmum.domain.listings import WHOLE_ACCOUNT, Action, Source
 from mailmum.domain.suffixes import is_shared
 from mailmum.domain.targets import NameTarget, NetworkTarget, Target
+from mailmum.domain.words import plural
 from mailmum.traffic.periods import DAY, HOUR, start_of
 from mailmum.triggers.contacts import unit_of
 from mailmum.triggers.rules import Group, Metric, Rule
@@ -180,7 +181,7 @@ class AccountGuard:
             count -= sum(since <= one < end for one in self._unwanted(target, since))
         if count < wanted:
             return ""
-        return f"delivered {count:,} accepted messages in {days:,} days"
+        return f"delivered {plural(count, 'accepted message')} in {plural(days, 'day')}"
 
     def _so_far(self, target: Target, today: int, at: float) -> int:
         """What was accepted today; of names days are known as a whole only."""

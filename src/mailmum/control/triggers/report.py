@@ -10,13 +10,13 @@ from mailmum.control.listings.values import scope_name
 from mailmum.control.servers.queries import names_of_servers
 from mailmum.control.triggers import weighing
 from mailmum.control.triggers.evidence import told
-from mailmum.control.triggers.share import Found, Listing, in_order
+from mailmum.control.triggers.share import SPARED, Found, Listing, in_order
 from mailmum.control.triggers.weighing import Scales
 from mailmum.traffic.periods import DAY, start_of
 from mailmum.triggers.brake import first_stop
 from mailmum.triggers.rules import Rule
 
-SHOWN, HITS, SPARED = 200, 100, 50
+SHOWN, HITS = 200, 100
 
 
 @dataclass(slots=True)
@@ -30,7 +30,7 @@ class Report:
         seconds: how long it took.
         listings: how many listings it would have made.
         targets: of how many different targets.
-        spared: how many it would have made but for a protection.
+        spared: how many different targets it would have listed but for a protection.
         contacts: what came from those listed while they would have been.
         turned_away: how many of these were turned away all the same.
         accepted: how many of them were accepted messages.
@@ -42,7 +42,8 @@ class Report:
         brake_exact: whether that is the moment; else only the hour from there is known.
         by_day: listings that begin on each day.
         listed: the first of the listings; each says as `exact` whether its begin is the moment.
-        spared_targets: the first of those spared, and why; `exact` likewise.
+        spared_targets: the first of those spared: when first and why, and how many times; `exact`
+            likewise.
     """
 
     since: str
@@ -105,12 +106,13 @@ def report_of(reading: Reading, rule: Rule, shares: list[Found], clock: float) -
     _tell_listed(reading, rule, listed[:SHOWN], made)
     made.spared_targets = [
         {
-            "target": one.target.text,
-            "when": moment(one.evidence.last // 1000),
-            "exact": one.exact,
-            "reason": one.reason,
+            "target": one.decision.target.text,
+            "when": moment(one.decision.evidence.last // 1000),
+            "exact": one.decision.exact,
+            "reason": one.decision.reason,
+            "times": one.times,
         }
-        for one in sorted(spared, key=in_order)[:SPARED]
+        for one in sorted(spared, key=lambda one: in_order(one.decision))[:SPARED]
     ]
     return made
 

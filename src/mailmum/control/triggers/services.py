@@ -178,10 +178,19 @@ def clean_name(name: str) -> str:
         BadInput: it is empty, too long, or has other letters than those of names of servers.
     """
     label = name.strip()
-    if not _NAME.fullmatch(label) or label in _RESERVED:
+    if not label:
+        raise BadInput("a trigger needs a name", fix="write for example logins", field="name")
+    if label in _RESERVED:
+        raise BadInput(
+            f"{label} cannot be the name of a trigger: it stands for something else",
+            fix="choose another name",
+            field="name",
+        )
+    if not _NAME.fullmatch(label):
         raise BadInput(
             f"{shown(label)} cannot be the name of a trigger",
-            fix="use up to 80 letters, digits, dots, hyphens and underscores",
+            fix="use up to 80 letters, digits, dots, hyphens and underscores, first and last a "
+            "letter or digit",
             field="name",
         )
     return label

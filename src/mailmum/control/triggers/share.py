@@ -29,7 +29,7 @@ from mailmum.triggers.singles import Singles
 from mailmum.triggers.windows import Entry
 
 SPARED = 50
-"""Of those spared so many are handed over."""
+"""Of those spared so many are told."""
 _STEP = 2000
 
 
@@ -69,6 +69,14 @@ class Listing:
 
 
 @dataclass(slots=True)
+class Spared:
+    """Somebody whom a protection kept from being listed: the first time, and how often."""
+
+    decision: Decision
+    times: int = 0
+
+
+@dataclass(slots=True)
 class Found:
     """What was found; times in milliseconds where nothing else is said.
 
@@ -80,8 +88,8 @@ class Found:
         by_hour: those of them of which only the hour is known.
         waits: how long after the first contact that counted each came.
         targets: of how many different targets they are.
-        spared: the first of those spared, in order.
-        spared_many: how many were spared.
+        spared: the first of those spared, in order, each once.
+        spared_many: how many different ones were spared.
         hits: clients with accepted mail that any of the listings hits.
     """
 
@@ -95,7 +103,7 @@ class Found:
     by_hour: frozenset[int]
     waits: list[int]
     targets: int
-    spared: list[Decision]
+    spared: list[Spared]
     spared_many: int
     hits: list[dict[str, Any]] = field(default_factory=list)
 
@@ -175,6 +183,7 @@ def _found(past: Past, judged: Outcome) -> Found:
     for wide in listed:
         for part in wide.replaces:
             ends.setdefault((wide.scope, part), []).append(wide.offence.begin)
+    spared = _spared(judged.spared)
     return Found(
         past.since,
         past.until,
@@ -185,10 +194,18 @@ def _found(past: Past, judged: Outcome) -> Found:
         [one.offence.begin for one in listed if not one.replaces],
         frozenset(one.offence.begin for one in listed if not (one.replaces or one.exact)),
         [one.offence.begin - one.evidence.first for one in listed],
-        len({(one.scope, one.target) for one in listed}),
-        judged.spared[:SPARED],
-        len(judged.spared),
+        len({one.target for one in listed}),
+        spared[:SPARED],
+        len(spared),
     )
+
+
+def _spared(decisions: list[Decision]) -> list[Spared]:
+    """Who was spared, on whatever server: who keeps offending is told of each time, and is one."""
+    found: dict[Target, Spared] = {}
+    for one in decisions:
+        found.setdefault(one.target, Spared(one)).times += 1
+    return list(found.values())
 
 
 def _until(one: Decision, past: Past, ends: dict[tuple[int, Target], list[int]]) -> int:

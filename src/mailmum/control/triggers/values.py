@@ -5,6 +5,7 @@ from typing import Any
 
 from mailmum.control.journal.moments import instant
 from mailmum.control.triggers.models import Trigger
+from mailmum.domain.words import span
 from mailmum.triggers.rules import Group, Metric, Mode, Rule, Where, time_text
 
 TIMES = ("window", "lifetime", "longest", "quiet", "brake_window")
@@ -81,16 +82,16 @@ def _is_counting(trigger: Trigger) -> bool:
 def sentence(rule: Rule, servers: dict[int, str]) -> str:
     """What a rule does, in one sentence.
 
-    >>> sentence(Rule(Metric.UNKNOWN, threshold=20, window=600), {})
-    '20 unknown recipients within 10m from one address: listed for 1d, then longer, at most 30d'
+    >>> sentence(Rule(Metric.UNKNOWN, threshold=20, window=600, growth=1), {})
+    '20 unknown recipients within 10 min from one address: listed for 1 day'
     """
     what = rule.metric.counted(rule.threshold, rule.score)
     if rule.lists:
         what += f" ({', '.join(rule.lists)})"
     at = f" on {servers.get(rule.server, 'a server')}" if rule.server else ""
     where = " where it happened" if rule.where is Where.SERVER else ""
-    grows = f", then longer, at most {time_text(rule.longest)}" if rule.growth > 1 else ""
+    grows = f", then longer, at most {span(rule.longest)}" if rule.growth > 1 else ""
     return (
-        f"{what} within {time_text(rule.window)} from one {rule.group.words}{at}: "
-        f"listed{where} for {time_text(rule.lifetime)}{grows}"
+        f"{what} within {span(rule.window)} from one {rule.group.words}{at}: "
+        f"listed{where} for {span(rule.lifetime)}{grows}"
     )

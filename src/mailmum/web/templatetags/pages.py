@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from mailmum.domain.words import plural, span
 from mailmum.web import words
 
 register = template.Library()
@@ -167,13 +168,13 @@ def number(value: int) -> str:
 @register.simple_tag
 def counted(value: int, one: str, many: str = "") -> str:
     """A count with its noun."""
-    return words.plural(value, one, many)
+    return plural(value, one, many)
 
 
 @register.filter
 def lifetime(seconds: int) -> str:
     """A length of time."""
-    return words.span(seconds)
+    return span(seconds)
 
 
 @register.simple_tag

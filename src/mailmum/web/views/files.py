@@ -23,6 +23,7 @@ from mailmum.control.streaming import pulled
 from mailmum.domain.errors import BadInput, NeedsConfirmation, Refusal
 from mailmum.domain.lifetimes import end_of
 from mailmum.domain.listings import Action
+from mailmum.domain.words import plural
 from mailmum.formats.detect import DETECT_BYTES, detect
 from mailmum.formats.registry import FORMATS, Format, find_format
 from mailmum.web.carried import FILE_LIMIT, packed, unpacked
@@ -31,7 +32,6 @@ from mailmum.web.gate import PageRequest, account_view
 from mailmum.web.lives import LIFETIMES, field_names, lifetime_of
 from mailmum.web.reply import show, tell, to
 from mailmum.web.wanted import Wanted, wanted_of
-from mailmum.web.words import plural
 
 SECTION = "listings"
 CHUNK = 64 * 1024

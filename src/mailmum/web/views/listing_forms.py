@@ -15,6 +15,7 @@ from mailmum.control.servers.queries import names_of_servers, present_servers
 from mailmum.domain.codes import code_text
 from mailmum.domain.errors import BadInput, NeedsConfirmation, NotFound, Refusal
 from mailmum.domain.listings import Action, Source
+from mailmum.domain.words import plural
 from mailmum.web import outcomes
 from mailmum.web.form import Form, posted
 from mailmum.web.gate import PageRequest, account_view
@@ -22,7 +23,6 @@ from mailmum.web.lives import AS_IT_IS, LIFETIMES, field_names, lifetime_of
 from mailmum.web.preview import preview
 from mailmum.web.reply import path, show, tell, to
 from mailmum.web.rows import listing_rows
-from mailmum.web.words import plural
 
 SECTION = "listings"
 FIELDS = (

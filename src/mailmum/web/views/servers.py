@@ -26,6 +26,7 @@ from mailmum.control.traffic.queries import (
 from mailmum.domain.codes import code_text
 from mailmum.domain.errors import NotFound, Refusal
 from mailmum.domain.lifetimes import parse_keep
+from mailmum.domain.words import plural, span
 from mailmum.traffic.periods import DAY
 from mailmum.web.form import Form, posted, whole_number
 from mailmum.web.gate import PageRequest, account_view
@@ -33,7 +34,6 @@ from mailmum.web.reply import show, tell, to
 from mailmum.web.rows import ServerRow
 from mailmum.web.setup import WAYS, asked_by, setup_of
 from mailmum.web.states import states_of
-from mailmum.web.words import plural, span
 
 SECTION = "servers"
 ZONE_ROWS = (

@@ -22,6 +22,7 @@ from mailmum.control.triggers.queries import (
 )
 from mailmum.control.triggers.values import rule_of, said_rule, sentence
 from mailmum.domain.errors import BadInput, NotFound, Refusal
+from mailmum.domain.words import plural
 from mailmum.triggers.presets import PRESETS
 from mailmum.triggers.rules import NAMING, Group, Metric, Mode, Rule
 from mailmum.web.evidence import finding_rows
@@ -31,7 +32,6 @@ from mailmum.web.leaving import has_left
 from mailmum.web.paging import before_of, page_of
 from mailmum.web.reply import path, show, tell, to
 from mailmum.web.trial import Trial, steps, trial
-from mailmum.web.words import plural
 
 SECTION = "triggers"
 MODES = (("off", "Off"), ("observe", "Observe"), ("enforce", "Enforce"))
@@ -173,7 +173,7 @@ def detail(request: PageRequest, access: Reading, name: str) -> HttpResponse:
         trigger=trigger,
         mode=dict(MODES)[trigger.mode],
         says=sentence(rule, servers),
-        rule=said_rule(rule, servers),
+        rule=rule,
         in_force=listings_of(access, trigger).count(),
         findings=finding_rows(access, page.rows),
         next=page.next,
