@@ -17,6 +17,7 @@ from mailmum.control.alerts.receivers import end
 from mailmum.control.alerts.sending import stop_link
 from mailmum.control.alerts.work import weekly
 from mailmum.control.journal.models import Record
+from mailmum.control.listings.undo import undo
 from mailmum.daemons.outgoing import Unsafe
 from mailmum.domain.errors import BadInput, Conflict, NotFound
 from tests.control.alerts.kit import NOW, called, compared, holds, mailed, parameters
@@ -186,6 +187,8 @@ def test_a_new_key_signs_at_once(
     told = str((record.summary, record.before, record.after))
     assert old not in told
     assert new not in told
+    with pytest.raises(BadInput, match="stays so; make another"):
+        undo(world.admin, record.seq)
 
 
 def test_mail_has_no_key(world: World) -> None:
