@@ -60,6 +60,49 @@ def test_channels_come_and_go(api: Callers) -> None:
     assert api.admin("DELETE", "/alerts/channels/hook")[0] == 404
 
 
+def test_channels_are_edited(api: Callers) -> None:
+    """What is left out stays, the key too, until another is asked for."""
+    made = api.admin("POST", "/alerts/channels", CHANNEL)[1]
+    status, edited = api.admin("PATCH", "/alerts/channels/hook", {"least": "critical"})
+    assert (status, edited) == (200, {**made, "least": "critical"})
+    change = {"name": "pager", "kinds": ["spike"], "reports": True, "target": None}
+    status, edited = api.admin("PATCH", "/alerts/channels/hook", change)
+    told = {"name": "pager", "least": "critical", "kinds": ["spike"], "reports": True}
+    assert (status, edited) == (200, {**made, **told})
+    assert api.admin("PATCH", "/alerts/channels/hook", {})[0] == 404
+    status, renewed = api.admin("POST", "/alerts/channels/pager/rotate-key")
+    assert status == 200
+    assert renewed == {**edited, "secret": renewed["secret"]}
+    assert len(renewed["secret"]) == 64
+    assert renewed["secret"] != made["secret"]
+    mail = {"name": "on call", "kind": "email", "target": "o@example.net"}
+    api.admin("POST", "/alerts/channels", mail)
+    status, answer = api.admin("POST", "/alerts/channels/on%20call/rotate-key")
+    assert (status, answer["error"]["code"]) == (409, "conflict")
+
+
+@pytest.mark.parametrize(
+    ("changed", "status", "field"),
+    [
+        ({"target": "http://hook.example/"}, 422, "target"),
+        ({"kind": "email"}, 422, "kind"),
+        ({"kinds": ["unknown"]}, 422, "kinds"),
+        ({"name": "other"}, 409, "name"),
+        ({"secret": "mine"}, 422, "secret"),
+    ],
+)
+def test_edits_that_are_refused(
+    api: Callers, changed: dict[str, Any], status: int, field: str
+) -> None:
+    """With the field at fault; all stays."""
+    for name in ("hook", "other"):
+        api.admin("POST", "/alerts/channels", {**CHANNEL, "name": name})
+    before = api.admin("GET", "/alerts/channels")
+    got, answer = api.admin("PATCH", "/alerts/channels/hook", {"reports": True, **changed})
+    assert (got, answer["error"]["field"]) == (status, field)
+    assert api.admin("GET", "/alerts/channels") == before
+
+
 def test_habits(api: Callers) -> None:
     """As they are read, so they are written."""
     status, found = api.viewer("GET", "/alerts/habits")
@@ -85,6 +128,8 @@ CHANGES: list[tuple[str, str, Any]] = [
     ("POST", "/alerts/{number}/acknowledge", None),
     ("POST", "/alerts/channels", {**CHANNEL, "name": "other"}),
     ("POST", "/alerts/channels/hook/test", None),
+    ("PATCH", "/alerts/channels/hook", {"target": "https://mine.example/"}),
+    ("POST", "/alerts/channels/hook/rotate-key", None),
     ("DELETE", "/alerts/channels/hook", None),
 ]
 
@@ -94,14 +139,14 @@ def test_who_may_not(
     api: Callers, world: World, number: int, method: str, path: str, body: Any
 ) -> None:
     """Viewers and tokens that read change nothing; for an outsider nothing of it is there."""
-    api.owner("POST", "/alerts/channels", CHANNEL)
+    made = api.owner("POST", "/alerts/channels", CHANNEL)[1]
     where = path.format(number=number)
     for who in (api.viewer, api.reader):
         assert who(method, where, body)[0] == 403
     assert api.nobody(method, where, body)[0] == 401
     if path != "/alerts/channels":
         assert api.outsider(method, where, body)[0] == 404
-    assert Channel.objects.filter(account=world.owner.account).count() == 1
+    assert api.owner("GET", "/alerts/channels")[1]["channels"] == [made]
     assert Channel.objects.get(name="hook").tested is None
     assert Alert.objects.get().acknowledged is None
 

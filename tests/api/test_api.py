@@ -23,7 +23,7 @@ from mailmum.control.suggestions.inbox import put
 from mailmum.control.suggestions.models import Suggestion
 from mailmum.control.witnesses.services import add_witness
 from tests.api.conftest import Caller, Callers
-from tests.control.alerts.kit import NOW, compared, holds, mailed, parameters
+from tests.control.alerts.kit import NOW, called, compared, holds, mailed, parameters
 from tests.support.ports import free_port
 from tests.support.undone import undone
 from tests.support.world import World
@@ -99,6 +99,8 @@ OPERATIONS: dict[tuple[str, str], tuple[str, Any]] = {
         {"name": "new", "kind": "email", "target": "new@example.net"},
     ),
     ("POST", "/alerts/channels/{name}/test"): ("write", None),
+    ("PATCH", "/alerts/channels/{name}"): ("write", {"least": "critical"}),
+    ("POST", "/alerts/channels/{name}/rotate-key"): ("write", None),
     ("DELETE", "/alerts/channels/{name}"): ("write", None),
     ("GET", "/alerts/habits"): ("read", None),
     ("PUT", "/alerts/habits"): ("write", told(Manner(digest=300))),
@@ -141,6 +143,7 @@ def things(api: Callers, world: World, nobody_answers: None) -> dict[str, str]:
     """A server, a listing, its change and a token, in the owner's account; and what is told."""
     alert = compared(world.owner, holds()).opened[0].pk
     mailed(world.owner, "hook")
+    called(world.owner, "https://hook.example/in", "signed")
     add_witness(world.owner, "rbl.example")
     put(world.owner.account, [Idea("block", "203.0.113.99", "why")], now=NOW)
     assert api.admin("POST", "/servers", {"name": "mx1"})[0] == 201
@@ -301,6 +304,8 @@ def _an_admin_may(api: Callers, things: dict[str, str], operation: tuple[str, st
         things["{token}"] = str(made["id"])
     if operation == ("POST", "/feeds/{feed}/upload"):
         things["{feed}"] = "mine"
+    if operation == ("POST", "/alerts/channels/{name}/rotate-key"):
+        things["{channel}"] = "signed"
     status, _ = call(api.admin, operation, things)
     assert status in (200, 201, 204)
 

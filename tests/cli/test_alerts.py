@@ -98,6 +98,40 @@ def test_adding(service: Service) -> None:
     assert service.asked[-1].json["reports"] is True
 
 
+def test_editing(service: Service) -> None:
+    """What is not named is not sent."""
+    place = f"{PLACE}/channels/on%20call"
+    edited = CHANNEL | {"name": "on call", "least": "critical", "kinds": [], "reports": True}
+    service.on("PATCH", place, answer(edited))
+    done = service.run("alerts", "edit", "on call", "--target", "https://hook.example/in")
+    assert service.asked[-1].json == {"target": "https://hook.example/in"}
+    assert done.stdout.splitlines() == [
+        "changed: on call (webhook to https://hook.example/in, critical, with the weekly report)",
+        "next: mailmum alerts test 'on call'",
+    ]
+    service.run("alerts", "edit", "on call", "--all-kinds", "--no-report", "--name", "nights")
+    assert service.asked[-1].json == {"kinds": [], "reports": False, "name": "nights"}
+    service.run("alerts", "edit", "on call", "--kind", "spike", "--report", "--least", "warning")
+    assert service.asked[-1].json == {"kinds": ["spike"], "reports": True, "least": "warning"}
+    told = service.run("alerts", "edit", "on call", "--report", "--json").stdout
+    assert json.loads(told) == edited
+
+
+@pytest.mark.parametrize("words", [[], ["--kind", "spike", "--all-kinds"]])
+def test_edits_that_are_none(service: Service, words: list[str]) -> None:
+    """A mistake in usage; nothing is asked."""
+    assert service.run("alerts", "edit", "hook", *words).exit_code == 2
+    assert service.asked == []
+
+
+def test_a_new_key(service: Service) -> None:
+    """It is printed, since its receiver has to know it."""
+    service.on("POST", f"{PLACE}/channels/hook/rotate-key", answer(CHANNEL))
+    done = service.run("alerts", "rotate-key", "hook")
+    assert done.stdout == "new key: hook is signed with 5ec2e7\n"
+    assert json.loads(service.run("alerts", "rotate-key", "hook", "--json").stdout) == CHANNEL
+
+
 def test_a_test_that_was_not_taken(service: Service) -> None:
     """It ends with 1 and the reason, with --json too."""
     failed = {"sent": False, "error": "127.0.0.1:25: [Errno 111] Connection refused"}
@@ -105,6 +139,7 @@ def test_a_test_that_was_not_taken(service: Service) -> None:
     done = service.run("alerts", "test", "on call")
     assert done.exit_code == 1
     assert "Connection refused" in done.stderr
+    assert "mailmum alerts edit 'on call'" in done.stderr
     service.on("POST", f"{PLACE}/channels/on%20call/test", answer({"sent": True, "error": ""}))
     done = service.run("alerts", "test", "on call")
     assert (done.exit_code, done.stdout) == (0, "sent: the other side has taken it\n")
@@ -143,6 +178,24 @@ def test_habits(service: Service) -> None:
     count = len(service.asked)
     assert "digest\t60" in service.run("alerts", "habits").stdout
     assert [one.method for one in service.asked[count:]] == ["GET"]
+
+
+def test_times_of_day_in_another_zone(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who sets them where no zone was chosen, and whose machine has another, is told so."""
+    service.on("GET", f"{PLACE}/habits", answer(HABITS))
+    service.on("PUT", f"{PLACE}/habits", answer(HABITS))
+    quiet = ["alerts", "habits", "quiet_from=22:00", "quiet_until=07:00"]
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    told = service.run(*quiet).stderr
+    assert "that is in UTC" in told
+    assert "mailmum alerts habits zone=Europe/Berlin" in told
+    for words in ([*quiet, "zone=UTC"], ["alerts", "habits", "digest=9"], ["alerts", "habits"]):
+        assert service.run(*words).stderr == ""
+    service.on("PUT", f"{PLACE}/habits", answer(HABITS | {"zone": "Asia/Tokyo"}))
+    assert service.run(*quiet).stderr == ""
+    monkeypatch.setenv("TZ", "UTC")
+    service.on("PUT", f"{PLACE}/habits", answer(HABITS))
+    assert service.run(*quiet).stderr == ""
 
 
 @pytest.mark.parametrize("word", ["digest", "digest=soon", "colour=red", "digest=12345678901"])

@@ -5,10 +5,10 @@ from django.test import Client
 
 from mailmum.control.alerts.comparing import CALM, look, manner_of
 from mailmum.control.alerts.conditions import Severity
-from mailmum.control.alerts.models import Alert, Channel
+from mailmum.control.alerts.models import Alert, Channel, Manner
 from mailmum.control.alerts.sending import stop_link
 from mailmum.traffic.periods import DAY
-from tests.control.alerts.kit import NOW, compared, holds, mailed
+from tests.control.alerts.kit import NOW, called, compared, holds, mailed
 from tests.control.monitor.kit import Traffic, traffic
 from tests.support.world import World
 from tests.web.conftest import Visitors, text_of
@@ -111,6 +111,46 @@ def test_telling_somebody(site: Visitors) -> None:
     assert "added the alert channel on call (email to o@example.net)" in journal
 
 
+def test_editing_a_channel(site: Visitors, world: World) -> None:
+    """What stands there is what it is; a fault stands at its field, and the old address stays."""
+    hook = called(world.owner, "https://hook.example/in", kinds=("spike",), least="warning")
+    assert f"/alerts/channels/{hook.pk}/" in site.admin.get("alert-channels").content.decode()
+    page = site.admin.get("alert-channel", number=hook.pk)
+    source = page.content.decode()
+    for part in (hook.target, hook.secret, 'value="warning" checked', 'value="spike" checked'):
+        assert part in source
+    given = {"name": "pager", "target": "http://hook.example/2", "least": "critical"}
+    page = site.admin.post("alert-channel", given, number=hook.pk)
+    assert "https" in "".join(page.context["form"]["target"].faults)
+    assert 'value="http://hook.example/2"' in page.content.decode()
+    assert Channel.objects.get().target == hook.target
+    given["target"] = "https://hook.example/2"
+    page = site.admin.post("alert-channel", given, number=hook.pk)
+    assert "Saved pager. Test it to see whether the new address works." in text_of(page)
+    edited = Channel.objects.get()
+    assert (edited.name, edited.target, edited.kinds) == ("pager", given["target"], [])
+    assert edited.secret == hook.secret
+    journal = text_of(site.admin.get("journal"))
+    assert "changed the alert channel hook is now pager" in journal
+    assert "address: https://hook.example/in → https://hook.example/2" in journal
+    assert "hook.example/2" not in text_of(site.viewer.get("journal"))
+
+
+def test_a_new_key_for_a_webhook(site: Visitors, world: World) -> None:
+    """By a button on its page; mail has none."""
+    hook = called(world.owner, "https://hook.example/in")
+    page = site.admin.post("alert-channel-key", {}, number=hook.pk)
+    assert "hook has a new key." in text_of(page)
+    secret = Channel.objects.get().secret
+    assert secret != hook.secret
+    assert secret in page.content.decode()
+    assert "made a new key for the alert channel hook" in text_of(site.viewer.get("journal"))
+    mail = mailed(world.owner)
+    page = site.admin.post("alert-channel-key", {}, number=mail.pk)
+    assert "only webhooks have a key" in text_of(page)
+    assert "Make a new key" not in text_of(page)
+
+
 def test_the_secret_of_a_webhook(site: Visitors) -> None:
     """Is for those who may change it."""
     url = "https://hook.example/t0ken?k=1"
@@ -138,6 +178,21 @@ def test_habits(site: Visitors, world: World) -> None:
     assert 'value="22:00"' in source
     assert '<option value="4" selected>Friday' in source
     assert manner_of(world.outsider.account).zone == "UTC"
+
+
+def test_the_zone_that_is_proposed(site: Visitors, world: World) -> None:
+    """The browser's, for as long as nothing was set; it is said that it does not hold yet."""
+    site.admin.client.cookies["zone"] = "Europe/Berlin"
+    page = site.admin.get("alert-channels")
+    assert page.context["habits"]["zone"].value == "Europe/Berlin"
+    assert "until you save it, UTC holds" in text_of(page)
+    # A report that was made has set nothing.
+    Manner.objects.create(account=world.owner.account, reported=5)
+    assert "until you save it" in text_of(site.admin.get("alert-channels"))
+    site.admin.post("alert-habits", {**HABITS, "zone": "UTC"})
+    page = site.admin.get("alert-channels")
+    assert page.context["habits"]["zone"].value == "UTC"
+    assert "until you save it" not in text_of(page)
 
 
 @pytest.mark.parametrize(

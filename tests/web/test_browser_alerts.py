@@ -120,7 +120,7 @@ def test_everybody_can_use_them(
 def test_from_an_alert_to_who_is_told(
     running: Service, browser: Browser, signed_in: Any, sink: Sink
 ) -> None:
-    """Seen, and from then on by mail; the test button tells the truth."""
+    """Seen, and from then on by mail; the test button tells the truth; and who it is can change."""
     with watching(browser, running.url, LOOKS[0], state=signed_in) as page:
         page.goto(f"{running.url}/a/1/alerts/")
         row = page.locator(".feed li").filter(has_text=SENDER)
@@ -139,7 +139,18 @@ def test_from_an_alert_to_who_is_told(
         expect(page.get_by_role("status").first).to_contain_text("Added on call")
         page.get_by_role("button", name="Test on call").click()
         expect(page.get_by_role("status").first).to_contain_text("was taken by the other side")
-    assert sink.messages(1)[0]["To"] == "oncall@example.net"
+        assert sink.messages(1)[0]["To"] == "oncall@example.net"
+        page.get_by_role("link", name="Edit on call").click()
+        page.get_by_label("Mail address").fill("night@example")
+        page.get_by_role("button", name="Save").click()
+        expect(page.get_by_label("Mail address")).to_have_attribute("aria-invalid", "true")
+        page.get_by_label("Mail address").fill("night@example.net")
+        page.get_by_role("button", name="Save").click()
+        expect(page.locator(".feed li").filter(has_text="on call")).to_contain_text("night@")
+    running.run("alerts", "add", "hook" * 20, "https://hook.example/in")
+    with watching(browser, running.url, LOOKS[3], state=signed_in) as page:
+        assert hard_to_use(page, f"{running.url}/a/1", ("alerts/channels/2/",)) == {}
+        expect(page.get_by_role("button", name="Make a new key")).to_be_visible()
 
 
 def test_a_suggestion_becomes_a_listing_and_not(

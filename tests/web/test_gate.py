@@ -10,6 +10,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from mailmum.control.accounts.access import Reading
 from mailmum.control.accounts.services import add_token
+from mailmum.control.alerts.models import Channel
 from mailmum.control.feeds.services import add_feed
 from mailmum.control.feeds.wishes import make_wish as feed_wish
 from mailmum.control.journal.models import Record
@@ -24,7 +25,7 @@ from mailmum.control.suggestions.inbox import put
 from mailmum.control.suggestions.models import Suggestion
 from mailmum.control.triggers.services import add_trigger
 from mailmum.domain.listings import Action
-from tests.control.alerts.kit import compared, holds
+from tests.control.alerts.kit import called, compared, holds
 from tests.support.undone import undone
 from tests.support.world import World
 from tests.web.conftest import Visitor, Visitors, text_of
@@ -76,10 +77,16 @@ def things(world: World) -> dict[str, Any]:
         "suggestion-accept": {"number": suggested},
         "suggestion-dismiss": {"number": suggested},
         "alert-acknowledge": {"number": compared(world.owner, holds()).opened[0].pk},
+        "alert-channel": {"number": _channel(world)},
+        "alert-channel-key": {"number": _channel(world)},
         "request": {"number": _request(world)},
         "request-answer": {"number": _request(world)},
         "token-revoke": {"number": add_token(world.owner, "ci", writes=False).token.pk},
     }
+
+
+def _channel(world: World) -> int:
+    return called(world.owner, "https://hook.example/in", f"hook {Channel.objects.count()}").pk
 
 
 def _request(world: World) -> int:

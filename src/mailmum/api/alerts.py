@@ -11,7 +11,7 @@ from mailmum.api.auth import reader, writer
 from mailmum.api.errors import READ_ERRORS, WRITE_ERRORS
 from mailmum.api.query import Query
 from mailmum.control.accounts.access import Reading, Writing
-from mailmum.control.alerts import channels, queries
+from mailmum.control.alerts import channels, editing, queries
 from mailmum.control.alerts.comparing import manner_of
 from mailmum.control.alerts.report import DAYS, LONGEST, report, report_as
 from mailmum.control.alerts.report_letter import as_text
@@ -63,6 +63,18 @@ class ChannelIn(schemas.Input):
     least: schemas.Short = "notice"
     kinds: Annotated[list[schemas.Short], Field(max_length=100, default_factory=list)]
     reports: bool = False
+
+
+class ChannelChange(schemas.Input):
+    """What is to be different of a channel; what is left out stays."""
+
+    name: schemas.Short | None = None
+    target: Annotated[str, Field(max_length=2000)] | None = None
+    least: schemas.Short | None = None
+    kinds: Annotated[list[schemas.Short], Field(max_length=100)] | None = Field(
+        None, description="empty: all kinds"
+    )
+    reports: bool | None = None
 
 
 class ChannelOut(Schema):
@@ -184,6 +196,22 @@ def test_channel(request: HttpRequest, name: str) -> dict[str, Any]:
     """Send a message that says that it is a test; the answer comes when it was taken or not."""
     done = channels.try_channel(writer(request), name)
     return {"sent": done.sent, "error": done.error}
+
+
+@router.patch("/channels/{name}", response={200: ChannelOut, **WRITE_ERRORS})
+def edit_channel(request: HttpRequest, name: str, wanted: ChannelChange) -> dict[str, Any]:
+    """Change a channel; its key stays, and what waits for it goes to its new address."""
+    access = writer(request)
+    edited = editing.edit_channel(access, name, wanted.dict(exclude_unset=True))
+    return _channel(access, edited, queries.last_parcels(access).get(edited.pk))
+
+
+@router.post("/channels/{name}/rotate-key", response={200: ChannelOut, **WRITE_ERRORS})
+def rotate_key(request: HttpRequest, name: str) -> dict[str, Any]:
+    """Give a webhook a new key; everything is signed by it from now on."""
+    access = writer(request)
+    renewed = editing.renew_secret(access, name)
+    return _channel(access, renewed, queries.last_parcels(access).get(renewed.pk))
 
 
 @router.delete("/channels/{name}", response={204: None, **WRITE_ERRORS})

@@ -1,13 +1,16 @@
-"""`alerts list | acknowledge | channels | add | test | remove | habits | report`."""
+"""`alerts list | acknowledge`, the channels, `alerts habits` and `alerts report`."""
 
+from datetime import UTC
+from shlex import quote
 from typing import Any
 
 import click
 
 from mailmum.cli.client import segment
 from mailmum.cli.failures import Failure
-from mailmum.cli.output import moment_text, print_json, print_json_list, print_rows, say
+from mailmum.cli.output import moment_text, print_json, print_json_list, print_rows, say, warn
 from mailmum.cli.session import Session, common, pass_session
+from mailmum.cli.zones import find_zone, local_zone, zone_name
 
 _HABITS = {
     "zone": "time zone of the quiet hours, the report and the times in mail",
@@ -21,6 +24,7 @@ _HABITS = {
     "report_day": "weekday of the report, 0 for Monday",
     "report_hour": "its hour",
 }
+_CLOCK = {"quiet_from", "quiet_until", "report_day", "report_hour"}
 _name = click.argument("name")
 
 
@@ -81,7 +85,7 @@ def channels(session: Session) -> None:
             one["name"],
             one["kind"],
             one["target"],
-            f"{one['least']} and graver",
+            _from(one),
             ", ".join(one["kinds"]) or "all kinds",
             "yes" if one["reports"] else "no",
             _fares(one),
@@ -128,7 +132,65 @@ def add(
     say(f"added: {made['name']} ({made['kind']} to {made['target']})")
     if made["secret"]:
         say(f"  signed with {made['secret']}")
-    say(f"next: mailmum alerts test {made['name']}")
+    say(f"next: mailmum alerts test {quote(made['name'])}")
+
+
+@alerts.command()
+@_name
+@click.option("--name", "new_name", metavar="NEW", help="Call it by another name.")
+@click.option("--target", metavar="TARGET", help="Another address, or another URL of a webhook.")
+@click.option("--least", metavar="SEVERITY", help="Tell of this severity and graver.")
+@click.option(
+    "--kind", "kinds", multiple=True, metavar="KIND", help="Tell of this kind only; repeatable."
+)
+@click.option("--all-kinds", is_flag=True, help="Tell of all kinds again.")
+@click.option("--report/--no-report", default=None, help="Send the weekly report there, or not.")
+@common
+@pass_session
+def edit(
+    session: Session,
+    /,
+    name: str,
+    new_name: str | None,
+    kinds: tuple[str, ...],
+    *,
+    all_kinds: bool,
+    report: bool | None,
+    **given: str | None,
+) -> None:
+    """Change who is told, or of what; options left out keep their value.
+
+    The key of a webhook stays. What waits to be sent goes to the new address, which is told of the
+    alerts that are open, too.
+    """
+    if kinds and all_kinds:
+        raise click.UsageError("--kind and --all-kinds exclude each other.")
+    wanted: dict[str, Any] = {"name": new_name, "reports": report, **given}
+    body = {field: value for field, value in wanted.items() if value is not None}
+    if kinds or all_kinds:
+        body["kinds"] = list(kinds)
+    if not body:
+        raise click.UsageError("Say what to change, for example with --target or --least.")
+    made = session.client().send("PATCH", _path(name), body)
+    if session.as_json:
+        print_json(made)
+        return
+    say(f"changed: {made['name']} ({_told(made)})")
+    if "target" in body:
+        say(f"next: mailmum alerts test {quote(made['name'])}")
+
+
+@alerts.command("rotate-key")
+@_name
+@common
+@pass_session
+def rotate_key(session: Session, name: str) -> None:
+    """Give a webhook a new key; everything is signed by it from now on."""
+    made = session.client().send("POST", f"{_path(name)}/rotate-key")
+    if session.as_json:
+        print_json(made)
+        return
+    say(f"new key: {made['name']} is signed with {made['secret']}")
 
 
 @alerts.command()
@@ -141,7 +203,8 @@ def test(session: Session, name: str) -> None:
     if session.as_json:
         print_json(done)
     if not done["sent"]:
-        raise Failure(f"it was not taken: {done['error']}", "correct the channel, then try again")
+        fix = f"correct it with: mailmum alerts edit {quote(name)}, then try again"
+        raise Failure(f"it was not taken: {done['error']}", fix)
     if not session.as_json:
         say("sent: the other side has taken it")
 
@@ -167,8 +230,10 @@ def habits(session: Session, settings: tuple[str, ...]) -> None:
     """Show or change when and from which size on the account is told."""
     client = session.client()
     found = client.get("/alerts/habits")
-    if settings:
-        found = client.send("PUT", "/alerts/habits", {**found, **_given(settings, found)})
+    given = _given(settings, found)
+    if given:
+        found = client.send("PUT", "/alerts/habits", {**found, **given})
+        _warn_of_utc(given, found["zone"])
     if session.as_json:
         print_json(found)
         return
@@ -191,6 +256,16 @@ def report(session: Session, days: int) -> None:
         say(line)
 
 
+def _told(one: dict[str, Any]) -> str:
+    kinds = f", only {', '.join(one['kinds'])}" if one["kinds"] else ""
+    report = ", with the weekly report" if one["reports"] else ""
+    return f"{one['kind']} to {one['target']}, {_from(one)}{kinds}{report}"
+
+
+def _from(one: dict[str, Any]) -> str:
+    return "critical" if one["least"] == "critical" else f"{one['least']} and graver"
+
+
 def _path(name: str) -> str:
     if not name or name.strip(".") == "" or "/" in name:
         raise Failure(f"there is no channel {name!r}", "see: mailmum alerts channels")
@@ -210,6 +285,19 @@ def _given(settings: tuple[str, ...], present: dict[str, Any]) -> dict[str, Any]
         else:
             given[name] = value
     return given
+
+
+def _warn_of_utc(given: dict[str, Any], zone: str) -> None:
+    """Who sets a time of day means the own clock, and the zone begins as UTC."""
+    here = zone_name(local_zone())
+    if (
+        "zone" in given
+        or not _CLOCK & given.keys()
+        or zone != "UTC"
+        or find_zone(here) in (None, UTC)
+    ):
+        return
+    warn(f"that is in UTC; in the zone of this machine with: mailmum alerts habits zone={here}")
 
 
 def _state(one: dict[str, Any]) -> str:

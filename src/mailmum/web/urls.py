@@ -104,6 +104,8 @@ alert: Addresses = [
     path("channels/add/", alert_channels.add, name="alert-channel-add"),
     path("channels/test/", alert_channels.test, name="alert-channel-test"),
     path("channels/remove/", alert_channels.remove, name="alert-channel-remove"),
+    path("channels/<num:number>/", alert_channels.edit, name="alert-channel"),
+    path("channels/<num:number>/key/", alert_channels.rotate, name="alert-channel-key"),
     path("channels/habits/", alert_channels.habits, name="alert-habits"),
 ]
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from django.core import signing
 
-from mailmum.control.alerts import channels, receivers
+from mailmum.control.alerts import channels, trials
 from mailmum.control.alerts.channels import (
     Habits,
     Wish,
@@ -199,7 +199,7 @@ def test_tests_are_few_whatever_channels_there_are(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Removing a channel and making it anew gives no more of them; others are not hindered."""
-    monkeypatch.setattr(receivers, "TESTS", 2)
+    monkeypatch.setattr(trials, "MOST", 2)
     for moment in (NOW, NOW + 1):
         mailed(world.owner)
         try_channel(world.admin, "on call", now=moment)

@@ -335,7 +335,7 @@ def test_those_whom_nobody_takes_hold_up_nobody(
 
 
 def test_what_is_old_goes(world: World) -> None:
-    """Parcels after some weeks, closed alerts after a year; open ones never."""
+    """Parcels after some weeks, unless what they told is open; closed alerts after a year."""
     mailed(world.owner)
     compared(world.owner, holds())
     outbox.pack(now=NOW + 60)
@@ -351,7 +351,13 @@ def test_what_is_old_goes(world: World) -> None:
         closed=int(NOW),
     )
     outbox.forget(now=NOW + outbox.KEPT + 10)
+    assert Parcel.objects.exists()
+    for later in (outbox.KEPT + 20, outbox.KEPT + 20 + CALM):
+        compared(world.owner, now=NOW + later)
+    assert Notice.objects.filter(event="closed").count() == 1
+    outbox.forget(now=NOW + outbox.KEPT + 30 + CALM)
     assert not Parcel.objects.exists()
+    compared(world.owner, holds("other"), now=NOW + outbox.KEPT + 9 * CALM)
     assert Alert.objects.filter(pk=old.pk).exists()
-    outbox.forget(now=NOW + outbox.HISTORY + 10)
-    assert list(Alert.objects.values_list("about", flat=True)) == ["mx1/auth"]
+    outbox.forget(now=NOW + outbox.KEPT + outbox.HISTORY + 10 * CALM)
+    assert list(Alert.objects.values_list("about", flat=True)) == ["other"]

@@ -2,8 +2,9 @@
 
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -30,6 +31,8 @@ from mailmum.domain.texts import LABEL_LIMIT, clean_line, shown
 MOST = 20
 """Channels of an account."""
 TARGET_LIMIT = 500
+FIELDS = ("name", "target", "least", "kinds", "reports")
+"""What can be changed of a channel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,25 +72,20 @@ def add_channel(access: Writing, wish: Wish) -> Channel:
         Unsafe: it is the URL of an address that is not reached from here.
         Conflict: there is one of this name, or there are too many.
     """
-    name = clean_line(wish.name, field="name", limit=LABEL_LIMIT)
-    if not name:
-        raise BadInput("the channel needs a name", fix="say who gets it", field="name")
-    made_of = {**_checked(wish), "kind": wish.kind, "target": clean_target(wish.kind, wish.target)}
+    made_of = cleaned(wish.kind, {field: getattr(wish, field) for field in FIELDS})
     with change(access.account.pk, access.actor, "alerts.add") as made:
-        mine = Channel.objects.filter(account=access.account)
-        if mine.filter(name=name).exists():
-            raise Conflict(f"there is a channel {shown(name)} already", field="name")
-        if mine.count() >= MOST:
+        refuse_taken(access, made_of["name"])
+        if Channel.objects.filter(account=access.account).count() >= MOST:
             raise Conflict(f"there are {MOST} channels already", fix="remove one")
         channel = Channel.objects.create(
             account=access.account,
-            name=name,
+            kind=wish.kind,
             secret=secrets.token_hex(32),
             created=timezone.now(),
             stopped=ended_at(access.account, made_of["target"]) if wish.kind == EMAIL else None,
             **made_of,
         )
-        made.summary = f"alert channel {name} ({channel.kind} to {channel.target})"
+        made.summary = f"alert channel {channel.name} ({channel.kind} to {channel.target})"
         made.after = state(channel)
     return channel
 
@@ -232,6 +230,32 @@ def state(channel: Channel) -> dict[str, Any]:
     }
 
 
+def refuse_taken(access: Writing, name: str) -> None:
+    """Refuse a name that another channel of the account has.
+
+    Raises:
+        Conflict: there is one.
+    """
+    if Channel.objects.filter(account=access.account, name=name).exists():
+        raise Conflict(f"there is a channel {shown(name)} already", field="name")
+
+
+def cleaned(kind: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields of a channel of this kind as they are kept.
+
+    Raises:
+        BadInput, Unsafe: one of them cannot be used.
+    """
+    checks: dict[str, Callable[[Any], Any]] = {
+        "name": _clean_name,
+        "target": partial(clean_target, kind),
+        "least": _clean_least,
+        "kinds": _clean_kinds,
+        "reports": bool,
+    }
+    return {field: checks[field](value) for field, value in given.items()}
+
+
 def clean_target(kind: str, target: str) -> str:
     """A mail address or a URL in the form in which it is kept.
 
@@ -251,7 +275,9 @@ def clean_target(kind: str, target: str) -> str:
     try:
         validate_email(text)
     except ValidationError:
-        raise BadInput(f"{shown(text)} is not an e-mail address", field="target") from None
+        fix = "to call a URL add a channel of the kind webhook" if "://" in text else ""
+        problem = f"{shown(text)} is not an e-mail address"
+        raise BadInput(problem, fix=fix, field="target") from None
     if not text.isascii():
         raise BadInput(
             f"{shown(text)} has letters that not every mail server takes",
@@ -261,19 +287,31 @@ def clean_target(kind: str, target: str) -> str:
     return text
 
 
-def _checked(wish: Wish) -> dict[str, Any]:
-    if wish.least not in list(Severity):
+def _clean_name(text: str) -> str:
+    name = clean_line(text, field="name", limit=LABEL_LIMIT)
+    if not name:
+        raise BadInput("the channel needs a name", fix="say who gets it", field="name")
+    return name
+
+
+def _clean_least(text: str) -> str:
+    if text not in list(Severity):
         raise BadInput(
-            f"{shown(wish.least)} is no severity", fix=f"one of {_words(Severity)}", field="least"
+            f"{shown(text)} is no severity", fix=f"one of {_words(Severity)}", field="least"
         )
-    unknown = next((kind for kind in wish.kinds if kind not in KINDS), None)
+    return text
+
+
+def _clean_kinds(kinds: Iterable[str]) -> list[str]:
+    found = sorted(set(kinds))
+    unknown = next((kind for kind in found if kind not in KINDS), None)
     if unknown is not None:
         raise BadInput(
             f"there is no kind of alert {shown(unknown)}",
             fix=f"one of {_words(KINDS)}",
             field="kinds",
         )
-    return {"least": wish.least, "kinds": sorted(set(wish.kinds)), "reports": wish.reports}
+    return found
 
 
 def _words(words: Iterable[str]) -> str:

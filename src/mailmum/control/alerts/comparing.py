@@ -15,9 +15,9 @@ from django.db import DatabaseError, transaction
 
 from mailmum.control.accounts.access import Reading, system_access
 from mailmum.control.accounts.models import Account
-from mailmum.control.alerts.conditions import Condition, Severity
-from mailmum.control.alerts.models import Alert, Channel, Manner, Notice
-from mailmum.control.alerts.timing import quiet_hours
+from mailmum.control.alerts.conditions import Condition
+from mailmum.control.alerts.models import Alert, Manner
+from mailmum.control.alerts.telling import take_down
 from mailmum.control.alerts.watches import WATCHES, Watch
 from mailmum.control.journal.services import take_writer_lock
 
@@ -79,7 +79,7 @@ def compare(account: Account, manner: Manner, held: Held, *, now: float) -> Outc
         held: what holds now, by kind.
         now: our own clock.
     """
-    done = Outcome()
+    done, still = Outcome(), list[Alert]()
     with transaction.atomic():
         take_writer_lock()
         known = {(one.kind, one.about): one for one in _open(account, held)}
@@ -92,10 +92,11 @@ def compare(account: Account, manner: Manner, held: Held, *, now: float) -> Outc
                     done.opened.append(alert)
                 else:
                     _still(alert, condition)
+                    still.append(alert)
         for alert in known.values():
             if _over(alert, now):
                 done.closed.append(alert)
-        _take_down(account, manner, done, now)
+        take_down(account, manner, [*done.opened, *still], done.closed, now=now)
     return done
 
 
@@ -143,40 +144,3 @@ def _over(alert: Alert, now: float) -> bool:
     alert.closed = int(now)
     alert.save(update_fields=["closed"])
     return True
-
-
-def _take_down(account: Account, manner: Manner, done: Outcome, now: float) -> None:
-    if not (done.opened or done.closed):
-        return
-    channels = list(Channel.objects.filter(account=account, stopped=None))
-    due = int(now + manner.digest)
-    notices = []
-    for event, alerts in (("opened", done.opened), ("closed", done.closed)):
-        for alert in alerts:
-            notices += [
-                Notice(channel=one, alert=alert, event=event, due=_due(manner, alert, due))
-                for one in channels
-                if wants(one, alert) and _is_told(one, alert, event)
-            ]
-    Notice.objects.bulk_create(notices, ignore_conflicts=True)
-
-
-def wants(channel: Channel, alert: Alert) -> bool:
-    """Whether a channel is told of an alert."""
-    grave = Severity(alert.severity).rank >= Severity(channel.least).rank
-    return grave and (not channel.kinds or alert.kind in channel.kinds)
-
-
-def _is_told(channel: Channel, alert: Alert, event: str) -> bool:
-    """An end is told only where the beginning was."""
-    if event == "opened":
-        return True
-    return Notice.objects.filter(channel=channel, alert=alert, event="opened").exists()
-
-
-def _due(manner: Manner, alert: Alert, due: int) -> int:
-    """Quiet hours hold back all but the gravest."""
-    quiet = quiet_hours(manner.quiet_from, manner.quiet_until, manner.zone)
-    if quiet is None or alert.severity == Severity.CRITICAL:
-        return due
-    return int(quiet.ends(due))

@@ -78,7 +78,7 @@ class Ended(models.Model):
 
 
 class Trials(models.Model):
-    """When an account tested its channels lately, also those that are no more."""
+    """When an account tested its channels lately or told them late, also those that are no more."""
 
     account = models.OneToOneField(
         Account, on_delete=models.CASCADE, primary_key=True, related_name="+"

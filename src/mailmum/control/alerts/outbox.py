@@ -34,7 +34,7 @@ the next: each may take as long as its other side lets us wait, and the worker h
 EVENTS = 100
 """How many alerts one message tells of; more come in the next."""
 KEPT = 60 * 86_400
-"""Seconds for which parcels are kept."""
+"""Seconds for which parcels are kept, and longer those that tell of what is still open."""
 HISTORY = 400 * 86_400
 """Seconds for which closed alerts are kept."""
 
@@ -137,7 +137,9 @@ def _try(parcel: Parcel, now: float) -> bool:
 
 
 def forget(*, now: float) -> int:
-    """Remove what is too old."""
-    gone, _ = Parcel.objects.filter(ended__lt=int(now - KEPT)).delete()
+    """Remove what is too old; that something open was told is known for as long as it is open."""
+    open_ones = Notice.objects.filter(alert__closed=None, parcel__isnull=False).values("parcel")
+    old = Parcel.objects.filter(ended__lt=int(now - KEPT)).exclude(pk__in=open_ones)
+    gone, _ = old.delete()
     older, _ = Alert.objects.filter(closed__lt=int(now - HISTORY)).delete()
     return gone + older

@@ -55,6 +55,19 @@ def find_channel(reading: Reading, name: str) -> Channel:
     return found
 
 
+def numbered_channel(reading: Reading, number: int) -> Channel:
+    """One channel by number: names may have any letters, which pages keep out of addresses.
+
+    Raises:
+        NotFound: the account has none of this number.
+    """
+    found = channels_of(reading).filter(pk=number).first()
+    if found is None:
+        raise NotFound("there is no such channel")
+    found.account = reading.account
+    return found
+
+
 def last_parcels(reading: Reading) -> dict[int, Parcel]:
     """The latest parcel of each channel that was tried, by the number of the channel."""
     tried = Parcel.objects.filter(channel__account=reading.account, tries__gt=0)

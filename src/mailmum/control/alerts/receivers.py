@@ -4,8 +4,7 @@ The link in each mail names account and address, not the channel: who wants no m
 channel of the account, also when one was removed and made anew.  Only they can have it again, by
 the same link.
 
-Beside that, tests: an account may send so many in an hour, whatever channels it makes and removes,
-for each is a mail to somebody who has not asked for it yet.
+Beside that, tests: none of a channel right after another, and few of an account.
 """
 
 import time
@@ -17,7 +16,8 @@ from django.db.models import QuerySet
 
 from mailmum.control.accounts.access import system_access
 from mailmum.control.accounts.models import Account
-from mailmum.control.alerts.models import Channel, Ended, Trials
+from mailmum.control.alerts import trials
+from mailmum.control.alerts.models import Channel, Ended
 from mailmum.control.alerts.sending import EMAIL, STOP_SALT
 from mailmum.control.journal.services import change, take_writer_lock
 from mailmum.domain.errors import Conflict, NotFound
@@ -25,8 +25,6 @@ from mailmum.domain.texts import shown
 
 TEST_PAUSE = 10
 """Seconds between two tests of a channel: nobody may send mail to strangers in a loop."""
-TESTS, TESTS_SECONDS = 20, 3600
-"""How many tests an account may send, and in what time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,14 +120,11 @@ def count_test(channel: Channel, now: float) -> None:
             raise Conflict(
                 f"{shown(channel.name)} was tested a moment ago", fix=f"wait {TEST_PAUSE} seconds"
             )
-        trials, _ = Trials.objects.get_or_create(account=channel.account)
-        recent = [one for one in trials.times if 0 <= now - one < TESTS_SECONDS]
-        if len(recent) >= TESTS:
+        if not trials.take(channel.account, now):
             raise Conflict(
-                f"{TESTS} tests were sent within the last hour", fix="wait until the hour is over"
+                f"{trials.MOST} tests or late alerts were sent within the last hour",
+                fix="wait until the hour is over",
             )
-        trials.times = [*recent, int(now)]
-        trials.save()
         Channel.objects.filter(pk=channel.pk).update(tested=int(now))
 
 

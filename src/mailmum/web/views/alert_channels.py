@@ -4,17 +4,18 @@ from dataclasses import fields
 from typing import Any
 
 from django.http import HttpResponse
+from django.utils import timezone
 
 from mailmum.control import config
 from mailmum.control.accounts.access import Reading, Writing
-from mailmum.control.alerts import channels, queries
+from mailmum.control.alerts import channels, editing, queries
 from mailmum.control.alerts.comparing import manner_of
 from mailmum.control.alerts.conditions import Severity
-from mailmum.control.alerts.models import Channel, Parcel
+from mailmum.control.alerts.models import Channel, Manner, Parcel
 from mailmum.control.alerts.show import channel_as
 from mailmum.control.alerts.timing import parse_minute
 from mailmum.control.alerts.watches import WATCHES
-from mailmum.domain.errors import BadInput, Refusal
+from mailmum.domain.errors import BadInput, NotFound, Refusal
 from mailmum.domain.texts import shown
 from mailmum.web.form import Form, posted
 from mailmum.web.gate import PageRequest, account_view
@@ -22,6 +23,7 @@ from mailmum.web.reply import show, tell, to, warn
 
 SECTION = "alerts"
 FIELDS = ("name", "kind", "target", "least", "reports")
+EDITED = ("name", "target", "least", "reports")
 HABITS = tuple(one.name for one in fields(channels.Habits))
 TIMES = ("quiet_from", "quiet_until")
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -49,6 +51,53 @@ def add(request: PageRequest, access: Writing) -> HttpResponse:
         return _page(request, access, form=form, kinds=kinds)
     tell(request, f"Added {made.name}. Test it to see whether it works.")
     return to(access, "alert-channels")
+
+
+@account_view(Writing, "GET", "POST")
+def edit(request: PageRequest, access: Writing, number: int) -> HttpResponse:
+    """Change a channel."""
+    channel = queries.numbered_channel(access, number)
+    form, kinds = _filled(channel), tuple(channel.kinds)
+    if request.method == "POST":
+        form, kinds = posted(request.POST, *EDITED), tuple(request.POST.getlist("kinds"))
+        given = {**form.values, "kinds": sorted(kinds), "reports": bool(form.values["reports"])}
+        try:
+            edited = editing.edit_channel(access, channel.name, given)
+        except NotFound:
+            raise
+        except Refusal as refusal:
+            form.refuse(refusal)
+        else:
+            moved = edited.target != channel.target
+            test = " Test it to see whether the new address works." if moved else ""
+            tell(request, f"Saved {edited.name}.{test}")
+            return to(access, "alert-channels")
+    return show(
+        request,
+        "alerts/channel.html",
+        SECTION,
+        tab="channels",
+        channel=channel,
+        form=form,
+        kinds=kinds,
+        watches=WATCHES,
+        severities=[one.value for one in Severity],
+    )
+
+
+@account_view(Writing, "POST")
+def rotate(request: PageRequest, access: Writing, number: int) -> HttpResponse:
+    """Give a webhook a new key."""
+    channel = queries.numbered_channel(access, number)
+    try:
+        editing.renew_secret(access, channel.name)
+    except NotFound:
+        raise
+    except Refusal as refusal:
+        warn(request, str(refusal))
+    else:
+        tell(request, f"{channel.name} has a new key. Put it in where the webhook is received.")
+    return to(access, "alert-channel", number=number)
 
 
 @account_view(Writing, "POST")
@@ -100,12 +149,17 @@ def _page(
     last = queries.last_parcels(access)
     channels_of = queries.channels_of(access)
     told = channels.told(manner_of(access.account))
+    here = timezone.get_current_timezone_name()
+    # As long as nothing was ever set, the zone of whoever looks is the likelier one.
+    proposed = told == channels.told(Manner()) and here != told["zone"]
+    told |= {"zone": here} if proposed else {}
     context: dict[str, Any] = {
         "tab": "channels",
         "rows": [(one, last.get(one.pk), _told(access, one, last)) for one in channels_of],
         "form": form or _empty(),
         "kinds": kinds,
         "habits": habits or Form({name: str(value) for name, value in told.items()}),
+        "proposed": proposed and habits is None,
         "watches": WATCHES,
         "severities": [one.value for one in Severity],
         "weekdays": list(enumerate(WEEKDAYS)),
@@ -122,6 +176,17 @@ def _told(access: Reading, one: Channel, last: dict[int, Parcel]) -> dict[str, A
 
 def _empty() -> Form:
     return Form({"name": "", "kind": "email", "target": "", "least": "notice", "reports": ""})
+
+
+def _filled(channel: Channel) -> Form:
+    return Form(
+        {
+            "name": channel.name,
+            "target": channel.target,
+            "least": channel.least,
+            "reports": "1" if channel.reports else "",
+        }
+    )
 
 
 def _habits(form: Form) -> channels.Habits:
