@@ -70,6 +70,7 @@ class AccountGuard:
     _providers: Providers | None = None
     _allows: bool | None = None
     _mail: dict[Target, list[tuple[int, int]]] = field(default_factory=dict)
+    _spans: dict[Target, tuple[int, int]] = field(default_factory=dict)
     _foreseen: set[Target] = field(default_factory=set)
     _today: dict[tuple[Target, int], list[tuple[int, int]]] = field(default_factory=dict)
     _lost: dict[Target, Sequence[float]] = field(default_factory=dict)
@@ -86,7 +87,7 @@ class AccountGuard:
     def forget(self) -> None:
         """Look everything up anew from now on."""
         self._own = self._providers = self._allows = self._hours = self._noise = None
-        for known in (self._mail, self._today, self._lost, self._foreseen):
+        for known in (self._mail, self._spans, self._today, self._lost, self._foreseen):
             known.clear()
 
     def foresee(self, clients: Iterable[bytes], since: float, until: float) -> Iterator[None]:
@@ -103,6 +104,7 @@ class AccountGuard:
             target = unit_of(Group.ADDRESS, client, None)
             if target is not None and target not in self._mail:
                 found[client] = self._mail[target] = []
+                self._spans[target] = first, last + DAY
                 self._foreseen.add(target)
         if not found:
             return
@@ -166,21 +168,33 @@ class AccountGuard:
         wanted, days = self.rule.accepted, self.rule.days
         if not wanted:
             return ""
-        account, today = self.reading.account.pk, start_of(at, DAY)
-        since = start_of(at - days * DAY, DAY)
-        if target not in self._mail:
-            # A backtest asks again about later days.
-            self._mail[target] = accepted_by_day(account, target, since, today + _AHEAD)
+        today, since = start_of(at, DAY), start_of(at - days * DAY, DAY)
+        self._look_up(target, since, today)
         count = sum(many for day, many in self._mail[target] if since <= day < today)
         if count < wanted:
             count += self._so_far(target, today, at)
         if count >= wanted:
             # As far as what was accepted is counted: whole hours, of names whole days.
             end = today + DAY if isinstance(target, NameTarget) else start_of(at, HOUR) + HOUR
-            count -= sum(since <= one < end for one in self._unwanted(target, since))
+            # Of a day whose counts are missing nothing was added.
+            counted = {day for day, _ in self._mail[target]}
+            lost = (one for one in self._unwanted(target) if since <= one < end)
+            count -= sum(start_of(one, DAY) in counted for one in lost)
         if count < wanted:
             return ""
         return f"delivered {count:,} accepted messages in {days:,} days"
+
+    def _look_up(self, target: Target, since: int, today: int) -> None:
+        """Have its mail of these days at least."""
+        first, end = self._spans.get(target, (since, today))
+        if first <= since and today < end:
+            return
+        # A backtest asks again about later days, and what a log tells late is of earlier ones.
+        first, end = min(first, since), max(end, today + _AHEAD)
+        self._mail[target] = accepted_by_day(self.reading.account.pk, target, first, end)
+        self._spans[target] = first, end
+        self._lost.pop(target, None)
+        self._foreseen.discard(target)
 
     def _so_far(self, target: Target, today: int, at: float) -> int:
         """What was accepted today; of names days are known as a whole only."""
@@ -193,14 +207,14 @@ class AccountGuard:
             self._today[target, today] = self._hours.of(target, today)
         return sum(many for hour, many in self._today[target, today] if hour <= at)
 
-    def _unwanted(self, target: Target, since: float) -> Sequence[float]:
+    def _unwanted(self, target: Target) -> Sequence[float]:
         if target not in self._lost:
             if self._noise is None:
                 account = self.reading.account.pk
                 meant = for_nobody(account, self.rule)
                 self._noise = Noise(account, meant, often=self.asks_often)
             days = [day for day, _ in self._mail[target]]
-            self._lost[target] = self._noise.of(target, since, days)
+            self._lost[target] = self._noise.of(target, self._spans[target][0], days)
         return self._lost[target]
 
     def counted_mail(self, since: int, until: int) -> Counter[bytes]:
