@@ -240,6 +240,9 @@ def _version(batch: _Batch, decision: Decision) -> Version:
     trigger, made = batch.trigger, batch.made
     rule = _rule(trigger)
     note = told(rule, _evidence(batch, decision), decision.offence.times)
+    # That of an earlier trigger of this name may end later.
+    place = (decision.scope, decision.target.text)
+    was = [one.expires or 0 for one in batch.ended if (one.scope, one.target) == place]
     return Version(
         number=0,
         account=trigger.account,
@@ -250,7 +253,7 @@ def _version(batch: _Batch, decision: Decision) -> Version:
         reason=trigger.reason,
         note=note,
         code=None,
-        expires=math.ceil(decision.offence.until / 1000),
+        expires=max([math.ceil(decision.offence.until / 1000), *was]),
         enabled=True,
         created=made.at,
         created_by=made.actor.name,
