@@ -23,6 +23,7 @@ from mailmum.control.listings.values import as_dict, stored_target, target_colum
 from mailmum.control.servers.models import Server
 from mailmum.control.servers.queries import names_of_servers
 from mailmum.control.triggers.evidence import told
+from mailmum.control.triggers.guard import BY_TRIGGER
 from mailmum.control.triggers.models import Finding, Offence, Trigger
 from mailmum.control.witnesses.models import Word
 from mailmum.domain.listings import Action, Source
@@ -179,7 +180,7 @@ def _step_busy(standings: Sequence[Standing]) -> list[Trigger]:
 def _write(
     access: Writing, trigger: Trigger, decisions: Sequence[Decision], lists: dict[int, str]
 ) -> None:
-    with change(access.account.pk, access.actor, "listing.trigger") as made:
+    with change(access.account.pk, access.actor, BY_TRIGGER) as made:
         servers = names_of_servers(access)
         live = Server.objects.filter(account=access.account, removed=None)
         batch = _Batch(

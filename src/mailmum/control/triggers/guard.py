@@ -5,6 +5,7 @@
     allowed           covered by an allow listing in force there
     protected         a provider of the kind that many share (`feeds.providers`)
     delivers mail     so many accepted messages in so many days
+    taken off         a network in which a person has taken somebody off
 
 Accepted is what was delivered: mail that was held, discarded or bounced says nothing for anybody,
 and neither does what the spam filter took for spam, or what the trigger itself counts: else a trap
@@ -21,6 +22,7 @@ from django.db.models import Q, QuerySet
 
 from mailmum.control.accounts.access import Reading
 from mailmum.control.feeds.providers import Providers, protecting
+from mailmum.control.journal.models import Record
 from mailmum.control.listings.models import Version
 from mailmum.control.listings.queries import current, wider
 from mailmum.control.servers.queries import own_servers
@@ -45,6 +47,8 @@ from mailmum.traffic.periods import DAY, HOUR, start_of
 from mailmum.triggers.contacts import unit_of
 from mailmum.triggers.rules import Group, Metric, Rule
 
+BY_TRIGGER = "listing.trigger"
+"""The change with which triggers list, and end what a network stands for."""
 _AHEAD = 40 * DAY
 Moment = tuple[float, int]
 """When contacts were judged, by our clock, and the number up to which they go."""
@@ -126,6 +130,25 @@ class AccountGuard:
             or self._protected(target)
             or self._delivers(target, at)
         )
+
+    def taken_off(self, scope: int, parts: Sequence[Target]) -> str:
+        """Why their network must not be listed instead: a person has taken one of them off."""
+        texts = [one.text for one in parts]
+        listed = Version.objects.filter(
+            account=self.reading.account,
+            target__in=texts,
+            scope=scope,
+            source=Source.TRIGGER.value,
+        )
+        # A listing that goes on has been ended often: each version by the next.
+        ended = listed.exclude(until=None).order_by("until")
+        ends = {target: until or 0 for target, until in ended.values_list("target", "until")}
+        for text in listed.filter(until=None).values_list("target", flat=True):
+            ends.pop(text, None)
+        by_people = Record.objects.filter(seq__in=ends.values()).exclude(what=BY_TRIGGER)
+        by = dict(by_people.values_list("seq", "actor"))
+        gone = [(text, by[seq]) for text, seq in sorted(ends.items()) if seq in by]
+        return f"{gone[0][0]} in it was taken off by {gone[0][1]}" if gone else ""
 
     def _guarded(self, target: Target) -> str:
         if is_shared(target):
