@@ -51,6 +51,11 @@ class Spares:
         self.asked.append(getattr(target, "text", ""))
         return "is spared" if self.asked[-1] in self.texts else ""
 
+    def taken_off(self, scope: int, parts: Sequence[object]) -> str:
+        """Nobody is."""
+        del scope, parts
+        return ""
+
 
 @dataclass(slots=True)
 class Naive:

@@ -10,7 +10,8 @@ listed from when it happened, so it may have run out by now.
 3.  Who offends again is listed longer each time; who was not listed for the quiet time begins anew.
 4.  When enough are listed in one network at once, the network is listed instead of them: for its
     own lifetime, and not to end before any of them would have.  They are listed with it until it
-    ends.  Where it must not be they stay listed, and that is told once.
+    ends.  Where it must not be they stay listed, and that is told once; so it is where anybody
+    would be listed with it whom a person has taken off.
 5.  Before anybody is listed `Guard` is asked.  Who is spared is told, and counts from nothing.
 6.  The brake: the listing that would be one too many is not made, and the trigger stops.
 """
@@ -51,6 +52,10 @@ class Guard(Protocol):
 
     def spared(self, scope: int, target: Target, at: float) -> str:
         """Why somebody must not be listed at a time (Unix, seconds); empty when nothing is."""
+        ...
+
+    def taken_off(self, scope: int, parts: Sequence[Target]) -> str:
+        """Why their network must not be listed instead: a person has taken one of them off."""
         ...
 
 
@@ -209,7 +214,8 @@ class Judge:
             return
         first = min(self.offences[scope, part].begin for part in replaced)
         evidence = evidence_of_parts(replaced, first, at)
-        if reason := self._guard.spared(scope, network, at / 1000):
+        guard = self._guard
+        if reason := guard.spared(scope, network, at / 1000) or guard.taken_off(scope, replaced):
             # Told when there are just enough; not again with each that comes to them.
             if len(replaced) == self._rule.merge:
                 offence = self._spared(self.offences.get(wider), at, number)

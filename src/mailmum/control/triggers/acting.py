@@ -23,6 +23,7 @@ from mailmum.control.listings.values import as_dict, stored_target, target_colum
 from mailmum.control.servers.models import Server
 from mailmum.control.servers.queries import names_of_servers
 from mailmum.control.triggers.evidence import told
+from mailmum.control.triggers.guard import BY_TRIGGER
 from mailmum.control.triggers.models import Finding, Offence, Trigger
 from mailmum.control.witnesses.models import Word
 from mailmum.domain.listings import Action, Source
@@ -179,7 +180,7 @@ def _step_busy(standings: Sequence[Standing]) -> list[Trigger]:
 def _write(
     access: Writing, trigger: Trigger, decisions: Sequence[Decision], lists: dict[int, str]
 ) -> None:
-    with change(access.account.pk, access.actor, "listing.trigger") as made:
+    with change(access.account.pk, access.actor, BY_TRIGGER) as made:
         servers = names_of_servers(access)
         live = Server.objects.filter(account=access.account, removed=None)
         batch = _Batch(
@@ -240,6 +241,9 @@ def _version(batch: _Batch, decision: Decision) -> Version:
     trigger, made = batch.trigger, batch.made
     rule = _rule(trigger)
     note = told(rule, _evidence(batch, decision), decision.offence.times)
+    # That of an earlier trigger of this name may end later.
+    place = (decision.scope, decision.target.text)
+    was = [one.expires or 0 for one in batch.ended if (one.scope, one.target) == place]
     return Version(
         number=0,
         account=trigger.account,
@@ -250,7 +254,7 @@ def _version(batch: _Batch, decision: Decision) -> Version:
         reason=trigger.reason,
         note=note,
         code=None,
-        expires=math.ceil(decision.offence.until / 1000),
+        expires=max([math.ceil(decision.offence.until / 1000), *was]),
         enabled=True,
         created=made.at,
         created_by=made.actor.name,

@@ -5,6 +5,7 @@
     allowed           covered by an allow listing in force there
     protected         a provider of the kind that many share (`feeds.providers`)
     delivers mail     so many accepted messages in so many days
+    taken off         a network in which a person has taken somebody off
 
 Accepted is what was delivered: mail that was held, discarded or bounced says nothing for anybody,
 and neither does what the spam filter took for spam, or what the trigger itself counts: else a trap
@@ -21,6 +22,7 @@ from django.db.models import Q, QuerySet
 
 from mailmum.control.accounts.access import Reading
 from mailmum.control.feeds.providers import Providers, protecting
+from mailmum.control.journal.models import Record
 from mailmum.control.listings.models import Version
 from mailmum.control.listings.queries import current, wider
 from mailmum.control.servers.queries import own_servers
@@ -46,6 +48,8 @@ from mailmum.traffic.periods import DAY, HOUR, start_of
 from mailmum.triggers.contacts import unit_of
 from mailmum.triggers.rules import Group, Metric, Rule
 
+BY_TRIGGER = "listing.trigger"
+"""The change with which triggers list, and end what a network stands for."""
 _AHEAD = 40 * DAY
 Moment = tuple[float, int]
 """When contacts were judged, by our clock, and the number up to which they go."""
@@ -71,6 +75,7 @@ class AccountGuard:
     _providers: Providers | None = None
     _allows: bool | None = None
     _mail: dict[Target, list[tuple[int, int]]] = field(default_factory=dict)
+    _spans: dict[Target, tuple[int, int]] = field(default_factory=dict)
     _foreseen: set[Target] = field(default_factory=set)
     _today: dict[tuple[Target, int], list[tuple[int, int]]] = field(default_factory=dict)
     _lost: dict[Target, Sequence[float]] = field(default_factory=dict)
@@ -87,7 +92,7 @@ class AccountGuard:
     def forget(self) -> None:
         """Look everything up anew from now on."""
         self._own = self._providers = self._allows = self._hours = self._noise = None
-        for known in (self._mail, self._today, self._lost, self._foreseen):
+        for known in (self._mail, self._spans, self._today, self._lost, self._foreseen):
             known.clear()
 
     def foresee(self, clients: Iterable[bytes], since: float, until: float) -> Iterator[None]:
@@ -104,6 +109,7 @@ class AccountGuard:
             target = unit_of(Group.ADDRESS, client, None)
             if target is not None and target not in self._mail:
                 found[client] = self._mail[target] = []
+                self._spans[target] = first, last + DAY
                 self._foreseen.add(target)
         if not found:
             return
@@ -125,6 +131,25 @@ class AccountGuard:
             or self._protected(target)
             or self._delivers(target, at)
         )
+
+    def taken_off(self, scope: int, parts: Sequence[Target]) -> str:
+        """Why their network must not be listed instead: a person has taken one of them off."""
+        texts = [one.text for one in parts]
+        listed = Version.objects.filter(
+            account=self.reading.account,
+            target__in=texts,
+            scope=scope,
+            source=Source.TRIGGER.value,
+        )
+        # A listing that goes on has been ended often: each version by the next.
+        ended = listed.exclude(until=None).order_by("until")
+        ends = {target: until or 0 for target, until in ended.values_list("target", "until")}
+        for text in listed.filter(until=None).values_list("target", flat=True):
+            ends.pop(text, None)
+        by_people = Record.objects.filter(seq__in=ends.values()).exclude(what=BY_TRIGGER)
+        by = dict(by_people.values_list("seq", "actor"))
+        gone = [(text, by[seq]) for text, seq in sorted(ends.items()) if seq in by]
+        return f"{gone[0][0]} in it was taken off by {gone[0][1]}" if gone else ""
 
     def _guarded(self, target: Target) -> str:
         if is_shared(target):
@@ -167,21 +192,33 @@ class AccountGuard:
         wanted, days = self.rule.accepted, self.rule.days
         if not wanted:
             return ""
-        account, today = self.reading.account.pk, start_of(at, DAY)
-        since = start_of(at - days * DAY, DAY)
-        if target not in self._mail:
-            # A backtest asks again about later days.
-            self._mail[target] = accepted_by_day(account, target, since, today + _AHEAD)
+        today, since = start_of(at, DAY), start_of(at - days * DAY, DAY)
+        self._look_up(target, since, today)
         count = sum(many for day, many in self._mail[target] if since <= day < today)
         if count < wanted:
             count += self._so_far(target, today, at)
         if count >= wanted:
             # As far as what was accepted is counted: whole hours, of names whole days.
             end = today + DAY if isinstance(target, NameTarget) else start_of(at, HOUR) + HOUR
-            count -= sum(since <= one < end for one in self._unwanted(target, since))
+            # Of a day whose counts are missing nothing was added.
+            counted = {day for day, _ in self._mail[target]}
+            lost = (one for one in self._unwanted(target) if since <= one < end)
+            count -= sum(start_of(one, DAY) in counted for one in lost)
         if count < wanted:
             return ""
         return f"delivered {plural(count, 'accepted message')} in {plural(days, 'day')}"
+
+    def _look_up(self, target: Target, since: int, today: int) -> None:
+        """Have its mail of these days at least."""
+        first, end = self._spans.get(target, (since, today))
+        if first <= since and today < end:
+            return
+        # A backtest asks again about later days, and what a log tells late is of earlier ones.
+        first, end = min(first, since), max(end, today + _AHEAD)
+        self._mail[target] = accepted_by_day(self.reading.account.pk, target, first, end)
+        self._spans[target] = first, end
+        self._lost.pop(target, None)
+        self._foreseen.discard(target)
 
     def _so_far(self, target: Target, today: int, at: float) -> int:
         """What was accepted today; of names days are known as a whole only."""
@@ -194,14 +231,14 @@ class AccountGuard:
             self._today[target, today] = self._hours.of(target, today)
         return sum(many for hour, many in self._today[target, today] if hour <= at)
 
-    def _unwanted(self, target: Target, since: float) -> Sequence[float]:
+    def _unwanted(self, target: Target) -> Sequence[float]:
         if target not in self._lost:
             if self._noise is None:
                 account = self.reading.account.pk
                 meant = for_nobody(account, self.rule)
                 self._noise = Noise(account, meant, often=self.asks_often)
             days = [day for day, _ in self._mail[target]]
-            self._lost[target] = self._noise.of(target, since, days)
+            self._lost[target] = self._noise.of(target, self._spans[target][0], days)
         return self._lost[target]
 
     def counted_mail(self, since: int, until: int) -> Counter[bytes]:

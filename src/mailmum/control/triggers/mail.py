@@ -12,7 +12,7 @@ from django.db.models import Count, Q, QuerySet, Sum
 
 from mailmum.control.traffic.models import ClientCount, ClientDay, NameDay, Seen, Total
 from mailmum.control.traffic.names import named
-from mailmum.control.traffic.reading import spelled_as, within
+from mailmum.control.traffic.reading import one_of, spelled_as, within
 from mailmum.control.traffic.router import traffic_database
 from mailmum.control.triggers.contexts import traps_of
 from mailmum.control.triggers.sifting import fetched
@@ -32,7 +32,7 @@ UNWANTED = (
 )
 NEVER = 2**62
 # As many parameters as any SQLite takes in one statement.
-_HOURS = AT_ONCE = 800
+AT_ONCE = 800
 
 
 def accepted_by_day(account: int, target: Target, since: int, until: int) -> list[tuple[int, int]]:
@@ -111,7 +111,7 @@ def accepted_of(
     """
     rows = _kept(account, meant)
     if isinstance(target, NetworkTarget):
-        rows = rows.filter(within(target), hour__in=hours_of(days, kept))
+        rows = rows.filter(within(target), one_of("hour", hours_of(days, kept)))
     else:
         rows = rows.filter(spelled_as("client_name", target), time__gte=since * 1000)
     return [at / 1000 for at in rows.values_list("time", flat=True)]
@@ -130,7 +130,7 @@ def unheard(
         kept: the first hour of which sightings are kept.
     """
     rows = _kept(account, for_nobody(account, rule))
-    rows = rows.filter(within(network), hour__in=hours_of(days, kept))
+    rows = rows.filter(within(network), one_of("hour", hours_of(days, kept)))
     sums = rows.values_list("client", "server").annotate(many=Count("*"))
     return Counter({(bytes(client), server): many for client, server, many in sums})
 
@@ -155,16 +155,12 @@ def counted_mail(account: int, rule: Rule, since: int, until: int) -> Counter[by
 def hours_of(days: Iterable[int], kept: int) -> list[int]:
     """The hours of these days: the index of sightings begins with the hour."""
     late = sorted({day for day in days if day + DAY > kept})
-    hours = [hour for day in late for hour in range(day, day + DAY, HOUR) if hour >= kept]
-    return hours[-_HOURS:]
+    return [hour for day in late for hour in range(day, day + DAY, HOUR) if hour >= kept]
 
 
 def first_hour(days: Iterable[int], kept: int) -> int:
-    """The first of `hours_of` these days; no later one is left out."""
-    late = {day for day in days if day + DAY > kept}
-    if len(late) * DAY > _HOURS * HOUR:
-        return hours_of(late, kept)[0]
-    return max(min(late, default=NEVER), kept)
+    """The first of `hours_of` these days."""
+    return max(min((day for day in days if day + DAY > kept), default=NEVER), kept)
 
 
 def accepted_by(

@@ -52,7 +52,7 @@ class Hours:
             self._day, self._asked, self._rows = day, 0, None
             many = sightings_of_days(self._account, day, day + DAY) if self._often else 0
             # Where no totals are kept of it nothing is known of how many there are.
-            self._enough = many // HOURS or NEVER
+            self._enough = many // HOURS if many else NEVER
         self._asked += 1
         if self._rows is None and (not self._often or self._asked <= self._enough):
             return accepted(ClientHour, self._account, target, range(day, day + DAY, HOUR))
@@ -114,7 +114,7 @@ class Noise:
         if self._enough < 0:
             first = start_of(min(self._kept, NEVER), DAY)
             many = sightings_of_days(self._account, first, NEVER, ACCEPTED)
-            self._enough = NEVER if many > LARGEST else many // NOISE or NEVER
+            self._enough = many // NOISE if 0 < many <= LARGEST else NEVER
         # For a name all of them are gone through each time.
         if self._asked > (1 if isinstance(target, NameTarget) else self._enough):
             self._named = isinstance(target, NameTarget)

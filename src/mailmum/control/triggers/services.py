@@ -13,7 +13,8 @@ from mailmum.control.listings.services import TOLD_LIMIT
 from mailmum.control.listings.values import as_dict as listing_dict
 from mailmum.control.servers.queries import names_of_servers
 from mailmum.control.triggers.draft import Draft, draft_of
-from mailmum.control.triggers.models import Offence, Trigger
+from mailmum.control.triggers.models import Trigger
+from mailmum.control.triggers.offences import forget_observed
 from mailmum.control.triggers.queries import find_trigger, listings_of, triggers_of
 from mailmum.control.triggers.values import rule_of, state, stored_rule
 from mailmum.domain.errors import BadInput, Conflict
@@ -99,8 +100,7 @@ def rewrite(access: Writing, made: Change, trigger: Trigger, given: Mapping[str,
     if _counts_anew(was, draft):
         trigger.since = None
     if was.mode is not Mode.ENFORCE and draft.mode is Mode.ENFORCE:
-        # Who would have been listed is not: it must not be kept from being so now.
-        Offence.objects.filter(trigger=trigger).delete()
+        forget_observed(trigger)
     _fill(access, made, trigger, draft)
     trigger.save()
     return True
