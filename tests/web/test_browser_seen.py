@@ -219,6 +219,21 @@ def test_nothing_is_missed_or_doubled(
         expect(page.locator("[data-stream] tr")).to_have_count(200)
 
 
+def test_live_says_who_is_signed_out(running: Service, browser: Browser, signed_in: Any) -> None:
+    """As in another window: no fault of the connection; who signs in again sees it go on."""
+    expected = ("MIME type", "Failed to load resource")
+    with watching(browser, running.url, LOOKS[0], state=signed_in, expected=expected) as page:
+        page.goto(f"{running.url}/a/1/live/")
+        state = page.locator("[data-state]")
+        expect(state).to_have_text("Connected")
+        page.context.clear_cookies(name="sessionid")
+        page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+        expect(state).to_contain_text("you are signed out")
+        page.context.add_cookies(signed_in["cookies"])
+        page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+        expect(state).to_have_text("Connected")
+
+
 def test_filters_hold_for_what_comes(
     running: Service, browser: Browser, signed_in: Any, ship: str
 ) -> None:
