@@ -269,3 +269,14 @@ def test_the_whole_of_a_value_that_is_cut(
         page.get_by_label("Find").fill("192.0.2.120")
         expect(value).to_have_count(0)
         expect(tip).to_have_count(0)
+
+
+def test_a_note_keeps_its_lines(running: Service, browser: Browser, signed_in: Any) -> None:
+    """As somebody wrote them."""
+    note = "Asked for by sales\nLook again in May"
+    running.run("allow", "192.0.2.68", "--note", note)
+    with watching(browser, running.url, LOOKS[0], state=signed_in) as page:
+        page.goto(f"{running.url}/a/1/listings/?q=192.0.2.68")
+        page.locator("#results").get_by_role("link", name="192.0.2.68", exact=True).click()
+        expect(page.get_by_role("heading", name="192.0.2.68")).to_be_visible()
+        assert page.locator("dd.lines").inner_text() == note

@@ -176,6 +176,7 @@ def test_live(running: Service, browser: Browser, signed_in: Any, ship: str, loo
         send(running, ship, f"{net}.1")
         expect(shown(page, f"{net}.1")).to_have_count(1)
         expect(page.locator("[data-stream] tr").first).to_contain_text("Public RBL")
+        expect(page.locator("[data-stream] tr").first.locator(".srv")).to_be_visible()
         page.get_by_role("button", name="Pause").click()
         send(running, ship, f"{net}.2", f"{net}.3")
         expect(page.locator("[data-waiting]")).to_contain_text("2 new ones wait")
