@@ -280,3 +280,26 @@ def test_a_note_keeps_its_lines(running: Service, browser: Browser, signed_in: A
         page.locator("#results").get_by_role("link", name="192.0.2.68", exact=True).click()
         expect(page.get_by_role("heading", name="192.0.2.68")).to_be_visible()
         assert page.locator("dd.lines").inner_text() == note
+
+
+@pytest.mark.parametrize(
+    ("path", "command"),
+    [
+        ("feeds/add/?kind=upload", "mailmum feed add NAME FILE"),
+        ("listings/import/", "mailmum import FILE"),
+    ],
+)
+def test_a_file_that_is_too_large_is_not_sent(
+    running: Service, browser: Browser, signed_in: Any, tmp_path: Path, path: str, command: str
+) -> None:
+    """The field says so at once, and what takes it."""
+    large, small = tmp_path / "large.txt", tmp_path / "small.txt"
+    large.write_bytes(b"#" * (4 * 1024 * 1024))
+    small.write_text("203.0.113.7")
+    with watching(browser, running.url, LOOKS[0], state=signed_in) as page:
+        page.goto(f"{running.url}/a/1/{path}")
+        field = page.locator("input[type=file]")
+        field.set_input_files(large)
+        assert command in field.evaluate("one => one.validationMessage")
+        field.set_input_files(small)
+        assert field.evaluate("one => one.checkValidity()")

@@ -88,7 +88,7 @@ document.addEventListener("change", e => { if (e.target.matches("form[hx-get] [t
 // --- a file that is larger than the server reads is not sent at all
 on("change", "input[type=file][data-most]", (e, field) => {
   const large = [...field.files].some(file => file.size > field.dataset.most);
-  field.setCustomValidity(large ? "This file is too large for a page: use mailmum import FILE on the command line." : "");
+  field.setCustomValidity(large ? `This file is too large for a page: use ${field.dataset.instead} on the command line.` : "");
   field.reportValidity();
 });
 
