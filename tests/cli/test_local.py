@@ -201,7 +201,16 @@ def test_a_mistyped_folder_does_not_become_a_service(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("content", ["", "{}", '{"url": 7}', '{"url": "https://rbl.example.net"}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "{}",
+        '{"url": 7}',
+        '{"url": "https://rbl.example.net"}',
+        '{"url": "http://127.0.0.1:99999"}',
+    ],
+)
 def test_without_a_usable_address_the_parameters_hold(
     runtime: Runtime, data: Path, content: str
 ) -> None:

@@ -207,3 +207,25 @@ def test_postgresql_away(tmp_path: Path) -> None:
     url = f"postgresql://nobody@127.0.0.1:{free_port('tcp')}/none"
     said = fails(tmp_path, MAILMUM_DATABASE=url)
     assert "PostgreSQL cannot be reached" in said
+
+
+@pytest.mark.once
+def test_commands_on_a_folder_without_its_tables(tmp_path: Path) -> None:
+    """Say what makes them, and neither make anything nor fail with a traceback."""
+    made = make_service(tmp_path, sqlite=True)
+    copy_tables(made.data)
+    (made.data / "mailmum.toml").touch()
+    # So it looks where a part alone was started.
+    path = (made.data / "mailmum.sqlite3").rename(made.data / "elsewhere")
+    said = made.run("account", "list", status=1).stderr
+    assert "mailmum.sqlite3 is not there" in said
+    assert "mailmum migrate" in said
+    assert not (made.data / "mailmum.sqlite3").exists()
+    path.rename(made.data / "mailmum.sqlite3")
+    with closing(sqlite3.connect(made.data / "mailmum.sqlite3")) as database, database:
+        database.execute("DELETE FROM django_migrations WHERE app = 'listings'")
+    said = made.run("account", "link", "owner@localhost", status=1).stderr
+    assert said.startswith("mailmum: the database has not the tables of this version")
+    made.environment["MAILMUM_DATABASE"] = f"postgresql://nobody@127.0.0.1:{free_port('tcp')}/none"
+    said = made.run("account", "list", status=1).stderr
+    assert said.startswith("mailmum: PostgreSQL cannot be reached")

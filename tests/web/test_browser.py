@@ -168,6 +168,9 @@ def test_keys(running: Service, browser: Browser, signed_in: Any) -> None:
         expect(page.locator(".bulk")).to_contain_text("1 chosen")
         page.keyboard.press("t")
         expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+        page.emulate_media(color_scheme="dark")
+        page.keyboard.press("t")  # always the other one than is shown
+        expect(page.locator("html")).to_have_attribute("data-theme", "light")
         page.keyboard.press("/")
         page.keyboard.type("jxt")
         expect(page.get_by_label("Search", exact=True)).to_have_value("jxt")
@@ -312,15 +315,20 @@ def test_text_of_others_stays_text(running: Service, browser: Browser, signed_in
 
 
 def test_a_server_that_does_not_answer(running: Service, browser: Browser, signed_in: Any) -> None:
-    """What stands there stays, and a message says that it is from before."""
+    """What stands there stays, the way back too, and a message says that it is from before."""
     expected = ("Failed to load resource", "Error Code 503")
     with watching(browser, running.url, LOOKS[0], state=signed_in, expected=expected) as page:
-        page.goto(f"{running.url}/a/1/listings/")
+        page.goto(f"{running.url}/a/1/listings/add/?action=allow&target=192.0.2.67")
+        page.get_by_role("button", name="Allow 192.0.2.67").click()
+        undo = page.get_by_role("status").get_by_role("button", name="Undo")
+        expect(undo).to_be_visible()
         before = page.locator("#results tbody tr").count()
         page.route("**/listings/?q=*", lambda route: route.fulfill(status=503, body="away"))
         page.get_by_label("Find").fill("203.0.113.1")
-        expect(page.get_by_role("status")).to_contain_text("could not be loaded")
+        expect(page.get_by_role("alert")).to_contain_text("could not be loaded")
         assert page.locator("#results tbody tr").count() == before
+        undo.click()
+        expect(page.get_by_role("status")).to_contain_text("Undid")
 
 
 PAGES = {

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
@@ -18,7 +19,7 @@ from tests.support.browser import (
     watching,
 )
 from tests.support.service import Service, service
-from tests.support.week import EVIL, LONG_CLIENT, feed_service
+from tests.support.week import EVIL, LONG_CLIENT, LONG_NAME, feed_service
 
 
 @pytest.fixture(scope="module")
@@ -129,6 +130,27 @@ def test_who_does_not_wait_for_the_impact(
         expect(pop).to_contain_text("Undid")
 
 
+def test_who_goes_on_to_another_row(running: Service, browser: Browser, signed_in: Any) -> None:
+    """Does not wait for the one before, nor ever sees it under this one."""
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    with watching(browser, running.url, LOOKS[0], state=signed_in) as page:
+        page.goto(f"{running.url}/a/1/search/?q=203.0.113.0/24")
+        links = page.locator("#results a[data-act]").filter(has_text="Block")
+        names = [link.get_attribute("href") or "" for link in links.all()]
+        other = next(at for at, name in enumerate(names) if name != names[0])
+        page.route("**/listings/act/*", hold, times=1)
+        with page.expect_request("**/listings/act/?*"):
+            links.first.click()
+        links.nth(other).click()
+        target = parse_qs(urlsplit(names[other]).query)["target"][0]
+        expect(page.locator("#act").get_by_role("button", name=f"Block {target}")).to_be_visible()
+        held.pop().abort()
+
+
 def test_a_popover_that_cannot_be_had(running: Service, browser: Browser, signed_in: Any) -> None:
     """Closes, and the page says so; the link itself still leads to the form."""
     expected = ("Failed to load resource", "Error Code 503")
@@ -137,7 +159,7 @@ def test_a_popover_that_cannot_be_had(running: Service, browser: Browser, signed
         page.route("**/listings/act/*", lambda route: route.fulfill(status=503, body="away"))
         link = page.get_by_role("link", name="Block 203.0.113.66").first
         link.click()
-        expect(page.get_by_role("status").last).to_contain_text("could not be loaded")
+        expect(page.get_by_role("alert")).to_contain_text("could not be loaded")
         expect(page.locator("#act")).to_be_hidden()
         page.goto(f"{running.url}{link.get_attribute('href')}")
         expect(page.get_by_label("Targets")).to_have_value("203.0.113.66")
@@ -226,3 +248,58 @@ def test_time_of_a_client(running: Service, browser: Browser, signed_in: Any, lo
         page.mouse.up()
         page.wait_for_url("**/search/?q=203.0.113.0*since=*until=*")
         expect(page.locator("#results tbody tr").first).to_contain_text("203.0.113.")
+
+
+def test_the_whole_of_a_value_that_is_cut(
+    running: Service, browser: Browser, signed_in: Any
+) -> None:
+    """Shows beside it, and goes with Escape, and with the value."""
+    running.run("allow", LONG_NAME)
+    with watching(browser, running.url, LOOKS[0], state=signed_in) as page:
+        page.goto(f"{running.url}/a/1/listings/?q={LONG_NAME}")
+        value = page.locator(f"#results [data-full='{LONG_NAME}']")
+        tip = page.locator(".tip:popover-open")
+        value.hover()
+        expect(tip).to_have_text(LONG_NAME)
+        page.keyboard.press("Escape")
+        expect(tip).to_have_count(0)
+        page.mouse.move(1, 1)
+        value.hover()
+        expect(tip).to_have_text(LONG_NAME)
+        page.get_by_label("Find").fill("192.0.2.120")
+        expect(value).to_have_count(0)
+        expect(tip).to_have_count(0)
+
+
+def test_a_note_keeps_its_lines(running: Service, browser: Browser, signed_in: Any) -> None:
+    """As somebody wrote them."""
+    note = "Asked for by sales\nLook again in May"
+    running.run("allow", "192.0.2.68", "--note", note)
+    with watching(browser, running.url, LOOKS[0], state=signed_in) as page:
+        page.goto(f"{running.url}/a/1/listings/?q=192.0.2.68")
+        page.locator("#results").get_by_role("link", name="192.0.2.68", exact=True).click()
+        expect(page.get_by_role("heading", name="192.0.2.68")).to_be_visible()
+        assert page.locator("dd.lines").inner_text() == note
+
+
+@pytest.mark.parametrize(
+    ("path", "command"),
+    [
+        ("feeds/add/?kind=upload", "mailmum feed add NAME FILE"),
+        ("listings/import/", "mailmum import FILE"),
+    ],
+)
+def test_a_file_that_is_too_large_is_not_sent(
+    running: Service, browser: Browser, signed_in: Any, tmp_path: Path, path: str, command: str
+) -> None:
+    """The field says so at once, and what takes it."""
+    large, small = tmp_path / "large.txt", tmp_path / "small.txt"
+    large.write_bytes(b"#" * (4 * 1024 * 1024))
+    small.write_text("203.0.113.7")
+    with watching(browser, running.url, LOOKS[0], state=signed_in) as page:
+        page.goto(f"{running.url}/a/1/{path}")
+        field = page.locator("input[type=file]")
+        field.set_input_files(large)
+        assert command in field.evaluate("one => one.validationMessage")
+        field.set_input_files(small)
+        assert field.evaluate("one => one.checkValidity()")

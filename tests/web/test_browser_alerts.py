@@ -23,6 +23,7 @@ PASSWORD = "correct horse staple"
 SENDER = "203.0.113.77"
 THIRD = "rbl.third.example"
 OFFENDER = "192.0.2.99"
+OLD = "192.0.2.201"
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +68,7 @@ def running(
             seen = [line for _ in range(6) for line in lines.listed(OFFENDER, "unknown", when)]
             hand_in(made, "mx1", token, seen)
         made.run("block", SENDER)
+        made.run("block", OLD, "--for", "5d", "--reason", "x" * 250)
         made.run("rbl", "add", THIRD)
         link = made.sign_in_link()
     # A worker looks as soon as it starts.
@@ -115,6 +117,10 @@ def test_everybody_can_use_them(
     """axe-core finds nothing serious, nothing is wider than its window."""
     with watching(browser, running.url, look, state=signed_in) as page:
         assert hard_to_use(page, f"{running.url}/a/1", PAGES) == {}
+        page.goto(f"{running.url}/a/1/alerts/report/")
+        expect(page.locator(".rep").last).to_contain_text(OLD)
+        wide = "all => all.filter(one => one.scrollWidth > one.clientWidth).length"
+        assert page.locator("main .scroll").evaluate_all(wide) == 0
 
 
 def test_from_an_alert_to_who_is_told(

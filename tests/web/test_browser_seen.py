@@ -176,6 +176,7 @@ def test_live(running: Service, browser: Browser, signed_in: Any, ship: str, loo
         send(running, ship, f"{net}.1")
         expect(shown(page, f"{net}.1")).to_have_count(1)
         expect(page.locator("[data-stream] tr").first).to_contain_text("Public RBL")
+        expect(page.locator("[data-stream] tr").first.locator(".srv")).to_be_visible()
         page.get_by_role("button", name="Pause").click()
         send(running, ship, f"{net}.2", f"{net}.3")
         expect(page.locator("[data-waiting]")).to_contain_text("2 new ones wait")
@@ -217,6 +218,21 @@ def test_nothing_is_missed_or_doubled(
         send(running, ship, *(f"203.0.{101 + at // 250}.{at % 250 + 1}" for at in range(400)))
         expect(shown(page, "203.0.102.150")).to_have_count(1)
         expect(page.locator("[data-stream] tr")).to_have_count(200)
+
+
+def test_live_says_who_is_signed_out(running: Service, browser: Browser, signed_in: Any) -> None:
+    """As in another window: no fault of the connection; who signs in again sees it go on."""
+    expected = ("MIME type", "Failed to load resource")
+    with watching(browser, running.url, LOOKS[0], state=signed_in, expected=expected) as page:
+        page.goto(f"{running.url}/a/1/live/")
+        state = page.locator("[data-state]")
+        expect(state).to_have_text("Connected")
+        page.context.clear_cookies(name="sessionid")
+        page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+        expect(state).to_contain_text("you are signed out")
+        page.context.add_cookies(signed_in["cookies"])
+        page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+        expect(state).to_have_text("Connected")
 
 
 def test_filters_hold_for_what_comes(

@@ -79,6 +79,12 @@ def test_a_server_is_set_up_and_says_so(
         page.get_by_role("button", name="Add the server").click()
         page.get_by_role("link", name="Both", exact=True).click()
         expect(page.locator("#setup-lines")).to_contain_text("check_policy_service")
+        assert page.locator("#setup-lines").evaluate(
+            "one => { const lines = one.getBoundingClientRect(),"
+            " button = one.nextElementSibling.getBoundingClientRect();"
+            " return lines.right <= button.left || button.bottom <= lines.top"
+            " + parseFloat(getComputedStyle(one).paddingTop); }"
+        )
         page.get_by_role("link", name="dnsmasq", exact=True).click()
         expect(page.locator("#resolver-lines")).to_contain_text("server=/mailmum.internal/")
         lamp = page.locator(".lamp")
@@ -105,6 +111,12 @@ def test_pausing_and_resuming(browser: Browser, signed_in: Any, url: str, look: 
             "link", name="Pause blocking"
         ).click()
         expect(page.get_by_text("1 listing that blocks in this account")).to_be_visible()
+        assert (
+            page.locator(".lives label").evaluate_all(
+                "all => all.filter(one => one.scrollWidth > one.clientWidth).length"
+            )
+            == 0
+        )
         sound(page)
         page.get_by_text("Other", exact=True).click()
         page.get_by_role("button", name="Pause all blocking").click()

@@ -113,6 +113,21 @@ def wait_until_followed(running: Service, name: str) -> None:
     running.eventually(lambda: bool(running.json("trigger", "show", name)["counting"]), 60)
 
 
+def test_a_trial_that_breaks_off(running: Service, browser: Browser, signed_in: Any) -> None:
+    """Does not look as if it went on; the next one works."""
+    expected = ("Failed to load resource", "Error Code 503")
+    with watching(browser, running.url, LOOKS[0], state=signed_in, expected=expected) as page:
+        page.goto(f"{running.url}/a/1/triggers/add/?preset=password-guessing")
+        trial = page.locator("#trial")
+        expect(trial).to_contain_text("this setting would have")
+        page.route("**/try/", lambda route: route.fulfill(status=503, body="away"), times=1)
+        page.get_by_label("reach").fill("14")
+        expect(page.get_by_role("alert")).to_contain_text("could not be loaded")
+        expect(trial.get_by_role("progressbar")).to_have_count(0)
+        page.get_by_label("reach").fill("15")
+        expect(trial).to_contain_text("15 failed logins")
+
+
 def test_without_script_a_button_tries_it(
     running: Service, browser: Browser, signed_in: Any
 ) -> None:

@@ -62,6 +62,7 @@ def test_an_account_without_servers_gets_an_answer_too(site: Visitors, world: Wo
     list_targets(world.admin, ["203.0.113.7"], make_wish(Action.BLOCK, now=0))
     response = site.viewer.get("client", query={"q": "203.0.113.7"})
     assert [row.word for row in response.context["rows"]] == ["block"]
+    assert "any server, once there is one" in text_of(response)
 
 
 def test_two_machines_that_differ(site: Visitors, world: World) -> None:

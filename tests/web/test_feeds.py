@@ -267,6 +267,7 @@ def test_providers_are_proposed_until_they_are_there(site: Visitors, world: Worl
     """They are listed apart."""
     page = text_of(site.admin.get("feed-add", query={"kind": "spf"}))
     assert "Microsoft 365" in page
+    assert "it stands beside what it lists" not in page
     wish = make_wish("Microsoft", "spf.protection.outlook.com", kind="spf", use="warn")
     add_feed(world.admin, wish)
     assert "Microsoft 365" not in text_of(site.admin.get("feed-add", query={"kind": "spf"}))

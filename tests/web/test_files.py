@@ -57,7 +57,7 @@ def test_what_would_change(site: Visitors, world: World) -> None:
         "guarded": 1,
     }
     text = text_of(response)
-    assert "'nonsense here!' here! stands behind the target" in text
+    assert "'nonsense here!' : here! stands behind the target" in text
     assert "Line 4: 10.0.0.0/8 is wider than /16" in text
     assert "Type to list these too: list 1 guarded target" in text
     assert targets(world) == {"203.0.113.7", "203.0.113.8", "192.0.2.0/24"}
@@ -86,6 +86,7 @@ def test_the_second_step(site: Visitors, world: World) -> None:
     feed = sent(site.admin, text="192.168.0.0/24\n", whose="feed", label="A list")
     assert counts(feed)["refused"] == 1
     assert "a feed can never block it" in text_of(feed)
+    assert "192.168.0.0/24 192.168.0.0/24" not in text_of(feed)
     sent(site.admin, text="192.168.0.0/24\n", whose="feed", do="import", sure="x", leave_out="1")
     assert "192.168.0.0/24" not in targets(world)
 

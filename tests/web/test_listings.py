@@ -226,6 +226,10 @@ def test_the_page_of_a_listing(site: Visitors, world: World) -> None:
     ]
     assert "admin@example.net blocked 203.0.113.64/27 mx1" in text
     assert site.viewer.get("listing", number=987654).status_code == 404
+    machine = {"source": "trigger", "origin": "guesses", "created_by": "trigger guesses"}
+    Version.objects.filter(pk=version.pk).update(**machine)
+    text = text_of(site.viewer.get("listing", number=version.number))
+    assert "by trigger guesses Changed" in text  # said once
 
 
 @pytest.mark.usefixtures("lists")

@@ -206,6 +206,8 @@ def test_who_may_act_is_offered_to(busy: Traffic, site: Visitors) -> None:
     assert address not in page.content.decode()
     assert '<span class="tag you">blocked</span>' in page.content.decode()
     assert ">Blocked 198.51.100.0/24</text>" in page.content.decode()
+    busy.listed(Action.BLOCK, f".{'x' * 50}.example")
+    assert f">Blocked .{'x' * 48}…</text>" in site.admin.get("account").content.decode()
     clients = site.admin.get("account", query={"by": "clients"})
     listed = {row["one"].network.text: row["listed"] for row in shown(clients, "worst")["rows"]}
     assert listed["203.0.113.9"] == ""

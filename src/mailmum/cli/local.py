@@ -269,6 +269,6 @@ def _last_address(folder: Path) -> str | None:
     try:
         content = json.loads((folder / CREDENTIAL).read_text(encoding="utf-8"))
         url = urlsplit(str(content["url"]))
+        return url.netloc if url.scheme == "http" and url.port else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return url.netloc if url.scheme == "http" and url.port else None

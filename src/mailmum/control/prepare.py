@@ -74,6 +74,33 @@ def database(parameters: Config) -> None:
         raise _unreachable(parameters, error) from error
 
 
+def expect_database(parameters: Config) -> None:
+    """See that the tables of this version are there; nothing is made or changed.
+
+    Raises:
+        DatabaseAway: it cannot be reached, or it is missing.
+        Refusal: it was never made, or another version of MailMum has made it.
+    """
+    if not parameters.database:
+        _refuse_lost(parameters)
+        for path in (parameters.sqlite_path, parameters.traffic_path):
+            if not path.exists():
+                raise Refusal(
+                    f"{path} is not there: nothing was ever started here that makes it",
+                    fix=f"make it with: mailmum migrate --data {parameters.data}",
+                )
+    try:
+        for alias in connections:
+            if not _is_up_to_date(alias):
+                _refuse_newer(alias)
+                raise Refusal(
+                    "the database has not the tables of this version of MailMum",
+                    fix=f"upgrade it with: mailmum migrate --data {parameters.data}",
+                )
+    except DatabaseError as error:
+        raise _unreachable(parameters, error) from error
+
+
 def first_account(parameters: Config) -> str | None:
     """Make the first account with its owner, when there is none.
 

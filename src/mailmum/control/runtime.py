@@ -81,7 +81,7 @@ def account_add(overrides: Overrides, name: str, owner_email: str, *, known: boo
     Raises:
         NeedsConfirmation: somebody of this address is here already, and that is not `known`.
     """
-    parameters = _start(overrides, "account")
+    parameters = _start_on_accounts(overrides)
     from mailmum.control.accounts.queries import account_names
     from mailmum.control.accounts.services import clean_email, create_account
 
@@ -98,7 +98,7 @@ def account_add(overrides: Overrides, name: str, owner_email: str, *, known: boo
 
 def account_list(overrides: Overrides) -> list[dict[str, Any]]:
     """All accounts with their people."""
-    _start(overrides, "account")
+    _start_on_accounts(overrides)
     from mailmum.control.accounts.models import Account
 
     return [
@@ -116,7 +116,7 @@ def account_list(overrides: Overrides) -> list[dict[str, Any]]:
 
 def sign_in_link(overrides: Overrides, email: str) -> str:
     """A new one-time link for somebody who has lost the way in; their password ends."""
-    parameters = _start(overrides, "account")
+    parameters = _start_on_accounts(overrides)
     from mailmum.control.accounts.services import renew_sign_in
 
     return _address(parameters, renew_sign_in(_person(email)))
@@ -133,7 +133,7 @@ def token_add(
     server: str = "",
 ) -> str:
     """A token for a person in an account: of scope read or write, or ship for one server's logs."""
-    _start(overrides, "account")
+    _start_on_accounts(overrides)
     from mailmum.control.accounts.access import access
     from mailmum.control.accounts.services import add_token
     from mailmum.control.servers.services import add_shipping_token
@@ -170,6 +170,12 @@ def _start(overrides: Overrides, part: str) -> Config:
     config.write_file(parameters)
     logs.set_up(parameters, part)
     prepare.set_up_django()
+    return parameters
+
+
+def _start_on_accounts(overrides: Overrides) -> Config:
+    parameters = _start(overrides, "account")
+    prepare.expect_database(parameters)
     return parameters
 
 

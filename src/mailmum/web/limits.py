@@ -18,6 +18,8 @@ from typing import Any
 
 SMALL = 4 * 1024 * 1024
 LARGE = 512 * 1024 * 1024
+FILE = SMALL - 64 * 1024
+"""A file of a form, beside which its fields have room."""
 WAIT_SECONDS, BYTES_A_SECOND = 30.0, 32 * 1024
 DRAINED, DRAIN_SECONDS = 16 * 1024 * 1024, 5.0
 """How much of what is refused is read on, and for how long."""

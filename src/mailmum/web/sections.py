@@ -36,6 +36,8 @@ SILENT_SHOWN = 5
 BY = ("networks", "clients")
 LOOKED_AT = 300
 """Records of the journal that are looked at for events."""
+_EVENT = 50
+"""Letters of an event's target in a chart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,12 +192,16 @@ def _events(wanted: Wanted) -> list[plots.Event]:
     return [
         plots.Event(
             one.at.timestamp(),
-            f"{'Blocked' if one.what == 'listing.block' else 'Allowed'} {one.summary[:50]}",
+            f"{'Blocked' if one.what == 'listing.block' else 'Allowed'} {_short(one.summary)}",
             f"{path(wanted.access, 'journal')}?before={one.seq + 1}",
         )
         for one in made[:LOOKED_AT]
         if one.count == 1 and one.at.timestamp() >= wanted.stretch.range.since
     ]
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _EVENT else f"{text[: _EVENT - 1]}…"
 
 
 def _changes(wanted: Wanted) -> dict[str, Any]:

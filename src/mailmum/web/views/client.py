@@ -34,7 +34,7 @@ from mailmum.web.words import describe
 log = logging.getLogger(__name__)
 
 SECTION = "client"
-WHOLE = "the account, on any other server"
+ANY = "any server, once there is one"
 LISTINGS_SHOWN, RECORDS_SHOWN = 8, 5
 LENGTHS = ((7, "Week"), (DAYS, "Month"), (90, "90 days"), (365, "Year"))
 _STEPS = {4: (8, 16, 24), 6: (32, 48, 64)}
@@ -97,7 +97,7 @@ def _read(text: str) -> Asked:
 def _verdicts(access: Reading, asked: Asked) -> list[VerdictRow]:
     servers: Sequence[Server | None] = list(servers_without_keys(access)) or [None]
     found = _explained(access, asked, servers)
-    names = [server.name if server else WHOLE for server in servers]
+    names = [server.name if server else ANY for server in servers]
     return verdict_rows(names, found, names_of_servers(access), time.time())
 
 

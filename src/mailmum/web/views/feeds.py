@@ -20,6 +20,7 @@ from mailmum.formats.feeds import FEED_FORMATS
 from mailmum.web.feeds import feed_rows, version_rows
 from mailmum.web.form import Form, posted
 from mailmum.web.gate import PageRequest, account_view
+from mailmum.web.limits import FILE
 from mailmum.web.reply import show, tell, to, warn
 
 SECTION = "feeds"
@@ -124,6 +125,7 @@ def _shown(
         versions=version_rows(found),
         servers=[server.name for server in servers_of(access)],
         uses=USES,
+        most=FILE,
     )
 
 
@@ -219,6 +221,7 @@ def _form(
         formats=[name for name in FEED_FORMATS if name != "rbldnsd"],
         servers=[server.name for server in servers_of(access)],
         preview=preview,
+        most=FILE,
         proposals=[one for one in PROPOSALS if (Kind.SPF.value, one[1]) not in taken],
     )
 

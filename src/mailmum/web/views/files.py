@@ -93,9 +93,13 @@ class Looked:
 
     @property
     def refused_lines(self) -> list[dict[str, Any]]:
-        """The first of them."""
+        """The first of them; `twice` are those whose reason begins with the text itself."""
         guarded = {one["line"] for one in self.details.guarded}
-        return [one for one in self.report.bad_lines if one["line"] not in guarded]
+        return [
+            {**one, "twice": one["problem"].startswith(one["text"])}
+            for one in self.report.bad_lines
+            if one["line"] not in guarded
+        ]
 
     @property
     def guarded(self) -> int:

@@ -19,7 +19,8 @@ function open(e) {
   pop.replaceChildren(Object.assign(document.createElement("p"), { className: "meta", textContent: "Looking whom it would hit…" }));
   // With a source the browser places it there, and puts it behind the link in the order of Tab.
   pop.showPopover({ source: link });
-  htmx.ajax("GET", ask(), { source: pop, target: pop, swap: "innerHTML" });
+  // A refusal is an event below; one given up for another row's (hx-sync) needs no words.
+  htmx.ajax("GET", ask(), { source: pop, target: pop, swap: "innerHTML" }).catch(() => {});
 }
 
 // The row says what became of it, and no longer when that was undone.

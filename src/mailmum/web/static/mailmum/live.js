@@ -36,12 +36,25 @@ function localise(root) {
 function open() {
   clearTimeout(later);
   source?.close();
-  source = new EventSource(`${body.dataset.stream}&after=${cursor}`);
+  const made = source = new EventSource(`${body.dataset.stream}&after=${cursor}`);
   source.addEventListener("open", connected);
   source.addEventListener("rows", e => { connected(); cursor = e.lastEventId; take(JSON.parse(e.data)); });
   source.addEventListener("cursor", e => { connected(); cursor = e.lastEventId; });
   source.addEventListener("refused", e => { source.close(); again(JSON.parse(e.data)); });
-  source.addEventListener("error", () => source.readyState === EventSource.CLOSED ? again("no connection") : tell("wait", "Connecting"));
+  source.addEventListener("error", async () => {
+    if (made.readyState !== EventSource.CLOSED) return tell("wait", "Connecting");
+    const [why, fix] = await reason();
+    if (made === source && !document.hidden) again(why, fix);
+  });
+}
+
+// A stream that ends for good does not tell why: the page itself does, when it is asked for.
+async function reason() {
+  try {
+    const page = await fetch(location.href, { method: "HEAD", redirect: "manual" });
+    if (page.type === "opaqueredirect") return ["you are signed out", "Load the page again to sign in"];
+    return page.ok ? ["no connection"] : [`the server answers ${page.status}`];
+  } catch { return ["no connection"]; }
 }
 
 function connected() {
@@ -49,8 +62,8 @@ function connected() {
   tell("", "Connected");
 }
 
-function again(why) {
-  tell("bad", `Not connected: ${why}. Trying again`);
+function again(why, fix = "Trying again") {
+  tell("bad", `Not connected: ${why}. ${fix}`);
   later = setTimeout(open, Math.min(AGAIN * 2 ** failed++, LONGEST));
 }
 

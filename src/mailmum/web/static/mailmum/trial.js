@@ -21,5 +21,6 @@ document.addEventListener("htmx:beforeSend", e => {
     const told = LATEST.exec(xhr.responseText.slice(-4000));
     if (told && shown) shown.value = Number(told[1]);
   });
-  xhr.addEventListener("error", () => shown?.remove());
+  // However it ended: what does not come must not look as if it went on.
+  xhr.addEventListener("loadend", () => shown?.remove());
 });

@@ -11,12 +11,13 @@ const el = (tag, props = {}, ...kids) => { const e = Object.assign(document.crea
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 if (zone) document.cookie = `zone=${zone}; path=/; max-age=31536000; samesite=lax`;
 
-// --- theme: system, then the other one, then back to the system's; theme.js (in <head>) applies it before paint
+// --- theme: always the other one than is shown; what the system has too is not kept, so that it follows the
+// system again.  theme.js (in <head>) applies it before paint
 on("click", "[data-theme-switch]", () => {
-  const root = document.documentElement, dark = matchMedia("(prefers-color-scheme: dark)").matches;
-  const next = root.dataset.theme ? "" : dark ? "light" : "dark";
-  if (next) root.dataset.theme = next; else delete root.dataset.theme;
-  try { next ? localStorage.setItem("theme", next) : localStorage.removeItem("theme"); } catch { /* private window */ }
+  const root = document.documentElement, own = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+  const next = (root.dataset.theme ?? own) === "dark" ? "light" : "dark";
+  if (next !== own) root.dataset.theme = next; else delete root.dataset.theme;
+  try { next !== own ? localStorage.setItem("theme", next) : localStorage.removeItem("theme"); } catch { /* private window */ }
 });
 
 // --- a tip with the whole of a value that is cut in the middle
@@ -31,14 +32,16 @@ function showTip(x, y, text) {
 }
 const hideTip = () => tip.matches(":popover-open") && tip.hidePopover();
 const cut = t => t.matches("[data-full]") ? t : $("[data-full]", t);
-for (const type of ["pointerover", "focusin"]) on(type, "[data-full], a:has([data-full])", (e, t) => {
-  const value = cut(t), head = value.firstElementChild;
-  if (!head || head.scrollWidth <= head.clientWidth) return;      // nothing is hidden
+// Whatever else is pointed at hides it: a value that was swapped out from under the pointer does not say that it is left.
+for (const type of ["pointerover", "focusin"]) document.addEventListener(type, e => {
+  const t = e.target.closest?.("[data-full], a:has([data-full])"), value = t && cut(t), head = value?.firstElementChild;
+  if (!head || head.scrollWidth <= head.clientWidth) return hideTip();      // nothing is hidden
   const box = value.getBoundingClientRect();
   value.removeAttribute("title");                                  // the native tip would double ours
   showTip(box.left, box.bottom + 4, value.dataset.full);
 });
 for (const type of ["pointerout", "focusout"]) on(type, "[data-full], a:has([data-full])", hideTip);
+addEventListener("keydown", e => { if (e.key === "Escape") hideTip(); });
 
 // --- toasts: they go after a while, but not from under the pointer or the focus; the journal keeps the way back
 function expire(t) {
@@ -46,11 +49,13 @@ function expire(t) {
 }
 $$(".toast").forEach(expire);
 on("click", "[data-dismiss]", (e, b) => b.closest(".toast").remove());
+// What the server told stays beside it: it may offer to undo.
+let said;
 function toast(text) {
-  const box = $(".toasts") ?? document.body.appendChild(el("div", { className: "toasts" }));
-  const t = el("div", { className: "toast", role: "status", textContent: text });
-  box.replaceChildren(t);
-  expire(t);
+  said?.remove();
+  said = el("div", { className: "toast", role: "alert", textContent: text });
+  ($(".toasts") ?? document.body.appendChild(el("div", { className: "toasts" }))).append(said);
+  expire(said);
 }
 
 // --- copy
@@ -83,7 +88,7 @@ document.addEventListener("change", e => { if (e.target.matches("form[hx-get] [t
 // --- a file that is larger than the server reads is not sent at all
 on("change", "input[type=file][data-most]", (e, field) => {
   const large = [...field.files].some(file => file.size > field.dataset.most);
-  field.setCustomValidity(large ? "This file is too large for a page: use mailmum import FILE on the command line." : "");
+  field.setCustomValidity(large ? `This file is too large for a page: use ${field.dataset.instead} on the command line.` : "");
   field.reportValidity();
 });
 
