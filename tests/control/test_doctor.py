@@ -2,10 +2,11 @@
 
 import shutil
 import time
+from typing import Any
 from unittest import mock
 
 import pytest
-from django.db import OperationalError
+from django.db import DatabaseError, connections
 
 from mailmum.control import doctor
 from mailmum.control.accounts.access import Reading
@@ -16,6 +17,7 @@ from mailmum.control.feeds.services import add_feed
 from mailmum.control.feeds.wishes import make_wish as make_feed_wish
 from mailmum.control.traffic import rewriting, tallies
 from mailmum.control.traffic.models import Process, Rewriting, ServerUse
+from mailmum.control.traffic.router import traffic_database
 from mailmum.control.witnesses.models import Health
 from mailmum.control.witnesses.services import add_witness
 from mailmum.dns.witness import State
@@ -127,11 +129,21 @@ def test_a_disk_that_is_filling_up(world: World, free: int, state: str) -> None:
     assert all(f"{free // 2**20} MiB" in one["message"] and one["fix"] for one in found)
 
 
-def test_without_the_database_of_traffic_the_rest_is_told(world: World) -> None:
-    """Traffic is worth less than rules."""
-    with mock.patch.object(tallies, "silent", side_effect=OperationalError("gone")):
-        assert told(world) == []
-        assert any(one["name"] == "servers" for one in doctor.checks(world.viewer))
+def test_without_the_database_of_traffic_the_rest_is_told(traffic: Traffic) -> None:
+    """It is told first what is wrong, and nothing that needs it fails the rest."""
+
+    def damaged(execute: Any, sql: str, *rest: Any) -> Any:
+        if '"traffic_' in sql:
+            raise DatabaseError("file is not a database")
+        return execute(sql, *rest)
+
+    before = doctor.checks(traffic.world.viewer)
+    assert "traffic" not in {one["name"] for one in before}
+    with connections[traffic_database()].execute_wrapper(damaged):
+        found = {one["name"]: one for one in doctor.checks(traffic.world.viewer)}
+    assert found["traffic"]["state"] == "fail"
+    assert "cannot be read (file is not a database)" in found["traffic"]["message"]
+    assert found["dns engine"]["state"] == "ok"
 
 
 def test_public_lists_that_are_not_believed(world: World) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
-from django.db import OperationalError, connection
+from django.db import DatabaseError, OperationalError, connection
 from django.test import Client
 
 from mailmum.control.accounts.models import Account
@@ -39,9 +39,12 @@ def test_a_fault_of_ours(site: Visitors, broken: Any) -> None:
     assert "a detail" not in response.content.decode()
 
 
-def test_a_database_that_is_away(site: Visitors, broken: Any) -> None:
-    """503, and it says that mail servers are still answered."""
-    broken.side_effect = OperationalError("gone")
+@pytest.mark.parametrize(
+    "fault", [OperationalError("gone"), DatabaseError("database disk image is malformed")]
+)
+def test_a_database_that_is_away(site: Visitors, broken: Any, fault: Exception) -> None:
+    """503, and it says that mail servers are still answered; so it is with a damaged file."""
+    broken.side_effect = fault
     client = site.owner.client
     client.raise_request_exception = False
     response = client.get(site.owner.path("servers"))

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
+from django.db import DatabaseError
+
 from mailmum import compiled
 from mailmum.control import config
 from mailmum.control.accounts.access import Reading
@@ -24,6 +26,7 @@ from mailmum.control.servers.models import Server
 from mailmum.control.servers.pauses import Pause, pauses_of
 from mailmum.control.servers.queries import find_server, servers_of
 from mailmum.control.traffic import tallies
+from mailmum.control.traffic.models import Tally
 from mailmum.control.traffic.queries import barred_use, revoked_uses
 from mailmum.control.traffic.reading import tolerant
 from mailmum.control.traffic.rewriting import progress_of
@@ -59,6 +62,7 @@ def checks(reading: Reading, server: str = "") -> list[dict[str, str]]:
     """
     servers = [find_server(reading, server)] if server else list(servers_of(reading))
     found = [_engine(), *_room(), *_account(reading, servers), *_feeds(reading)]
+    found += _traffic()
     found += tolerant(lambda: list(_counts()), [])
     asking, logging = (_pulses(reading, servers, one) for one in (silence.ASKING, silence.LOGS))
     for one in servers:
@@ -108,6 +112,21 @@ def _room() -> Iterator[Finding]:
             f"{free // 2**20} MiB are left on the disk of the service's data; once it is full no "
             "change is taken and nothing that is observed is kept, while answers go on",
             "make room on it",
+        )
+
+
+def _traffic() -> Iterator[Finding]:
+    """Whether what was seen can be read: all that asks for it says nothing otherwise."""
+    try:
+        Tally.objects.exists()
+    except DatabaseError as error:
+        yield Finding(
+            "traffic",
+            "fail",
+            f"the database of traffic cannot be read ({str(error).strip()}), so nothing is counted "
+            "and triggers list nobody; answers and changes go on",
+            "bring it back; if the file is damaged, stop the service, put one from a backup in its "
+            "place or move traffic.sqlite3, its -wal and -shm away, and start: it begins anew",
         )
 
 

@@ -7,6 +7,7 @@ what belongs to no server yet is told to the operator's account, the first one.
 
 import time
 from collections.abc import Iterator
+from functools import partial
 from typing import NamedTuple
 
 from mailmum.control.accounts.access import Reading
@@ -16,6 +17,7 @@ from mailmum.control.dataplane.handed import SHIPPED
 from mailmum.control.journal.moments import spoken
 from mailmum.control.servers.models import Server
 from mailmum.control.traffic.models import Stream
+from mailmum.control.traffic.reading import tolerant
 from mailmum.daemons import collector_status
 from mailmum.daemons.collector_status import Fared, Status
 from mailmum.daemons.positions import Position
@@ -51,8 +53,8 @@ def log_findings(
         elif fared.server is None and ours:
             yield _followed("logs", fared)
     for server in servers:
-        yield from _handed_in(server)
-        yield from _skipped(server, now)
+        nothing: list[LogFinding] = []
+        yield from tolerant(partial(_kept_of, server, now), nothing)
 
 
 def _about(status: Status | None, servers: dict[int, Server]) -> bool:
@@ -75,6 +77,11 @@ def _followed(name: str, fared: Fared) -> LogFinding:
         return LogFinding(name, "fail", fared.problem, fared.fix)
     read = f", read at {spoken(fared.read)}" if fared.read else ", nothing new since the start"
     return LogFinding(name, "ok", f"its log is followed ({fared.log}{read})")
+
+
+def _kept_of(server: Server, now: float) -> list[LogFinding]:
+    """What stands beside the traffic of a server."""
+    return [*_handed_in(server), *_skipped(server, now)]
 
 
 def _handed_in(server: Server) -> Iterator[LogFinding]:

@@ -268,6 +268,15 @@ class Judge:
         return tuple(sorted(active, key=lambda part: part.text))
 
 
+def remembered(rule: Rule) -> int:
+    """How long an offence must be known after it has ended, in milliseconds before the newest.
+
+    Until the quiet time is over; and what was spent with it must not be counted again, which may
+    have been told late itself.
+    """
+    return LATE + max(rule.quiet * 1000, rule.window * 1000 + LATE)
+
+
 def place_of(rule: Rule, contact: Contact) -> Place | None:
     """Where a contact counts, if it does; None for nowhere."""
     unit = unit_of(rule.group, contact.client, contact.name)

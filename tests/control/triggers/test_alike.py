@@ -80,7 +80,7 @@ def _fields(chance: random.Random, metric: dict[str, Any]) -> dict[str, Any]:
         "lifetime": chance.choice(["1m", "30m", "6h"]),
         "growth": chance.choice([1, 2, 3]),
         "longest": chance.choice(["6h", "2d"]),
-        "quiet": chance.choice(["7d", "30d"]),
+        "quiet": chance.choice(["1m", "1h", "30d"]),
         "merge": 0 if group == "domain" else chance.choice([0, 2, 3]),
         "accepted": chance.choice([0, 2, 5]),
         "days": chance.choice([1, 60]),

@@ -8,14 +8,15 @@ from django.db import DatabaseError
 
 from mailmum.control.accounts.access import system_access
 from mailmum.control.traffic.models import Seen
-from mailmum.control.triggers import acting
+from mailmum.control.triggers import acting, tidying
 from mailmum.control.triggers.contexts import COLUMNS, contact_of, context_of
-from mailmum.control.triggers.following import Follower
+from mailmum.control.triggers.following import KEEP_EVERY, Follower
 from mailmum.control.triggers.guard import AccountGuard
 from mailmum.control.triggers.models import Finding, Trigger
 from mailmum.control.triggers.values import rule_of
+from mailmum.traffic.periods import DAY
 from mailmum.triggers.judge import Judge
-from tests.control.triggers.kit import Scene
+from tests.control.triggers.kit import CLIENT, Scene
 
 
 @pytest.mark.parametrize("seed", [0, 2, 3])
@@ -49,6 +50,23 @@ def test_killed_at_any_moment_it_comes_to_the_same(
         # One that was overtaken begins anew with the next step.
         list(followers[0].steps(time.time()))
     assert _found(trigger) == _judged(scene, Trigger.objects.get())
+
+
+@pytest.mark.parametrize("tidied", [False, True])
+def test_what_has_led_to_something_is_not_counted_again(scene: Scene, tidied: bool) -> None:
+    """Though it is forgiven by now, and one that comes late would make it enough again."""
+    scene.trigger(window="2d", lifetime="1m", quiet="1m")
+    scene.see(ago=3 * DAY + 7200)
+    scene.follow()
+    scene.see("203.0.113.8", 1)
+    list(scene.follower.steps(time.time() + KEEP_EVERY + 1))
+    assert scene.found() == [("past", CLIENT)]
+    if tidied:
+        list(tidying.steps(scene.now))
+    scene.restart()
+    scene.see(count=1, ago=1.5 * DAY)
+    scene.follow()
+    assert scene.found() == [("past", CLIENT)]
 
 
 def _fail(follower: Follower, monkeypatch: pytest.MonkeyPatch) -> None:

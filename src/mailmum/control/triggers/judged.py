@@ -28,7 +28,7 @@ from mailmum.traffic.turns import within
 from mailmum.triggers.contacts import Contact, Context, is_news
 from mailmum.triggers.decisions import Decision
 from mailmum.triggers.decisions import Offence as Fact
-from mailmum.triggers.judge import Judge
+from mailmum.triggers.judge import Judge, remembered
 from mailmum.triggers.rules import NAMING, Metric, Rule
 from mailmum.triggers.windows import LATE
 
@@ -166,7 +166,7 @@ def _counting(one: Followed, now: float) -> Counting:
     since = _since(rule, trigger.newest, now)
     judge = Judge(rule, context_of(trigger.account_id, rule, since), guard)
     assert trigger.since is not None
-    horizon = trigger.newest - LATE - rule.quiet * 1000
+    horizon = trigger.newest - remembered(rule)
     offences = {
         stored_place(row): Fact(row.times, row.begin, row.until, row.number)
         for row in Offence.objects.filter(trigger=trigger, until__gt=horizon)

@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 from mailmum.control.triggers.models import Finding, Offence, Trigger
 from mailmum.control.triggers.values import rule_of
 from mailmum.traffic.periods import DAY
-from mailmum.triggers.windows import LATE
+from mailmum.triggers.judge import remembered
 
 LISTED, OTHERS = 400, 90
 """Days for which findings are kept: those that listed somebody, and all others."""
@@ -27,7 +27,7 @@ def steps(now: float) -> Iterator[int]:
     yield from _removed(Finding.objects.filter(at__lt=at - OTHERS * days).exclude(kind="list"))
     offended = Offence.objects.order_by().values("trigger").distinct()
     for trigger in Trigger.objects.filter(pk__in=offended):
-        forgiven = trigger.newest - LATE - (rule_of(trigger).quiet + DAY) * 1000
+        forgiven = trigger.newest - remembered(rule_of(trigger)) - DAY * 1000
         gone = Offence.objects.filter(trigger=trigger)
         yield from _removed(
             gone if trigger.removed is not None else gone.filter(until__lt=forgiven)

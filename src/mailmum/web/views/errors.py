@@ -3,7 +3,7 @@
 import logging
 import sys
 
-from django.db import InterfaceError, OperationalError
+from django.db import DatabaseError, InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
@@ -39,7 +39,9 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 @requires_csrf_token
 def server_error(request: HttpRequest) -> HttpResponse:
     """500, or 503 when the database is away.  Nothing here may ask the database."""
-    away = isinstance(sys.exc_info()[1], OperationalError | InterfaceError)
+    fault = sys.exc_info()[1]
+    # The plain kind is what SQLite says of a file that is damaged.
+    away = isinstance(fault, OperationalError | InterfaceError) or type(fault) is DatabaseError
     template, status = ("mailmum/away.html", 503) if away else ("500.html", 500)
     return HttpResponse(render_to_string(template), status=status)
 
