@@ -107,9 +107,11 @@ def counts(rule: Rule, contact: Contact, context: Context) -> bool:
 
 
 def is_news(contact: Contact, context: Context) -> bool:
-    """Whether a contact is of a source that is not known to see its server so well then."""
-    best = best_at(context.best.get(contact.server, ()), _moment(contact))
-    return is_better(contact.source, best)
+    """Whether a contact is of a source that is not known to see its server, or not so well then."""
+    turns = context.best.get(contact.server, ())
+    if is_better(contact.source, best_at(turns, _moment(contact))):
+        return True
+    return all(one.source != contact.source for one in turns)
 
 
 def _moment(contact: Contact) -> int:

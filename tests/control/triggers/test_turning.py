@@ -89,6 +89,30 @@ def test_a_log_whose_older_lines_come_late_has_begun_with_them(scene: Scene) -> 
     assert scene.listed() == [CLIENT]
 
 
+def test_older_lines_of_the_same_hour_count_at_once(scene: Scene) -> None:
+    """Also where the log had been looked up for that hour before, and nothing else has come."""
+    _watch(scene)
+    ago = scene.now % 3600 + 3600
+    _see(scene, DNS, 1, ago=ago - 10, client="203.0.113.9")
+    scene.follow()
+    _see(scene, LOG, 1, ago=ago - 1800, client="203.0.113.9")
+    scene.follow()
+    _see(scene, LOG, 6, ago=ago - 600)
+    _follow(scene)
+    assert scene.listed() == [CLIENT]
+
+
+def test_a_worse_source_that_is_new_where_the_better_one_is_silent(scene: Scene) -> None:
+    """Only the log had ever been known, and its turn is over."""
+    _watch(scene)
+    _see(scene, LOG, 1, ago=9 * _DAY, client="203.0.113.9")
+    scene.see("203.0.113.8", 1, Outcome.CONNECTED, ago=50, server="mx2")
+    scene.follow()
+    _see(scene, DNS, 6, ago=100)
+    _follow(scene)
+    assert scene.listed() == [CLIENT]
+
+
 def test_who_is_listed_by_then_is_not_listed_again(scene: Scene) -> None:
     """For the same contacts as the log tells them."""
     _watch(scene, lifetime="1h")

@@ -132,8 +132,10 @@ class Followed:
             if contact.number in counting.skipped:
                 continue
             if (news := _news(counting, contact)) is not None and news not in counting.unknown:
-                counting.unknown.add(news)
                 self._look(counting, now)
+                if _news(counting, contact) is not None:
+                    # Of that nothing is to be found, however often it is looked up.
+                    counting.unknown.add(news)
             yield from counting.judge.take(contact)
             if counting.judge.stopped:
                 return
