@@ -77,6 +77,25 @@ def test_a_feed_is_changed(api: Callers, world: World) -> None:
     assert [one["what"] for one in records].count("feed.set") == 2
 
 
+def test_the_code_of_a_feed_is_changed(api: Callers) -> None:
+    """To another, and back to the one of all feeds; no other change touches it."""
+    api.admin("POST", "/feeds", {"name": "coded", "code": "127.0.0.9"})
+
+    def changed(**given: Any) -> str | None:
+        status, body = api.admin("PATCH", "/feeds/coded", given)
+        assert status == 200
+        code: str | None = body["code"]
+        return code
+
+    assert changed(code="127.0.0.11") == "127.0.0.11"
+    assert changed(every="1h") == "127.0.0.11"
+    assert changed(code="") is None
+    assert changed(code="127.0.0.12") == "127.0.0.12"
+    assert changed(code=None) is None
+    status, body = api.admin("PATCH", "/feeds/coded", {"code": "10.0.0.1"})
+    assert (status, body["error"]["field"]) == (422, "code")
+
+
 def test_what_a_feed_cannot_become(api: Callers) -> None:
     """Uploads and providers keep their action; others see nothing of it."""
     api.admin("POST", "/feeds", {"name": "mine"})
@@ -112,6 +131,15 @@ def test_a_feed_that_cannot_be_had_says_why(api: Callers, monkeypatch: pytest.Mo
     status, body = api.admin("POST", "/feeds/inside/refresh", {})
     assert (status, body["outcome"], body["state"]) == (200, "failed", "failing")
     assert "is in loopback space" in body["told"]
+
+
+def test_a_provider_is_only_protected_unless_something_else_is_said(api: Callers) -> None:
+    """Nothing of it is allowed by leaving out what it is for; as on pages and command line."""
+    wanted = {"kind": "spf", "source": "webmail.example"}
+    for use, made in ((None, "except"), ("", "except"), ("list", "list"), ("warn", "warn")):
+        given = wanted | {"name": f"as {use}"} | ({} if use is None else {"use": use})
+        assert api.admin("POST", "/feeds", given)[1]["use"] == made
+    assert api.admin("POST", "/feeds", {"name": "mine"})[1]["use"] == "list"
 
 
 def test_providers_are_feeds_of_their_kind(api: Callers) -> None:

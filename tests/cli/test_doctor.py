@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from mailmum.cli.endpoints import postfix_endpoint
+from mailmum.cli.failures import Failure
 from mailmum.policy.socketmap import NOT_FOUND, Lookups, request_of
 from mailmum.postfix.setup import Way
 from tests.cli.names import Names
 from tests.cli.postconf import make_postfix, set_up
 from tests.cli.service import Service, answer, error
-from tests.cli.shapes import me, server
+from tests.cli.shapes import KEY, me, server
 from tests.support.ports import free_port
 
 
@@ -151,6 +153,41 @@ def test_a_policy_service_that_is_away(whole: Service, tmp_path: Path, resolver:
     set_up(folder, way=Way.POLICY, policy=at)
     found = checks(whole, folder, status=1)
     assert (found[f"policy {at}"], found["resolver"]) == ("fail", "warn")
+
+
+@pytest.mark.parametrize("spelled", ["localhost:{}", "{}", "[127.0.0.1]:{}", "127.0.0.1:{}"])
+def test_a_policy_service_is_asked_where_postfix_asks(
+    whole: Service, tmp_path: Path, spelled: str
+) -> None:
+    """However that is spelled; a name that is no service is a failure, as it is in Postfix."""
+    port = json.loads(whole.take("GET", "/api/v1/me").body)["policy"].rpartition(":")[2]
+    at = spelled.format(port)
+    check = f"check_policy_service {{ inet:{at}, policy_context={KEY}, default_action=DUNNO }}"
+    folder = make_postfix(tmp_path / "own", f"smtpd_client_restrictions = {check}")
+    assert checks(whole, folder)[f"policy {at}"] == "ok"
+    wrong = "127.0.0.1:no-such-service"
+    folder = make_postfix(
+        tmp_path / "wrong", f"smtpd_client_restrictions = {check.replace(at, wrong)}"
+    )
+    assert checks(whole, folder, status=1)[f"policy {wrong}"] == "fail"
+
+
+def test_a_port_of_postfix_may_be_the_name_of_a_service() -> None:
+    """As /etc/services has it; a host stays what it is."""
+    for text, host in (
+        ("127.0.0.1:smtp", "127.0.0.1"),
+        ("localhost:smtp", "localhost"),
+        ("[::1]:smtp", "::1"),
+        ("smtp", "localhost"),
+    ):
+        assert postfix_endpoint(text) == (host, 25)
+    for text, says in (
+        ("127.0.0.1:no-such-service", "neither a port nor a service in /etc/services"),
+        ("127.0.0.1:0", "is not an address with a port"),
+        ("[::1]", "::1. is neither a port"),
+    ):
+        with pytest.raises(Failure, match=says):
+            postfix_endpoint(text)
 
 
 def test_a_configuration_that_cannot_be_read_is_a_failure(whole: Service, tmp_path: Path) -> None:

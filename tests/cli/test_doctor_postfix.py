@@ -70,6 +70,12 @@ def test_a_postfix_that_asks_the_policy_service_alone(postfix: Path) -> None:
     [
         (f"{CHECK}, default_action=DUNNO }}", ["ok"], "asks the policy service for server mx1"),
         (f"{CHECK} }}", ["ok", "fail"], "defers all mail"),
+        (f"{CHECK}, {{ default_action = DUNNO }} }}", ["ok"], "asks the policy service for"),
+        (
+            f"check_policy_service {{ {AT}, {{ policy_context = {KEY} }}, default_action=DUNNO }}",
+            ["ok"],
+            "asks the policy service for server mx1",
+        ),
         (f"check_client_access socketmap:{AT}:{KEY}", ["ok"], "socketmap"),
     ],
 )
@@ -81,6 +87,16 @@ def test_lines_of_the_administrators_own(
     found = examine(folder)
     assert [one.state for one in found] == expected
     assert said in found[-1].message
+
+
+def test_lines_that_only_a_service_of_master_has(tmp_path: Path) -> None:
+    """They ask as well as any."""
+    folder = make_postfix(tmp_path / "own", f"ours = {CHECK}, default_action=DUNNO }}".lower())
+    (folder / "main.cf").write_text("compatibility_level = 3.6\n")
+    override = f"{{ smtpd_client_restrictions = {CHECK}, default_action=DUNNO }} }}"
+    (folder / "master.cf").write_text(f"smtp inet n - y - - smtpd\n -o {override}\n")
+    age(folder)
+    assert states(examine(folder)) == [("Postfix", "ok")]
 
 
 def test_lines_of_ones_own_with_an_old_key(tmp_path: Path) -> None:

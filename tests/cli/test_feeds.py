@@ -45,12 +45,30 @@ def test_a_feed_is_changed(service: Service) -> None:
     assert service.run("feed", "edit", "drop").exit_code == 2
 
 
+def test_the_code_of_a_feed_is_changed(service: Service) -> None:
+    """To another, or by an empty one to the usual; both are told."""
+    service.on("PATCH", "/api/v1/feeds/drop", answer(feed(code="127.0.0.9")))
+    result = service.run("feed", "edit", "drop", "--code", "127.0.0.9")
+    assert result.stdout == "drop: ok, blocks at all servers, every 6 h, code 127.0.0.9\n"
+    service.on("PATCH", "/api/v1/feeds/drop", answer(feed(kind="upload", source="")))
+    result = service.run("feed", "edit", "drop", "--code", "")
+    assert result.stdout == "drop: ok, blocks at all servers\n"
+    assert [json.loads(one.body) for one in service.asked] == [{"code": "127.0.0.9"}, {"code": ""}]
+    service.on("GET", "/api/v1/feeds/drop", answer(feed(code="127.0.0.9", reason="Listed")))
+    lines = service.run("feed", "show", "drop").stdout.splitlines()
+    assert lines[2:4] == ["reason: Listed", "return code: 127.0.0.9"]
+
+
 def test_what_a_provider_is_for_is_changed(service: Service) -> None:
     """In the words of the command line; to say nothing is a mistake."""
     service.on("GET", "/api/v1/feeds/Webmail", answer(feed(name="Webmail", kind="spf")))
     service.on("PATCH", "/api/v1/feeds/Webmail", answer(feed(name="Webmail", kind="spf")))
     assert service.run("provider", "edit", "Webmail", "--use", "allow").exit_code == 0
     assert json.loads(service.asked[-1].body) == {"use": "list"}
+    more = ("--code", "127.0.0.9", "--shrink", "9", "--grow", "0")
+    assert service.run("provider", "edit", "Webmail", *more).exit_code == 0
+    wanted = {"code": "127.0.0.9", "shrink": 9, "grow": 0}
+    assert json.loads(service.asked[-1].body) == wanted
     # A list that blocks is not made to allow by it.
     service.on("GET", "/api/v1/feeds/drop", answer(feed()))
     done = service.run("provider", "edit", "drop", "--use", "allow")

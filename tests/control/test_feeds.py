@@ -12,6 +12,7 @@ from mailmum.control.accounts.access import Reading, Writing, writing
 from mailmum.control.config import current
 from mailmum.control.dataplane.source import DatabaseSource
 from mailmum.control.feeds import fetching, refreshing
+from mailmum.control.feeds.editing import edit_feed
 from mailmum.control.feeds.fetching import file_of
 from mailmum.control.feeds.models import Content, Feed, FeedVersion
 from mailmum.control.feeds.queries import find_feed, list_feeds, show_feed
@@ -36,6 +37,7 @@ from mailmum.control.servers.services import add_server, edit_server
 from mailmum.daemons.outgoing import Outgoing, Unreached, Unsafe
 from mailmum.domain.carving import MOST_HOLES
 from mailmum.domain.clients import parse_subject
+from mailmum.domain.codes import parse_code
 from mailmum.domain.errors import BadInput, Conflict, Forbidden, NotFound, Refusal
 from mailmum.domain.listings import Action
 from mailmum.domain.reachable import parse_reachable
@@ -284,6 +286,9 @@ def test_followers_see_a_version_at_once(world: World, site: Site) -> None:
     ((account, feeds),) = last.feeds
     assert account == world.admin.account.pk
     assert feeds == source.load().feeds
+    edit_feed(world.admin, "drop", {"code": "127.0.0.9"})
+    *_, last = source.changes(last.position)
+    assert [one.code for _, feeds in last.feeds for one in feeds] == [parse_code("127.0.0.9")]
     pause(world.admin, "drop", paused=True)
     *_, last = source.changes(last.position)
     assert last.feeds == ((account, ()),)

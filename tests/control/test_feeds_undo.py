@@ -67,16 +67,17 @@ def told(world: World, *names: str) -> list[Any]:
 def test_an_edit_is_undone_and_done_again(world: World) -> None:
     """Every field; that it has been refreshed since is no change."""
     add_server(world.owner, "mx1")
-    names = ("every", "reason", "shrink", "grow", "scope")
+    names = ("every", "reason", "code", "shrink", "grow", "scope")
     before = told(world, *names)
-    given = {"every": "1h", "reason": "Mine", "shrink": 10, "grow": 20, "server": "mx1"}
+    given = {"every": "1h", "reason": "Mine", "code": "127.0.0.9", "shrink": 10, "grow": 20}
+    given["server"] = "mx1"
     edit_feed(world.owner, "own", given)
     after, change = told(world, *names), last()
     refresh_feed(world.owner, "own")
     undone = undo(world.admin, change)
     assert told(world, *names) == before
     undo(world.admin, undone.seq)
-    assert told(world, *names) == after == ["1h", "Mine", 10, 20, "mx1"]
+    assert told(world, *names) == after == ["1h", "Mine", "127.0.0.9", 10, 20, "mx1"]
     edit_feed(world.owner, "own", {"shrink": 30})
     with pytest.raises(Conflict, match="the feed own has been changed since"):
         undo(world.owner, last() - 1)

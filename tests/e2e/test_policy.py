@@ -6,6 +6,7 @@ Postfix: what is blocked and allowed counts at the next command of a client.
 
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -17,6 +18,9 @@ from pathlib import Path
 
 import pytest
 
+from mailmum.cli.endpoints import postfix_endpoint
+from mailmum.postfix.asking import askings
+from mailmum.postfix.current import QUESTIONS, Current
 from tests.e2e.test_up import pid_of
 from tests.support.ports import free_port
 from tests.support.postfix import HOST, Postfix, postfix
@@ -154,6 +158,38 @@ def test_block_and_allow_count_within_one_session(world: World) -> None:
         for verb, code in (("block", 554), ("allow", 250), ("block", 554), ("unlist", 250)):
             world.service.run(verb, visitor.address)
             world.service.eventually(partial(asked, code))
+
+
+@pytest.mark.parametrize(
+    "spelled",
+    [
+        "CHECK_POLICY_SERVICE, {{ inet:{at}, {{ policy_context = {key} }} {{timeout = 5s}} }}",
+        "check_policy_service {{ inet:localhost:{port}, policy_context=$ours, timeout=5s }}",
+        "check_policy_service {{ inet:{port} policy_context=${{ours}},default_action=dunno }}",
+        "check_policy_service inet:[127.0.0.1]:{port}",
+    ],
+)
+def test_spellings_of_the_check(world: World, spelled: str) -> None:
+    """What smtpd obeys is known as a check of this service, which lets mail flow."""
+    key = world.service.json("server", "show", "mx2")["key"]
+    at, mail = world.service.policy, world.servers["mx2"]
+    asking = spelled.format(at=at, port=at.rpartition(":")[2], key=key)
+    # In its chroot smtpd knows localhost from here only.
+    shutil.copy("/etc/hosts", mail.folder / "queue/etc/hosts")
+    mail.configure(
+        ours=key,
+        smtpd_policy_service_policy_context="$ours",
+        smtpd_policy_service_default_action="DUNNO",
+        **settings(asking),
+    )
+    world.service.run("block", "203.0.113.110", "--server", "mx2")
+    world.comes_to("203.0.113.110", 554, "mx2")
+    assert world.send(STRANGER, server="mx2").code == 250
+    current = Current.read({name: mail.postconf(option) for name, option in QUESTIONS.items()})
+    [found] = askings(current)
+    host, port = postfix_endpoint(found.service.removeprefix("inet:"))
+    assert (socket.gethostbyname(host), f"{port}") == ("127.0.0.1", at.rpartition(":")[2])
+    assert (found.key, found.flows) == (key, True)
 
 
 def test_an_allowed_address_inside_a_blocked_network(world: World) -> None:

@@ -1,5 +1,6 @@
 """Spamhaus' DROP lists as JSON, in the form in which they are published."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -37,6 +38,40 @@ def test_a_list_that_was_cut_off_is_told() -> None:
     lines = WHOLE.splitlines(keepends=True)
     for cut in (lines[0] + lines[1], lines[0] + lines[2]):
         assert [one.cut for one in read(cut) if isinstance(one, BadLine)] == [True]
+
+
+@pytest.mark.parametrize("told", ["2", '"2"', '" 2 "', '"002"'])
+def test_the_number_of_records_may_be_text(told: str) -> None:
+    """As programs write it that pass a list on."""
+    data = WHOLE.replace(b'"records":2', f'"records":{told}'.encode())
+    assert read(data) == read(WHOLE)
+
+
+@pytest.mark.parametrize(
+    ("told", "says"),
+    [
+        ('"3"', "2 networks stand in it, and 3 are announced"),
+        ('"9' + 5000 * "9" + '"', "are announced"),
+        ("null", "says null where its number stands"),
+        ("true", "says true where its number stands"),
+        ("2.0", "says 2.0 where its number stands"),
+        ('"two"', "where its number stands"),
+        ("[2]", "where its number stands"),
+    ],
+)
+def test_what_tells_no_number_of_records(told: str, says: str) -> None:
+    """It is said what stands there, and the list is not taken for a whole one."""
+    data = WHOLE.replace(b'"records":2', f'"records":{told}'.encode())
+    [cut] = [one for one in read(data) if isinstance(one, BadLine)]
+    assert (cut.cut, says in cut.problem) == (True, True)
+
+
+def test_a_list_that_does_not_say_how_many() -> None:
+    """There is no telling whether it is whole."""
+    [cut] = [
+        one for one in read(WHOLE.replace(b'"records"', b'"count"')) if isinstance(one, BadLine)
+    ]
+    assert "does not say how many networks it has" in cut.problem
 
 
 def test_other_objects_are_bad_lines() -> None:

@@ -47,6 +47,62 @@ def test_whether_mail_flows_without_it() -> None:
     assert one.flows
 
 
+@pytest.mark.parametrize(
+    "spelled",
+    [
+        f"check_policy_service {{ {AT}, {{ policy_context = {KEY} }} {{default_action=DUNNO }} }}",
+        f"CHECK_POLICY_SERVICE {{{AT},policy_context={KEY.upper()},default_action=dunno}}",
+        f"check_policy_service, {{ {AT}\t{{policy_context={KEY}}} default_action=DUNNO no mail }}",
+        f"check_policy_service {{ {AT}, policy_context=$ours, default_action=$away }}, permit",
+        f"${{x?{{check_policy_service {{ {AT}, policy_context=$(ours) default_action=DUNNO }}}}}}",
+        "check_policy_service { inet:$at, policy_context=${ours}, {default_action = $away} }",
+    ],
+)
+def test_all_that_postfix_takes_for_a_check(spelled: str) -> None:
+    """Attributes in braces, words in any case, and references as values."""
+    more = {"ours": KEY, "away": "DUNNO", "at": "127.0.0.1:$port", "port": "10053"}
+    assert found(spelled, **more) == [Asking(AT, KEY)]
+
+
+def test_an_action_of_several_words_is_read_whole() -> None:
+    """What stands in it is no attribute."""
+    action = "{ default_action = 451 4.3.5 policy_context, away }"
+    [one] = found(f"check_policy_service {{ {AT}, {action}, policy_context={KEY} }}, permit")
+    assert one == Asking(AT, KEY, flows=False)
+
+
+def test_the_context_of_all_checks() -> None:
+    """Where a check has none of its own, an empty one included."""
+    all_checks = {"smtpd_policy_service_policy_context": f"{KEY}:allow", AWAY: "DUNNO"}
+    for spelled in (AT, f"{{ {AT} }}", f"{{{AT}, timeout=5s}}"):
+        assert found(f"check_policy_service {spelled}, permit", **all_checks) == [Asking(AT, KEY)]
+    for own in ("other", ""):
+        [one] = found(f"check_policy_service {{ {AT}, policy_context={own} }}", **all_checks)
+        assert one.key == own
+
+
+@pytest.mark.parametrize("service", ["inet:mx1.example:policy", "inet:10053", "inet:[::1]:policy"])
+def test_a_port_by_its_name_or_alone(service: str) -> None:
+    """For checks and for lookups."""
+    [one] = found(f"check_policy_service {{ {service}, policy_context={KEY} }}")
+    [other] = found(f"check_client_access socketmap:{service}:{KEY}")
+    assert (one.service, other.service, other.key) == (service, service, KEY)
+
+
+@pytest.mark.parametrize(
+    "broken", ["check_policy_service", "check_policy_service {", "check_policy_service { } }}", "$"]
+)
+def test_what_is_not_whole_asks_nobody(broken: str) -> None:
+    """It is Postfix that complains about it."""
+    assert not [one for one in found(broken) if one.service or one.key]
+
+
+def test_a_parameter_that_refers_to_itself_ends() -> None:
+    """Postfix refuses it; here it only must not go on for ever."""
+    [one] = found(f"check_policy_service {{ {AT}, policy_context=$ours }}", ours="$ours$ours")
+    assert one.service == AT
+
+
 def test_lookups_of_socketmap() -> None:
     """Over a port or a path; a name of a map that is no key is somebody else's."""
     looked_up = f"check_client_access socketmap:{AT}:{KEY}, permit"

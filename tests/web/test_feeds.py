@@ -193,8 +193,13 @@ def test_a_feed_is_changed_on_its_page(site: Visitors, world: World, held: None)
     assert 'value="edit"' not in site.viewer.get("feed", name="own list").content.decode()
     wanted = {"do": "edit", "action": "block", "server": "mx1", "every": "2h", "reason": "Listed"}
     site.admin.post("feed-act", wanted | {"shrink": "5", "grow": "7"}, name="own list")
+    coded = {"shrink": "5", "grow": "7", "code": "127.0.0.9"}
+    site.admin.post("feed-act", wanted | coded, name="own list")
+    page = site.admin.get("feed", name="own list").content.decode()
+    assert 'name="code" type="text" value="127.0.0.9"' in page
     told = show_feed(world.owner, "own list")
     assert (told["every"], told["scope"], told["reason"]) == ("2h", "mx1", "Listed")
+    assert told["code"] == "127.0.0.9"
     assert (told["shrink"], told["grow"], told["state"]) == (5, 7, "held")
     for wrong, says in (
         ({"shrink": "many", "grow": "7"}, "a limit is a number of percent"),
@@ -207,8 +212,27 @@ def test_a_feed_is_changed_on_its_page(site: Visitors, world: World, held: None)
         assert says in text_of(page)
         assert '<details class="more" open>' in page.content.decode()
         assert wrong["shrink"] in page.content.decode()
+    site.admin.post("feed-act", wanted | coded | {"code": ""}, name="own list")
+    assert show_feed(world.owner, "own list")["code"] is None
     assert site.viewer.post("feed-act", wanted, name="own list").status_code == 403
     assert site.outsider.post("feed-act", wanted, name="own list").status_code == 404
+
+
+def test_a_feed_is_added_with_all_that_can_be_set(site: Visitors, world: World) -> None:
+    """As over the API; a wrong one opens what is folded and stands beside its field."""
+    put("all.txt", "203.0.113.7")
+    wanted = {"kind": "file", "name": "own", "source": "all.txt", "code": "127.0.0.9"}
+    wanted |= {"every": "6h", "shrink": "5", "grow": "7"}
+    for wrong, says in (
+        ({"code": "10.0.0.1"}, "is outside 127.0.0.0/8"),
+        ({"grow": "many"}, "a limit is a number of percent"),
+    ):
+        page = site.admin.post("feed-add", wanted | wrong)
+        assert says in text_of(page)
+        assert '<details class="more" open>' in page.content.decode()
+    site.admin.post("feed-add", wanted)
+    told = show_feed(world.owner, "own")
+    assert (told["code"], told["shrink"], told["grow"]) == ("127.0.0.9", 5, 7)
 
 
 def test_what_a_provider_is_for_is_changed_on_its_page(site: Visitors, world: World) -> None:

@@ -118,7 +118,9 @@ class FeedIn(schemas.Input):
     kind: Annotated[str, Field(max_length=10)] = ""
     format: schemas.Short = ""
     action: Action = Action.BLOCK
-    use: Annotated[str, Field(max_length=10)] = ""
+    use: Annotated[str, Field(max_length=10)] = Field(
+        "", description="of providers: except where nothing is said, or list (allow), or warn"
+    )
     server: schemas.Short | None = None
     reason: schemas.Text = ""
     code: schemas.Short | None = None
@@ -163,6 +165,9 @@ class FeedChange(schemas.Input):
     server: schemas.Short | None = Field(None, description="empty: all servers")
     reason: schemas.Text | None = None
     every: schemas.Short | None = None
+    code: schemas.Short | None = Field(
+        None, description="return code of the DNS answer; empty or null: the one of all feeds"
+    )
     shrink: Annotated[int, Field(ge=0, le=100)] | None = None
     grow: Annotated[int, Field(ge=0, le=100_000)] | None = None
 

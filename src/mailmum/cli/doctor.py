@@ -11,7 +11,13 @@ import click
 
 from mailmum.cli.client import Client, Json, segment
 from mailmum.cli.doctor_findings import Finding, fail, ok, warn
-from mailmum.cli.endpoints import endpoint, here, is_loopback, is_wildcard
+from mailmum.cli.endpoints import (
+    endpoint,
+    here,
+    is_loopback,
+    is_wildcard,
+    postfix_endpoint,
+)
 from mailmum.cli.failures import Failure
 from mailmum.cli.locate import CREDENTIAL, Service
 from mailmum.cli.output import print_json
@@ -158,14 +164,15 @@ def _policy(service: Service, me: Json, asked: list[str]) -> Iterator[Finding]:
         if text.startswith("unix:"):
             continue
         try:
-            host, port = endpoint(text)
+            host, port = postfix_endpoint(text) if asked else endpoint(text)
         except Failure as failure:
             yield fail(f"policy {text}", failure.problem, failure.fix)
             continue
-        if not asked and is_loopback(host) and not here(service.url):
-            continue
-        if is_wildcard(host):
-            host = endpoint(_host(service.url))[0]
+        if not asked:
+            if is_loopback(host) and not here(service.url):
+                continue
+            if is_wildcard(host):
+                host = endpoint(_host(service.url))[0]
         yield answers(text, host, port, needed=bool(asked))
 
 

@@ -30,7 +30,8 @@ def examine(
         config_dir: folder of main.cf when it is not Postfix's default.
     """
     known = list(servers)
-    settings = " ".join(current.explicit.values())
+    values = (*current.explicit.values(), *(one.value for one in current.overrides))
+    settings = " ".join(values).lower()
     asked = [one for one in known if one["key"] in settings]
     for one in asked:
         by_hand = [how for how in askings(current) if how.key == one["key"] and not how.own]

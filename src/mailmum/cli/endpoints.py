@@ -35,6 +35,31 @@ def endpoint(text: str, default_port: int = 53) -> tuple[str, int]:
         ) from None
 
 
+def postfix_endpoint(text: str) -> tuple[str, int]:
+    """Read where Postfix asks, as it does: HOST:PORT, [ADDRESS]:PORT, or a port of this machine.
+
+    A port may be the name of a service, which /etc/services tells.  The name of a host stays one:
+    it may have several addresses, all of which are tried.
+
+    Raises:
+        Failure: it is none of these, or a name is not known.
+    """
+    host, port = _parted(text.strip())
+    if not port and not text.startswith("["):
+        host, port = "localhost", host
+    if not port.isdecimal():
+        try:
+            port = str(socket.getservbyname(port, "tcp"))
+        except OSError:
+            raise Failure(
+                f"{port or text} is neither a port nor a service in /etc/services",
+                "write the number of the port",
+                code="bad-input",
+            ) from None
+    bracketed = f"[{host}]" if ":" in host else host
+    return host, endpoint(f"{bracketed}:{port}")[1]
+
+
 def is_wildcard(host: str) -> bool:
     """Whether a service that listens there listens at every address."""
     return ipaddress.ip_address(host).is_unspecified

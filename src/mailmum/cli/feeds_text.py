@@ -37,6 +37,10 @@ def lines_of(one: dict[str, Any]) -> Iterator[str]:
     """A feed with its versions."""
     yield f"{one['name']}: {one['state']}, {entries_text(one)}, {does_text(one)}"
     yield f"from {one['source']}, every {said(one['every'])}" if one["source"] else "from uploads"
+    if one["reason"]:
+        yield f"reason: {one['reason']}"
+    if one["code"]:
+        yield f"return code: {one['code']}"
     if one["problem"]:
         yield f"failing since {moment_text(one['failing'])}: {one['problem']}"
     for label, moment in (("checked", one["checked"]), ("next", one["next"])):

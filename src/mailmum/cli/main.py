@@ -41,7 +41,7 @@ SECTIONS: dict[str, dict[str, Verb]] = {
         "trigger": Verb("triggers", "trigger", "Have offenders listed by parameters."),
         "import": Verb("imports", "import_", "List what a file holds, as one change."),
         "feed": Verb("feeds", "feed", "Subscribe to lists of others."),
-        "provider": Verb("feeds", "provider", "Know the networks of mail providers."),
+        "provider": Verb("providers", "provider", "Know the networks of mail providers."),
         "export": Verb("exports", "export", "Write listings in a format of other programs."),
     },
     "Traffic": {

@@ -22,6 +22,10 @@ QUESTIONS: Mapping[str, str] = {
 }
 """Which option of `postconf` gives which text that `Current.read` takes."""
 
+REFERENCE = re.compile(r"\$(?:(\w+)|\{(\w+)\}|\((\w+)\))", re.ASCII)
+"""How a value refers to a parameter, whose name is the one group that matches."""
+
+_DEEPEST = 8
 _SETTING = re.compile(r"([^\s=]+) =(?: (.*))?")
 
 
@@ -69,6 +73,13 @@ class Current:
     def value(self, name: str) -> str:
         """What holds for a parameter, `$name` not expanded; empty when nothing is known."""
         return self.explicit.get(name, self.defaults.get(name, ""))
+
+    def expanded(self, text: str, depth: int = 0) -> str:
+        """A text with the values of the parameters that it refers to."""
+        if depth == _DEEPEST or "$" not in text:
+            return text
+        whole = REFERENCE.sub(lambda one: self.value(next(filter(None, one.groups()))), text)
+        return self.expanded(whole, depth + 1)
 
     def says_no(self, name: str) -> bool:
         """Whether a yes-or-no parameter is set to no."""

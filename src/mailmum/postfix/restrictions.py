@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from mailmum.postfix.current import REFERENCE
+
 WARN = "warn_if_reject"
 OWN_PEOPLE = frozenset(
     {
@@ -48,7 +50,6 @@ _WITH_ARGUMENT = _DNS_LISTS | {
     "sleep",
 }
 _SEPARATORS = ", \t\r\n"
-_REFERENCE = re.compile(r"\$(?:(\w+)|\{(\w+)\}|\((\w+)\))", re.ASCII)
 _BRANCHING = re.compile(r"[{}()?]|:(?!/)")
 _DEEPEST = 8
 
@@ -88,7 +89,7 @@ class Item:
     @property
     def reference(self) -> str:
         """The parameter that a `$name` stands for, empty for everything else."""
-        found = _REFERENCE.fullmatch(self.word)
+        found = REFERENCE.fullmatch(self.word)
         return "" if found is None else next(filter(None, found.groups()))
 
     @property
@@ -100,17 +101,17 @@ class Item:
 def parse(value: str) -> tuple[Item, ...]:
     """The items of a restriction list; never fails, as Postfix itself complains only at use."""
     items: list[Item] = []
-    words = list(_words(value))
+    found = list(words(value))
     at = 0
-    while at < len(words):
-        start = words[at][1]
-        while words[at][0].lower() == WARN and at + 1 < len(words):
+    while at < len(found):
+        start = found[at][1]
+        while found[at][0].lower() == WARN and at + 1 < len(found):
             at += 1
-        word, _, end = words[at]
+        word, _, end = found[at]
         argument = ""
-        if _takes_argument(word.lower()) and at + 1 < len(words):
+        if _takes_argument(word.lower()) and at + 1 < len(found):
             at += 1
-            argument, _, end = words[at]
+            argument, _, end = found[at]
         plain = word if word.startswith("$") or ":" in word else word.lower()
         items.append(Item(plain, argument, start, end))
         at += 1
@@ -171,7 +172,8 @@ def _takes_argument(word: str) -> bool:
     return word in _WITH_ARGUMENT or (word.startswith("check_") and word.endswith("_access"))
 
 
-def _words(value: str) -> Iterator[tuple[str, int, int]]:
+def words(value: str) -> Iterator[tuple[str, int, int]]:
+    """The words of a list, each with where it begins and ends; text in braces is one."""
     start = depth = 0
     for index, character in enumerate(f"{value},"):
         last = index == len(value)

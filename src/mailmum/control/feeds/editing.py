@@ -21,7 +21,7 @@ from mailmum.domain.codes import code_text
 from mailmum.domain.errors import BadInput, Conflict
 from mailmum.domain.lifetimes import lifetime_text
 
-FIELDS = ("action", "use", "every", "reason", "shrink", "grow")
+FIELDS = ("action", "use", "every", "reason", "code", "shrink", "grow")
 
 
 def edit_feed(access: Writing, name: str, given: Mapping[str, Any]) -> Feed:
@@ -30,7 +30,8 @@ def edit_feed(access: Writing, name: str, given: Mapping[str, Any]) -> Feed:
     Args:
         access: who changes it.
         name: of the feed.
-        given: of `FIELDS` and `server`, what is to be different; an empty server means all.
+        given: of `FIELDS` and `server`, what is to be different; an empty server means all, an
+            empty code the one of all feeds.
 
     Raises:
         NotFound: no such feed, or no such server.
@@ -75,17 +76,14 @@ def _values(access: Writing, feed: Feed, given: Mapping[str, Any]) -> dict[str, 
         "use": feed.use,
         "every": lifetime_text(feed.every),
         "reason": feed.reason,
+        "code": None if feed.code is None else code_text(feed.code),
         "shrink": feed.shrink,
         "grow": feed.grow,
     }
     chosen = stays | {field: given[field] for field in FIELDS if given.get(field) is not None}
-    wish = make_wish(
-        feed.name,
-        feed.source,
-        kind=feed.kind,
-        code=None if feed.code is None else code_text(feed.code),
-        **chosen,
-    )
+    if "code" in given:
+        chosen["code"] = given["code"]
+    wish = make_wish(feed.name, feed.source, kind=feed.kind, **chosen)
     scope = scope_of(access, given["server"]) if "server" in given else feed.scope
     return {field: getattr(wish, field) for field in FIELDS} | {"scope": scope}
 

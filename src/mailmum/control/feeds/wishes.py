@@ -129,8 +129,9 @@ def _action(text: str) -> Action:
 
 
 def _use(text: str, kind: Kind) -> Use:
+    # Of a provider nothing is allowed or listed unless somebody says so.
     try:
-        use = Use(text or Use.LIST)
+        use = Use(text or (Use.EXCEPT if kind is Kind.SPF else Use.LIST))
     except ValueError:
         words = ", ".join(Use.values)
         raise BadInput(f"a feed is for one of {words}", field="use") from None

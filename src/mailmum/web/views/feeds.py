@@ -30,7 +30,7 @@ KINDS = (
     (Kind.FILE.value, "File"),
     (Kind.SPF.value, "Provider"),
 )
-CHANGED = ("action", "use", "every", "reason", "shrink", "grow")
+CHANGED = ("action", "use", "every", "reason", "code", "shrink", "grow")
 """Fields of the form to change a feed, beside the server."""
 USES = (
     (Use.EXCEPT.value, "Triggers never list what is in it"),
@@ -38,7 +38,8 @@ USES = (
     (Use.WARN.value, "Only warn before somebody lists what is in it"),
 )
 EVERY = (("1h", "every hour"), ("6h", "every 6 hours"), ("1d", "every day"), ("7d", "every week"))
-FIELDS = ("name", "source", "format", "action", "use", "server", "reason", "every")
+FURTHER = ("format", "code", "shrink", "grow")
+FIELDS = ("name", "source", "action", "use", "server", "reason", "every", *FURTHER)
 
 
 @account_view(Reading)
@@ -132,7 +133,8 @@ def _shown(
 def _as_it_is(told: dict[str, Any]) -> Form:
     """The form to change a feed, as the feed is."""
     server = "" if told["scope"] == ACCOUNT_SCOPE else told["scope"]
-    return Form({name: f"{told[name]}" for name in CHANGED} | {"server": server})
+    kept = {name: "" if told[name] is None else f"{told[name]}" for name in CHANGED}
+    return Form(kept | {"server": server})
 
 
 @account_view(Writing, "POST")
@@ -176,17 +178,19 @@ def _edited(request: PageRequest) -> dict[str, Any]:
     """What was filled in; a field that the page does not show for this kind of feed is left out."""
     given: dict[str, Any] = {
         field: request.POST[field]
-        for field in ("action", "use", "server", "reason", "every")
+        for field in ("action", "use", "server", "reason", "every", "code")
         if field in request.POST
     }
-    for field in ("shrink", "grow"):
-        text = request.POST.get(field, "").strip()
-        if not text.isascii() or not text.isdecimal() or len(text) > len("100000"):
-            raise BadInput(
-                "a limit is a number of percent", fix="write for example 50", field=field
-            )
-        given[field] = int(text)
-    return given
+    return given | {
+        field: _percent(request.POST.get(field, ""), field) for field in ("shrink", "grow")
+    }
+
+
+def _percent(text: str, field: str) -> int:
+    text = text.strip()
+    if not text.isascii() or not text.isdecimal() or len(text) > len("100000"):
+        raise BadInput("a limit is a number of percent", fix="write for example 50", field=field)
+    return int(text)
 
 
 @account_view(Writing, "GET", "POST")
@@ -221,6 +225,7 @@ def _form(
         formats=[name for name in FEED_FORMATS if name != "rbldnsd"],
         servers=[server.name for server in servers_of(access)],
         preview=preview,
+        further=any(form[field].value or form[field].faults for field in FURTHER),
         most=FILE,
         proposals=[one for one in PROPOSALS if (Kind.SPF.value, one[1]) not in taken],
     )
@@ -237,7 +242,13 @@ def _wish(form: Form, kind: str) -> FeedWish:
         use=values["use"] if kind == Kind.SPF else "",
         server=form.filled("server"),
         reason=values["reason"],
+        code=values["code"],
         every=values["every"],
+        **{
+            field: _percent(values[field], field)
+            for field in ("shrink", "grow")
+            if form.filled(field)
+        },
     )
 
 
