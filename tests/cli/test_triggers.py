@@ -38,6 +38,7 @@ def report(**more: Any) -> dict[str, Any]:
     return {
         "since": "2026-10-28T10:00:00Z",
         "until": "2026-11-27T10:00:00Z",
+        "known_since": "2026-10-28T10:00:00Z",
         "exact_since": "2026-11-13T00:00:00Z",
         "rows": 1200,
         "seconds": 0.21,
@@ -60,6 +61,16 @@ def report(**more: Any) -> dict[str, Any]:
                 "says": "12 ...",
             }
             for last in (0, 7)
+        ],
+        "spared_targets": [
+            {
+                "target": f"198.51.100.{last}",
+                "when": "2026-11-20T09:00:00Z",
+                "exact": last > 7,
+                "reason": f"is allowed by 198.51.100.{last}",
+                "times": times,
+            }
+            for last, times in ((7, 1), (8, 1200), (9, 1))
         ],
         **more,
     }
@@ -170,6 +181,34 @@ def test_test_shows_what_would_have_been(service: Service) -> None:
     assert "before 2026-11-13 00:00:00 UTC there are only counts by the hour" in out
     assert "\n  in the hour from 2026-11-20 09:00:00 UTC  203.0.113.0: 12 ..." in out
     assert "\n  2026-11-20 09:00:07 UTC  203.0.113.7: 12 ..." in out
+
+
+def test_test_names_who_was_spared(service: Service) -> None:
+    """The first of them, with the reason, how often, and how many more there are."""
+    service.on("POST", f"{PATH}/backtest", lines({"report": report()}))
+    out = service.run("trigger", "test", "guesses").stdout
+    at = "2026-11-20 09:00:00 UTC"
+    assert out.splitlines()[-3:] == [
+        f"  in the hour from {at}  spared 198.51.100.7: is allowed by 198.51.100.7",
+        f"  {at}  spared 198.51.100.8: is allowed by 198.51.100.8, 1,200 times",
+        f"  {at}  spared 198.51.100.9: is allowed by 198.51.100.9",
+    ]
+    many = {"spared": 1234, "spared_targets": report()["spared_targets"] * 5}
+    service.on("POST", f"{PATH}/backtest", lines({"report": report(**many)}))
+    out = service.run("trigger", "test", "guesses").stdout
+    assert out.count("spared 198.51.100.") == 10
+    assert out.splitlines()[-1] == "  and 1,224 more were spared; --json has the first 50"
+
+
+def test_test_says_how_much_of_the_time_is_known(service: Service) -> None:
+    """Of a new installation little: that nothing would have been listed says little then."""
+    out = {}
+    for known in ("2026-10-28T10:00:00Z", "2026-11-26T00:00:00Z", None):
+        service.on("POST", f"{PATH}/backtest", lines({"report": report(known_since=known)}))
+        out[known] = service.run("trigger", "test", "guesses").stdout
+    assert "nothing is known" not in out["2026-10-28T10:00:00Z"]
+    assert "\n  nothing is known of before 2026-11-26 00:00:00 UTC\n" in out["2026-11-26T00:00:00Z"]
+    assert "\n  nothing is known of this time: " in out[None]
 
 
 def test_one_of_anything_is_no_many(service: Service) -> None:

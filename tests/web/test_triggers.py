@@ -248,6 +248,33 @@ def test_of_what_is_known_by_the_hour_the_hour_is_told(site: Visitors, scene: Sc
 
 
 @THREADED
+def test_the_trial_names_who_was_spared(site: Visitors, scene: Scene) -> None:
+    """With the reason, so that an exception that lets an attacker off is noticed."""
+    scene.see(count=6, outcome=Outcome.ACCEPTED, ago=9000)
+    for ago in (7200, 3600):
+        scene.see(count=12, outcome=Outcome.AUTH_FAILED, ago=ago)
+    fragment = tried(site.admin, FORM)
+    text = text_of(HttpResponse(fragment))
+    assert "Targets spared by an exception 1" in text
+    spared = re.search(rf"Whom it would have spared {CLIENT} : (.*?) \d+ h ago , 2 times", text)
+    assert spared
+    assert spared[1] == "delivered 6 accepted messages in 60 days"
+    assert "spared" not in said(site.admin, FORM | {"accepted": "7"}).replace("spared by an", "")
+
+
+@THREADED
+def test_a_trial_by_single_sightings_says_how_far_these_go(site: Visitors, scene: Scene) -> None:
+    """Counts go further back, and say nothing of scores."""
+    scene.see(ago=29 * 86_400)
+    assert "Over the last 30 days this setting" in said(site.admin, FORM)
+    Seen.objects.all().delete()
+    scene.see(ago=4 * 86_400)
+    by_score = FORM | {"metric": "score", "score": "15", "threshold": "1"}
+    assert "of which only the last 5 are known" in said(site.admin, by_score)
+    assert "Over the last 30 days this setting" in said(site.admin, FORM)
+
+
+@THREADED
 def test_the_trial_compares_with_what_is_saved(site: Visitors, scene: Scene) -> None:
     """Side by side, with the difference."""
     add_trigger(scene.world.owner, "guesses", {"metric": "auth", "threshold": 10, "window": "1h"})

@@ -280,13 +280,30 @@ def _tested(report: dict[str, Any], saved: dict[str, Any] | None) -> Iterator[st
         inside = f" (in {one['target']})" if one["target"] != one["client"] else ""
         mail = plural(one["accepted"], "accepted message")
         yield f"  ! would hit {one['client']}{inside}: {mail}"
+    if report["hit"] > _SHOWN:
+        yield f"  ! and {report['hit'] - _SHOWN:,} more; --json has the first 100"
     for one in report["listed"][:_SHOWN]:
         yield f"  {_when(one['begin'], one['exact'])}  {one['target']}: {one['says']}"
     if report["listings"] > _SHOWN:
         yield f"  and {report['listings'] - _SHOWN:,} more; --json has the first 200"
+    yield from _spared(report)
+
+
+def _spared(report: dict[str, Any]) -> Iterator[str]:
+    """The first of whom it would have listed but for a protection, and why not."""
+    for one in report["spared_targets"][:_SHOWN]:
+        when, times = _when(one["when"], one["exact"]), one["times"]
+        often = f", {times:,} times" if times > 1 else ""
+        yield f"  {when}  spared {one['target']}: {one['reason']}{often}"
+    if report["spared"] > _SHOWN:
+        yield f"  and {report['spared'] - _SHOWN:,} more were spared; --json has the first 50"
 
 
 def _remarks(report: dict[str, Any]) -> Iterator[str]:
+    if report["known_since"] is None:
+        yield "  nothing is known of this time: no mail server has been seen in it"
+    elif report["known_since"][:10] > report["since"][:10]:
+        yield f"  nothing is known of before {moment_text(report['known_since'])}"
     if report["weighed"] < report["listings"]:
         yield f"  contacts are those of the first {report['weighed']:,} listings"
     if report["brake"]:

@@ -17,7 +17,6 @@ from mailmum.charts.timeline import stacked
 from mailmum.control.accounts.access import Reading
 from mailmum.control.servers.queries import names_of_servers
 from mailmum.control.streaming import Ending, go_on
-from mailmum.control.traffic import totals
 from mailmum.control.triggers.backtest import backtest
 from mailmum.control.triggers.draft import draft_of
 from mailmum.control.triggers.heard import unknown_of
@@ -102,6 +101,16 @@ class Trial:
             for one in self.report.listed[-SHOWN:][::-1]
         ]
 
+    @property
+    def spared(self) -> list[dict[str, Any]]:
+        """The first of whom it would have listed but for a protection."""
+        if self.report is None:
+            return []
+        return [
+            {**one, "at": datetime.fromisoformat(one["when"])}
+            for one in self.report.spared_targets[:SHOWN]
+        ]
+
 
 def trial(
     reading: Reading, given: Mapping[str, Any], saved: Rule | None, left: Callable[[], bool]
@@ -147,7 +156,6 @@ def steps(
                 else:
                     yield round(100 * (place + step.done) / of)
                     go_on()
-        known = _known(reading, time.time())
     except Ending as refusal:
         yield Trial(fault=str(refusal))
         return
@@ -157,7 +165,7 @@ def steps(
         return
     report, before = reports[0], reports[1] if compared else None
     yield Trial(
-        known=known,
+        known=_known(report),
         says=sentence(rule, names_of_servers(reading)),
         report=report,
         lines=tuple(_line(words, name, report, before) for name, words in _FIGURES),
@@ -167,12 +175,12 @@ def steps(
     )
 
 
-def _known(reading: Reading, now: float) -> str:
+def _known(report: Report) -> str:
     """How much of the time anything is known of: of a new installation it is little."""
-    seen = totals.first_days(reading.account.pk, now - DAYS * DAY).values()
-    if not seen:
+    if report.known_since is None:
         return "of which nothing is known"
-    days = (start_of(now, DAY) - min(seen)) // DAY + 1
+    first = datetime.fromisoformat(report.known_since).timestamp()
+    days = (start_of(time.time(), DAY) - start_of(first, DAY)) // DAY + 1
     if days >= DAYS:
         return ""
     return f"of which only the last {'is' if days == 1 else f'{days} are'} known"

@@ -95,6 +95,33 @@ def test_without_sightings_hours_stand_for_them(scene: Scene) -> None:
     assert report.listed[0]["begin"].endswith(":00:00Z")
 
 
+def test_what_is_known_is_told_and_nothing_stands_for_what_is_not(scene: Scene) -> None:
+    """Where nothing is older than the sightings no counts by the hour stand for them."""
+    report = _tried(scene)
+    assert (report.known_since, report.exact_since) == (None, report.since)
+    scene.see(ago=2 * 86_400)
+    report = _tried(scene)
+    day = int(scene.now - 2 * 86_400) // 86_400 * 86_400
+    assert (report.known_since, report.exact_since) == (_moment(day * 1000), report.since)
+    scene.see("203.0.113.8", ago=20 * 86_400)
+    Seen.objects.filter(time__lt=(scene.now - 10 * 86_400) * 1000).delete()
+    report = _tried(scene)
+    day = int(scene.now - 20 * 86_400) // 86_400 * 86_400
+    assert report.known_since == _moment(day * 1000)
+    assert report.exact_since == _moment(int(scene.now - 2 * 86_400) // 3600 * 3600 * 1000)
+
+
+def test_rules_by_single_sightings_know_no_more_than_these(scene: Scene) -> None:
+    """Counts are kept for longer, and tell no score, recipient or name."""
+    scene.see(ago=20 * 86_400)
+    Seen.objects.all().delete()
+    scene.see(ago=5 * 86_400, score=20.0)
+    scored = _tried(scene, Rule(Metric.SCORE, 3, 600, score=15.0))
+    assert scored.known_since == _moment(int(scene.now - 5 * 86_400) * 1000)
+    assert _tried(scene).known_since is not None
+    assert (_tried(scene).known_since or "") < (scored.known_since or "")
+
+
 def test_what_it_would_have_stopped_and_whose_mail(scene: Scene) -> None:
     """All that came while it would have been listed; what was refused all the same apart."""
     scene.see(ago=7200)

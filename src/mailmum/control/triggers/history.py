@@ -112,8 +112,7 @@ def read(account: int, rule: Rule, context: Context, past: Past) -> Iterator[flo
         return
     # Each list counts once, and a row is of one list.
     sieve = Sieve(rule.threshold, rule.window, each=rule.metric is Metric.LISTS)
-    kept = _kept_since(account)
-    past.exact = None if kept is None else max(kept, past.since)
+    past.exact = _exact_since(account, past)
     yield from _sift(account, rule, context, past, sieve)
 
 
@@ -210,11 +209,17 @@ def _best(context: Context, past: Past, step: int) -> Iterator[Best]:
             yield Best(server, source_of(turn.source), since, until)
 
 
-def _kept_since(account: int) -> float | None:
-    """The first hour of which sightings are kept; they go by whole days."""
+def _exact_since(account: int, past: Past) -> float | None:
+    """From when on sightings are kept of all that is counted; None where none are."""
     first = Seen.objects.filter(account=account).order_by("time").values_list("time", flat=True)
     found = first.first()
-    return None if found is None else start_of(found / 1000, HOUR)
+    # They go by whole days.
+    kept = None if found is None else max(start_of(found / 1000, HOUR), past.since)
+    end = end_of(past.until, HOUR) if kept is None else start_of(kept, HOUR)
+    begin = start_of(past.since, HOUR)
+    before = ClientHour.objects.filter(account=account, start__gte=begin, start__lt=end)
+    # Of a new installation nothing is older: then no count stands for single sightings.
+    return kept if before.exists() else past.since
 
 
 def _put_together(account: int, meant: Q, past: Past, rows: list[tuple[Any, ...]]) -> None:

@@ -10,6 +10,7 @@ from mailmum.control.listings.values import scope_name
 from mailmum.control.servers.queries import names_of_servers
 from mailmum.control.triggers import weighing
 from mailmum.control.triggers.evidence import told
+from mailmum.control.triggers.known import known_since
 from mailmum.control.triggers.share import SPARED, Found, Listing, in_order
 from mailmum.control.triggers.weighing import Scales
 from mailmum.traffic.periods import DAY, start_of
@@ -25,6 +26,7 @@ class Report:
 
     Attributes:
         since, until: the time that was looked at.
+        known_since: from when on anything is known of it; None for nothing.
         exact_since: from when on single sightings were looked at; before, counts by the hour.
         rows: counts and sightings that were looked at; of a million or more about how many.
         seconds: how long it took.
@@ -48,6 +50,7 @@ class Report:
 
     since: str
     until: str
+    known_since: str | None = None
     exact_since: str | None = None
     rows: int = 0
     seconds: float = 0.0
@@ -84,9 +87,11 @@ def report_of(reading: Reading, rule: Rule, shares: list[Found], clock: float) -
     )
     listed = _weighed(reading, shares, clock)
     weights = [one.weight for one in listed if one.weight is not None]
+    known = known_since(reading.account.pk, rule, past.since)
     made = Report(
         since=moment(int(past.since)) or "",
         until=moment(int(past.until)) or "",
+        known_since=None if known is None else moment(int(known)),
         exact_since=None if past.exact is None else moment(int(past.exact)),
         rows=sum(each.rows for each in shares),
         listings=len(begun),
