@@ -164,7 +164,7 @@ def test_feeds_that_fail_or_wait(world: World) -> None:
     refresh(feed.pk)
     found = {one["name"]: one for one in doctor.checks(world.viewer)}["feed own list"]
     assert (found["state"], "No such file" in found["message"]) == ("fail", True)
-    assert found["fix"].endswith("mailmum feed refresh own list")
+    assert found["fix"] == "when that is mended: mailmum feed refresh 'own list'"
     folder = current().data / "feeds"
     folder.mkdir(exist_ok=True)
     for count in (60, 1):
@@ -174,4 +174,5 @@ def test_feeds_that_fail_or_wait(world: World) -> None:
     (folder / "missing.txt").unlink()
     found = {one["name"]: one for one in doctor.checks(world.viewer)}["feed own list"]
     assert (found["state"], "held back" in found["message"]) == ("warn", True)
+    assert found["fix"].endswith("then: mailmum feed release 'own list'")
     assert "feed own list" not in {one["name"] for one in doctor.checks(world.outsider)}

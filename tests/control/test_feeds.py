@@ -263,6 +263,25 @@ def test_the_last_good_version_stays(world: World, site: Site, answer: Any, told
     assert state(world.viewer) == "ok"
 
 
+def test_a_line_that_is_none_in_a_list_that_is_known(world: World, site: Site) -> None:
+    """Most of it is what it was: so the line is told, and with more of them which is the first."""
+    nets = [f"198.{51 + number // 250}.{number % 250}.7" for number in range(400)]
+    publish(site, *nets)
+    feed = subscribe(world.admin, site)
+    again(feed)
+    publish(site, *nets[:300], "as of today", *nets[300:], "203.0.113.1")
+    assert again(feed) == "current"
+    (newest, _) = show_feed(world.viewer, "drop")["versions"]
+    assert (newest["bad"], newest["bad_lines"][0]["text"]) == (1, "'as of today'")
+    publish(site, *nets[:300], *["as of today"] * 9)
+    assert again(feed) == "failed"
+    told = show_feed(world.viewer, "drop")["problem"]
+    assert "9 of 309 lines cannot be read as plain, the first is line 301" in told
+    add_feed(world.admin, make_wish("mine", "", kind="upload"))
+    for lines in (nets, ["as of today", *nets, "203.0.113.1"]):
+        assert upload_feed(world.admin, "mine", "\n".join(lines).encode()).word == "current"
+
+
 def test_the_same_list_is_kept_once(world: World, site: Site) -> None:
     """In the database, and in the memory of whoever answers, whoever subscribes."""
     publish(site, *NETS)
@@ -463,10 +482,19 @@ def test_a_file_is_read_from_its_folder_only(world: World) -> None:
     link = folder / "link.txt"
     link.unlink(missing_ok=True)
     link.symlink_to("/etc/passwd")
-    feed = add_feed(world.admin, make_wish("own", "own.txt"))
+    feed = add_feed(world.admin, make_wish("own", "file:own.txt"))
+    assert (feed.kind, feed.source) == ("file", "own.txt")
     assert again(feed) == "current"
     assert verdict(world.viewer, "192.0.2.7") == ("block", "own")
-    for path in ("../mailmum.toml", "/etc/passwd", "link.txt", ".", "a\0b", "x/../../secret.key"):
+    for path in (
+        "../mailmum.toml",
+        "file:../x",
+        "/etc/passwd",
+        "link.txt",
+        ".",
+        "a\0b",
+        "x/../../secret.key",
+    ):
         with pytest.raises(BadInput, match="not below the folder"):
             add_feed(world.admin, make_wish("bad", path, kind="file"))
     (folder / "own.txt").unlink()

@@ -117,6 +117,15 @@ def test_what_depends_on_the_sender_is_told(world: World, names: NameServer) -> 
     assert (version["missing"], version["undenied"]) == told
 
 
+def test_a_record_of_nothing_but_macros(world: World, names: NameServer) -> None:
+    """Says what it is, since there is nothing wrong with the name."""
+    names.spf(crm="v=spf1 exists:%{i}._spf.mta.crm.example -all", bare="v=spf1 -all")
+    with pytest.raises(BadInput, match=r"whom it allows depends on the sender \(exists:%"):
+        spf_set("crm.example")
+    with pytest.raises(BadInput, match=r"bare\.example names no networks; check the name"):
+        spf_set("bare.example")
+
+
 def test_a_set_never_blocks(world: World) -> None:
     """Whatever is asked for."""
     assert make_wish("x", "mail.example", kind="spf", action="block").action == "allow"

@@ -66,6 +66,7 @@ def test_formats_are_told(text: str, name: str, found: str) -> None:
         (b"203.0.113.0/24 REJECT\nspam.example REJECT\n", "", "unclear"),
         (b"203.0.113.7 REJECT\n203.0.113.8\n", "", "unclear"),
         (b"<html><body>404</body></html>\n", "list.txt", "unclear"),
+        (b"203.0.113.7\n*.a.example\n", "", "a plain list has no line like *.a.example"),
         (b"203.0.113.7\n", "x.json", "looks like plain inside"),
         (b'[{"target": 1}]', "x.csv", "looks like json inside"),
         (b"target\n203.0.113.7\n", "x.ip4set", "looks like csv inside"),

@@ -3,6 +3,7 @@
 The command line adds what only the mail server's own machine can tell.
 """
 
+import shlex
 import shutil
 import time
 from collections.abc import Iterator
@@ -192,22 +193,22 @@ def _paused(pause: Pause) -> Finding:
 def _feeds(reading: Reading) -> Iterator[Finding]:
     """Feeds that cannot be refreshed, and those of which an update waits for a person."""
     for one in list_feeds(reading):
-        name, verb = f"feed {one['name']}", "provider" if one["kind"] == "spf" else "feed"
+        verb = "provider" if one["kind"] == "spf" else "feed"
+        name, quoted = f"{verb} {one['name']}", shlex.quote(one["name"])
         if one["failing"] is not None and one["state"] != "paused":
             since = spoken(datetime.fromisoformat(one["failing"]))
             yield Finding(
                 name,
                 "fail" if one["entries"] == 0 else "warn",
                 f"cannot be refreshed since {since}: {one['problem']}",
-                f"then: mailmum {verb} refresh {one['name']}",
+                f"when that is mended: mailmum {verb} refresh {quoted}",
             )
         if one["state"] == "held":
             yield Finding(
                 name,
                 "warn",
                 "an update is held back, since it looks wrong",
-                f"look at it: mailmum {verb} show {one['name']}; then: mailmum {verb} release "
-                f"{one['name']}",
+                f"look at it: mailmum {verb} show {quoted}; then: mailmum {verb} release {quoted}",
             )
 
 

@@ -48,6 +48,10 @@ _CONDITION = re.compile(r"(?:if|endif)(?![0-9A-Za-z])", re.IGNORECASE)
 _COMMENT = re.compile(r"(?:^|[ \t])[#;].*")
 
 
+class Unclear(BadInput):
+    """It is text, and no format fits all of it."""
+
+
 def detect(first: bytes, filename: str = "") -> str:
     """The name of the format of a file.
 
@@ -56,7 +60,7 @@ def detect(first: bytes, filename: str = "") -> str:
         filename: its name, may be empty; only the suffix counts.
 
     Raises:
-        BadInput: empty, not text, or unclear.
+        BadInput: empty, not text, or unclear (`Unclear`).
     """
     text = _text(first)
     suffix = _SUFFIXES.get(filename.rpartition(".")[2].lower() if "." in filename else "")
@@ -155,10 +159,14 @@ def _agreed(found: str, suffix: str | None, filename: str) -> str:
     raise _refused(f"{shown(filename)} looks like {found} inside", _NAME)
 
 
-def _unclear(suffix: str | None, lines: list[str]) -> BadInput:
+def _unclear(suffix: str | None, lines: list[str]) -> Unclear:
     hint = f"; its name says {suffix}, but not what is in it" if suffix else ""
     begin = f", which begins with {shown(lines[0].strip())}" if lines else ""
-    return _refused(f"the format of the file{begin}, is unclear{hint}", _NAME)
+    # Where it begins as a plain list does, the reason lies further down.
+    odd = next((line for line in lines if not _is_plain(line)), "")
+    if odd and odd != lines[0]:
+        hint += f": a plain list has no line like {shown(odd.strip())}"
+    return Unclear(f"the format of the file{begin}, is unclear{hint}", fix=_NAME, field="format")
 
 
 _RIGHT = "check that it is the right file"

@@ -13,6 +13,8 @@ from mailmum.domain.listings import Action
 from mailmum.traffic.periods import DAY
 from mailmum.traffic.sightings import Outcome
 from tests.control.monitor.kit import STRANGE, Traffic
+from tests.control.providers_kit import provider
+from tests.support.nameserver import NameServer
 from tests.support.world import World
 
 
@@ -144,3 +146,37 @@ def test_not_more_than_anybody_reads(
     for place, times in ((1, 7), (2, 9), (3, 8)):
         again(traffic, f"203.0.{place}.7", times=times)
     assert found(world.owner, traffic) == [("block", "203.0.2.7"), ("block", "203.0.3.7")]
+
+
+@pytest.mark.parametrize("use", ["allow", "except"])
+def test_nobody_of_a_protected_provider(
+    world: World, traffic: Traffic, names: NameServer, use: str
+) -> None:
+    """Neither a client of it, nor a network that holds any of it."""
+    names.spf(mailer="v=spf1 ip4:203.0.113.7 ip4:198.51.100.70 -all")
+    again(traffic, "203.0.113.7")
+    for day in range(4):
+        traffic.log(*traffic.pool(ago=day * DAY + 60))
+    assert found(world.owner, traffic) == [
+        ("block", "203.0.113.7"),
+        ("widen", "198.51.100.64/27"),
+    ]
+    provider(world.owner, "Mailer", "mailer.example", "list" if use == "allow" else use)
+    assert ("block", "203.0.113.7") not in found(world.owner, traffic)
+    assert not [one for one in found(world.owner, traffic) if one[0] == "widen"]
+    assert ("block", "198.51.100.70") not in found(world.owner, traffic)
+
+
+def test_a_provider_that_is_only_warned_of(
+    world: World, traffic: Traffic, names: NameServer
+) -> None:
+    """It may be blocked, but whoever accepts that has read whose it is; others never hear of it."""
+    names.spf(mailer="v=spf1 ip4:203.0.113.0/28 -all")
+    again(traffic, "203.0.113.7")
+    provider(world.outsider, "Theirs", "mailer.example", "except")
+    assert "provider" not in only(world.owner, traffic).text
+    provider(world.owner, "Mailer", "mailer.example", "warn")
+    assert only(world.owner, traffic).text == (
+        "turned away 24 times on 4 days, nothing was accepted; but it has addresses of the mail "
+        "provider Mailer"
+    )

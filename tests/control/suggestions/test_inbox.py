@@ -1,15 +1,18 @@
 """Proposals are decided once, by who may, through the ordinary services."""
 
+from datetime import UTC, datetime
+from importlib import import_module
 from typing import Any
 
 import pytest
+from django.apps import apps
 
 from mailmum.control.alerts.report import report
 from mailmum.control.journal.models import Record
 from mailmum.control.listings.models import Version
 from mailmum.control.listings.queries import current
 from mailmum.control.listings.undo import undo
-from mailmum.control.suggestions.ideas import Idea
+from mailmum.control.suggestions.ideas import Idea, ideas
 from mailmum.control.suggestions.inbox import (
     HISTORY,
     accept,
@@ -51,6 +54,36 @@ def test_the_inbox_follows_what_speaks_for_it(world: World, traffic: Traffic) ->
     assert waiting(world.outsider) == 0
     assert put(world.owner.account, [], now=traffic.now) == 0
     assert not Suggestion.objects.exists()
+
+
+def test_one_target_listed_twice(world: World, traffic: Traffic) -> None:
+    """For all servers and for one: two proposals, which say where, and are decided one by one."""
+    traffic.listed(Action.BLOCK, CLIENT)
+    traffic.listed(Action.BLOCK, CLIENT, server="mx1")
+    Version.objects.update(changed=datetime.fromtimestamp(traffic.now - 200 * DAY, UTC))
+    for new in (2, 0):
+        found = ideas(world.owner, now=traffic.now)
+        assert put(world.owner.account, found, now=traffic.now) == new
+    everywhere, here = open_suggestions(world.owner).order_by("scope")
+    assert everywhere.text == "it has decided nothing in 90 days"
+    assert here.text == "at mx1 it has decided nothing in 90 days"
+    dismiss(world.owner, everywhere.pk, now=traffic.now)
+    put(world.owner.account, ideas(world.owner, now=traffic.now), now=traffic.now)
+    assert [one.pk for one in open_suggestions(world.owner)] == [here.pk]
+    accept(world.owner, here.pk, now=traffic.now)
+    assert listing(world).scope == 0
+
+
+def test_where_earlier_proposals_hold(world: World, traffic: Traffic) -> None:
+    """An upgrade finds it in their evidence; what is about no listing has none."""
+    earlier = [
+        Idea("drop", CLIENT, "", {"days": 90, "age": 99, "scope": 7}),
+        Idea("block", CLIENT, "", {"stopped": 24}),
+    ]
+    put(world.owner.account, earlier, now=traffic.now)
+    import_module("mailmum.control.suggestions.migrations.0002_scope").scopes(apps, None)
+    found = Suggestion.objects.order_by("kind").values_list("kind", "scope")
+    assert list(found) == [("block", 0), ("drop", 7)]
 
 
 def test_accepting_a_block(world: World, traffic: Traffic) -> None:

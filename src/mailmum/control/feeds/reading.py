@@ -18,7 +18,7 @@ from mailmum.domain.carving import MOST_HOLES, carve
 from mailmum.domain.errors import BadInput, Refusal
 from mailmum.domain.listings import Action, Source
 from mailmum.domain.targets import Target
-from mailmum.formats.detect import DETECT_BYTES
+from mailmum.formats.detect import DETECT_BYTES, Unclear
 from mailmum.formats.entries import BadLine, Entry, ReadOptions, is_loopback
 from mailmum.formats.feeds import detect_feed, find_reader
 from mailmum.index.entries import Builder
@@ -78,7 +78,9 @@ def digest_of(body: bytes) -> str:
     return blake2b(body, digest_size=16).hexdigest()
 
 
-def read_list(body: bytes, format_: str, action: Action, filename: str = "") -> Found:
+def read_list(
+    body: bytes, format_: str, action: Action, filename: str = "", *, before: str = ""
+) -> Found:
     """Read a list.
 
     Args:
@@ -86,13 +88,33 @@ def read_list(body: bytes, format_: str, action: Action, filename: str = "") -> 
         format_: name of its format, empty to find out.
         action: what the feed does with its entries.
         filename: for finding out.
+        before: the format of the version before; a line that is none does not make a list unclear
+            of which most is what it was.
 
     Raises:
         BadInput: it is no list that can be used; the reason is told.
     """
     pieces = list(_pieces(body))
     begin = b"".join(pieces[: DETECT_BYTES // _PIECE + 1])[:DETECT_BYTES]
-    name = format_ or detect_feed(begin, filename)
+    try:
+        name = format_ or detect_feed(begin, filename)
+    except Unclear:
+        if not before:
+            raise
+        found, holes = _read(pieces, before, action)
+        if found.bad >= len(found.builder):
+            raise
+    else:
+        found, holes = _read(pieces, name, action)
+    _refuse_odd(found)
+    if holes:
+        found.builder = Builder(carve(found.builder.targets(), holes))
+        found.exceptions = len(holes)
+    return found
+
+
+def _read(pieces: list[bytes], name: str, action: Action) -> tuple[Found, set[Target]]:
+    """What there is, and what is to be taken out of it."""
     found = Found(name, Builder())
     holes: set[Target] = set()
     for item in find_reader(name)(pieces, ReadOptions(action=action)):
@@ -103,11 +125,7 @@ def read_list(body: bytes, format_: str, action: Action, filename: str = "") -> 
             _note_bad(found, item)
         elif isinstance(item, Entry) and item.enabled:
             _take(found, holes, item, action)
-    _refuse_odd(found)
-    if holes:
-        found.builder = Builder(carve(found.builder.targets(), holes))
-        found.exceptions = len(holes)
-    return found
+    return found, holes
 
 
 def _pieces(body: bytes) -> Iterator[bytes]:

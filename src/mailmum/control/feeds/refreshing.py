@@ -26,7 +26,7 @@ from mailmum.control.feeds.fetching import Fetch, Fetched, fetch
 from mailmum.control.feeds.guarding import guard_of, guarded
 from mailmum.control.feeds.models import Content, Feed, FeedVersion, Kind, State
 from mailmum.control.feeds.queries import left_out_of
-from mailmum.control.feeds.reading import digest_of, read_list
+from mailmum.control.feeds.reading import Found, digest_of, read_list
 from mailmum.control.feeds.suspicion import Bounds, Size, reason
 from mailmum.control.journal.services import SYSTEM, Actor, change
 from mailmum.control.servers.models import Server
@@ -97,7 +97,7 @@ def take_upload(feed: Feed, body: bytes, filename: str, actor: Actor) -> Outcome
     with _lease(feed.pk) as leased:
         if leased is None:
             raise Refusal("the feed is being refreshed just now", fix="try again in a minute")
-        found = read_list(body, leased.format, Action(leased.action), filename)
+        found = _read(leased, body, filename)
         whole = keep(found.builder)
         return _settle(leased, whole, found.details(), actor=actor, trusted=True)
 
@@ -120,12 +120,18 @@ def _take(feed: Feed, fetched: Fetched) -> Outcome:
     if fetched.body is None or digest_of(fetched.body) == feed.raw:
         _note_good(feed, etag=fetched.etag, modified=fetched.modified)
         return Outcome("unchanged")
-    found = read_list(fetched.body, feed.format, Action(feed.action), feed.source)
+    found = _read(feed, fetched.body, feed.source)
     found.missing, found.undenied = fetched.missing, fetched.undenied
     outcome = _settle(feed, keep(found.builder), found.details())
     marks = {"etag": fetched.etag, "modified": fetched.modified}
     _note_good(feed, raw=digest_of(fetched.body), **marks)
     return outcome
+
+
+def _read(feed: Feed, body: bytes, filename: str) -> Found:
+    now = feed.versions.filter(state=State.CURRENT).first()
+    before = "" if now is None else f"{now.details.get('format', '')}"
+    return read_list(body, feed.format, Action(feed.action), filename, before=before)
 
 
 def _settle(

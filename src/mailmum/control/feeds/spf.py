@@ -29,9 +29,15 @@ def spf_set(domain: str) -> SpfSet:
         Unreached: the DNS does not answer.
     """
     found = resolve_set(domain, resolver())
-    if not found.networks:
-        raise BadInput(f"the SPF record of {shown(domain)} names no networks", fix="check the name")
-    return found
+    if found.networks:
+        return found
+    if found.missing:
+        raise BadInput(
+            f"the SPF record of {shown(domain)} names no networks: whom it allows depends on the "
+            f"sender ({shown(found.missing[0])})",
+            fix="choose another domain of this provider, or allow the hosts of its that you know",
+        )
+    raise BadInput(f"the SPF record of {shown(domain)} names no networks", fix="check the name")
 
 
 def as_list(found: SpfSet) -> bytes:

@@ -106,8 +106,10 @@ def _source(kind: Kind, source: str) -> str:
             raise
         return source.strip()
     if kind is Kind.FILE:
-        check_path(source)
-        return source
+        # As the command line and all that is told name it; the kind says it already.
+        path = source.strip().removeprefix("file:")
+        check_path(path)
+        return path
     if kind is Kind.SPF:
         return parse_name(source, field="source")
     return ""

@@ -7,6 +7,9 @@
     shorten  a block without an end that has decided nothing for a month
     drop     the same for three months
 
+Nobody is to block with one click what belongs to a mail provider that is allowed or kept from
+triggers; of one that is only warned of the proposal says whose it is.
+
 Everything is read within bounds, so what costs much is not looked for: the worst clients and
 networks that are listed beforehand, and the oldest listings.
 """
@@ -18,11 +21,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from mailmum.control.accounts.access import Reading
+from mailmum.control.feeds.providers import known, protecting
 from mailmum.control.listings.models import Version
 from mailmum.control.listings.search import covers
 from mailmum.control.monitor.hits import hits_of, stale
 from mailmum.control.monitor.scope import scope_of
-from mailmum.control.servers.queries import own_servers
+from mailmum.control.servers.queries import names_of_servers, own_servers
 from mailmum.control.traffic import worst as ranked
 from mailmum.control.traffic.clients import Client, clients_in
 from mailmum.control.traffic.models import ClientDay
@@ -62,6 +66,7 @@ class Idea:
         evidence: the numbers behind it, by their names.
         weight: those with more are more worth it.
         listing: number of the listing it is about, None when about none.
+        scope: where that listing holds; 0 for all servers, and when about none.
     """
 
     kind: str
@@ -70,6 +75,7 @@ class Idea:
     evidence: Mapping[str, Any] = field(default_factory=dict)
     weight: int = 0
     listing: int | None = None
+    scope: int = 0
 
 
 def ideas(reading: Reading, *, now: float) -> list[Idea]:
@@ -97,6 +103,7 @@ class _Looking:
         self._account = scope_of(reading).account
         self._wanted = Wanted(since=now - DAYS * DAY)
         self._own = own_servers(reading)
+        self._protecting, self._known = protecting(self._account), known(self._account)
 
     def clients(self) -> Iterator[Idea]:
         """Repeat offenders."""
@@ -109,7 +116,8 @@ class _Looking:
                 yield Idea(
                     BLOCK,
                     one.text,
-                    f"turned away {_times(_stopped(one))} on {count} days, nothing was accepted",
+                    f"turned away {_times(_stopped(one))} on {count} days, nothing was accepted"
+                    f"{self._whose(one.network)}",
                     {"stopped": _stopped(one), "days": count, "accepted": 0},
                     _stopped(one),
                 )
@@ -152,18 +160,21 @@ class _Looking:
             for one in stale(self._reading, days=DAYS, now=self._now)
             if one.action == Action.BLOCK and one.expires is None
         ]
+        servers = names_of_servers(self._reading)
         long = [one for one in old if self._age(one) >= LONG]
         hits = hits_of(self._reading, long, days=LONG, now=self._now)
         for one in old:
             none = one.number in hits and not hits[one.number].count
             days = LONG if none else DAYS
+            where = f"at {servers[one.scope]} " if one.scope in servers else ""
             yield Idea(
                 DROP if none else SHORTEN,
                 one.target,
-                f"it has decided nothing in {days} days",
+                f"{where}it has decided nothing in {days} days",
                 {"days": days, "age": self._age(one), "scope": one.scope},
                 self._age(one),
                 one.number,
+                one.scope,
             )
 
     def _widened(self, clients: list[Client], within: NetworkTarget) -> Idea | None:
@@ -189,20 +200,24 @@ class _Looking:
             WIDEN,
             network.text,
             f"{len(inside)} clients in it were turned away {_times(stopped)}, and nothing was "
-            "accepted from it",
+            f"accepted from it{self._whose(network)}",
             {"clients": len(inside), "stopped": stopped, "accepted": 0},
             stopped,
         )
 
     def _is_free(self, target: NetworkTarget, action: Action = Action.BLOCK) -> bool:
         """Whether nothing is listed that decides about all of it, and nothing speaks against it."""
-        if action is Action.BLOCK and find_danger(target, self._own) is not None:
-            return False
         listed = covers(self._reading, target)
         if action is Action.BLOCK:
-            return not listed
+            dangerous = find_danger(target, self._own) is not None
+            return not (dangerous or listed or self._protecting.of_network(target))
         # A block of just this client is somebody's decision: an allow would take its place.
         return not any(one.action == Action.ALLOW or one.target == target.text for one in listed)
+
+    def _whose(self, target: NetworkTarget) -> str:
+        """Whom it belongs to, where somebody wants to be warned of that."""
+        provider = self._known.of_network(target)
+        return f"; but it has addresses of the mail provider {provider}" if provider else ""
 
     def _days(self, clients: list[NetworkTarget]) -> Counter[bytes]:
         packed = [bounds(one)[0] for one in clients]

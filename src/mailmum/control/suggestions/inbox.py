@@ -98,7 +98,7 @@ def put(account: Account, found: Iterable[Idea], *, now: float) -> int:
     with transaction.atomic():
         take_writer_lock()
         kept = Suggestion.objects.filter(account=account, state__in=[OPEN, DISMISSED])
-        known = {(one.kind, one.target): one for one in kept}
+        known = {(one.kind, one.target, one.scope): one for one in kept}
         away = [
             parse_network(one.target)
             for one in known.values()
@@ -106,7 +106,7 @@ def put(account: Account, found: Iterable[Idea], *, now: float) -> int:
         ]
         new = 0
         for idea in found:
-            was = known.pop((idea.kind, idea.target), None)
+            was = known.pop((idea.kind, idea.target, idea.scope), None)
             if was is None and idea.kind == WIDEN and _meets(idea.target, away):
                 continue
             if was is None:
@@ -214,6 +214,7 @@ def _make(account: Account, idea: Idea, now: float) -> None:
         kind=idea.kind,
         target=idea.target,
         listing=idea.listing,
+        scope=idea.scope,
         text=idea.text[:_TEXT],
         evidence=dict(idea.evidence),
         weight=idea.weight,

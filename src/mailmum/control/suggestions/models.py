@@ -15,6 +15,7 @@ class Suggestion(models.Model):
     kind = models.CharField(max_length=8)
     target = models.CharField(max_length=260)
     listing = models.BigIntegerField(null=True, help_text="number of the listing it is about")
+    scope = models.BigIntegerField(default=0, help_text="where that holds: 0, or a server's number")
     text = models.CharField(max_length=300)
     evidence = models.JSONField(default=dict)
     weight = models.BigIntegerField(help_text="those with more stand first")
@@ -24,11 +25,11 @@ class Suggestion(models.Model):
     decided_by = models.CharField(max_length=320, blank=True)
 
     class Meta:
-        """One proposal of a kind for a target that is open or was dismissed."""
+        """One proposal of a kind for a target in a scope that is open or was dismissed."""
 
         constraints = (
             models.UniqueConstraint(
-                fields=["account", "kind", "target"],
+                fields=["account", "kind", "target", "scope"],
                 condition=models.Q(state__in=["open", "dismissed"]),
                 name="one_suggestion",
             ),
