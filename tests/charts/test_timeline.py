@@ -39,6 +39,17 @@ def paths(tree: Element) -> list[Element]:
     return [one for one in tree.iter("path") if "ser" in (one.get("class") or "")]
 
 
+@pytest.mark.parametrize("count", [26, 98])
+def test_no_label_of_time_is_cut_at_the_edge(count: int) -> None:
+    """A chart of few buckets is narrow: each label has an eighth of it, of many a twentieth."""
+    tree = parsed(stacked(plot(), buckets(count), [Series("k", "Kind", [1] * count)]))
+    times = [one for one in tree.iter("text") if one.get("x") != "0"]
+    assert len(times) > 2
+    for one in times:
+        at = float((one.get("x") or "0").removesuffix("%"))
+        assert one.get("text-anchor") == "end" or at < (88 if count == 26 else 95)
+
+
 @given(COUNTS)
 def test_heights_are_the_counts(rows: list[list[int]]) -> None:
     """Every bar is as high as its count, stands on the one below, and none leaves the plot."""

@@ -1,6 +1,7 @@
 """The pages of triggers, without script: list, form with the trial, one trigger with evidence."""
 
 import asyncio
+import html
 import re
 import threading
 from collections.abc import Iterator
@@ -218,6 +219,7 @@ async def _left_by(visitor: Visitor, form: dict[str, str], began: threading.Even
 @THREADED
 def test_the_trial_says_what_it_would_have_done(site: Visitors, scene: Scene) -> None:
     """As a fragment while somebody types, and by a button without script; nothing is saved."""
+    assert "Nothing is stored yet that it could be tried on." in said(site.admin, FORM)
     scene.see(count=12, outcome=Outcome.AUTH_FAILED, ago=7200)
     scene.see(count=3, outcome=Outcome.ACCEPTED, ago=7000)
     fragment = tried(site.admin, FORM)
@@ -313,6 +315,11 @@ def test_a_trigger_shows_what_it_decided_and_why(site: Visitors, scene: Scene) -
     assert f"Listed {CLIENT}" in text
     assert "3 unknown recipients within 10 min (3 are enough)" in text
     assert "Counted 3, 3 within 10 min are enough" in text
+    assert re.search(r"See that time , numbers \d+, \d+, \d+ ", text)
+    there = re.search(r'href="([^"]*)">See that time<', page.content.decode())
+    assert there is not None
+    found = site.viewer.client.get(html.unescape(there[1]))
+    assert "The latest 3: all there are" in text_of(found)
     number = Version.objects.get(source="trigger").number
     assert site.viewer.path("listing", number=number) in page.content.decode()
     listing = text_of(site.viewer.get("listing", number=number))

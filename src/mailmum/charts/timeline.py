@@ -125,11 +125,13 @@ def _scale(
 
 def _ticks(buckets: Buckets, base: float, height: int) -> Iterator[Markup]:
     count = len(buckets)
-    for tick in buckets.ticks():
+    # A chart of few buckets is that of a phone, where a label takes an eighth of the width.
+    room, ticks = 0.95 if count > _FEW else 0.88, list(buckets.ticks())
+    for tick in ticks:
         x = percent(tick.bucket, count)
         if tick.bucket:
             yield element("line", class_="day", x1=x, x2=x, y1=14, y2=base)
-        last = tick.bucket / count > 0.95
+        last = tick.bucket / count > room and tick is ticks[-1]
         yield element(
             "text",
             tick.text,

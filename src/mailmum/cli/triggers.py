@@ -11,7 +11,7 @@ from mailmum.cli.failures import Failure
 from mailmum.cli.output import moment_text, print_json, print_json_list, print_rows, say, warn
 from mailmum.cli.progress import progress
 from mailmum.cli.session import Session, common, pass_session, together
-from mailmum.domain.words import plural, said
+from mailmum.domain.words import plural, said, took
 
 _SHOWN = 10
 _name = click.argument("name")
@@ -268,8 +268,8 @@ _FIGURES = (
 def _tested(report: dict[str, Any], saved: dict[str, Any] | None) -> Iterator[str]:
     since, until = moment_text(report["since"]), moment_text(report["until"])
     about = "about " if report["rows"] >= 1_000_000 else ""
-    counts, took = plural(report["rows"], "count"), f"{report['seconds']:.1f} s"
-    yield f"from {since} to {until}, {about}{counts} in {took}"
+    counts = plural(report["rows"], "count")
+    yield f"from {since} to {until}, {about}{counts} in {took(report['seconds'])}"
     if saved is not None:
         yield f"  {'':34} {'saved':>9} {'changed':>9}"
     for name, words in _FIGURES:

@@ -41,6 +41,15 @@ def span(seconds: int) -> str:
     return " ".join(parts) or "0 s"
 
 
+def took(seconds: float) -> str:
+    """How long something took that just ran.
+
+    >>> took(0.04), took(0.06), took(12.34)
+    ('less than 0.1 s', '0.1 s', '12.3 s')
+    """
+    return f"{seconds:.1f} s" if seconds >= 0.05 else "less than 0.1 s"
+
+
 def said(lifetime: str) -> str:
     """A length of time that somebody typed; what is none stays as it is.
 

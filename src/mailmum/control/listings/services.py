@@ -335,4 +335,4 @@ def tell_journal(
     made.count = len(shown)
     made.summary = ", ".join(version.target for version in shown[:5])
     if len(shown) > 5:
-        made.summary += f" and {len(shown) - 5} more"
+        made.summary += f" and {len(shown) - 5:,} more"

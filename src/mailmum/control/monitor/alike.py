@@ -142,4 +142,4 @@ def _date(day: int) -> str:
 
 def _some(names: list[str]) -> str:
     shown = ", ".join(names[:_NAMED])
-    return shown + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
+    return shown + (f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else "")

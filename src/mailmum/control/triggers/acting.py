@@ -297,7 +297,7 @@ def _tell(batch: _Batch, fresh: Sequence[Version]) -> None:
     made.server = scopes.pop() if len(scopes) == 1 else 0
     made.summary = ", ".join(version.target for version in shown[:SUMMARY_TARGETS])
     if len(shown) > SUMMARY_TARGETS:
-        made.summary += f" and {len(shown) - SUMMARY_TARGETS} more"
+        made.summary += f" and {len(shown) - SUMMARY_TARGETS:,} more"
 
 
 def _finding(batch: _Batch, decision: Decision, kind: str) -> Finding:

@@ -24,7 +24,7 @@ def told(rule: Mapping[str, Any], evidence: Mapping[str, Any], times: int = 1) -
     '12 failed logins within 1 h (10 are enough), its 2nd offence'
     """
     if evidence["parts"]:
-        text = f"{evidence['count']} in it are listed: {', '.join(evidence['parts'][:5])}"
+        text = f"{evidence['count']:,} in it are listed: {', '.join(evidence['parts'][:5])}"
         text += ", ..." if len(evidence["parts"]) > 5 else ""
     else:
         enough = f"{rule['threshold']:,} {'is' if rule['threshold'] == 1 else 'are'} enough"

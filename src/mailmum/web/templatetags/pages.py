@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from mailmum.domain.words import plural, span
+from mailmum.domain.words import plural, span, took
 from mailmum.web import words
 
 register = template.Library()
@@ -24,6 +24,8 @@ _DAYS_AGO = 30
 _COLON = re.compile(":(?!:)")
 # With three colons: the time of day has two.
 _IPV6 = re.compile(r"[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){3,8}")
+_LONG_WORD = 30
+_DOTTED = re.compile(r"[^.]*\.?")
 _DAY, _INSTANT = timedelta(days=1), timedelta(microseconds=1)
 
 
@@ -177,6 +179,9 @@ def lifetime(seconds: int) -> str:
     return span(seconds)
 
 
+register.filter("took", took)
+
+
 @register.simple_tag
 def lag(seconds: float) -> str:
     """How far something is behind.
@@ -199,13 +204,33 @@ def marked(text: str, key: str) -> SafeString:
 def coded(text: str) -> SafeString:
     """A text in which what stands between backticks is typed somewhere.
 
-    >>> coded("then `rndc reconfig`, <once>")
-    'then <code>rndc reconfig</code>, &lt;once&gt;'
+    >>> coded("then `reload`, <once>")
+    'then <code><span class="w">reload</span></code>, &lt;once&gt;'
     """
     parts = enumerate(text.split("`"))
     return format_html_join(
-        "", "{}", ((format_html("<code>{}</code>", one) if at % 2 else one,) for at, one in parts)
+        "",
+        "{}",
+        ((format_html("<code>{}</code>", command(one)) if at % 2 else one,) for at, one in parts),
     )
+
+
+@register.filter
+def command(text: str) -> SafeString:
+    """What is typed somewhere: lines break between its words, and not at a hyphen in one.
+
+    Of a word that no line may have room for, a long name, they break after a dot.
+
+    >>> command("ship --server mx1")
+    '<span class="w">ship</span> <span class="w">--server</span> <span class="w">mx1</span>'
+    """
+    return format_html_join(" ", '<span class="w">{}</span>', ((_word(w),) for w in text.split()))
+
+
+def _word(word: str) -> SafeString | str:
+    if len(word) <= _LONG_WORD:
+        return word
+    return format_html_join("", '<span class="w">{}</span>', ((w,) for w in _DOTTED.findall(word) if w))
 
 
 @register.filter

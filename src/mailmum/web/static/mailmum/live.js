@@ -123,7 +123,7 @@ if (body) {
   cursor = body.dataset.cursor;
   pause.addEventListener("click", turn);
   addEventListener("keydown", e => {
-    if (e.key !== "p" || e.ctrlKey || e.metaKey || e.altKey || e.target.closest("input:not([type=checkbox]), textarea, select") || $("dialog[open]")) return;
+    if (e.key !== "p" || document.documentElement.dataset.keys === "off" || e.ctrlKey || e.metaKey || e.altKey || e.target.closest("input:not([type=checkbox]), textarea, select") || $("dialog[open]")) return;
     turn();
   });
   document.addEventListener("visibilitychange", () => {

@@ -92,7 +92,17 @@ on("change", "input[type=file][data-most]", (e, field) => {
   field.reportValidity();
 });
 
-// --- keys
+// --- keys; who speaks to the computer, or hits keys by chance, can switch them off (WCAG 2.1.4): kept as the theme is
+const off = () => document.documentElement.dataset.keys === "off";
+on("change", "[data-keys-switch]", (e, box) => {
+  if (box.checked) delete document.documentElement.dataset.keys; else document.documentElement.dataset.keys = "off";
+  try { box.checked ? localStorage.removeItem("keys") : localStorage.setItem("keys", "off"); } catch { /* private window */ }
+});
+function help() {
+  $$("[data-keys-switch]").forEach(box => { box.checked = !off(); });
+  $("#person:popover-open")?.hidePopover();
+  $("dialog.help")?.showModal();
+}
 const rows = () => $$("[data-rows] > tr");
 function step(by) {
   const all = rows(), now = all.findIndex(r => r.classList.contains("sel")), next = all[Math.max(0, Math.min(all.length - 1, now + by))];
@@ -104,16 +114,16 @@ function act(word) {
   link?.focus(); link?.click();
 }
 const keys = {
-  "/": () => $("[data-search]")?.focus(), "?": () => $("dialog.help")?.showModal(), j: () => step(1), k: () => step(-1),
+  "/": () => $("[data-search]")?.focus(), "?": help, j: () => step(1), k: () => step(-1),
   x: () => $(".sel [name=number]")?.click(), Enter: () => $(".sel a.x")?.click(), t: () => $("[data-theme-switch]")?.click(),
   b: () => act("block"), a: () => act("allow"),
 };
 addEventListener("keydown", e => {
   const busy = e.target.matches("input:not([type=checkbox], [type=radio]), textarea, select") || (e.key === "Enter" && e.target !== document.body);
-  if (e.ctrlKey || e.metaKey || e.altKey || busy || $("dialog[open], #act:popover-open")) return;
+  if (e.ctrlKey || e.metaKey || e.altKey || off() || busy || $("dialog[open], #act:popover-open")) return;
   if (Object.hasOwn(keys, e.key)) { e.preventDefault(); keys[e.key](); }
 });
-on("click", "[data-help]", () => $("dialog.help")?.showModal());
+on("click", "[data-help]", help);
 
 // --- a part that could not be loaded says so, and what stood there stays
 for (const type of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) {
