@@ -113,6 +113,15 @@ def test_a_worse_source_that_is_new_where_the_better_one_is_silent(scene: Scene)
     assert scene.listed() == [CLIENT]
 
 
+def test_what_has_waited_for_days_counts_as_it_was_seen_then(scene: Scene) -> None:
+    """The worker was away, and nothing had counted before; the log has begun meanwhile."""
+    _watch(scene, lifetime="30d", longest="30d")
+    _see(scene, DNS, 6, ago=4 * _DAY)
+    _see(scene, LOG, 1, ago=4 * _DAY - 500)
+    _follow(scene)
+    assert scene.listed() == [CLIENT]
+
+
 def test_who_is_listed_by_then_is_not_listed_again(scene: Scene) -> None:
     """For the same contacts as the log tells them."""
     _watch(scene, lifetime="1h")
