@@ -79,7 +79,7 @@ class Naive:
         self.newest = max(self.newest, one.at)
         self.history.append((place, one))
         end = self._reached(place, one)
-        if end is None or self._held(place, end):
+        if end is None:
             return
         self.spent[place] = one.number
         self._list(place, end)
@@ -115,7 +115,7 @@ class Naive:
                 value = len({row[3] for row in inside})
             else:
                 value = sum(row[2] for row in inside)
-            if value >= self.rule.threshold:
+            if value >= self.rule.threshold and not self._held(place, end):
                 return end
         return None
 

@@ -203,6 +203,23 @@ def test_what_comes_late_counts_when_it_happened() -> None:
     assert late.evidence.servers == ((1, 2), (2, 1))
 
 
+def test_what_comes_late_may_reach_beyond_a_listing_that_holds() -> None:
+    """It is enough twice: while the listing holds, and after it; a restart makes no difference."""
+    rule = Rule(Metric.UNKNOWN, threshold=3, window=60, lifetime=60, growth=1)
+    ats = (98, 99, 100, 95, 110, 120, 175, 118)
+    given = [contact(number, BEGIN + at, CLIENTS[0], UNKNOWN) for number, at in enumerate(ats, 1)]
+    before = Judge(rule, Context(), Spares())
+    told = judged(before, given[:-1])
+    after = Judge(rule, Context(), Spares())
+    after.remember(before.offences)
+    after.recount(given[:-1], before.newest)
+    assert [one.offence.begin for one in told] == [(BEGIN + 100) * 1000]
+    for judge in (after, before):
+        late = judge.take(given[-1])
+        assert [one.offence.begin for one in late] == [(BEGIN + 175) * 1000]
+        assert [one.evidence.numbers for one in late] == [(8, 6, 7)]
+
+
 def test_offends_again_longer_up_to_the_longest() -> None:
     """Each time twice as long; what it did while it was listed counts for the time after."""
     judge = _judge(_rule(lifetime=600, growth=2, longest=2000))

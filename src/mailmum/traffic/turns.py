@@ -79,6 +79,18 @@ def within(turns: Iterable[Turn], since: int, until: int) -> tuple[Turn, ...]:
     return tuple(one for one in cut if one.since < one.until)
 
 
+def begun_by(turns: Iterable[Turn], until: int) -> tuple[Turn, ...]:
+    """Turns as they stand at a time in milliseconds: what begins later is yet to come.
+
+    >>> begun_by([Turn(DNS, 0, 5), Turn(LOG, 5, 9), Turn(DNS, 9)], 5)
+    (Turn(source=2, since=0, until=4611686018427387904),)
+    """
+    begun = [one for one in turns if one.since < until]
+    if begun and begun[-1].until >= until:
+        begun[-1] = begun[-1]._replace(until=ALWAYS[1])
+    return tuple(begun)
+
+
 def stretches(days: Iterable[int]) -> Iterator[tuple[int, int]]:
     """From when to when a source that told something on some days sees a server.
 

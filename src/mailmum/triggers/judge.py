@@ -99,13 +99,16 @@ class Judge:
         if offence is not None and contact.at <= self.settles(offence):
             self._windows.pass_by(contact.at)
             return ()
-        stretch = self._windows.add(place, _entry(contact, tagged=self._tagged))
-        if stretch is None:
+        entry = _entry(contact, tagged=self._tagged)
+        if (stretch := self._windows.add(place, entry)) is None:
             return ()
         entries = self._windows.entries(place, stretch)
+        if (held := self._held(place)) > entries[-1].at:
+            # Of what comes late another one may end when the listing does not hold any more.
+            if (stretch := self._windows.later(place, entry, held)) is None:
+                return ()
+            entries = self._windows.entries(place, stretch)
         end = entries[-1].at
-        if self._is_held(place, end):
-            return ()
         evidence = self._tell(entries, different=self._different)
         self._windows.clear(place)
         return list(self._act(place, end, contact.number, evidence))
@@ -144,16 +147,17 @@ class Judge:
             return None
         return place_of(self._rule, contact)
 
-    def _is_held(self, place: Place, at: int) -> bool:
-        scope, target = place
-        wider: Target | None = target
+    def _held(self, place: Place) -> int:
+        """Until when somebody is listed, alone or with a network."""
+        scope, until = place[0], NEVER
+        wider: Target | None = place[1]
         while wider is not None:
             offence = self.offences.get((scope, wider))
             # Who was spared only has none to be held by.
-            if offence is not None and offence.times and offence.until > at:
-                return True
+            if offence is not None and offence.times:
+                until = max(until, offence.until)
             wider = above(wider)
-        return False
+        return until
 
     def settles(self, offence: Offence) -> int:
         """Up to when contacts of who is listed lead to nothing: they cannot count after it either.

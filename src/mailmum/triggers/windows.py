@@ -92,6 +92,14 @@ class Windows:
         """See a contact that leads to nothing, but that is newer than others."""
         self.newest = max(self.newest, at)
 
+    def later(self, key: Hashable, entry: Entry, after: int) -> Stretch | None:
+        """The first stretch that is enough with a contact that was counted, and ends late enough.
+
+        Only one that came late is held by several.
+        """
+        series = self._series[key]
+        return None if entry >= series.entries[-1] else self._around(series, entry, after)
+
     def entries(self, key: Hashable, stretch: Stretch) -> Sequence[Entry]:
         """What was counted in a stretch."""
         return self._series[key].entries[slice(*stretch)]
@@ -112,8 +120,8 @@ class Windows:
         series.left = left
         return (left, len(entries)) if counted.reached >= self._threshold else None
 
-    def _around(self, series: "_Series", entry: Entry) -> Stretch | None:
-        """The first stretch that holds an entry and is enough."""
+    def _around(self, series: "_Series", entry: Entry, after: int = 0) -> Stretch | None:
+        """The first stretch that holds an entry and is enough, and does not end before a time."""
         entries = series.entries
         place = bisect_right(entries, entry) - 1
         left = bisect_right(entries, entry.at - self._window, key=_at)
@@ -126,7 +134,7 @@ class Windows:
             while entries[left].at <= last - self._window:
                 counted.take(entries[left])
                 left += 1
-            if counted.reached >= self._threshold:
+            if counted.reached >= self._threshold and last >= after:
                 return left, end + 1
         return None
 

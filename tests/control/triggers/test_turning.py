@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from mailmum.control.traffic.models import Seen
+from mailmum.control.triggers import backtest as trying
 from mailmum.control.triggers.backtest import backtest, last_of
 from mailmum.control.triggers.models import Finding, Trigger
 from mailmum.control.triggers.values import rule_of
@@ -109,6 +110,15 @@ def test_a_worse_source_that_is_new_where_the_better_one_is_silent(scene: Scene)
     scene.see("203.0.113.8", 1, Outcome.CONNECTED, ago=50, server="mx2")
     scene.follow()
     _see(scene, DNS, 6, ago=100)
+    _follow(scene)
+    assert scene.listed() == [CLIENT]
+
+
+def test_what_has_waited_for_days_counts_as_it_was_seen_then(scene: Scene) -> None:
+    """The worker was away, and nothing had counted before; the log has begun meanwhile."""
+    _watch(scene, lifetime="30d", longest="30d")
+    _see(scene, DNS, 6, ago=4 * _DAY)
+    _see(scene, LOG, 1, ago=4 * _DAY - 500)
     _follow(scene)
     assert scene.listed() == [CLIENT]
 
@@ -215,3 +225,18 @@ def test_of_the_past_before_the_log_the_next_best_source_counts(scene: Scene) ->
     Seen.objects.all().delete()
     report = last_of(backtest(scene.world.viewer, rule))
     assert [one["target"] for one in report.listed] == expected
+
+
+@pytest.mark.parametrize("ago", [100, 3700, _DAY])
+def test_a_log_whose_clock_is_ahead_takes_nothing_from_a_trial(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, ago: int
+) -> None:
+    """By then it has not begun, and is not what an hour that has not ended is counted by."""
+    rule = Rule(Metric.CONNECTIONS, threshold=6, window=600, accepted=0, lifetime=2 * _DAY)
+    scene.now = scene.now // 3600 * 3600 - 1800
+    _see(scene, DNS, 6, ago=ago)
+    _see(scene, LOG, 1, ago=-300, client="203.0.113.9")
+    for room in (1000, 0):
+        monkeypatch.setattr(trying, "SIGHTINGS_LIMIT", room)
+        report = last_of(backtest(scene.world.viewer, rule, now=scene.now))
+        assert [(one["target"], one["contacts"]) for one in report.listed] == [(CLIENT, 6)]

@@ -12,15 +12,17 @@ from django.db.models import Min, QuerySet
 from mailmum.control.traffic.models import LastSeen, Seen, Total
 from mailmum.control.traffic.reading import one_of
 from mailmum.traffic.periods import DAY, HOUR, start_of
-from mailmum.traffic.turns import ALWAYS, BEST, QUIET, Turn, in_turn, stretches
+from mailmum.traffic.turns import ALWAYS, BEST, QUIET, Turn, begun_by, in_turn, stretches
 
 _Pair = tuple[int, int]
 """A server and a source."""
 
 
-def turns_of(account: int, since: float) -> dict[int, tuple[Turn, ...]]:
+def turns_of(account: int, since: float, until: float | None = None) -> dict[int, tuple[Turn, ...]]:
     """Whose turn it is at each server from a time on (Unix, seconds); before it, as at that time.
 
+    After the end, if there is one, likewise as at that time: with a clock that is ahead something
+    is seen that is later, and shall not count for the hour or day that is not over.
     The worst of the sources that ever saw a server is there whenever no other is.
     """
     sources: dict[int, set[int]] = {}
@@ -35,7 +37,8 @@ def turns_of(account: int, since: float) -> dict[int, tuple[Turn, ...]]:
             better[server] = more
     for (server, source), turn in _seen(account, better, since):
         found[server].setdefault(source, []).append(turn)
-    return {server: in_turn(seen) for server, seen in found.items()}
+    end = ALWAYS[1] if until is None else round(until * 1000)
+    return {server: begun_by(in_turn(seen), end) for server, seen in found.items()}
 
 
 def _seen(account: int, better: dict[int, list[int]], since: float) -> Iterator[tuple[_Pair, Turn]]:

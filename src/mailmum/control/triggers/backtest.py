@@ -68,7 +68,7 @@ def _backtest(reading: Reading, rule: Rule, days: int, clock: float) -> Iterator
 def _tasks(reading: Reading, rule: Rule, days: int, clock: float) -> list[Task]:
     account = reading.account.pk
     since = clock - min(max(days, 1), LONGEST, terms_of(account).hour_days) * DAY
-    context = context_of(account, rule, since)
+    context = context_of(account, rule, since, clock)
     shares, rows = _shares(account, rule, since, clock)
     many = len(shares)
     return [

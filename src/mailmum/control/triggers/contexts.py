@@ -27,15 +27,15 @@ COLUMNS = (
 """Of a sighting, in the order of a contact's fields."""
 
 
-def context_of(account: int, rule: Rule, since: float) -> Context:
-    """What counting from a time on (Unix, seconds) takes besides the rule.
+def context_of(account: int, rule: Rule, since: float, until: float | None = None) -> Context:
+    """What counting from one time on to another (Unix, seconds) takes besides the rule.
 
     No more than that: thousands of rules ask every minute.
     """
     if rule.metric is Metric.ASKED:
         return Context(public=_asked(account, rule))
     if rule.metric is Metric.CONNECTIONS:
-        return Context(best=turns_of(account, since))
+        return Context(best=turns_of(account, since, until))
     if rule.metric is Metric.TRAP:
         return Context(traps=traps_of(account, rule))
     return Context(public=_public(account, rule) if rule.metric in NAMING else {})

@@ -8,7 +8,7 @@ up once.
 """
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakValueDictionary
@@ -117,13 +117,13 @@ class Followed:
         """Names of the lists that count, by number."""
         return {} if self.counting is None else dict(self.counting.judge.context.public)
 
-    def take(self, contacts: Iterable[Contact], last: int, now: float) -> Iterator[Decision]:
+    def take(self, contacts: Sequence[Contact], last: int, now: float) -> Iterator[Decision]:
         """Judge contacts, up to the number `last`; those that have been are passed over."""
         if self.counting is None:
-            self.counting = _counting(self, now)
+            self.counting = _counting(self, contacts[0].at, now)
         counting = self.counting
         if not 0 <= now - counting.looked <= LOOK_AGAIN:
-            self._look(counting, now)
+            self._look(counting, contacts[0].at, now)
         counting.guard.forget_since((now, last))
         for contact in contacts:
             if contact.number <= self.at:
@@ -132,7 +132,7 @@ class Followed:
             if contact.number in counting.skipped:
                 continue
             if (news := _news(counting, contact)) is not None and news not in counting.unknown:
-                self._look(counting, now)
+                self._look(counting, contact.at, now)
                 if _news(counting, contact) is not None:
                     # Of that nothing is to be found, however often it is looked up.
                     counting.unknown.add(news)
@@ -140,8 +140,8 @@ class Followed:
             if counting.judge.stopped:
                 return
 
-    def _look(self, counting: Counting, now: float) -> None:
-        since = _since(self.rule, counting.judge.newest, now)
+    def _look(self, counting: Counting, at: int, now: float) -> None:
+        since = _since(self.rule, counting.judge.newest or at, now)
         context = context_of(self.trigger.account_id, self.rule, since)
         if counting.turned(context, since):
             # What has counted must not count again as told by a better source, nor what a better
@@ -158,14 +158,17 @@ def followed(trigger: Trigger, guards: Guards) -> Followed:
     return Followed(trigger, rule, stream_of(rule), guards, trigger.position)
 
 
-def _counting(one: Followed, now: float) -> Counting:
-    """A judge as it stands: what it has decided, and what it had counted beyond that."""
+def _counting(one: Followed, at: int, now: float) -> Counting:
+    """A judge as it stands: what it has decided, and what it had counted beyond that.
+
+    The first contact that comes to it was `at` a time in milliseconds; much may have been waiting.
+    """
     trigger, rule = one.trigger, one.rule
     mine = Trigger.objects.filter(pk=trigger.pk, revision=trigger.revision, removed=None)
     if not mine.filter(position=trigger.position).exists():
         raise Elsewhere(f"the trigger {trigger.name} stands elsewhere")
     guard = one.guards.of(trigger.account, rule, one.stream)
-    since = _since(rule, trigger.newest, now)
+    since = _since(rule, trigger.newest or at, now)
     judge = Judge(rule, context_of(trigger.account_id, rule, since), guard)
     assert trigger.since is not None
     horizon = trigger.newest - remembered(rule)
@@ -215,5 +218,4 @@ def _news(counting: Counting, contact: Contact) -> tuple[int, ...] | None:
 
 def _since(rule: Rule, newest: int, now: float) -> float:
     """From when on contacts can count, Unix time in seconds; `newest` in milliseconds."""
-    clock = round(now * 1000)
-    return (min(newest or clock, clock) - LATE) / 1000 - rule.window
+    return (min(newest, round(now * 1000)) - LATE) / 1000 - rule.window

@@ -46,7 +46,7 @@ class Scales:
     """
 
     def __init__(self, account: int, since: float, now: float) -> None:
-        self._account, self._turns = account, turns_of(account, since)
+        self._account, self._turns = account, turns_of(account, since, now)
         # Mostly it is the same source all the time, and no row has to tell when.
         known = round(since * 1000), round(now * 1000)
         self._change = any(len(within(one, *known)) > 1 for one in self._turns.values())
