@@ -14,7 +14,7 @@ from mailmum.control.alerts import work
 from mailmum.control.alerts.channels import Wish, add_channel
 from mailmum.control.alerts.comparing import Outcome, look
 from mailmum.control.alerts.conditions import Condition
-from mailmum.control.alerts.models import Alert, Manner
+from mailmum.control.alerts.models import Alert, Manner, Notice
 from mailmum.control.alerts.watches import WATCHES, Watch, title_of
 from mailmum.control.feeds.models import Feed, FeedVersion
 from mailmum.control.feeds.services import add_feed, upload_feed
@@ -30,7 +30,10 @@ from mailmum.control.triggers.services import add_trigger
 from mailmum.domain.listings import Action
 from mailmum.traffic.periods import DAY, HOUR, start_of
 from mailmum.traffic.sightings import Outcome as Happened
+from tests.control.alerts.kit import mailed
 from tests.control.monitor.kit import Traffic
+from tests.support.damaged import traffic_damaged
+from tests.support.logs import captured_logs
 from tests.support.world import World
 
 
@@ -203,6 +206,37 @@ def test_losses_are_the_operators(world: World) -> None:
         assert found(world.owner, kind, now + 3 * DAY) == []
 
 
+def test_a_database_of_traffic_that_is_away(world: World, traffic: Traffic) -> None:
+    """The operator is told, what cannot be asked closes nothing, and the log says it once."""
+    mailed(world.owner)
+    old = rotate_key(world.owner, "mx1", keep=0)
+    assert old is not None
+    RevokedUse.objects.create(
+        key="k7dqpmw2x4hnt9ab", server=traffic.servers["mx1"], last=int(traffic.now - 60)
+    )
+    list(work.looking(traffic.now))
+    with captured_logs() as heard:
+        with traffic_damaged():
+            for later in (60, 120, 900):
+                list(work.looking(traffic.now + later))
+        held = [(one.account_id, one.kind) for one in Alert.objects.filter(closed=None)]
+        for later in (960, 1600):
+            list(work.looking(traffic.now + later))
+    first = world.owner.account.pk
+    assert sorted(held) == [(first, "revoked-key"), (first, "traffic-away")]
+    assert Notice.objects.filter(alert__kind="traffic-away", event="opened").count() == 1
+    assert Notice.objects.filter(alert__kind="traffic-away", event="closed").count() == 1
+    [alert] = Alert.objects.filter(kind="traffic-away")
+    assert (alert.severity, alert.closed) == ("critical", int(traffic.now + 1600))
+    assert "cannot be used (file is not a database)" in alert.text
+    told = [one for one in heard if one["event"].startswith("alerts.")]
+    assert [one["event"] for one in told if one["event"] != "alerts.changed"] == [
+        "alerts.not-asked",
+        "alerts.asked-again",
+    ]
+    assert {"revoked-key", "part-silent"} <= set(told[1]["kinds"])
+
+
 def test_links_lead_to_pages(world: World, traffic: Traffic) -> None:
     """Whatever a watch links to is a page of the account."""
     ago = traffic.now - (start_of(traffic.now, HOUR) - 1800)
@@ -245,7 +279,7 @@ def test_accounts_with_nothing_to_tell_are_not_asked(
     first, other = world.owner.account.pk, world.outsider.account.pk
     now = time.time()
     list(work.looking(now))
-    assert asked == [(first, ["counts-lost", "part-silent"])]
+    assert asked == [(first, ["traffic-away", "counts-lost", "part-silent"])]
     asked.clear()
     add_trigger(
         world.outsider, "x", {"metric": "auth", "threshold": 1, "window": "1m", "mode": "observe"}

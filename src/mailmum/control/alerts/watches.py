@@ -25,7 +25,7 @@ from mailmum.control.feeds.models import State as FeedState
 from mailmum.control.feeds.queries import feeds_of
 from mailmum.control.monitor import changes, silence
 from mailmum.control.servers.queries import servers_of
-from mailmum.control.traffic import tallies
+from mailmum.control.traffic import health, tallies
 from mailmum.control.traffic.models import RevokedUse
 from mailmum.control.triggers.models import Skipped
 from mailmum.control.triggers.queries import triggers_of
@@ -153,17 +153,32 @@ def _lagging(reading: Reading, _manner: Manner, now: float) -> Iterator[Conditio
         )
 
 
+def _traffic_away(reading: Reading, _manner: Manner, now: float) -> Iterator[Condition]:
+    """Likewise the operator's, while the pages of all accounts say it."""
+    if Account.objects.order_by("pk").first() != reading.account:
+        return
+    if why := health.problem():
+        yield Condition(
+            "traffic",
+            f"the database of traffic cannot be used ({why}): triggers list nobody, and "
+            "what is seen waits in memory for about an hour; answers go on",
+            Severity.CRITICAL,
+            now,
+            "",
+        )
+
+
 def _rbl_dead(reading: Reading, _manner: Manner, _now: float) -> Iterator[Condition]:
     """Public lists that are asked and not believed."""
     found = health_of(one.zone for one in witnesses_of(reading))
-    for zone, health in sorted(found.items()):
-        state = State(health.state)
+    for zone, heard in sorted(found.items()):
+        state = State(heard.state)
         if not state.believed:
             yield Condition(
                 zone,
                 f"the public RBL {zone} is not believed any more: {SAYS[state]}",
                 Severity.WARNING,
-                health.since,
+                heard.since,
                 "rbls/",
             )
 
@@ -242,6 +257,7 @@ WATCHES: tuple[Watch, ...] = (
     Watch("feed-held", "An update of a feed is held back", _feeds_held, places.held),
     Watch("feed-failing", "A feed cannot be refreshed", _feeds_failing, places.unrefreshed),
     Watch("rbl-dead", "A public RBL is not to be believed", _rbl_dead, places.disbelieved),
+    Watch("traffic-away", "The database of traffic is away", _traffic_away, places.operator),
     Watch("counts-lost", "Observations were lost", _lost, places.operator),
     Watch("part-silent", "A part no longer stores what it counts", _lagging, places.operator),
 )
