@@ -17,13 +17,11 @@ from mailmum.control.accounts.models import Account
 from mailmum.control.alerts.conditions import Condition
 from mailmum.control.alerts.models import Alert, Manner
 from mailmum.control.alerts.telling import take_down
-from mailmum.control.alerts.watches import WATCHES, Watch
+from mailmum.control.alerts.watches import MOST, WATCHES, Watch
 from mailmum.control.journal.services import take_writer_lock
 
 CALM = 600
 """Seconds for which a condition has not held before its alert closes."""
-MOST = 200
-"""Conditions of one kind that are taken: who has more of one kind learns nothing from the rest."""
 _TEXT, _LINK, _ABOUT = 500, 500, 300
 
 Held = Mapping[str, Iterable[Condition]]
