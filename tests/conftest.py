@@ -47,6 +47,15 @@ def one_chain_of_middleware() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True)
+def no_answer_of_another_test(request: pytest.FixtureRequest) -> None:
+    """Pages and API go by what was found some seconds ago."""
+    if "db" in request.fixturenames:
+        from mailmum.control.traffic import health
+
+        health.forget()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests that use the database may use both of its files: rules and traffic."""
     for item in items:

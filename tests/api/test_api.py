@@ -21,9 +21,11 @@ from mailmum.control.servers.services import add_shipping_token
 from mailmum.control.suggestions.ideas import Idea
 from mailmum.control.suggestions.inbox import put
 from mailmum.control.suggestions.models import Suggestion
+from mailmum.control.traffic.router import LABEL, traffic_database
 from mailmum.control.witnesses.services import add_witness
 from tests.api.conftest import Caller, Callers
 from tests.control.alerts.kit import NOW, called, compared, holds, mailed, parameters
+from tests.support.damaged import traffic_damaged
 from tests.support.ports import free_port
 from tests.support.undone import undone
 from tests.support.world import World
@@ -494,6 +496,21 @@ def test_a_database_that_fails_is_our_fault(api: Callers, monkeypatch: pytest.Mo
     status, answer = api.viewer("GET", "/servers")
     assert (status, answer["error"]["code"]) == (503, "unavailable")
     assert "secret" not in str(answer)
+
+
+def test_every_answer_tells_of_traffic_that_is_away(api: Callers) -> None:
+    """What it shows stands still meanwhile; where there is one database no answer comes at all."""
+    own = traffic_database() == LABEL
+    notice = "MailMum-Notice"
+    assert api.viewer("GET", "/me")[1]["traffic_away"] is False
+    assert notice not in api.viewer.raw("GET", "/triggers", "")
+    with traffic_damaged():
+        for path, status in (("/triggers", 200), ("/suggestions", 200), ("/nowhere", 404)):
+            response = api.viewer.raw("GET", path, "")
+            assert response.status_code == status
+            assert ("triggers list nobody" in response.get(notice, "")) is own
+        assert api.viewer("GET", "/me")[1]["traffic_away"] is own
+    assert notice not in api.viewer.raw("GET", "/triggers", "")
 
 
 @pytest.mark.parametrize(

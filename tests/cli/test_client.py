@@ -57,6 +57,19 @@ def test_pages_are_followed_to_the_last(service: Service) -> None:
     assert [asked.query.get("cursor") for asked in service.asked] == [None, "2"]
 
 
+def test_what_is_wrong_with_the_service_is_said_once(
+    service: Service, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On standard error, since what is asked for is answered all the same."""
+    told = Answer(200, b"{}", headers={"MailMum-Notice": "traffic is away"})
+    service.on("GET", "/api/v1/servers", told)
+    one = client(service)
+    for _ in range(3):
+        assert one.get("/servers") == {}
+    out, err = capsys.readouterr()
+    assert (out, err) == ("", "mailmum: note: traffic is away\n")
+
+
 def test_a_refusal_is_passed_on(service: Service) -> None:
     """Code, problem, fix and items are the service's own."""
     refused = error(

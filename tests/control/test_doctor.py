@@ -2,11 +2,9 @@
 
 import shutil
 import time
-from typing import Any
 from unittest import mock
 
 import pytest
-from django.db import DatabaseError, connections
 
 from mailmum.control import doctor
 from mailmum.control.accounts.access import Reading
@@ -17,12 +15,14 @@ from mailmum.control.feeds.services import add_feed
 from mailmum.control.feeds.wishes import make_wish as make_feed_wish
 from mailmum.control.traffic import rewriting, tallies
 from mailmum.control.traffic.models import Process, Rewriting, ServerUse
-from mailmum.control.traffic.router import traffic_database
+from mailmum.control.triggers.models import Trigger
+from mailmum.control.triggers.services import add_trigger
 from mailmum.control.witnesses.models import Health
 from mailmum.control.witnesses.services import add_witness
 from mailmum.dns.witness import State
 from mailmum.traffic.sightings import Outcome
 from tests.control.monitor.kit import Traffic, traffic
+from tests.support.damaged import traffic_damaged
 from tests.support.world import World
 
 __all__ = ["traffic"]
@@ -131,19 +131,23 @@ def test_a_disk_that_is_filling_up(world: World, free: int, state: str) -> None:
 
 def test_without_the_database_of_traffic_the_rest_is_told(traffic: Traffic) -> None:
     """It is told first what is wrong, and nothing that needs it fails the rest."""
-
-    def damaged(execute: Any, sql: str, *rest: Any) -> Any:
-        if '"traffic_' in sql:
-            raise DatabaseError("file is not a database")
-        return execute(sql, *rest)
-
-    before = doctor.checks(traffic.world.viewer)
-    assert "traffic" not in {one["name"] for one in before}
-    with connections[traffic_database()].execute_wrapper(damaged):
+    add_trigger(traffic.world.admin, "guessing", {"mode": "enforce"}, preset="password-guessing")
+    Trigger.objects.update(since=0)
+    before = {one["name"]: one for one in doctor.checks(traffic.world.viewer)}
+    assert "traffic" not in before
+    assert "alerts" not in before
+    assert before["triggers"]["state"] == "ok"
+    with traffic_damaged():
         found = {one["name"]: one for one in doctor.checks(traffic.world.viewer)}
+        of_one = {one["name"]: one for one in doctor.checks(traffic.world.viewer, "mx1")}
     assert found["traffic"]["state"] == "fail"
-    assert "cannot be read (file is not a database)" in found["traffic"]["message"]
+    assert "cannot be used (file is not a database)" in found["traffic"]["message"]
     assert found["dns engine"]["state"] == "ok"
+    for name in ("triggers", "alerts", "suggestions and report"):
+        assert found[name]["state"] == "warn", name
+        assert "traffic" in found[name]["message"] + found[name]["fix"]
+    assert "list nobody" in found["triggers"]["message"]
+    assert "is not known while" in of_one["server mx1"]["message"]
 
 
 def test_public_lists_that_are_not_believed(world: World) -> None:

@@ -1,11 +1,16 @@
 """What a service says at its start is told if it can be, and stops nothing if it cannot."""
 
+import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from mailmum.control import runtime
+from mailmum.control import config, runtime
+from mailmum.control.config import Overrides
+from mailmum.control.parts import NAMES
+from mailmum.domain.errors import Refusal
 
 
 def test_a_line_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -17,6 +22,46 @@ def test_a_line_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
         full.close()
     monkeypatch.setattr(sys, "stdout", None)
     runtime._say("ready")
+
+
+@pytest.fixture
+def elsewhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The parameters of this process are as before afterwards, and nothing is started."""
+    for name in ("MAILMUM_DATA", "MAILMUM_DATABASE"):
+        monkeypatch.setenv(name, "")
+    monkeypatch.setattr("mailmum.control.parts.run", lambda _name, _parameters: None)
+    monkeypatch.setattr(runtime, "end_process", lambda: None)
+    monkeypatch.setattr("mailmum.control.logs.set_up", lambda _parameters, _part: None)
+    umask = os.umask(0o022)
+    yield
+    os.umask(umask)
+    monkeypatch.undo()
+    config.current.cache_clear()
+
+
+@pytest.mark.usefixtures("elsewhere")
+@pytest.mark.parametrize("name", NAMES)
+def test_no_part_makes_a_folder_that_was_mistyped(name: str, tmp_path: Path) -> None:
+    """It says that there is none and how to make one; an empty one is none, either."""
+    wrong, empty = tmp_path / "mistyped", tmp_path / "empty"
+    empty.mkdir()
+    for folder in (wrong, empty):
+        with pytest.raises(Refusal, match="no service was ever started") as caught:
+            runtime.run_part(name, Overrides(folder))
+        assert f"mailmum migrate --data {folder}" in caught.value.fix
+    assert not wrong.exists()
+    assert list(empty.iterdir()) == []
+
+
+@pytest.mark.usefixtures("elsewhere")
+@pytest.mark.parametrize("made", ["mailmum.toml", "mailmum.sqlite3", "index.snapshot"])
+def test_parts_run_where_a_service_was(made: str, tmp_path: Path) -> None:
+    """Also where only some of it is left, and where PostgreSQL has all that they need."""
+    (tmp_path / made).touch()
+    runtime.run_part("dns", Overrides(tmp_path))
+    os.environ["MAILMUM_DATABASE"] = "postgresql:///mailmum"
+    runtime.run_part("dns", Overrides(tmp_path / "new"))
+    assert (tmp_path / "new" / "mailmum.toml").exists()
 
 
 def test_a_line_that_can(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,9 @@ from django.db import DatabaseError, OperationalError, connection
 from django.test import Client
 
 from mailmum.control.accounts.models import Account
+from mailmum.control.traffic.router import LABEL, traffic_database
 from mailmum.web.middleware import POLICY
+from tests.support.damaged import traffic_damaged
 from tests.web.conftest import Visitors, text_of
 
 
@@ -50,6 +52,23 @@ def test_a_database_that_is_away(site: Visitors, broken: Any, fault: Exception) 
     response = client.get(site.owner.path("servers"))
     assert response.status_code == 503
     assert "still told what is listed" in text_of(response)
+
+
+@pytest.mark.parametrize("page", ["triggers", "suggestions", "alerts", "alerts-report", "listings"])
+def test_every_page_says_that_traffic_is_away(site: Visitors, page: str) -> None:
+    """What is shown stands still meanwhile, and would look as if nothing had happened."""
+    if traffic_database() != LABEL:
+        pytest.skip("traffic has no database of its own")
+    words = "The database of traffic is away"
+    assert words not in text_of(site.viewer.get(page))
+    client = site.viewer.client
+    client.raise_request_exception = False
+    with traffic_damaged():
+        response = client.get(site.viewer.path(page))
+    told = text_of(response)
+    assert words in told or "still told what is listed" in told
+    assert response.status_code == (503 if words not in told else 200)
+    assert (response.status_code == 503) == (page == "alerts-report")
 
 
 def test_a_form_far_too_large(site: Visitors) -> None:

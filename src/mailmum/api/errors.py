@@ -14,6 +14,7 @@ from ninja import NinjaAPI, Schema
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 from pydantic import Field
 
+from mailmum.control.traffic import health
 from mailmum.daemons.descriptors import with_cause
 from mailmum.domain.errors import (
     BadInput,
@@ -77,6 +78,12 @@ class Error(Schema):
     error: ErrorBody
 
 
+NOTICE = "MailMum-Notice"
+"""The header in which every answer tells what is wrong with the service."""
+_AWAY = (
+    "the database of traffic is away: triggers list nobody, and what is seen waits in memory for "
+    "about an hour; see: mailmum doctor"
+)
 READ_ERRORS = {401: Error, 404: Error, 422: Error, 503: Error}
 WRITE_ERRORS = {**READ_ERRORS, 403: Error, 409: Error, 413: Error}
 
@@ -133,12 +140,17 @@ def in_one_form(get_response: Callable[[HttpRequest], HttpResponse]) -> Any:
 
     def middleware(request: HttpRequest) -> HttpResponse:
         response = get_response(request)
+        if not request.path.startswith(PREFIX):
+            return response
+        if response.status_code != STATUS["unavailable"] and health.known():
+            response.headers[NOTICE] = _AWAY
         foreign = response.status_code in _FOREIGN and "json" not in response["Content-Type"]
-        if not (foreign and request.path.startswith(PREFIX)):
+        if not foreign:
             return response
         answer = respond(_foreign(response.status_code, request))
-        if "Allow" in response:
-            answer["Allow"] = response["Allow"]
+        for name in ("Allow", NOTICE):
+            if name in response:
+                answer[name] = response[name]
         return answer
 
     return middleware

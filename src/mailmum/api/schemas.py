@@ -398,6 +398,9 @@ class Me(Schema):
     dns: list[str]
     policy: str
     public_url: str
+    traffic_away: bool = Field(
+        description="the database of traffic is: triggers list nobody, what is seen waits in memory"
+    )
 
 
 class Check(Schema):

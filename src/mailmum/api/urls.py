@@ -34,6 +34,7 @@ from mailmum.control import config, doctor, hits
 from mailmum.control.accounts.access import HandingIn
 from mailmum.control.journal.moments import instant
 from mailmum.control.servers.queries import server_handed_in
+from mailmum.control.traffic import health
 
 api = NinjaAPI(
     title="MailMum",
@@ -85,6 +86,7 @@ def me(request: TokenRequest) -> dict[str, Any]:
         "dns": [str(endpoint) for endpoint in parameters.dns_endpoints],
         "policy": parameters.policy,
         "public_url": parameters.base_url,
+        "traffic_away": bool(health.known()),
     }
 
 

@@ -24,6 +24,7 @@ from urllib3.exceptions import (
 from mailmum import __version__
 from mailmum.cli.failures import Failure
 from mailmum.cli.locate import Service
+from mailmum.cli.output import warn
 from mailmum.cli.visible import visible
 
 Json = dict[str, Any]
@@ -32,6 +33,7 @@ _ORDINARY = urllib3.Timeout(connect=5, read=60)
 # An import of a million lines is checked and stored before its report comes.
 _PATIENT = urllib3.Timeout(connect=60, read=1800)
 _CHUNK = 65536
+_NOTICE = "MailMum-Notice"
 _LONGEST_LINE = 64 * 1024 * 1024
 
 
@@ -40,6 +42,7 @@ class Client:
 
     def __init__(self, service: Service) -> None:
         self.service = service
+        self._noticed = ""
         self._pool = urllib3.PoolManager(retries=False)
         self._headers = {
             "Authorization": f"Bearer {service.token}",
@@ -191,12 +194,19 @@ class Client:
                 preload_content=False,
                 redirect=False,
             )
+            self._pass_on(response.headers.get(_NOTICE, ""))
             try:
                 if response.status >= 300:
                     raise _rejection(response, self.service)
                 yield response
             finally:
                 response.close()
+
+    def _pass_on(self, notice: str) -> None:
+        """Print what every answer says of the service, once."""
+        if notice and notice != self._noticed:
+            self._noticed = notice
+            warn(f"note: {notice}")
 
     @contextmanager
     def _errors(self) -> Iterator[None]:

@@ -10,8 +10,6 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from django.db import DatabaseError
-
 from mailmum import compiled
 from mailmum.control import config
 from mailmum.control.accounts.access import Reading
@@ -26,8 +24,7 @@ from mailmum.control.monitor.silence import Pulse
 from mailmum.control.servers.models import Server
 from mailmum.control.servers.pauses import Pause, pauses_of
 from mailmum.control.servers.queries import find_server, servers_of
-from mailmum.control.traffic import tallies
-from mailmum.control.traffic.models import Tally
+from mailmum.control.traffic import health, tallies
 from mailmum.control.traffic.queries import barred_use, revoked_uses
 from mailmum.control.traffic.reading import tolerant
 from mailmum.control.traffic.rewriting import progress_of
@@ -42,6 +39,7 @@ LATELY = 86_400
 """Seconds in which something that went wrong is told."""
 SCARCE = 128 * 2**20
 """Bytes; less on a disk is told."""
+_BACK = "bring it back: see traffic above"
 LOOPBACK = ("127.", "::1", "localhost")
 
 
@@ -63,7 +61,8 @@ def checks(reading: Reading, server: str = "") -> list[dict[str, str]]:
     """
     servers = [find_server(reading, server)] if server else list(servers_of(reading))
     found = [_engine(), *_room(), *_account(reading, servers), *_feeds(reading)]
-    found += _traffic()
+    away = health.problem()
+    found += _traffic_away(away, servers) if away else []
     found += tolerant(lambda: list(_counts()), [])
     asking, logging = (_pulses(reading, servers, one) for one in (silence.ASKING, silence.LOGS))
     for one in servers:
@@ -74,7 +73,8 @@ def checks(reading: Reading, server: str = "") -> list[dict[str, str]]:
         found += _is_logged(one, logging.get(one.pk))
     if not server:
         found += _lists(reading)
-        found += [Finding(*one) for one in trigger_findings(reading, time.time())]
+        found += [Finding(*one) for one in trigger_findings(reading, time.time(), bool(away))]
+        found += _standing_still() if away else []
         found += tolerant(lambda: list(_privacy(reading)), [])
     return [asdict(finding) for finding in found]
 
@@ -116,19 +116,40 @@ def _room() -> Iterator[Finding]:
         )
 
 
-def _traffic() -> Iterator[Finding]:
-    """Whether what was seen can be read: all that asks for it says nothing otherwise."""
-    try:
-        Tally.objects.exists()
-    except DatabaseError as error:
+def _traffic_away(reason: str, servers: list[Server]) -> Iterator[Finding]:
+    """What was seen cannot be read or kept: all that asks for it says nothing otherwise."""
+    yield Finding(
+        "traffic",
+        "fail",
+        f"the database of traffic cannot be used ({reason}), so triggers list nobody, and what "
+        "is seen waits in memory for about an hour; answers and changes go on",
+        "bring it back; if the file is damaged, stop the service, put one from a backup in its "
+        "place or move traffic.sqlite3, its -wal and -shm away, and start: it begins anew",
+    )
+    for server in servers:
         yield Finding(
-            "traffic",
-            "fail",
-            f"the database of traffic cannot be read ({str(error).strip()}), so nothing is counted "
-            "and triggers list nobody; answers and changes go on",
-            "bring it back; if the file is damaged, stop the service, put one from a backup in its "
-            "place or move traffic.sqlite3, its -wal and -shm away, and start: it begins anew",
+            f"server {server.name}",
+            "warn",
+            "whether it asks is not known while the database of traffic is away",
+            _BACK,
         )
+
+
+def _standing_still() -> Iterator[Finding]:
+    """What goes by what was seen, beside triggers."""
+    yield Finding(
+        "suggestions and report",
+        "warn",
+        "they stand as they were before the database of traffic was away",
+        _BACK,
+    )
+    yield Finding(
+        "alerts",
+        "warn",
+        "nobody is told of silent servers and of whatever else only traffic shows; other alerts "
+        "are told as ever",
+        _BACK,
+    )
 
 
 def _account(reading: Reading, servers: list[Server]) -> Iterator[Finding]:
@@ -214,13 +235,13 @@ def _feeds(reading: Reading) -> Iterator[Finding]:
 
 def _lists(reading: Reading) -> Iterator[Finding]:
     """Public RBLs that are asked and not believed."""
-    for zone, health in sorted(health_of(one.zone for one in witnesses_of(reading)).items()):
-        state = State(health.state)
+    for zone, heard in sorted(health_of(one.zone for one in witnesses_of(reading)).items()):
+        state = State(heard.state)
         if not state.believed:
             yield Finding(
                 f"rbl {zone}",
                 "warn",
-                f"it is not believed since {spoken(health.since)}: {SAYS[state]}",
+                f"it is not believed since {spoken(heard.since)}: {SAYS[state]}",
                 "if a mail server of yours uses it, take it out there; to ask it no more: "
                 f"mailmum rbl remove {zone}",
             )

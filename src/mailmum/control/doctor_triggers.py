@@ -25,8 +25,14 @@ _PATIENCE, _REMEMBERED = 60.0, 7 * DAY
 # Seconds after which a worker that runs has taken a trigger up.
 
 
-def trigger_findings(reading: Reading, now: float) -> Iterator[Told]:
-    """Findings about the triggers of an account; all that is well is told in one line."""
+def trigger_findings(reading: Reading, now: float, away: bool = False) -> Iterator[Told]:
+    """Findings about the triggers of an account; all that is well is told in one line.
+
+    Args:
+        reading: proof that the account may be read.
+        now: our own clock.
+        away: whether the database of traffic is, which all of them follow.
+    """
     found = [one for one in triggers_of(reading) if one.mode != Mode.OFF]
     stopped = [(one, one.stopped_at) for one in found if one.stopped_at is not None]
     waiting = [
@@ -55,7 +61,14 @@ def trigger_findings(reading: Reading, now: float) -> Iterator[Told]:
         )
     others = [*_failing(found, now), *_asked(reading, found, now)]
     yield from others
-    if found and not (stopped or waiting or others):
+    if found and away:
+        yield (
+            "triggers",
+            "warn",
+            f"{len(found)} are on and list nobody while the database of traffic is away",
+            "bring it back, see traffic above: they go on from where they were",
+        )
+    elif found and not (stopped or waiting or others):
         yield "triggers", "ok", f"{len(found)} of them follow what comes in", ""
 
 

@@ -15,7 +15,7 @@ from django.db import DatabaseError, connections
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.recorder import MigrationRecorder
 
-from mailmum.control.config import Config
+from mailmum.control.config import FILE_NAME, Config
 from mailmum.domain.errors import Refusal
 
 CREDENTIAL = "cli.json"
@@ -46,6 +46,25 @@ def folder(path: Path) -> None:
             f"the data folder {path} cannot be written: {error.strerror}",
             fix="choose another with --data, or run as the user who owns it",
         ) from None
+
+
+def expect_folder(parameters: Config) -> None:
+    """See that a service was started on the data folder before; nothing is made.
+
+    What a part finds in PostgreSQL it needs no folder for: that may be new.
+
+    Raises:
+        Refusal: it was not.
+    """
+    traces = (parameters.data / FILE_NAME, parameters.sqlite_path, parameters.snapshot_path)
+    if parameters.database or any(path.exists() for path in traces):
+        return
+    missing = "there is no folder" if not parameters.data.is_dir() else "nothing is in the folder"
+    raise Refusal(
+        f"{missing} {parameters.data}, so no service was ever started on it",
+        fix="check --data or MAILMUM_DATA; to make a new service there: "
+        f"mailmum migrate --data {parameters.data}",
+    )
 
 
 def set_up_django() -> None:

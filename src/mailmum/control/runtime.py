@@ -59,7 +59,8 @@ def up(overrides: Overrides, *, demo: bool = False) -> None:
 
 
 def run_part(name: str, overrides: Overrides) -> None:
-    """Run one part alone, for a service manager."""
+    """Run one part alone, for a service manager; on a folder that is there for it."""
+    prepare.expect_folder(config.use(overrides))
     parameters = _start(overrides, name)
     from mailmum.control.parts import run
 

@@ -3,8 +3,8 @@
 Each task has a pause after which it is due again.  A task that takes long does so in steps, between
 which it asks whether to go on; so the worker ends at once when told to, and whatever it was at goes
 on after the next start.  A step that takes long is waited for some seconds, and undone then.  While
-a database is away a task fails, is told once in a while, and tried again: nobody waits for the
-worker.
+a database is away a task fails, which is told when it begins, once in a while, and when it is
+over, and is tried again: nobody waits for the worker.
 
 Triggers cannot wait for a task's turn: they follow in a thread beside, to which all tasks give way
 between their steps, and what public lists say to them comes from another (`triggers.listening`).
@@ -31,7 +31,7 @@ from mailmum.control.triggers import listening, tidying
 from mailmum.control.witnesses import work as witnessing
 from mailmum.daemons.descriptors import with_cause
 from mailmum.daemons.ending import stop_signals
-from mailmum.daemons.seldom import Seldom
+from mailmum.daemons.outages import Outages
 from mailmum.daemons.supervisor_ready import tell_ready
 from mailmum.daemons.threads import KeptThread
 from mailmum.traffic.terms import Terms
@@ -44,7 +44,7 @@ _RETRY = 10.0
 # is known to have been sent.  All else may be undone.
 _AWAITED = ("triggers", "notices", "tasks")
 _PATIENCE = 3.0
-_TELL_AGAIN = 600.0
+_TELL_AGAIN = 3600.0
 # A chunk of rows takes a few hundredths of a second; writers get the rest of the time.
 _REST = 0.05
 
@@ -129,17 +129,17 @@ def tasks(ranked: threading.Event) -> list[Task]:
 
 def work(todo: list[Task], stopping: threading.Event) -> None:
     """Do each task whenever it is due, until the event is set."""
-    seldom = Seldom(_TELL_AGAIN)
+    outages = Outages(_TELL_AGAIN)
     tell_ready()
     while not stopping.is_set():
         for task in todo:
             if time.monotonic() >= task.due and not stopping.is_set():
-                _do(task, stopping, seldom)
+                _do(task, stopping, outages)
         stopping.wait(TICK)
     connections.close_all()
 
 
-def _do(task: Task, stopping: threading.Event, seldom: Seldom) -> None:
+def _do(task: Task, stopping: threading.Event, outages: Outages) -> None:
     pause = task.every
     try:
         close_old_connections()
@@ -151,10 +151,13 @@ def _do(task: Task, stopping: threading.Event, seldom: Seldom) -> None:
             listening.FRONT.give_way()
             began = time.monotonic()
     except DatabaseError as error:
-        if seldom.due(task.name):
+        if outages.began(task.name):
             log.warning("worker.failed", task=task.name, reason=with_cause(str(error).strip()))
         connections.close_all()
         pause = min(pause, _RETRY)
+    else:
+        if (after := outages.ended(task.name)) is not None:
+            log.info("worker.works-again", task=task.name, after=after)
     task.due = time.monotonic() + pause
 
 

@@ -21,6 +21,7 @@ from mailmum.control.requests.queries import count_open
 from mailmum.control.servers.pauses import Pause, pauses_of
 from mailmum.control.servers.queries import present_servers
 from mailmum.control.suggestions.inbox import waiting
+from mailmum.control.traffic import health
 from mailmum.web.states import ServerState, states_of
 
 SERVERS_SHOWN = 8
@@ -81,6 +82,11 @@ class Place:
     def pauses(self) -> list[Pause]:
         """Pauses in force, which every page tells."""
         return pauses_of(self._reading, time.time())
+
+    @property
+    def traffic_away(self) -> bool:
+        """Whether nothing that is seen is kept, which every page tells."""
+        return bool(health.known())
 
     @cached_property
     def open_requests(self) -> int:

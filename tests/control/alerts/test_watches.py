@@ -10,11 +10,11 @@ from django.utils import timezone
 
 from mailmum.control.accounts.access import Owning
 from mailmum.control.accounts.models import Account
-from mailmum.control.alerts import work
+from mailmum.control.alerts import outbox, work
 from mailmum.control.alerts.channels import Wish, add_channel
 from mailmum.control.alerts.comparing import Outcome, look
 from mailmum.control.alerts.conditions import Condition
-from mailmum.control.alerts.models import Alert, Manner
+from mailmum.control.alerts.models import Alert, Manner, Notice
 from mailmum.control.alerts.watches import WATCHES, Watch, title_of
 from mailmum.control.feeds.models import Feed, FeedVersion
 from mailmum.control.feeds.services import add_feed, upload_feed
@@ -30,7 +30,10 @@ from mailmum.control.triggers.services import add_trigger
 from mailmum.domain.listings import Action
 from mailmum.traffic.periods import DAY, HOUR, start_of
 from mailmum.traffic.sightings import Outcome as Happened
+from tests.control.alerts.kit import habits, mailed
 from tests.control.monitor.kit import Traffic
+from tests.support.damaged import traffic_damaged
+from tests.support.logs import captured_logs
 from tests.support.world import World
 
 
@@ -203,6 +206,37 @@ def test_losses_are_the_operators(world: World) -> None:
         assert found(world.owner, kind, now + 3 * DAY) == []
 
 
+def test_a_database_of_traffic_that_is_away(world: World, traffic: Traffic) -> None:
+    """The operator is told, what cannot be asked closes nothing, and the log says it once."""
+    mailed(world.owner)
+    old = rotate_key(world.owner, "mx1", keep=0)
+    assert old is not None
+    RevokedUse.objects.create(
+        key="k7dqpmw2x4hnt9ab", server=traffic.servers["mx1"], last=int(traffic.now - 60)
+    )
+    list(work.looking(traffic.now))
+    with captured_logs() as heard:
+        with traffic_damaged():
+            for later in (60, 120, 900):
+                list(work.looking(traffic.now + later))
+        held = [(one.account_id, one.kind) for one in Alert.objects.filter(closed=None)]
+        for later in (960, 1600):
+            list(work.looking(traffic.now + later))
+    first = world.owner.account.pk
+    assert sorted(held) == [(first, "revoked-key"), (first, "traffic-away")]
+    assert Notice.objects.filter(alert__kind="traffic-away", event="opened").count() == 1
+    assert Notice.objects.filter(alert__kind="traffic-away", event="closed").count() == 1
+    [alert] = Alert.objects.filter(kind="traffic-away")
+    assert (alert.severity, alert.closed) == ("critical", int(traffic.now + 1600))
+    assert "cannot be used (file is not a database)" in alert.text
+    told = [one for one in heard if one["event"].startswith("alerts.")]
+    assert [one["event"] for one in told if one["event"] != "alerts.changed"] == [
+        "alerts.not-asked",
+        "alerts.asked-again",
+    ]
+    assert {"revoked-key", "part-silent"} <= set(told[1]["kinds"])
+
+
 def test_links_lead_to_pages(world: World, traffic: Traffic) -> None:
     """Whatever a watch links to is a page of the account."""
     ago = traffic.now - (start_of(traffic.now, HOUR) - 1800)
@@ -217,6 +251,62 @@ def test_links_lead_to_pages(world: World, traffic: Traffic) -> None:
     for one in done.opened:
         assert resolve(f"/a/1/{one.link.partition('?')[0]}").url_name != "account"
         assert title_of(one.kind) != one.kind
+
+
+def _listed_in_a_row(traffic: Traffic, first: int, last: int) -> list[str]:
+    """Block so many who had delivered, all at once."""
+    clients = [f"203.0.113.{one}" for one in range(first, last)]
+    traffic.log(*(one for client in clients for one in traffic.mail(client, 1, "a.example")))
+    traffic.listed(Action.BLOCK, *clients)
+    return clients
+
+
+def _told(account: Account) -> set[str]:
+    """Of whom there is an open alert."""
+    found = Alert.objects.filter(account=account, closed=None, kind="listed-sender")
+    return {one.partition("/")[0] for one in found.values_list("about", flat=True)}
+
+
+def test_many_senders_are_listed_at_once(
+    world: World, traffic: Traffic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One message tells of all of them; others that are listed later push none of them out."""
+    account, now = world.owner.account, traffic.now
+    habits(world.owner, digest=0)
+    mailed(world.owner)
+    first = _listed_in_a_row(traffic, 1, 46)
+    assert len(look(account, now=now).opened) == 45
+    [parcel] = outbox.pack(now=now)
+    assert len(parcel.content["events"]) == 45
+    # A busy machine: just a few are looked at each time.
+    monkeypatch.setattr("mailmum.control.alerts.senders.SECONDS", 0.0)
+    monkeypatch.setattr("mailmum.control.alerts.senders.LISTED", 40)
+    more = _listed_in_a_row(traffic, 100, 130)
+    for minute in range(1, 4):
+        assert not look(account, now=now + 60 * minute).closed
+    assert _told(account) == {*first, *more}
+    traffic.listed(Action.ALLOW, first[3])
+    unlist_targets(world.owner, [first[4]])
+    for minute in range(4, 30):
+        look(account, now=now + 60 * minute)
+    assert _told(account) == {*first, *more} - {first[3], first[4]}
+
+
+def test_more_senders_than_can_be_told_one_by_one(
+    world: World, traffic: Traffic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rest is told as a number, and those that were told stay."""
+    monkeypatch.setattr("mailmum.control.alerts.watches.MOST", 5)
+    monkeypatch.setattr("mailmum.control.alerts.comparing.MOST", 5)
+    account, now = world.owner.account, traffic.now
+    first = _listed_in_a_row(traffic, 1, 5)
+    look(account, now=now)
+    assert _told(account) == set(first)
+    _listed_in_a_row(traffic, 100, 107)
+    assert not look(account, now=now + 60).closed
+    assert _told(account) == {*first, "more"}
+    [one] = Alert.objects.filter(account=account, about="more")
+    assert one.text.startswith("7 more listings of these two days block")
 
 
 def test_very_many_new_listings(
@@ -245,7 +335,7 @@ def test_accounts_with_nothing_to_tell_are_not_asked(
     first, other = world.owner.account.pk, world.outsider.account.pk
     now = time.time()
     list(work.looking(now))
-    assert asked == [(first, ["counts-lost", "part-silent"])]
+    assert asked == [(first, ["traffic-away", "counts-lost", "part-silent"])]
     asked.clear()
     add_trigger(
         world.outsider, "x", {"metric": "auth", "threshold": 1, "window": "1m", "mode": "observe"}

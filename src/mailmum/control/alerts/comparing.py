@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-import structlog
 from django.db import DatabaseError, transaction
 
 from mailmum.control.accounts.access import Reading, system_access
@@ -18,15 +17,11 @@ from mailmum.control.accounts.models import Account
 from mailmum.control.alerts.conditions import Condition
 from mailmum.control.alerts.models import Alert, Manner
 from mailmum.control.alerts.telling import take_down
-from mailmum.control.alerts.watches import WATCHES, Watch
+from mailmum.control.alerts.watches import MOST, WATCHES, Watch
 from mailmum.control.journal.services import take_writer_lock
-
-log = structlog.get_logger()
 
 CALM = 600
 """Seconds for which a condition has not held before its alert closes."""
-MOST = 200
-"""Conditions of one kind that are taken: who has more of one kind learns nothing from the rest."""
 _TEXT, _LINK, _ABOUT = 500, 500, 300
 
 Held = Mapping[str, Iterable[Condition]]
@@ -34,10 +29,11 @@ Held = Mapping[str, Iterable[Condition]]
 
 @dataclass(slots=True)
 class Outcome:
-    """What a comparison did."""
+    """What a comparison did, and which kinds could not be asked about, with the reason."""
 
     opened: list[Alert] = field(default_factory=list)
     closed: list[Alert] = field(default_factory=list)
+    not_asked: dict[str, str] = field(default_factory=dict)
 
 
 def look(
@@ -47,12 +43,15 @@ def look(
     clock = time.time() if now is None else now
     reading, manner = system_access(account), manner_of(account)
     held: dict[str, list[Condition]] = {}
+    not_asked: dict[str, str] = {}
     for watch in watches:
         try:
             held[watch.kind] = asked(watch, reading, manner, clock)
         except DatabaseError as error:
-            log.warning("alerts.not-asked", kind=watch.kind, reason=str(error).strip())
-    return compare(account, manner, held, now=clock)
+            not_asked[watch.kind] = str(error).strip()
+    done = compare(account, manner, held, now=clock)
+    done.not_asked = not_asked
+    return done
 
 
 def asked(watch: Watch, reading: Reading, manner: Manner, now: float) -> list[Condition]:

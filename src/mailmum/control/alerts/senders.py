@@ -6,7 +6,9 @@ counted as the guard of triggers counts it (`triggers.mail`): neither what was h
 bounced or taken for spam, nor what the trigger that lists it counts itself.
 """
 
-from collections.abc import Iterator
+import time
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from mailmum.control.accounts.access import Reading
@@ -28,41 +30,91 @@ from mailmum.traffic.periods import DAY
 from mailmum.traffic.sightings import Outcome
 from mailmum.triggers.rules import Rule
 
-LISTED, CHECKED = 100, 20
-"""How many new listings are looked at, and how many of them closely."""
+LISTED = 2000
+"""How many of the newest listings are looked at."""
+CHECKED, SECONDS = 20, 1.0
+"""How many are looked at closely each time, and for how long more of those that are new: all of
+some hundred addresses, a few of as many networks.  The others have their turn the next time."""
+_TURN = 60
 _LEAST_PREFIX = {4: 16, 6: 32}
 
+Block = tuple[Version, NetworkTarget]
 
-def delivered(reading: Reading, least: int, now: float) -> Iterator[tuple[Version, int]]:
-    """New blocks that lose so many messages at least, the newest first, and how many.
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """A new block of somebody who had delivered: how many messages, None when not asked now."""
+
+    version: Version
+    count: int | None
+
+
+def delivered(
+    reading: Reading, least: int, now: float, known: Collection[int] = ()
+) -> Iterator[Delivered]:
+    """New blocks that lose so many messages at least: those that are known, then the oldest first.
+
+    Of those that are known a few are looked at again each time.  Whose turn it is follows from the
+    clock, so that nothing has to be kept for it.
 
     Args:
         reading: proof that the account may be read.
         least: from how many on.
         now: our own clock.
+        known: numbers of listings that were found before.
     """
-    account, days = reading.account.pk, last_days(now, MAIL_DAYS)
-    names, rules = names_of_servers(reading), dict[tuple[str, str], Rule | None]()
-    kept, checked = kept_since(account), 0
-    for version, network in _blocks(reading, least, now):
-        if (by := (version.source, version.origin)) not in rules:
-            rules[by] = _rule(reading, version)
+    look, blocks = _Close(reading, least, now), _blocks(reading, least, now, known)
+    before = [one for one in blocks if one[0].number in known]
+    new = [one for one in blocks if one[0].number not in known]
+    for at, (version, network) in _in_turn(before, now):
+        if at >= CHECKED:
+            yield Delivered(version, None)
+        elif (count := look.lost(version, network)) >= least:
+            yield Delivered(version, count)
+    found, until = list[Delivered](), time.monotonic() + SECONDS
+    for at, (version, network) in _in_turn(new, now):
+        if at >= CHECKED and time.monotonic() >= until:
+            break
+        if (count := look.lost(version, network)) >= least:
+            found.append(Delivered(version, count))
+    yield from sorted(found, key=lambda one: one.version.number)
+
+
+def _in_turn(blocks: list[Block], now: float) -> Iterator[tuple[int, Block]]:
+    """All of them with numbers from 0, beginning elsewhere each time."""
+    at = int(now // _TURN) * CHECKED % max(len(blocks), 1)
+    return enumerate(blocks[at:] + blocks[:at])
+
+
+class _Close:
+    """A close look at listings of an account: what a block loses that speaks for its sender."""
+
+    def __init__(self, reading: Reading, least: int, now: float) -> None:
+        self._reading, self._least, self._now = reading, least, now
+        self._days = last_days(now, MAIL_DAYS)
+        self._kept = kept_since(reading.account.pk)
+        self._names = names_of_servers(reading)
+        self._rules: dict[tuple[str, str], Rule | None] = {}
+
+    def lost(self, version: Version, network: NetworkTarget) -> int:
+        """How many messages; no more than roughly where it is too few anyway."""
+        account, days = self._reading.account.pk, self._days
+        if (by := (version.source, version.origin)) not in self._rules:
+            self._rules[by] = _rule(self._reading, version)
+        rule = self._rules[by]
         mail = accepted_by_day(account, network, days[0], days[-1] + DAY)
-        noise = unheard(account, rules[by], network, sorted({day for day, _ in mail}), kept)
-        if sum(many for _, many in mail) - noise.total() < least:
-            continue
-        server = None if version.scope == WHOLE_ACCOUNT else names.get(version.scope)
-        since, lost = losses(reading, network, server, days=MAIL_DAYS, now=now)
+        noise = unheard(account, rule, network, sorted({day for day, _ in mail}), self._kept)
+        if (rest := sum(many for _, many in mail) - noise.total()) < self._least:
+            return rest
+        server = None if version.scope == WHOLE_ACCOUNT else self._names.get(version.scope)
+        since, lost = losses(self._reading, network, server, days=MAIL_DAYS, now=self._now)
         if since > days[0]:
             late = sorted({day for day, _ in mail if day >= since})
-            noise = unheard(account, rules[by], network, late, kept)
+            noise = unheard(account, rule, network, late, self._kept)
         for (client, where), many in noise.items():
             if client in lost and version.scope in (WHOLE_ACCOUNT, where):
                 lost[client] -= many
-        if (count := sum(max(many, 0) for many in lost.values())) >= least:
-            yield version, count
-        if (checked := checked + 1) == CHECKED:
-            return
+        return sum(max(many, 0) for many in lost.values())
 
 
 def _rule(reading: Reading, version: Version) -> Rule | None:
@@ -74,15 +126,19 @@ def _rule(reading: Reading, version: Version) -> Rule | None:
     return None if trigger is None else rule_of(trigger)
 
 
-def _blocks(reading: Reading, least: int, now: float) -> list[tuple[Version, NetworkTarget]]:
-    """New blocks of networks from which anything was accepted."""
+def _blocks(reading: Reading, least: int, now: float, known: Collection[int]) -> list[Block]:
+    """New blocks of networks from which anything was accepted, the oldest first."""
     fresh = datetime.fromtimestamp(now, UTC) - timedelta(seconds=FRESH)
     new = current(reading).filter(
         action=Action.BLOCK.value, enabled=True, changed__gt=fresh, first__isnull=False
     )
     # Two with the same first address are asked one after the other: counts are told by that.
-    rounds: list[dict[bytes, tuple[Version, NetworkTarget]]] = []
-    for version in new.order_by("-number")[:LISTED]:
+    rounds: list[dict[bytes, Block]] = []
+    latest = {version.number: version for version in new.order_by("-number")[:LISTED]}
+    # However many were listed since.
+    missing = [number for number in known if number not in latest]
+    latest |= {version.number: version for version in new.filter(number__in=missing)}
+    for version in latest.values():
         target = target_of(version)
         assert isinstance(target, NetworkTarget)
         if target.prefix < _LEAST_PREFIX[target.version]:
@@ -101,4 +157,4 @@ def _blocks(reading: Reading, least: int, now: float) -> list[tuple[Version, Net
         )
         if one.outcomes.get(Outcome.ACCEPTED, 0) >= least
     ]
-    return sorted(found, key=lambda one: -one[0].number)
+    return sorted(found, key=lambda one: one[0].number)

@@ -17,15 +17,17 @@ from mailmum.control.accounts.access import Reading
 from mailmum.control.accounts.models import Account
 from mailmum.control.alerts import places
 from mailmum.control.alerts.conditions import Condition, Severity
-from mailmum.control.alerts.models import Manner
+from mailmum.control.alerts.models import Alert, Manner
 from mailmum.control.alerts.places import FRESH, MAIL_DAYS
-from mailmum.control.alerts.senders import delivered
+from mailmum.control.alerts.queries import open_alerts
+from mailmum.control.alerts.senders import Delivered, delivered
 from mailmum.control.feeds.models import FeedVersion
 from mailmum.control.feeds.models import State as FeedState
 from mailmum.control.feeds.queries import feeds_of
+from mailmum.control.listings.models import Version
 from mailmum.control.monitor import changes, silence
 from mailmum.control.servers.queries import servers_of
-from mailmum.control.traffic import tallies
+from mailmum.control.traffic import health, tallies
 from mailmum.control.traffic.models import RevokedUse
 from mailmum.control.triggers.models import Skipped
 from mailmum.control.triggers.queries import triggers_of
@@ -36,6 +38,9 @@ from mailmum.domain.texts import shown
 from mailmum.domain.veil import veiled
 from mailmum.traffic.groups import Group
 
+LISTED_SENDER = "listed-sender"
+MOST = 200
+"""Conditions of one kind that are taken: who has more of one kind learns nothing from the rest."""
 FAILURES = 3
 """As many refreshes of a feed must fail one after the other."""
 
@@ -110,17 +115,55 @@ def _revoked(reading: Reading, _manner: Manner, now: float) -> Iterator[Conditio
 
 
 def _listed_senders(reading: Reading, manner: Manner, now: float) -> Iterator[Condition]:
-    """New blocks of addresses that mail was accepted from lately, and that no allow keeps."""
-    for version, lost in delivered(reading, max(manner.accepted_least, 1), now):
-        by = "you list" if version.source == Source.PERSON else f"a {version.source} lists"
+    """New blocks of addresses that mail was accepted from lately, and that no allow keeps.
+
+    One that is known holds until a close look finds otherwise, and none has to make room for
+    another: what is too much to be told one by one is told as a number.
+    """
+    told = {one.link: one for one in open_alerts(reading).filter(kind=LISTED_SENDER)}
+    numbers = {_number(link): link for link in told}
+    many = 0
+    for one in delivered(reading, max(manner.accepted_least, 1), now, numbers.keys() - {0}):
+        before = told.get(_link(one.version))
+        if one.count is None and before is not None and before.missing is not None:
+            # It did not hold when it was looked at last.
+            continue
+        if (many := many + 1) < MOST:
+            yield _listed_sender(one, before)
+    if many >= MOST:
         yield Condition(
-            f"{version.target}/{version.scope}",
-            f"{by} {version.target}, from which {lost:,} "
-            f"message{' was' if lost == 1 else 's were'} accepted in {MAIL_DAYS} days",
-            Severity.NOTICE if version.source == Source.PERSON else Severity.WARNING,
-            version.changed.timestamp(),
-            f"listings/{version.number}/",
+            "more",
+            f"{many - MOST + 1:,} more listings of these two days block whoever had delivered",
+            Severity.WARNING,
+            now,
+            "listings/",
         )
+
+
+def _listed_sender(one: Delivered, told: Alert | None) -> Condition:
+    version = one.version
+    if one.count is None and told is not None:
+        # It was not looked at again this time.
+        return Condition(told.about, told.text, Severity(told.severity), told.since, told.link)
+    by = "you list" if version.source == Source.PERSON else f"a {version.source} lists"
+    return Condition(
+        f"{version.target}/{version.scope}",
+        f"{by} {version.target}, from which {one.count or 0:,} "
+        f"message{' was' if one.count == 1 else 's were'} accepted in {MAIL_DAYS} days",
+        Severity.NOTICE if version.source == Source.PERSON else Severity.WARNING,
+        version.changed.timestamp(),
+        _link(version),
+    )
+
+
+def _link(version: Version) -> str:
+    return f"listings/{version.number}/"
+
+
+def _number(link: str) -> int:
+    """The listing that an alert links to; 0 for none."""
+    found = link.removeprefix("listings/").removesuffix("/")
+    return int(found) if found.isdigit() else 0
 
 
 def _lost(reading: Reading, _manner: Manner, now: float) -> Iterator[Condition]:
@@ -153,17 +196,32 @@ def _lagging(reading: Reading, _manner: Manner, now: float) -> Iterator[Conditio
         )
 
 
+def _traffic_away(reading: Reading, _manner: Manner, now: float) -> Iterator[Condition]:
+    """Likewise the operator's, while the pages of all accounts say it."""
+    if Account.objects.order_by("pk").first() != reading.account:
+        return
+    if why := health.problem():
+        yield Condition(
+            "traffic",
+            f"the database of traffic cannot be used ({why}): triggers list nobody, and "
+            "what is seen waits in memory for about an hour; answers go on",
+            Severity.CRITICAL,
+            now,
+            "",
+        )
+
+
 def _rbl_dead(reading: Reading, _manner: Manner, _now: float) -> Iterator[Condition]:
     """Public lists that are asked and not believed."""
     found = health_of(one.zone for one in witnesses_of(reading))
-    for zone, health in sorted(found.items()):
-        state = State(health.state)
+    for zone, heard in sorted(found.items()):
+        state = State(heard.state)
         if not state.believed:
             yield Condition(
                 zone,
                 f"the public RBL {zone} is not believed any more: {SAYS[state]}",
                 Severity.WARNING,
-                health.since,
+                heard.since,
                 "rbls/",
             )
 
@@ -234,14 +292,13 @@ WATCHES: tuple[Watch, ...] = (
     Watch("server-silent", "A mail server is silent", _silent, places.silent),
     Watch("spike", "Far more of something than usual", _spikes, places.seen_lately),
     Watch("revoked-key", "A revoked key is in use", _revoked, places.revoked),
-    Watch(
-        "listed-sender", "An address that had delivered is listed", _listed_senders, places.listed
-    ),
+    Watch(LISTED_SENDER, "An address that had delivered is listed", _listed_senders, places.listed),
     Watch("trigger-stopped", "A trigger has stopped itself", _triggers_stopped, places.stopped),
     Watch("trigger-failing", "A trigger fails", _triggers_failing, places.failing),
     Watch("feed-held", "An update of a feed is held back", _feeds_held, places.held),
     Watch("feed-failing", "A feed cannot be refreshed", _feeds_failing, places.unrefreshed),
     Watch("rbl-dead", "A public RBL is not to be believed", _rbl_dead, places.disbelieved),
+    Watch("traffic-away", "The database of traffic is away", _traffic_away, places.operator),
     Watch("counts-lost", "Observations were lost", _lost, places.operator),
     Watch("part-silent", "A part no longer stores what it counts", _lagging, places.operator),
 )

@@ -15,19 +15,25 @@ from mailmum.control.alerts.report import report, report_as
 from mailmum.control.alerts.timing import latest_weekly
 from mailmum.control.alerts.watches import WATCHES, Watch
 from mailmum.control.journal.services import take_writer_lock
+from mailmum.daemons.outages import Outages
 
 log = structlog.get_logger()
+
+_OUTAGES = Outages(3600.0)
 
 
 def looking(now: float) -> Iterator[object]:
     """Ask each watch about every active account where anything of its kind can hold, or did."""
-    asked = _worth_asking(now)
+    not_asked: dict[str, str] = {}
+    asked = _worth_asking(now, not_asked)
     accounts = [one for one in Account.objects.order_by("pk") if one.pk in asked]
-    yield from each("alerts", accounts, lambda one: _look(one, asked[one.pk], now), now)
+    yield from each("alerts", accounts, lambda one: _look(one, asked[one.pk], not_asked, now), now)
+    _tell(not_asked)
 
 
-def _look(account: Account, watches: list[Watch], now: float) -> Account:
+def _look(account: Account, watches: list[Watch], not_asked: dict[str, str], now: float) -> Account:
     done = look(account, watches, now=now)
+    not_asked |= done.not_asked
     if done.opened or done.closed:
         log.info(
             "alerts.changed",
@@ -38,8 +44,18 @@ def _look(account: Account, watches: list[Watch], now: float) -> Account:
     return account
 
 
-def _worth_asking(now: float) -> dict[int, list[Watch]]:
-    """The watches that are worth asking, by account."""
+def _tell(not_asked: dict[str, str]) -> None:
+    """Log which kinds could not be asked about, all in one, and once for as long as that lasts."""
+    if not_asked:
+        if _OUTAGES.began("watches"):
+            reason = next(iter(not_asked.values()))
+            log.warning("alerts.not-asked", kinds=sorted(not_asked), reason=reason)
+    elif (after := _OUTAGES.ended("watches")) is not None:
+        log.info("alerts.asked-again", after=after)
+
+
+def _worth_asking(now: float, not_asked: dict[str, str]) -> dict[int, list[Watch]]:
+    """The watches that are worth asking, by account; what cannot be asked is added to the rest."""
     accounts = set(Account.objects.values_list("pk", flat=True))
     known: dict[str, set[int]] = {}
     for kind, account in Alert.objects.filter(closed=None).values_list("kind", "account"):
@@ -50,7 +66,7 @@ def _worth_asking(now: float) -> dict[int, list[Watch]]:
             places = accounts if watch.where is None else watch.where(now)
         except DatabaseError as error:
             # What cannot be asked closes nothing.
-            log.warning("alerts.not-asked", kind=watch.kind, reason=str(error).strip())
+            not_asked[watch.kind] = str(error).strip()
             continue
         for account in places | known.get(watch.kind, set()):
             asked.setdefault(account, []).append(watch)

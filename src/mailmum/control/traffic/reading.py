@@ -21,6 +21,7 @@ from django.db.models.sql.compiler import SQLCompiler
 from mailmum.control import config
 from mailmum.control.traffic.models import Zone
 from mailmum.control.traffic.terms import terms_of
+from mailmum.daemons.seldom import Seldom
 from mailmum.domain.targets import NameTarget, NetworkTarget
 from mailmum.traffic.batches import AHEAD
 from mailmum.traffic.codes import ASKED, KEPT_BACK, OUTCOMES, SOURCES
@@ -31,6 +32,7 @@ from mailmum.traffic.sightings import Outcome, Source
 from mailmum.traffic.turns import ALWAYS
 
 log = logging.getLogger(__name__)
+_SELDOM = Seldom(60.0)
 _Result = TypeVar("_Result")
 
 
@@ -103,7 +105,9 @@ def tolerant(query: Callable[[], _Result], default: _Result) -> _Result:
     try:
         return query()
     except DatabaseError as error:
-        log.warning("traffic cannot be read: %s", error)
+        # A page asks several times, and pages are many.
+        if _SELDOM.due("away"):
+            log.warning("traffic cannot be read: %s", error)
         return default
 
 

@@ -23,13 +23,13 @@ from mailmum.control.triggers.asker import Asker
 from mailmum.control.triggers.following import Follower
 from mailmum.daemons.descriptors import with_cause
 from mailmum.daemons.front import Front
-from mailmum.daemons.seldom import Seldom
+from mailmum.daemons.outages import Outages
 
 log = structlog.get_logger()
 
 POLL = 0.25
 _RETRY = 2.0
-_TELL_AGAIN = 600.0
+_TELL_AGAIN = 3600.0
 _RENEW = 5.0
 
 
@@ -57,7 +57,7 @@ def _run(
     stopping: threading.Event,
     place: Callable[[], AbstractContextManager[None]],
 ) -> None:
-    seldom, running, renew = Seldom(_TELL_AGAIN), make(), 0.0
+    outages, running, renew = Outages(_TELL_AGAIN), make(), 0.0
     while not stopping.is_set():
         pause = POLL
         try:
@@ -71,8 +71,11 @@ def _run(
         except DatabaseError as error:
             # What was judged and not committed is judged again, from what is kept.
             running, pause = make(), _RETRY
-            if seldom.due(name):
+            if outages.began(name):
                 log.warning(f"{name}.failed", reason=with_cause(str(error).strip()))
             connections.close_all()
+        else:
+            if (after := outages.ended(name)) is not None:
+                log.info(f"{name}.works-again", after=after)
         stopping.wait(pause)
     connections.close_all()
