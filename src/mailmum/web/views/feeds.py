@@ -14,6 +14,7 @@ from mailmum.control.feeds.reading import BYTES_LIMIT
 from mailmum.control.feeds.refreshing import Outcome
 from mailmum.control.feeds.wishes import FeedWish, make_wish
 from mailmum.control.listings.values import ACCOUNT_SCOPE
+from mailmum.control.monitor import lists
 from mailmum.control.servers.queries import servers_of
 from mailmum.domain.errors import BadInput, NotFound, Refusal
 from mailmum.formats.feeds import FEED_FORMATS
@@ -70,7 +71,7 @@ def add(request: PageRequest, access: Writing) -> HttpResponse:
         wish = _wish(form, kind)
         body, filename = _upload(request, kind)
         if "look" in request.POST:
-            preview = services.preview(access, wish, body)
+            preview = lists.preview(access, wish, body, filename)
             return _form(request, access, kind, form, preview=preview)
         feed = services.add_feed(access, wish)
     except Refusal as refusal:
