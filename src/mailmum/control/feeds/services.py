@@ -24,7 +24,7 @@ from mailmum.control.journal.services import Change, change
 from mailmum.control.listings.services import scope_of
 from mailmum.domain.errors import BadInput, Conflict
 from mailmum.domain.targets import Target
-from mailmum.index.entries import Entries, built
+from mailmum.index.entries import Builder, Entries
 
 FEEDS_LIMIT = 50
 FIRST_REFRESH = 30.0
@@ -40,27 +40,26 @@ class Brought:
     Attributes:
         found: what was read.
         kept_out: entries that cover the account's own servers.
+        entries: all others, in order.
     """
 
     found: Found
     kept_out: Set[Target]
-
-    def targets(self) -> Iterator[Target]:
-        """What would be listed."""
-        return (one for one in self.found.builder.targets() if one not in self.kept_out)
-
-    def entries(self) -> Entries:
-        """The same, to look clients up in."""
-        return built(self.targets()) if self.kept_out else self.found.builder.build()
+    entries: Entries
 
     def told(self) -> dict[str, Any]:
         """In short, as it is shown."""
         return {
-            "entries": len(self.found.builder) - len(self.kept_out),
-            "sample": [target.text for target in islice(self.targets(), _SAMPLE)],
+            "entries": len(self.entries),
+            "sample": [target.text for target in islice(self._in_order(), _SAMPLE)],
             "own_servers": sorted(target.text for target in self.kept_out),
             **self.found.details(),
         }
+
+    def _in_order(self) -> Iterator[Target]:
+        yield from self.entries.networks()
+        # Their texts are in no entries.
+        yield from (name for name in self.found.builder.names() if name not in self.kept_out)
 
 
 def bring(
@@ -83,7 +82,11 @@ def bring(
         came = fetch(access.account.pk, wish.kind, wish.source)
     found = read_list(came.body or b"", wish.format, wish.action, wish.source or filename)
     found.missing, found.undenied = came.missing, came.undenied
-    return Brought(found, covering(found.builder, guard_of(access.account)[0]))
+    kept_out = covering(found.builder, guard_of(access.account)[0])
+    builder = found.builder
+    if kept_out:
+        builder = Builder(one for one in builder.targets() if one not in kept_out)
+    return Brought(found, kept_out, builder.build())
 
 
 def add_feed(access: Writing, wish: FeedWish) -> Feed:

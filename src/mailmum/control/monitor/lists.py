@@ -112,7 +112,7 @@ def preview(
     told, impact = brought.told(), None
     if wish.action is Action.BLOCK and wish.use is Use.LIST:
         clock = time.time() if now is None else now
-        impact = meet(access, brought.entries(), wish.server, now=clock).told()
+        impact = meet(access, brought.entries, wish.server, now=clock).told()
     return told | {"impact": impact}
 
 
