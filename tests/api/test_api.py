@@ -83,6 +83,7 @@ OPERATIONS: dict[tuple[str, str], tuple[str, Any]] = {
     ("GET", "/feeds"): ("read", None),
     ("POST", "/feeds"): ("write", {"name": "new", "source": "https://lists.example/"}),
     ("POST", "/feeds/preview"): ("write", {"name": "x", "kind": "file", "source": "api.txt"}),
+    ("POST", "/feeds/preview/upload"): ("write", [{"target": "192.0.2.1", "action": "block"}]),
     ("GET", "/feeds/{feed}"): ("read", None),
     ("PATCH", "/feeds/{feed}"): ("write", {"every": "1h"}),
     ("DELETE", "/feeds/{feed}"): ("write", None),

@@ -1,5 +1,6 @@
 """Feeds over the API: what comes back, and what is refused."""
 
+import json
 from typing import Any
 
 import pytest
@@ -9,8 +10,12 @@ from mailmum.control.feeds import fetching
 from mailmum.control.servers.services import add_server
 from mailmum.daemons.outgoing import Outgoing
 from mailmum.domain.reachable import parse_reachable
-from tests.api.conftest import Callers
+from tests.api.conftest import Caller, Callers
+from tests.control.monitor import conftest
+from tests.control.monitor.kit import Traffic
 from tests.support.world import World
+
+traffic = conftest.traffic
 
 
 def put(name: str, *lines: str) -> None:
@@ -119,6 +124,32 @@ def test_an_upload_is_read_by_its_name(api: Callers) -> None:
     assert (shown["entries"], shown["versions"][0]["format"]) == (2, "csv")
 
 
+def test_a_look_at_a_list_that_is_handed_in(api: Callers, traffic: Traffic) -> None:
+    """What it would bring and whom that would have hit; nothing is kept, nor told to others."""
+    traffic.log(*traffic.mail("198.51.100.201", 12, "out1.news.example"))
+    body: Any = "198.51.100.0/24\n192.0.2.25\n10.0.0.1\n"
+    path = "/feeds/preview/upload"
+
+    def looked(caller: Caller, **query: str) -> Any:
+        return json.loads(b"".join(caller.raw("POST", path, body, **query)))
+
+    found = looked(api.admin, filename="a.txt")
+    assert (found["entries"], found["sample"], found["format"]) == (1, ["198.51.100.0/24"], "plain")
+    assert (found["left_out"], found["own_servers"]) == ({"is in private space": 1}, ["192.0.2.25"])
+    impact = found["impact"]
+    assert (impact["verdict"], impact["accepted"]) == ("dangerous", 12)
+    assert impact["hits"][0]["client"] == "198.51.100.201"
+    assert looked(api.admin, action="allow", server="mx1")["impact"] is None
+    for query, field in (({"format": "xml"}, "format"), ({"server": "mx9"}, "server")):
+        assert looked(api.admin, **query)["error"]["field"] == field
+    assert api.viewer("GET", "/feeds")[1] == {"feeds": []}
+    assert api.viewer.raw("POST", path, body).status_code == 403
+    other = looked(api.outsider)
+    assert (other["entries"], other["impact"]["contacts"]) == (2, 0)
+    told = api.admin("POST", "/feeds/preview", {"name": "mine"})[1]["error"]
+    assert path in told["fix"]
+
+
 def test_a_feed_that_cannot_be_had_says_why(api: Callers, monkeypatch: pytest.MonkeyPatch) -> None:
     """Loopback is not reached: it is refused, and a feed that had reached it stays, failing."""
     inside = {"name": "inside", "source": "https://127.0.0.1/list"}
@@ -163,6 +194,7 @@ def test_providers_are_feeds_of_their_kind(api: Callers) -> None:
         ({"name": "x", "kind": "spf", "source": "a.example", "action": "block"}, "action"),
         ({"name": "x", "server": "mx9"}, "server"),
         ({"name": "x", "shrink": 101}, "shrink"),
+        ({"name": "preview"}, "name"),
     ],
 )
 def test_wishes_that_are_refused(api: Callers, wanted: dict[str, Any], field: str) -> None:

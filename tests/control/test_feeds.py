@@ -22,7 +22,6 @@ from mailmum.control.feeds.services import (
     FIRST_REFRESH,
     add_feed,
     pause,
-    preview,
     refresh_feed,
     release,
     remove_feed,
@@ -32,6 +31,7 @@ from mailmum.control.feeds.wishes import make_wish
 from mailmum.control.journal.models import Record
 from mailmum.control.listings.queries import explain
 from mailmum.control.monitor.impact import check
+from mailmum.control.monitor.lists import preview
 from mailmum.control.servers.queries import find_server
 from mailmum.control.servers.services import add_server, edit_server
 from mailmum.daemons.outgoing import Outgoing, Unreached, Unsafe

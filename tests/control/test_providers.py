@@ -10,11 +10,12 @@ from mailmum.control.feeds.providers import (
 )
 from mailmum.control.feeds.queries import show_feed
 from mailmum.control.feeds.refreshing import refresh
-from mailmum.control.feeds.services import pause, preview
+from mailmum.control.feeds.services import pause
 from mailmum.control.feeds.spf import as_list, spf_set
 from mailmum.control.feeds.wishes import make_wish
 from mailmum.control.listings.queries import explain
 from mailmum.control.monitor.impact import check
+from mailmum.control.monitor.lists import preview
 from mailmum.domain.clients import AddressSubject, parse_subject
 from mailmum.domain.errors import BadInput
 from mailmum.domain.names import parse_name

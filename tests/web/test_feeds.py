@@ -17,12 +17,15 @@ from mailmum.control.servers.services import add_server
 from mailmum.daemons.outgoing import Outgoing
 from mailmum.domain.reachable import parse_reachable
 from tests.control import providers_kit
+from tests.control.monitor import conftest
+from tests.control.monitor.kit import Traffic
 from tests.control.providers_kit import provider
 from tests.support.nameserver import NameServer
 from tests.support.world import World
 from tests.web.conftest import Visitors, text_of
 
 names = providers_kit.names
+traffic = conftest.traffic
 
 
 def put(name: str, *lines: str) -> None:
@@ -135,6 +138,60 @@ def test_the_worker_refreshes_what_is_asked_for(site: Visitors, world: World, he
     assert "the feed own list rests" in page
     assert site.viewer.post("feed-act", {"do": "refresh"}, name="own list").status_code == 403
     assert site.outsider.fragment("feed", {}, name="own list").status_code == 404
+
+
+def test_a_look_at_an_upload(site: Visitors, world: World, traffic: Traffic) -> None:
+    """What would come and whom it would hit; the file goes along, and nothing is kept before."""
+    traffic.log(*traffic.mail("198.51.100.201", 12, "out1.news.example"))
+    wanted = {"kind": "upload", "name": "mine", "server": "mx1", "reason": "Listed"}
+    file = SimpleUploadedFile("list.csv", b"target\n198.51.100.0/24\n10.0.0.1\n")
+    looked = site.admin.post("feed-add", wanted | {"file": file, "look": "1"})
+    page = text_of(looked)
+    for words in (
+        "1 entry, read as csv",
+        "1 left out: is in private space",
+        "Dangerous",
+        "1 client delivered 12 accepted messages in 30 days: it would be rejected",
+        "198.51.100.201",
+        "list.csv is at hand",
+    ):
+        assert words in page
+    assert not Feed.objects.exists()
+    carried = {name: looked.context["form"].values[name] for name in ("packed", "named")}
+    site.admin.post("feed-add", wanted | carried)
+    told = show_feed(world.owner, "mine")
+    assert (told["entries"], told["versions"][0]["format"], told["scope"]) == (1, "csv", "mx1")
+    # What is chosen now counts before what came along.
+    other = SimpleUploadedFile("list.txt", b"203.0.113.1\n203.0.113.2\n")
+    site.admin.post("feed-add", {"kind": "upload", "name": "other", "file": other} | carried)
+    assert show_feed(world.owner, "other")["entries"] == 2
+    page = text_of(site.admin.post("feed-add", wanted | {"name": "third", "packed": "AAAA"}))
+    assert "did not come along whole" in page
+    assert site.viewer.post("feed-add", wanted | carried).status_code == 403
+
+
+def test_a_look_at_an_upload_that_is_too_large_for_it(
+    site: Visitors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command that takes it is told; it may be subscribed to all the same."""
+    monkeypatch.setattr("mailmum.web.carried.FILE_LIMIT", 10)
+    wanted = {"kind": "upload", "name": "mine"}
+    file = SimpleUploadedFile("list.txt", b"203.0.113.7\n")
+    page = text_of(site.admin.post("feed-add", wanted | {"file": file, "look": "1"}))
+    assert "look with: mailmum feed add NAME FILE --dry-run" in page
+    file.seek(0)
+    assert "1 entry" in text_of(site.admin.post("feed-add", wanted | {"file": file}))
+
+
+def test_whom_an_allowing_list_would_hit(site: Visitors) -> None:
+    """Nobody, so nothing is said; of one that was never seen it is said."""
+    put("good.txt", "203.0.113.7")
+    wanted = {"kind": "file", "name": "own", "source": "good.txt", "every": "6h", "look": "1"}
+    page = text_of(site.admin.post("feed-add", wanted | {"action": "allow"}))
+    assert "Nothing is kept yet" in page
+    assert "Whom it would hit" not in page
+    page = text_of(site.admin.post("feed-add", wanted | {"action": "block"}))
+    assert "Nothing was seen of it" in page
 
 
 def test_an_upload(site: Visitors, world: World) -> None:

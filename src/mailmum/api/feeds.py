@@ -18,6 +18,7 @@ from mailmum.control.feeds.providers import PROPOSALS
 from mailmum.control.feeds.reading import BYTES_LIMIT
 from mailmum.control.feeds.refreshing import Outcome
 from mailmum.control.feeds.wishes import FeedWish, make_wish
+from mailmum.control.monitor import lists
 from mailmum.domain.errors import BadInput
 from mailmum.domain.listings import Action
 
@@ -172,6 +173,31 @@ class FeedChange(schemas.Input):
     grow: Annotated[int, Field(ge=0, le=100_000)] | None = None
 
 
+class HitOut(Schema):
+    """A client that would have been hit; `kept`: an allow listing keeps it."""
+
+    client: str
+    accepted: int
+    rejected: int
+    kept: bool
+
+
+class Impact(Schema):
+    """Whom a list would have hit lately; unknown is null."""
+
+    verdict: Literal["safe", "caution", "dangerous"]
+    warnings: list[str]
+    days: int
+    since: str
+    complete: bool = Field(description="false: there was too much, and `since` is later")
+    contacts: int
+    clients: int
+    accepted: int | None = Field(description="messages; null when only lookups are known")
+    rejected: int
+    kept: int = Field(description="accepted messages of clients that an allow listing keeps")
+    hits: list[HitOut] = Field(description="those with accepted mail first, then the worst")
+
+
 class Preview(Schema):
     """What a feed would bring."""
 
@@ -186,6 +212,7 @@ class Preview(Schema):
     undenied: list[str]
     bad: int
     bad_lines: list[BadLineOut]
+    impact: Impact | None = Field(description="null for a list that does not block")
 
 
 class ReleaseIn(schemas.Input):
@@ -204,6 +231,14 @@ class UploadOf(schemas.Input):
     """What an upload was called, for finding out its format."""
 
     filename: schemas.Short = ""
+
+
+class PreviewOf(UploadOf):
+    """How a list that is handed in would be read, and where it would hold."""
+
+    format: schemas.Short = ""
+    action: Action = Action.BLOCK
+    server: schemas.Short = ""
 
 
 class Removed(Schema):
@@ -242,14 +277,31 @@ def add_feed(request: HttpRequest, wanted: FeedIn) -> Any:
 
 @router.post("/preview", response={200: Preview, **WRITE_ERRORS})
 def preview(request: HttpRequest, wanted: FeedIn) -> dict[str, Any]:
-    """Fetch a feed now and tell what it would bring; nothing is kept."""
+    """Fetch a feed now; what it would bring and whom that would have hit. Nothing is kept."""
     access = writer(request)
     wish = wanted.wish()
     if wish.kind == Kind.UPLOAD:
         raise BadInput(
-            "there is nothing to fetch for an upload", fix="give a source", field="source"
+            "there is nothing to fetch for an upload",
+            fix="give a source, or post the list to /feeds/preview/upload",
+            field="source",
         )
-    return services.preview(access, wish)
+    return lists.preview(access, wish)
+
+
+@router.post("/preview/upload", response={200: Preview, **WRITE_ERRORS}, openapi_extra=_BODY)
+def preview_upload(request: HttpRequest, wanted: Query[PreviewOf]) -> dict[str, Any]:
+    """Tell the same of a list that is handed in as the body; nothing is kept."""
+    access = writer(request)
+    wish = make_wish(
+        "list",
+        "",
+        kind=Kind.UPLOAD,
+        format_=wanted.format,
+        action=wanted.action.value,
+        server=wanted.server or None,
+    )
+    return lists.preview(access, wish, _body(request), wanted.filename)
 
 
 @router.get("/{feed}", response={200: FeedWithVersions, **READ_ERRORS})

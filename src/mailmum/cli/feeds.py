@@ -51,7 +51,9 @@ def feed() -> None:
 @shrink_option
 @grow_option
 @click.option(
-    "--dry-run", is_flag=True, help="Fetch it, tell what it would bring, and keep nothing."
+    "--dry-run",
+    is_flag=True,
+    help="Tell what it would bring and whom that would have hit; keep nothing.",
 )
 @common
 @pass_session
@@ -64,22 +66,28 @@ def add(session: Session, /, name: str, source: str, *, dry_run: bool, **options
     body = {"name": name, **options, "format": options["format_"]} | _source(source)
     del body["format_"]
     client = session.client()
-    if dry_run and "upload" in body:
-        raise Failure(
-            "--dry-run looks at what is fetched, and this file is handed in",
-            f"see what is in it with: mailmum import {visible(source)} --dry-run",
-            code="bad-input",
-        )
-    if dry_run:
-        tell_preview(session, client.send("POST", "/feeds/preview", body, patient=True))
-        return
     upload = body.pop("upload", None)
+    if dry_run:
+        tell_preview(session, _preview(client, body, upload))
+        return
     made = client.send("POST", "/feeds", body)
     if upload is None:
         answer = client.send("POST", path_of(name, "refresh"), patient=True)
     else:
         answer = _first_upload(client, name, source, upload)
     tell_outcome(session, made | answer)
+
+
+def _preview(
+    client: Client, body: dict[str, Any], upload: tuple[str, bytes] | None
+) -> dict[str, Any]:
+    if upload is None:
+        return client.send("POST", "/feeds/preview", body, patient=True)
+    filename, content = upload
+    query = {name: body[name] for name in ("format", "action", "server")}
+    path = "/feeds/preview/upload"
+    (answer,) = client.upload(path, [content], len(content), filename=filename, **query)
+    return answer
 
 
 def _first_upload(

@@ -8,11 +8,11 @@ import click
 from mailmum.cli.client import segment
 from mailmum.cli.failures import Failure
 from mailmum.cli.feeds_text import (
-    SHOWN,
     details_of,
     does_text,
     entries_text,
     lines_of,
+    preview_lines,
     row_of,
 )
 from mailmum.cli.output import print_json, print_json_list, print_rows, say, warn
@@ -160,8 +160,5 @@ def tell_preview(session: Session, found: dict[str, Any]) -> None:
     if session.as_json:
         print_json(found)
         return
-    say(f"{entries_text(found)}, read as {found['format']}; nothing was kept")
-    for target in found["sample"][:SHOWN]:
-        say(f"  {target}")
-    for line in details_of(found | {"state": ""}):
+    for line in preview_lines(found):
         say(line)

@@ -59,8 +59,9 @@ def entries_text(told: dict[str, Any]) -> str:
     count, left_out = told["entries"], told.get("kept_out", 0)
     if left_out:
         does = "it covers" if left_out == 1 else "they cover"
-        return f"{count} of {count + left_out} entries ({left_out} left out: {does} own servers)"
-    return "1 entry" if count == 1 else f"{count} entries"
+        some = f"{count:,} of {count + left_out:,} entries"
+        return f"{some} ({left_out:,} left out: {does} own servers)"
+    return _number(count, "entry", "entries")
 
 
 def details_of(version: dict[str, Any]) -> Iterator[str]:
@@ -68,12 +69,55 @@ def details_of(version: dict[str, Any]) -> Iterator[str]:
     if version["state"] == "held":
         yield f"  held back: {version['held']}"
     for reason, count in version["left_out"].items():
-        yield f"  {count} left out: {reason}"
+        yield f"  {count:,} left out: {reason}"
     if version["own_servers"]:
         yield f"  left out for the own servers: {', '.join(version['own_servers'][:SHOWN])}"
     for bad in version["bad_lines"][:SHOWN]:
         yield f"  line {bad['line']} cannot be read: {bad['problem']}"
+    if version.get("bad", 0) > SHOWN:
+        yield f"  and {_number(version['bad'] - SHOWN, 'further line', 'further lines')}"
     if missing := version.get("missing"):
         yield f"  left out, depends on the sender: {', '.join(missing[:SHOWN])}"
     if undenied := version.get("undenied"):
         yield f"  may hold too much, denied to some senders by: {', '.join(undenied[:SHOWN])}"
+
+
+def preview_lines(found: dict[str, Any]) -> Iterator[str]:
+    """What a list would bring, and whom it would have hit."""
+    yield f"{entries_text(found)}, read as {found['format']}; nothing was kept"
+    for target in found["sample"][:SHOWN]:
+        yield f"  {target}"
+    if found["entries"] > SHOWN:
+        yield f"  and {found['entries'] - SHOWN:,} more"
+    yield from details_of(found | {"state": ""})
+    if found["impact"] is not None:
+        yield from _impact_lines(found["impact"])
+
+
+def _impact_lines(impact: dict[str, Any]) -> Iterator[str]:
+    """As `check` says it of one target."""
+    yield f"to block all of it: {impact['verdict']}"
+    for warning in impact["warnings"]:
+        yield f"  ! {warning}"
+    since = impact["since"][:10]
+    if not impact["contacts"]:
+        yield f"  nothing was seen of it since {since}"
+        return
+    contacts = _number(impact["contacts"], "contact", "contacts")
+    clients = _number(impact["clients"], "client", "clients")
+    accepted = "unknown" if impact["accepted"] is None else f"{impact['accepted']:,}"
+    kept = f", {impact['kept']:,} of these kept by your allows" if impact["kept"] else ""
+    yield (
+        f"  {contacts} of {clients} since {since}, {accepted} accepted{kept}, "
+        f"{impact['rejected']:,} rejected"
+    )
+    for one in [hit for hit in impact["hits"] if hit["accepted"]][:SHOWN]:
+        kept = ", kept by an allow" if one["kept"] else ""
+        yield (
+            f"  delivers mail: {one['client']}, {one['accepted']:,} accepted, "
+            f"{one['rejected']:,} rejected{kept}"
+        )
+
+
+def _number(count: int, one: str, many: str) -> str:
+    return f"{count:,} {one if count == 1 else many}"

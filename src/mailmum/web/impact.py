@@ -15,7 +15,7 @@ from mailmum.web.seen import rows_at
 SHOWN = 8
 FEW = 20
 """One in so many contacts, of which only the lookup is known, makes no headline."""
-_WORDS = {
+WORDS = {
     Word.SAFE: ("Safe", "good", "accepted"),
     Word.CAUTION: ("Look twice", "warn", "warn"),
     Word.DANGEROUS: ("Dangerous", "bad", "warn"),
@@ -79,7 +79,7 @@ class Impact:
 
 def impact_of(access: Reading, found: Check) -> Impact:
     """Prepare it."""
-    word, css, icon = _WORDS[found.verdict]
+    word, css, icon = WORDS[found.verdict]
     looks = looks_for(found.target)
     legend = tuple((looks[group], count) for group, count in found.groups.items())
     most = max((one.contacts for one in found.hits), default=0)

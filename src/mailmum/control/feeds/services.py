@@ -1,6 +1,8 @@
 """Changes to feeds made by people: subscribe, release or drop what is held back, pause, remove."""
 
 import time
+from collections.abc import Iterator, Set
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -21,48 +23,85 @@ from mailmum.control.feeds.wishes import FeedWish
 from mailmum.control.journal.services import Change, change
 from mailmum.control.listings.services import scope_of
 from mailmum.domain.errors import BadInput, Conflict
+from mailmum.domain.targets import Target
+from mailmum.index.entries import Builder, Entries
 
 FEEDS_LIMIT = 50
 FIRST_REFRESH = 30.0
 _SAMPLE = 20
+_TAKEN = "preview"
+"""Over the API it names another resource: such a feed could not be shown, changed or removed."""
 
 
-def preview(access: Writing, wish: FeedWish, body: bytes | None = None) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """What a feed would bring.
+
+    Attributes:
+        found: what was read.
+        kept_out: entries that cover the account's own servers.
+        entries: all others, in order.
+    """
+
+    found: Found
+    kept_out: Set[Target]
+    entries: Entries
+
+    def told(self) -> dict[str, Any]:
+        """In short, as it is shown."""
+        return {
+            "entries": len(self.entries),
+            "sample": [target.text for target in islice(self._in_order(), _SAMPLE)],
+            "own_servers": sorted(target.text for target in self.kept_out),
+            **self.found.details(),
+        }
+
+    def _in_order(self) -> Iterator[Target]:
+        yield from self.entries.networks()
+        # Their texts are in no entries.
+        yield from (name for name in self.found.builder.names() if name not in self.kept_out)
+
+
+def bring(
+    access: Writing, wish: FeedWish, body: bytes | None = None, filename: str = ""
+) -> Brought:
     """What a feed would bring, fetched now and not kept.
+
+    Args:
+        access: who wants to know.
+        wish: the feed.
+        body: what is uploaded; None for what is fetched.
+        filename: what an upload is called, for finding out its format.
 
     Raises:
         Refusal: it cannot be had, or is no list that can be used.
     """
     scope_of(access, wish.server)
-    found = _read(access, wish, body)
-    kept_out = covering(found.builder, guard_of(access.account)[0])
-    kept = (target for target in found.builder.targets() if target not in kept_out)
-    return {
-        "entries": len(found.builder) - len(kept_out),
-        "sample": [target.text for target in islice(kept, _SAMPLE)],
-        "own_servers": sorted(target.text for target in kept_out),
-        **found.details(),
-    }
-
-
-def _read(access: Writing, wish: FeedWish, body: bytes | None) -> Found:
     came = Fetched(body)
     if body is None:
         came = fetch(access.account.pk, wish.kind, wish.source)
-    found = read_list(came.body or b"", wish.format, wish.action, wish.source)
+    found = read_list(came.body or b"", wish.format, wish.action, wish.source or filename)
     found.missing, found.undenied = came.missing, came.undenied
-    return found
+    kept_out = covering(found.builder, guard_of(access.account)[0])
+    builder = found.builder
+    if kept_out:
+        builder = Builder(one for one in builder.targets() if one not in kept_out)
+    return Brought(found, kept_out, builder.build())
 
 
 def add_feed(access: Writing, wish: FeedWish) -> Feed:
     """Subscribe; the first version comes with the first refresh or upload.
 
     Raises:
-        BadInput: it is a file outside the account's folder.
+        BadInput: it is a file outside the account's folder, or has a name that cannot be.
         Unsafe: it is an address that is not reached from here.
         Conflict: the account has a feed of this name, or too many.
         NotFound: no such server.
     """
+    if wish.name == _TAKEN:
+        raise BadInput(
+            f"a feed cannot be called {wish.name}", fix="choose another name", field="name"
+        )
     check_source(access.account.pk, wish.kind, wish.source)
     with change(access.account.pk, access.actor, "feed.add") as made:
         others = Feed.objects.filter(account=access.account, removed=None)

@@ -195,11 +195,11 @@ def _between(target: Target) -> tuple[str, list[bytes]]:
 
 def _counting(found: Look, target: Target, read: list[Raw]) -> Iterable[Row]:
     if isinstance(target, NetworkTarget):
-        return _best_of_clients(read)
-    return _under_names(found, read)
+        return best_of_clients(read)
+    return under_names(found, read)
 
 
-def _best_of_clients(rows: list[Raw]) -> Iterable[Row]:
+def best_of_clients(rows: list[Raw]) -> Iterable[Row]:
     """The rows of the best source, of each client at each server."""
     # PostgreSQL's driver may hand out views, which no dictionary finds again.
     rows = rows if not rows or type(rows[0][0]) is bytes else [(bytes(r[0]), *r[1:]) for r in rows]
@@ -215,7 +215,7 @@ def _best_of_each(rows: list[Row]) -> Iterator[Row]:
         yield from (row for row in group if row[2] == best)
 
 
-def _under_names(found: Look, read: list[Raw]) -> Iterator[Row]:
+def under_names(found: Look, read: Iterable[Raw]) -> Iterator[Row]:
     """The contacts behind names, each once.
 
     One contact has a verified name and one that it claims, and both may lie under the target: of a

@@ -14,12 +14,16 @@ from mailmum.control.feeds.reading import BYTES_LIMIT
 from mailmum.control.feeds.refreshing import Outcome
 from mailmum.control.feeds.wishes import FeedWish, make_wish
 from mailmum.control.listings.values import ACCOUNT_SCOPE
+from mailmum.control.monitor import lists
 from mailmum.control.servers.queries import servers_of
 from mailmum.domain.errors import BadInput, NotFound, Refusal
 from mailmum.formats.feeds import FEED_FORMATS
+from mailmum.traffic.impact import Word
+from mailmum.web.carried import packed, unpacked
 from mailmum.web.feeds import feed_rows, version_rows
 from mailmum.web.form import Form, posted
 from mailmum.web.gate import PageRequest, account_view
+from mailmum.web.impact import WORDS
 from mailmum.web.limits import FILE
 from mailmum.web.reply import show, tell, to, warn
 
@@ -39,7 +43,9 @@ USES = (
 )
 EVERY = (("1h", "every hour"), ("6h", "every 6 hours"), ("1d", "every day"), ("7d", "every week"))
 FURTHER = ("format", "code", "shrink", "grow")
-FIELDS = ("name", "source", "action", "use", "server", "reason", "every", *FURTHER)
+CARRIED = ("packed", "named")
+"""A list that is uploaded goes along from the look to the subscription."""
+FIELDS = ("name", "source", "action", "use", "server", "reason", "every", *FURTHER, *CARRIED)
 
 
 @account_view(Reading)
@@ -68,9 +74,11 @@ def add(request: PageRequest, access: Writing) -> HttpResponse:
     preview = None
     try:
         wish = _wish(form, kind)
-        body, filename = _upload(request, kind)
+        body, filename = _list(request, kind, form)
         if "look" in request.POST:
-            preview = services.preview(access, wish, body)
+            if body is not None:
+                form.values |= {"packed": _packed(body), "named": filename[:80]}
+            preview = lists.preview(access, wish, body, filename)
             return _form(request, access, kind, form, preview=preview)
         feed = services.add_feed(access, wish)
     except Refusal as refusal:
@@ -225,6 +233,7 @@ def _form(
         formats=[name for name in FEED_FORMATS if name != "rbldnsd"],
         servers=[server.name for server in servers_of(access)],
         preview=preview,
+        verdict=WORDS[Word(preview["impact"]["verdict"])] if preview and preview["impact"] else (),
         further=any(form[field].value or form[field].faults for field in FURTHER),
         most=FILE,
         proposals=[one for one in PROPOSALS if (Kind.SPF.value, one[1]) not in taken],
@@ -250,6 +259,28 @@ def _wish(form: Form, kind: str) -> FeedWish:
             if form.filled(field)
         },
     )
+
+
+def _list(request: PageRequest, kind: str, form: Form) -> tuple[bytes | None, str]:
+    """What was uploaded with a new feed, now or for the look before; None where nothing is to be.
+
+    Raises:
+        BadInput: there is none, or it is too long.
+    """
+    if kind == Kind.UPLOAD and "file" not in request.FILES and form.values["packed"]:
+        return unpacked(form.values["packed"]), form.values["named"][:80]
+    return _upload(request, kind)
+
+
+def _packed(body: bytes) -> str:
+    try:
+        return packed(body)
+    except BadInput:
+        raise BadInput(
+            "the file is too large to be looked at here",
+            fix="look with: mailmum feed add NAME FILE --dry-run",
+            field="file",
+        ) from None
 
 
 def _upload(request: PageRequest, kind: str) -> tuple[bytes | None, str]:
