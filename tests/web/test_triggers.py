@@ -243,7 +243,7 @@ def test_of_what_is_known_by_the_hour_the_hour_is_told(site: Visitors, scene: Sc
     Seen.objects.all().delete()
     text = said(site.admin, FORM | {"brake": "1"})
     assert re.search(r"would have stopped it in the hour from \w{3} \d+ \w{3} \d\d:00 :", text)
-    assert len(re.findall(r"in the hour from \w{3} \d+ \w{3} \d\d:00 , 12 failed", text)) == 2
+    assert len(re.findall(r"in the hour from \w{3} \d+ \w{3} \d\d:00 , 12 sessions", text)) == 2
     assert "In all of this time there are only counts by the hour" in text
 
 

@@ -23,7 +23,7 @@ def told(rule: Mapping[str, Any], evidence: Mapping[str, Any], times: int = 1) -
 
     >>> rule = {"metric": "auth", "threshold": 10, "window": 3600}
     >>> told(rule, {"count": 12, "parts": [], "clients": [["203.0.113.7", 12]], "others": 0}, 2)
-    '12 failed logins within 1 h (10 are enough), its 2nd offence'
+    '12 sessions with failed logins within 1 h (10 are enough), its 2nd offence'
     """
     if evidence["parts"]:
         text = f"{evidence['count']} in it are listed: {', '.join(evidence['parts'][:5])}"
