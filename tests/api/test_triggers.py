@@ -77,6 +77,32 @@ def test_another_accounts_servers_do_not_exist(api: Callers, scene: Scene) -> No
     assert tried.status_code == 404
 
 
+def test_a_change_of_the_journal_has_the_evidence(api: Callers, scene: Scene) -> None:
+    """That of this change, when a listing goes on by another; no other change has any."""
+    scene.trigger("mine", lifetime="1h", merge=2)
+    scene.see(ago=3000)
+    scene.see("198.51.100.1", ago=3000)
+    scene.follow()
+    first = api.viewer("GET", "/journal")[1]["records"][0]["seq"]
+    scene.see("198.51.100.2", ago=2900)
+    scene.follow()
+    second = api.viewer("GET", "/journal")[1]["records"][0]["seq"]
+    told = {seq: api.viewer("GET", f"/journal/{seq}")[1] for seq in (first, second, first - 1)}
+    found = {seq: [one["target"] for one in told[seq]["evidence"]] for seq in told}
+    assert found == {
+        first: [CLIENT, "198.51.100.1"],
+        second: ["198.51.100.0/24"],
+        first - 1: [],
+    }
+    assert [one["id"] for one in told[first]["after"]] == [
+        one["listing"] for one in told[first]["evidence"]
+    ]
+    assert told[first]["evidence"][0]["evidence"]["count"] == 3
+    assert len(told[first]["evidence"][0]["evidence"]["sightings"]) == 3
+    assert told[second]["evidence"][0]["evidence"]["parts"] == ["198.51.100.1", "198.51.100.2"]
+    assert api.outsider("GET", f"/journal/{first}")[0] == 404
+
+
 def test_explain_has_the_evidence(api: Callers, scene: Scene) -> None:
     """Which sightings, how many, and what is enough; a person's listing has none."""
     scene.trigger("mine")

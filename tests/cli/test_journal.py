@@ -36,8 +36,25 @@ def record(seq: int = 9, **more: Any) -> dict[str, Any]:
         ],
         "undoable": True,
         "undone_by": None,
+        "evidence": [],
     }
     return one | more
+
+
+def finding(target: str, count: int = 3) -> dict[str, Any]:
+    """What a trigger had counted, as the API tells it."""
+    return {
+        "target": target,
+        "listing": 4,
+        "says": f"{count} connections within 1 h (3 are enough)",
+        "evidence": {
+            "first": "2026-11-27T09:00:00Z",
+            "last": "2026-11-27T09:59:58Z",
+            "servers": [{"server": "mx1", "count": count - 1}, {"server": "mx2", "count": 1}],
+            "lists": [],
+            "sightings": list(range(11, 11 + min(count, 50))),
+        },
+    }
 
 
 def test_list(service: Service) -> None:
@@ -120,6 +137,22 @@ def test_times_are_those_of_people(service: Service) -> None:
         ["  expires: 2026-11-29 10:00:00 UTC -> none"],
         ["  after: old_key_lives 1 h"],
     ]
+
+
+def test_the_reasons_of_a_trigger_stand_below(service: Service) -> None:
+    """As `explain` tells them: when, where, and which sightings; of very many the latest."""
+    service.on("GET", f"{PLACE}/9", answer(record(evidence=[finding("203.0.113.7")])))
+    lines = service.run("journal", "show", "9").stdout.splitlines()
+    when = "2026-11-27 09:00:00 UTC to 2026-11-27 09:59:58 UTC"
+    assert lines[3:] == [
+        "  why 203.0.113.7:",
+        f"    3 connections within 1 h (3 are enough): {when}",
+        "    mx1 2, mx2 1, sightings 11, 12, 13",
+        "to undo it: mailmum journal undo 9",
+    ]
+    service.on("GET", f"{PLACE}/9", answer(record(evidence=[finding("203.0.113.7", 300)])))
+    lines = service.run("journal", "show", "9").stdout.splitlines()
+    assert lines[5] == "    mx1 299, mx2 1, of them the latest 50: sightings 11 to 60"
 
 
 def test_undo(service: Service) -> None:

@@ -57,6 +57,20 @@ def test_list(service: Service) -> None:
     assert json.loads(service.run("server", "list", "--json").stdout) == found
 
 
+def test_a_list_says_where_blocking_is_paused(service: Service) -> None:
+    """Once for the account, beside the table, which scripts read; a forgotten pause costs most."""
+    whole = {"scope": "account", "until": None}
+    own = {"scope": "mx3", "until": "2026-11-22T15:00:00Z"}
+    found = [server(paused=whole), server("mx2", paused=whole), server("mx3", paused=own)]
+    service.on("GET", "/api/v1/servers", answer({"servers": found}))
+    result, until = service.run("server", "list"), "2026-11-22 15:00:00 UTC"
+    assert len(result.stdout.splitlines()) == 4
+    assert result.stderr.splitlines() == [
+        "mailmum: blocking is paused for the account until you resume it: nothing is blocked",
+        f"mailmum: blocking is paused for server mx3 until {until}: nothing is blocked",
+    ]
+
+
 def test_an_empty_list_says_what_to_do(service: Service) -> None:
     """The first command of a new administrator."""
     service.on("GET", "/api/v1/servers", answer({"servers": []}))

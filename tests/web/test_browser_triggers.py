@@ -125,7 +125,7 @@ def test_a_trial_that_breaks_off(running: Service, browser: Browser, signed_in: 
         expect(page.get_by_role("alert")).to_contain_text("could not be loaded")
         expect(trial.get_by_role("progressbar")).to_have_count(0)
         page.get_by_label("reach").fill("15")
-        expect(trial).to_contain_text("15 failed logins")
+        expect(trial).to_contain_text("15 sessions with failed logins")
 
 
 def test_without_script_a_button_tries_it(

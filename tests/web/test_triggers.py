@@ -245,7 +245,7 @@ def test_of_what_is_known_by_the_hour_the_hour_is_told(site: Visitors, scene: Sc
     Seen.objects.all().delete()
     text = said(site.admin, FORM | {"brake": "1"})
     assert re.search(r"would have stopped it in the hour from \w{3} \d+ \w{3} \d\d:00 :", text)
-    assert len(re.findall(r"in the hour from \w{3} \d+ \w{3} \d\d:00 , 12 failed", text)) == 2
+    assert len(re.findall(r"in the hour from \w{3} \d+ \w{3} \d\d:00 , 12 sessions", text)) == 2
     assert "In all of this time there are only counts by the hour" in text
 
 
@@ -331,6 +331,7 @@ def test_a_trigger_shows_what_it_decided_and_why(site: Visitors, scene: Scene) -
     assert "3 unknown recipients within 10 min (3 are enough)" in verdict
     journal = text_of(site.viewer.get("journal", query={"kind": "triggers"}))
     assert f"trigger mine blocked {CLIENT}" in journal
+    assert journal.count("Evidence Counted 3, 3 within 10 min are enough") == 1
     assert "added the trigger mine" in journal
     edit_trigger(scene.world.owner, "mine", {"window": "1d12h"})
     journal = text_of(site.viewer.get("journal", query={"kind": "triggers"}))
@@ -339,6 +340,24 @@ def test_a_trigger_shows_what_it_decided_and_why(site: Visitors, scene: Scene) -
     assert "more than 50 listings in 10 min" in page
     assert "after 30 days without a listing" in page
     assert "3 unknown recipients within 10 min" in journal
+
+
+def test_evidence_leads_to_the_sightings(site: Visitors, scene: Scene) -> None:
+    """To those that were counted, of whomever, and to no others."""
+    scene.trigger("net", group="network", threshold=5)
+    scene.see(CLIENT, ago=4000)
+    scene.see("203.0.113.8", 3, ago=60)
+    scene.see("203.0.113.8", 2, Outcome.CONNECTED, ago=60)
+    scene.see("203.0.113.9", 2, ago=50)
+    scene.see("198.51.100.1", 2, ago=50)
+    scene.follow()
+    page = site.viewer.get("trigger", name="net").content.decode()
+    [address] = re.findall(r'href="([^"]*)">Look at them', page)
+    found = text_of(site.viewer.client.get(address.replace("&amp;", "&")))
+    assert found.count("203.0.113.8") == 3
+    assert found.count("203.0.113.9") == 2
+    assert CLIENT not in found.replace("203.0.113.0/24", "")
+    assert "198.51.100.1" not in found
 
 
 def test_the_brake_is_told_and_all_taken_back_as_one(site: Visitors, scene: Scene) -> None:

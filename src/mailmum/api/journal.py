@@ -13,6 +13,8 @@ from mailmum.api.query import Query
 from mailmum.control.listings.history import Sought, records_of, show
 from mailmum.control.listings.undo import find_record, undo
 from mailmum.control.servers.queries import find_server
+from mailmum.control.triggers.evidence import evidence_in
+from mailmum.control.triggers.evidence import show as show_findings
 
 router = Router(tags=["journal"])
 
@@ -46,11 +48,13 @@ def list_records(request: HttpRequest, wanted: Query[Wanted]) -> dict[str, Any]:
     }
 
 
-@router.get("/{int:seq}", response={200: schemas.RecordOut, **READ_ERRORS})
+@router.get("/{int:seq}", response={200: schemas.WholeRecord, **READ_ERRORS})
 def get_record(request: HttpRequest, seq: int) -> dict[str, Any]:
-    """One change."""
+    """One change, with the evidence where a trigger made it."""
     access = reader(request)
-    return show(access, [find_record(access, min(seq, 2**62))])[0]
+    record = find_record(access, min(seq, 2**62))
+    found = evidence_in(access, [record]).get(record.seq, [])
+    return show(access, [record])[0] | {"evidence": show_findings(access, found)}
 
 
 @router.post("/{int:seq}/undo", response={200: schemas.Undone, **WRITE_ERRORS})

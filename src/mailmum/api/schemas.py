@@ -321,6 +321,14 @@ class RecordOut(Schema):
     undone_by: int | None
 
 
+class WholeRecord(RecordOut):
+    """A change in the journal, with why triggers made listings in it."""
+
+    evidence: list[dict[str, Any]] = Field(
+        description="what triggers had counted, as in `explain`; empty for other changes"
+    )
+
+
 class Journal(Schema):
     """A page of the journal, newest first."""
 

@@ -4,7 +4,8 @@ from typing import Any
 
 import click
 
-from mailmum.cli.output import moment_text, numbered_text, print_json, say
+from mailmum.cli.evidence import evidence_lines
+from mailmum.cli.output import numbered_text, print_json, say
 from mailmum.cli.pauses import pause_text
 from mailmum.cli.session import Session, common, pass_session
 from mailmum.cli.sightings import sighting_text
@@ -59,16 +60,6 @@ def _tell(subject: str, told: dict[str, Any], why: dict[int, dict[str, Any]]) ->
 
 def _tell_evidence(finding: dict[str, Any] | None) -> None:
     """What the trigger had counted when it made a listing."""
-    if finding is None:
-        return
-    evidence = finding["evidence"]
-    first, last = moment_text(evidence["first"]), moment_text(evidence["last"])
-    say(f"    {finding['says']}: {first} to {last}")
-    parts = [f"{one['server']} {one['count']:,}" for one in evidence["servers"]]
-    parts += [f"{one['list']} {one['count']:,}" for one in evidence["lists"]]
-    if numbers := evidence["sightings"]:
-        few = ", ".join(map(str, numbers))
-        several = few if len(numbers) <= _SHOWN else f"{numbers[0]} to {numbers[-1]}"
-        parts.append(f"{'sighting' if len(numbers) == 1 else 'sightings'} {several}")
-    if parts:
-        say(f"    {', '.join(parts)}")
+    if finding is not None:
+        for line in evidence_lines(finding):
+            say(f"    {line}")

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from mailmum.cli.evidence import evidence_lines
 from mailmum.cli.output import (
     listing_text,
     moment_text,
@@ -91,6 +92,10 @@ def show(session: Session, change: int) -> None:
     say(f"  {one['summary']}" + (f" ({scope_text(one['server'])})" if one["server"] else ""))
     for line in _changed(one["before"], one["after"]):
         say(f"  {line}")
+    for finding in one["evidence"][:_SHOWN]:
+        say(f"  why {finding['target']}:")
+        for line in evidence_lines(finding):
+            say(f"    {line}")
     if one["count"] > _SHOWN:
         say(f"  {one['count']:,} in all; --json has more of them")
     if one["undoable"]:

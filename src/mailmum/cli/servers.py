@@ -6,7 +6,7 @@ import click
 
 from mailmum.cli import pauses
 from mailmum.cli.client import server_path
-from mailmum.cli.output import moment_text, print_json, print_json_list, print_rows, say
+from mailmum.cli.output import moment_text, print_json, print_json_list, print_rows, say, warn
 from mailmum.cli.session import Session, common, pass_session
 
 _LISTS = {
@@ -81,6 +81,9 @@ def list_(session: Session) -> None:
     )
     none = "there is no mail server yet; add one: mailmum server add NAME"
     print_rows(("Name", "Key", "Last asked", "Own addresses"), rows, none=none)
+    paused = dict.fromkeys(pauses.pause_text(one["paused"]) for one in found if one.get("paused"))
+    for text in paused:
+        warn(f"{text}: nothing is blocked")
 
 
 @server.command()

@@ -45,8 +45,10 @@ class Metric(StrEnum):
     def counted(self, count: int, score: float | None = None) -> str:
         """A count of it, in words; `score` is that from which on messages count.
 
-        >>> Metric.AUTH.counted(1), Metric.TRAP.counted(1), Metric.AUTH.counted(1200)
-        ('1 failed login', '1 message to trap addresses', '1,200 failed logins')
+        >>> Metric.RELAY.counted(1), Metric.TRAP.counted(1), Metric.AUTH.counted(1)
+        ('1 relay attempt', '1 message to trap addresses', '1 session with failed logins')
+        >>> Metric.AUTH.counted(1200)
+        '1,200 sessions with failed logins'
         >>> Metric.SCORE.counted(3, 15.0)
         '3 messages of a spam score of 15 or more'
         """
@@ -54,8 +56,11 @@ class Metric(StrEnum):
             return (
                 f"{count:,} message{'' if count == 1 else 's'} of a spam score of {score:g} or more"
             )
-        words = self.words.replace("messages", "message").replace("rejects", "reject")
-        one = words if words != self.words else self.words.removesuffix("s")
+        one = self.words
+        for several in ("messages", "rejects", "sessions"):
+            one = one.replace(several, several.removesuffix("s"))
+        if one == self.words:
+            one = one.removesuffix("s")
         return f"{count:,} {one if count == 1 else self.words}"
 
 
@@ -65,7 +70,8 @@ _WORDS = {
     Metric.ASKED: "asked public lists",
     Metric.UNKNOWN: "unknown recipients",
     Metric.RELAY: "relay attempts",
-    Metric.AUTH: "failed logins",
+    # A session is one contact, however many passwords are tried in it.
+    Metric.AUTH: "sessions with failed logins",
     Metric.PROTOCOL: "protocol errors",
     Metric.CONNECTIONS: "connections",
     Metric.SCORE: "messages of high spam score",

@@ -7,6 +7,8 @@ from mailmum.control.accounts.access import Reading
 from mailmum.control.triggers.evidence import show
 from mailmum.control.triggers.models import Finding
 from mailmum.domain.words import span
+from mailmum.traffic.sightings import Outcome
+from mailmum.triggers.rules import Metric
 from mailmum.web.asked import search_query
 from mailmum.web.stretches import moment_text
 
@@ -18,6 +20,34 @@ LOOKS = {
     "spare": ("allowed", "o-allowed", "Spared"),
     "stop": ("stop", "o-own", "Stopped itself before"),
 }
+
+
+_OUTCOMES = {
+    Metric.UNKNOWN: Outcome.UNKNOWN_RECIPIENT,
+    Metric.RELAY: Outcome.RELAY_DENIED,
+    Metric.AUTH: Outcome.AUTH_FAILED,
+    Metric.PROTOCOL: Outcome.PROTOCOL,
+}
+"""What is counted, where one outcome says it."""
+
+
+def _search(one: Finding) -> str:
+    """What to ask the search for to see what was counted; of a network in place of parts nothing.
+
+    Where public lists were asked, that was after what was seen.
+    """
+    metric = Metric(one.rule["metric"])
+    if one.evidence["parts"] or metric is Metric.ASKED:
+        return ""
+    outcome = _OUTCOMES.get(metric)
+    first, last = (one.evidence[name] // 1000 for name in ("first", "last"))
+    return search_query(
+        q=one.target,
+        what=outcome.value if outcome else "",
+        since=moment_text(first),
+        # A moment is as exact as a second: the last one belongs to it.
+        until=moment_text(last + 1),
+    )
 
 
 def finding_rows(access: Reading, findings: Sequence[Finding]) -> list[dict[str, Any]]:
@@ -41,9 +71,7 @@ def _seen(one: Finding) -> dict[str, str] | None:
     if not (numbers := one.evidence["numbers"]):
         return None
     few = ", ".join(map(str, numbers))
-    first, last = (one.evidence[name] // 1000 for name in ("first", "last"))
     return {
         "numbers": few if len(numbers) <= _FEW else f"{numbers[0]} to {numbers[-1]}",
-        # A moment is as exact as a second: the last one belongs to it.
-        "query": search_query(q=one.target, since=moment_text(first), until=moment_text(last + 1)),
+        "query": _search(one),
     }

@@ -1,6 +1,6 @@
 """Records of the journal as sentences: who did what, and what was different before."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -114,6 +114,8 @@ _LABELS = {
     "shrink": "held back at a loss of percent",
     "grow": "held back at a gain of percent",
 }
+_NO_FINDINGS: Mapping[int, Sequence[dict[str, Any]]] = {}
+_FINDINGS_SHOWN = 10
 Said = str | datetime
 
 
@@ -142,6 +144,7 @@ class RecordRow:
         total: how many there were in all; `more` of them are not told.
         undoable: whether a button to undo it makes sense.
         undone_by: number of the change that undid it.
+        findings: what a trigger had counted, of the first listings that it made.
     """
 
     seq: int
@@ -159,14 +162,17 @@ class RecordRow:
     more: int
     undoable: bool
     undone_by: int | None
+    findings: Sequence[dict[str, Any]]
 
 
-def record_rows(records: list[dict[str, Any]]) -> list[RecordRow]:
-    """Rows from what the control side shows of records."""
-    return [_row(record) for record in records]
+def record_rows(
+    records: list[dict[str, Any]], findings: Mapping[int, Sequence[dict[str, Any]]] = _NO_FINDINGS
+) -> list[RecordRow]:
+    """Rows from what the control side shows of records, and of findings by number of the change."""
+    return [_row(record, findings.get(record["seq"], ())) for record in records]
 
 
-def _row(record: dict[str, Any]) -> RecordRow:
+def _row(record: dict[str, Any], findings: Sequence[dict[str, Any]]) -> RecordRow:
     undid = record["summary"].startswith("undid ")
     kind = ("undo", "", "") if undid else _KINDS.get(record["what"], ("info", "", record["what"]))
     before, after = _listings(record["before"]), _listings(record["after"])
@@ -187,6 +193,7 @@ def _row(record: dict[str, Any]) -> RecordRow:
         more=max(record["count"] - len(several), 0) if several else 0,
         undoable=record["undoable"],
         undone_by=record["undone_by"],
+        findings=findings[:_FINDINGS_SHOWN],
     )
 
 

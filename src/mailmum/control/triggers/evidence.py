@@ -5,9 +5,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from mailmum.control.accounts.access import Reading
+from mailmum.control.journal.models import Record
 from mailmum.control.journal.moments import instant, moment
 from mailmum.control.listings.values import scope_name
 from mailmum.control.servers.queries import names_of_servers
+from mailmum.control.triggers.guard import BY_TRIGGER
 from mailmum.control.triggers.models import Finding
 from mailmum.domain.words import plural, span
 from mailmum.triggers.rules import Metric, time_text
@@ -21,7 +23,7 @@ def told(rule: Mapping[str, Any], evidence: Mapping[str, Any], times: int = 1) -
 
     >>> rule = {"metric": "auth", "threshold": 10, "window": 3600}
     >>> told(rule, {"count": 12, "parts": [], "clients": [["203.0.113.7", 12]], "others": 0}, 2)
-    '12 failed logins within 1 h (10 are enough), its 2nd offence'
+    '12 sessions with failed logins within 1 h (10 are enough), its 2nd offence'
     """
     if evidence["parts"]:
         text = f"{evidence['count']:,} in it are listed: {', '.join(evidence['parts'][:5])}"
@@ -42,6 +44,24 @@ def evidence_for(reading: Reading, listings: Iterable[int]) -> dict[int, Finding
     rows = Finding.objects.filter(account=reading.account.pk, listing__in=list(listings))
     # The last one of a listing stays in the dictionary.
     return {row.listing: row for row in rows.order_by("id") if row.listing is not None}
+
+
+def evidence_in(reading: Reading, records: Iterable[Record]) -> dict[int, list[Finding]]:
+    """The findings that these changes of the journal made listings of, by number of the change."""
+    made = {
+        record.seq: (record.at, {one["id"] for one in record.after or []})
+        for record in records
+        if record.what == BY_TRIGGER
+    }
+    numbers = sorted({number for _, listed in made.values() for number in listed})
+    rows = Finding.objects.filter(account=reading.account.pk, listing__in=numbers)
+    found: dict[int, list[Finding]] = {seq: [] for seq in made}
+    for row in rows.order_by("id"):
+        # A listing that goes on keeps its number: what was found with this very change.
+        for seq, (at, listed) in made.items():
+            if row.at == at and row.listing in listed:
+                found[seq].append(row)
+    return found
 
 
 def show(reading: Reading, findings: Sequence[Finding]) -> list[dict[str, Any]]:

@@ -1,20 +1,26 @@
 """The journal: who changed what and when, and undoing it."""
 
 import time
+from collections.abc import Sequence
+from itertools import islice
+from typing import Any
 from urllib.parse import urlencode
 
 from django.http import HttpResponse
 from django.urls import Resolver404, resolve
 
 from mailmum.control.accounts.access import Reading, Writing
+from mailmum.control.journal.models import Record
 from mailmum.control.listings.history import ANY, KINDS, Sought, actors_of, records_of
 from mailmum.control.listings.history import show as show_records
 from mailmum.control.listings.queries import find_listing
 from mailmum.control.listings.undo import undo
 from mailmum.control.servers.queries import find_server, present_servers
+from mailmum.control.triggers.evidence import evidence_in
 from mailmum.domain.errors import BadInput, NotFound, Refusal
 from mailmum.domain.targets import parse_target
 from mailmum.domain.texts import clean_line
+from mailmum.web.evidence import finding_rows
 from mailmum.web.form import Form
 from mailmum.web.gate import PageRequest, account_view
 from mailmum.web.history import record_rows
@@ -61,7 +67,7 @@ def index(request: PageRequest, access: Reading) -> HttpResponse:
         SECTION,
         form=form,
         page=page,
-        rows=record_rows(show_records(access, page.rows)),
+        rows=record_rows(show_records(access, page.rows), _findings(access, page.rows)),
         servers=names,
         kinds=KIND_WORDS,
         actors=actors_of(access),
@@ -69,6 +75,13 @@ def index(request: PageRequest, access: Reading) -> HttpResponse:
         first_query=query,
         next_query="&".join(part for part in (query, f"before={page.next}") if part),
     )
+
+
+def _findings(access: Reading, records: Sequence[Record]) -> dict[int, list[dict[str, Any]]]:
+    """Why triggers made these changes, by number of the change."""
+    found = evidence_in(access, records)
+    rows = iter(finding_rows(access, [one for some in found.values() for one in some]))
+    return {seq: list(islice(rows, len(some))) for seq, some in found.items()}
 
 
 def _sought(form: Form) -> Sought:
