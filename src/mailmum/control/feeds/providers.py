@@ -8,12 +8,10 @@ alone, and from what lists everywhere; of a server that was removed it keeps not
 
 from dataclasses import dataclass
 
-from django.db.models import Q
-
 from mailmum.control.feeds.contents import SHELF
 from mailmum.control.feeds.lookups import with_entries
 from mailmum.control.feeds.models import Kind, Use
-from mailmum.control.servers.models import Server
+from mailmum.control.feeds.queries import with_a_place
 from mailmum.domain.listings import WHOLE_ACCOUNT
 from mailmum.domain.targets import NetworkTarget
 from mailmum.index.entries import Entries
@@ -75,8 +73,10 @@ def known(account: int) -> Providers:
 
 
 def _sets(account: int, uses: list[Use]) -> Providers:
-    live = Server.objects.filter(account=account, removed=None).values("pk")
     feeds = with_entries().filter(account_id=account, kind=Kind.SPF, use__in=uses)
-    feeds = feeds.filter(Q(scope=WHOLE_ACCOUNT) | Q(scope__in=live))
-    rows = feeds.order_by("name").values_list("name", "scope", "content", "content__digest")
+    rows = (
+        with_a_place(feeds)
+        .order_by("name")
+        .values_list("name", "scope", "content", "content__digest")
+    )
     return Providers(tuple((name, at, SHELF.get(pk, digest)) for name, at, pk, digest in rows))

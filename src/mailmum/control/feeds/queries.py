@@ -3,7 +3,7 @@
 from collections.abc import Container
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from mailmum.control.accounts.access import Reading, Writing
 from mailmum.control.feeds.models import Feed, FeedVersion, Kind, State
@@ -63,6 +63,12 @@ def is_awaited(feed: Feed, now: float) -> bool:
     if feed.kind == Kind.UPLOAD or feed.paused or is_idle(feed, _live(feed.account_id)):
         return False
     return feed.due <= now or feed.leased > now
+
+
+def with_a_place(feeds: QuerySet[Feed]) -> QuerySet[Feed]:
+    """Without those that are for a server that was removed."""
+    live = Server.objects.filter(removed=None).values("pk")
+    return feeds.filter(Q(scope=WHOLE_ACCOUNT) | Q(scope__in=live))
 
 
 def is_idle(feed: Feed, live: Container[int]) -> bool:
