@@ -33,6 +33,12 @@ def test_from_adding_to_asking(api: Callers, monkeypatch: pytest.MonkeyPatch) ->
         assert api.admin("DELETE", f"/rbls/{WILD}")[0] == 404
         status, answer = api.viewer("GET", "/rbls/check", client="203.0.113.0/24")
         assert (status, answer["error"]["code"]) == (422, "bad-input")
+        for client, fix in (
+            ("mail.example", "write for example 203.0.113.7"),
+            ("203.0.113.7/24", "did you mean 203.0.113.0/24?"),
+        ):
+            error = api.viewer("GET", "/rbls/check", client=client)[1]["error"]
+            assert (error["fix"], error["field"]) == (fix, "client")
 
 
 def test_a_comparison(api: Callers, traffic: Traffic) -> None:

@@ -291,3 +291,15 @@ def test_releasing_and_dropping(service: Service) -> None:
         1,
         "mailmum: nothing of the feed drop is held back\n",
     )
+
+
+def test_a_provider_of_one_server(service: Service) -> None:
+    """Where it counts is told, as of a list."""
+    rows = [feed("Webmail", kind="spf", use=use, scope="mx1") for use in ("list", "except", "warn")]
+    service.on("GET", "/api/v1/feeds", answer({"feeds": rows}))
+    lines = service.run("provider", "list").stdout.splitlines()[1:]
+    assert [line.split("\t")[2] for line in lines] == [
+        "blocks at server mx1",
+        "triggers leave them out at server mx1",
+        "warns at server mx1",
+    ]

@@ -30,9 +30,11 @@ def test_lists(service: Service) -> None:
 
 def test_changing_them(service: Service) -> None:
     """Adding tells how it fares."""
-    service.on("POST", PLACE, answer(FOUND, 201))
-    assert "wildcard" in service.run("rbl", "add", "wild.example").stdout
-    assert service.asked[-1].json == {"zone": "wild.example"}
+    others = [LIST | {"zone": "other.example"}, LIST]
+    service.on("POST", PLACE, answer({"lists": others, "proposals": []}, 201))
+    (_, line) = service.run("rbl", "add", "Wild.example.").stdout.splitlines()
+    assert line.split("\t")[:2] == ["wild.example", "wildcard"]
+    assert service.asked[-1].json == {"zone": "Wild.example."}
     service.on("DELETE", f"{PLACE}/wild.example", Answer(204))
     assert service.run("rbl", "remove", "wild.example").stdout == "removed: wild.example\n"
     assert service.run("rbl", "remove", "a/b").exit_code == 1

@@ -28,9 +28,9 @@ def names(monkeypatch: pytest.MonkeyPatch) -> Iterator[NameServer]:
         yield server
 
 
-def provider(access: Writing, name: str, domain: str, use: str) -> Feed:
+def provider(access: Writing, name: str, domain: str, use: str, server: str | None = None) -> Feed:
     """A set of an account, resolved once."""
-    feed = add_feed(access, make_wish(name, domain, kind="spf", use=use))
+    feed = add_feed(access, make_wish(name, domain, kind="spf", use=use, server=server))
     outcome = refresh(feed.pk)
     assert outcome is not None
     assert outcome.word == "current", outcome.told

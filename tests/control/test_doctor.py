@@ -13,6 +13,8 @@ from mailmum.control.config import current
 from mailmum.control.feeds.refreshing import refresh
 from mailmum.control.feeds.services import add_feed
 from mailmum.control.feeds.wishes import make_wish as make_feed_wish
+from mailmum.control.listings.services import remove_server
+from mailmum.control.servers.services import add_server
 from mailmum.control.traffic import rewriting, tallies
 from mailmum.control.traffic.models import Process, Rewriting, ServerUse
 from mailmum.control.triggers.models import Trigger
@@ -180,3 +182,14 @@ def test_feeds_that_fail_or_wait(world: World) -> None:
     assert (found["state"], "held back" in found["message"]) == ("warn", True)
     assert found["fix"].endswith("then: mailmum feed release 'own list'")
     assert "feed own list" not in {one["name"] for one in doctor.checks(world.outsider)}
+
+
+def test_a_feed_of_a_server_that_was_removed(world: World) -> None:
+    """Is told as that, whatever else could be said of it."""
+    add_server(world.admin, "old")
+    feed = add_feed(world.admin, make_feed_wish("own list", "missing.txt", server="old"))
+    refresh(feed.pk)
+    remove_server(world.admin, "old")
+    [found] = [one for one in doctor.checks(world.viewer) if one["name"] == "feed own list"]
+    assert found["message"] == "is for the server old, which was removed, so it holds nowhere"
+    assert "mailmum feed remove 'own list'" in found["fix"]

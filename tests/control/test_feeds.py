@@ -15,7 +15,7 @@ from mailmum.control.feeds import fetching, refreshing
 from mailmum.control.feeds.editing import edit_feed
 from mailmum.control.feeds.fetching import file_of
 from mailmum.control.feeds.models import Content, Feed, FeedVersion
-from mailmum.control.feeds.queries import find_feed, list_feeds, show_feed
+from mailmum.control.feeds.queries import find_feed, is_awaited, list_feeds, show_feed
 from mailmum.control.feeds.reading import read_list
 from mailmum.control.feeds.refreshing import due_feeds, forget_contents, refresh, refresh_due
 from mailmum.control.feeds.services import (
@@ -30,6 +30,8 @@ from mailmum.control.feeds.services import (
 from mailmum.control.feeds.wishes import make_wish
 from mailmum.control.journal.models import Record
 from mailmum.control.listings.queries import explain
+from mailmum.control.listings.services import remove_server
+from mailmum.control.listings.undo import undo
 from mailmum.control.monitor.impact import check
 from mailmum.control.monitor.lists import preview
 from mailmum.control.servers.queries import find_server
@@ -386,6 +388,26 @@ def test_a_feed_of_one_server(world: World, site: Site) -> None:
     again(subscribe(world.admin, site, server="mx1"))
     assert verdict(world.viewer, "198.51.7.1", "mx1") == ("block", "drop")
     assert verdict(world.viewer, "198.51.7.1", "mx2") == ("none", "")
+
+
+def test_a_feed_of_a_server_that_was_removed(world: World, site: Site) -> None:
+    """Holds nowhere and waits for nothing, and says so; the server comes back, and so does it."""
+    add_server(world.admin, "mx1")
+    publish(site, *NETS)
+    feed = subscribe(world.admin, site, server="mx1")
+    again(feed)
+    removal, _ = remove_server(world.admin, "mx1")
+    Feed.objects.update(due=0)
+    told = show_feed(world.viewer, "drop")
+    assert (told["state"], told["next"], told["scope"]) == ("idle", None, "mx1")
+    assert [one["state"] for one in list_feeds(world.viewer)] == ["idle"]
+    assert not is_awaited(find_feed(world.viewer, "drop"), time.time())
+    undo(world.admin, removal)
+    assert state(world.viewer) == "ok"
+    assert is_awaited(find_feed(world.viewer, "drop"), time.time())
+    removal, _ = remove_server(world.admin, "mx1")
+    edit_feed(world.admin, "drop", {"server": ""})
+    assert state(world.viewer) == "ok"
 
 
 def test_two_workers_never_refresh_one_feed(world: World, site: Site) -> None:

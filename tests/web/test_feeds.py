@@ -113,6 +113,7 @@ def test_a_feed_that_cannot_be_had_stays_and_says_why(
     work()
     page = text_of(site.admin.get("feed", name="inside"))
     assert "It cannot be refreshed" in page
+    assert "last good version" not in page
     assert "127.0.0.1 is in loopback space" in page
     assert "t0ken" in page
     assert "Fails" in text_of(site.viewer.get("feeds"))

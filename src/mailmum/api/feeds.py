@@ -49,7 +49,7 @@ class FeedOut(Schema):
     every: str
     shrink: int
     grow: int
-    state: Literal["ok", "waiting", "failing", "held", "paused"]
+    state: Literal["ok", "waiting", "failing", "held", "paused", "idle"]
     entries: int
     kept_out: int = Field(description="further ones that cover the account's own servers")
     addresses: int = Field(description="IPv4 addresses covered")

@@ -11,9 +11,8 @@ from mailmum.api.auth import reader, writer
 from mailmum.api.errors import READ_ERRORS, WRITE_ERRORS
 from mailmum.api.query import Query
 from mailmum.control.witnesses import services, show
-from mailmum.control.witnesses.asking import ask_about, check_health, witnesses_of
+from mailmum.control.witnesses.asking import ask_about, check_health, parse_client, witnesses_of
 from mailmum.control.witnesses.comparing import DAYS, LONGEST, compare
-from mailmum.domain.targets import parse_network
 
 router = Router(tags=["public lists"])
 
@@ -127,7 +126,7 @@ def add_list(request: HttpRequest, wanted: ListIn) -> Any:
 @router.get("/check", response={200: Testimonies, **READ_ERRORS})
 def check_client(request: HttpRequest, wanted: Query[WantedClient]) -> dict[str, Any]:
     """What the lists say of an address."""
-    access, client = reader(request), parse_network(wanted.client)
+    access, client = reader(request), parse_client(wanted.client)
     found = ask_about(access, client)
     return {"client": client.text, "lists": [show.testimony_as(one) for one in found]}
 

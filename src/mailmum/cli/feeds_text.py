@@ -29,7 +29,8 @@ def source_text(one: dict[str, Any]) -> str:
 def does_text(one: dict[str, Any]) -> str:
     """What becomes of its entries."""
     if one["use"] != "list":
-        return {"except": "triggers leave them out", "warn": "warns"}[one["use"]]
+        does = {"except": "triggers leave them out", "warn": "warns"}[one["use"]]
+        return does if one["scope"] == "account" else f"{does} at {scope_text(one['scope'])}"
     return f"{one['action']}s at {scope_text(one['scope'])}"
 
 

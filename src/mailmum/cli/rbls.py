@@ -45,7 +45,10 @@ def add(session: Session, zone: str) -> None:
     if session.as_json:
         print_json(found)
         return
-    _table(found)
+    # With many lists the one that matters now would be lost among the others.
+    name = zone.lower().rstrip(".")
+    added = [one for one in found["lists"] if one["zone"] == name]
+    _table(found | {"lists": added or found["lists"]})
 
 
 @rbl.command()

@@ -216,7 +216,15 @@ def _feeds(reading: Reading) -> Iterator[Finding]:
     for one in list_feeds(reading):
         verb = "provider" if one["kind"] == "spf" else "feed"
         name, quoted = f"{verb} {one['name']}", shlex.quote(one["name"])
-        if one["failing"] is not None and one["state"] != "paused":
+        if one["state"] == "idle":
+            yield Finding(
+                name,
+                "warn",
+                f"is for the server {one['scope']}, which was removed, so it holds nowhere",
+                f"have it hold elsewhere: mailmum {verb} edit {quoted} --server ...; or remove it: "
+                f"mailmum {verb} remove {quoted}",
+            )
+        elif one["failing"] is not None and one["state"] != "paused":
             since = spoken(datetime.fromisoformat(one["failing"]))
             yield Finding(
                 name,

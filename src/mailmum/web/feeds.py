@@ -13,6 +13,7 @@ _STATES = {
     "failing": ("late", "Fails"),
     "held": ("late", "Update held back"),
     "paused": ("off", "Rests"),
+    "idle": ("off", "Its server was removed"),
 }
 _VERSIONS = {
     "current": ("", "In force"),

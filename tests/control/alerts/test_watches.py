@@ -20,8 +20,8 @@ from mailmum.control.feeds.models import Feed, FeedVersion
 from mailmum.control.feeds.services import add_feed, upload_feed
 from mailmum.control.feeds.wishes import make_wish as feed_wish
 from mailmum.control.listings.draft import make_wish
-from mailmum.control.listings.services import list_targets, unlist_targets
-from mailmum.control.servers.services import rotate_key
+from mailmum.control.listings.services import list_targets, remove_server, unlist_targets
+from mailmum.control.servers.services import add_server, rotate_key
 from mailmum.control.traffic import tallies
 from mailmum.control.traffic.models import Process, RevokedUse
 from mailmum.control.triggers.following import Follower
@@ -182,6 +182,11 @@ def test_feeds_that_need_somebody(world: World) -> None:
     assert found(world.outsider, "feed-failing", now) == []
     for one in (held, failing):
         assert resolve(f"/a/1/{one.link}").url_name == "feed"
+    # Of a server that is gone nothing comes any more, and nothing waits for anybody.
+    Feed.objects.update(scope=add_server(world.owner, "old").pk)
+    remove_server(world.owner, "old")
+    for kind in ("feed-held", "feed-failing"):
+        assert found(world.owner, kind, now) == []
 
 
 def test_losses_are_the_operators(world: World) -> None:

@@ -9,7 +9,8 @@ from django.test.utils import CaptureQueriesContext
 
 from mailmum.control.feeds.services import pause
 from mailmum.control.listings.draft import make_wish
-from mailmum.control.listings.services import list_targets
+from mailmum.control.listings.models import Version
+from mailmum.control.listings.services import list_targets, remove_server
 from mailmum.control.servers.services import edit_server
 from mailmum.control.traffic.router import traffic_database
 from mailmum.control.triggers import guard, many
@@ -267,6 +268,28 @@ def test_protected_providers(scene: Scene, names: NameServer, use: str) -> None:
     [finding] = Finding.objects.filter(kind="spare")
     assert finding.target == CLIENT
     assert finding.reason == "belongs to the mail provider Bigmail"
+
+
+def test_a_provider_of_one_server(scene: Scene, names: NameServer) -> None:
+    """Its mail is kept from what lists there, and everywhere; not from what lists elsewhere."""
+    names.spf(bigmail="v=spf1 ip4:203.0.113.0/28 -all")
+    provider(scene.world.owner, "Bigmail", "bigmail.example", "except", "mx2")
+    scene.trigger("each", where="server", accepted=0)
+    scene.see(server="mx1")
+    scene.see(server="mx2")
+    scene.follow()
+    [one] = Version.objects.filter(source="trigger", until=None)
+    assert one.scope == scene.servers["mx1"]
+    scene.trigger("all", threshold=2, accepted=0)
+    scene.see(count=2, ago=20)
+    scene.follow()
+    spared = Finding.objects.filter(kind="spare", reason="belongs to the mail provider Bigmail")
+    assert {finding.trigger.name for finding in spared} == {"each", "all"}
+    remove_server(scene.world.owner, "mx2")
+    scene.restart()
+    scene.see(ago=10)
+    scene.follow()
+    assert scene.listed() == [CLIENT, CLIENT]
 
 
 def test_a_provider_that_comes_while_triggers_count(scene: Scene, names: NameServer) -> None:

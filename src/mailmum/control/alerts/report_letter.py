@@ -6,6 +6,7 @@ have to load.
 
 from collections.abc import Iterator, Sequence
 from email.message import EmailMessage
+from itertools import zip_longest
 from textwrap import wrap
 
 from django.utils.html import escape
@@ -14,7 +15,7 @@ from mailmum.control.alerts.letters import FONT, Envelope, message, when
 from mailmum.control.alerts.report import Report, Section
 
 WIDEST = 56
-"""Characters of a column of text; longer ones are cut."""
+"""Characters of a column of text; what is longer goes on in the next line."""
 _BAR = "#0a6b5e"
 _LINE = 78
 
@@ -53,12 +54,12 @@ def _lines(section: Section) -> Iterator[str]:
         yield section.none
         return
     rows = [section.columns, *section.rows]
-    cut = [[_cut(cell) for cell in row] for row in rows]
-    widths = [max(len(row[at]) for row in cut) for at in range(len(section.columns))]
-    for row in cut:
+    lines = [line for row in rows for line in _broken(row)]
+    widths = [max(len(line[at]) for line in lines) for at in range(len(section.columns))]
+    for line in lines:
         cells = [
             cell.rjust(width) if numbers else cell.ljust(width)
-            for cell, width, numbers in zip(row, widths, section.numbers, strict=True)
+            for cell, width, numbers in zip(line, widths, section.numbers, strict=True)
         ]
         yield "  ".join(cells).rstrip()
     yield from wrap(section.note, _LINE)
@@ -105,5 +106,6 @@ def _align(numbers: bool) -> str:
     return f"padding:4px 10px 4px 0;text-align:{'right' if numbers else 'left'}"
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= WIDEST else f"{text[: WIDEST - 1]}…"
+def _broken(row: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """A row as lines."""
+    return zip_longest(*(wrap(cell, WIDEST) or [""] for cell in row), fillvalue="")

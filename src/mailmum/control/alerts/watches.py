@@ -23,7 +23,7 @@ from mailmum.control.alerts.queries import open_alerts
 from mailmum.control.alerts.senders import Delivered, delivered
 from mailmum.control.feeds.models import FeedVersion
 from mailmum.control.feeds.models import State as FeedState
-from mailmum.control.feeds.queries import feeds_of
+from mailmum.control.feeds.queries import feeds_of, with_a_place
 from mailmum.control.listings.models import Version
 from mailmum.control.monitor import changes, silence
 from mailmum.control.servers.queries import servers_of
@@ -259,9 +259,8 @@ def _triggers_failing(reading: Reading, _manner: Manner, now: float) -> Iterator
 
 def _feeds_held(reading: Reading, _manner: Manner, _now: float) -> Iterator[Condition]:
     """Updates that wait for a person."""
-    held = FeedVersion.objects.filter(
-        feed__account=reading.account, feed__removed=None, state=FeedState.HELD
-    )
+    feeds = with_a_place(feeds_of(reading)).values("pk")
+    held = FeedVersion.objects.filter(feed__in=feeds, state=FeedState.HELD)
     for version in held.select_related("feed").defer("content", "whole").order_by("feed__name"):
         name = version.feed.name
         yield Condition(
@@ -276,7 +275,7 @@ def _feeds_held(reading: Reading, _manner: Manner, _now: float) -> Iterator[Cond
 
 def _feeds_failing(reading: Reading, _manner: Manner, _now: float) -> Iterator[Condition]:
     """Feeds that could not be refreshed again and again; once is no news."""
-    failing = feeds_of(reading).filter(paused=False, failures__gte=FAILURES)
+    failing = with_a_place(feeds_of(reading)).filter(paused=False, failures__gte=FAILURES)
     for feed in failing.exclude(failing=None):
         assert feed.failing is not None
         yield Condition(

@@ -1,17 +1,20 @@
 """What may be read of feeds."""
 
+from collections.abc import Container
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from mailmum.control.accounts.access import Reading, Writing
 from mailmum.control.feeds.models import Feed, FeedVersion, Kind, State
 from mailmum.control.journal.moments import instant, moment
 from mailmum.control.listings.values import scope_name
+from mailmum.control.servers.models import Server
 from mailmum.control.servers.queries import names_of_servers
 from mailmum.domain.codes import code_text
 from mailmum.domain.errors import NotFound
 from mailmum.domain.lifetimes import lifetime_text
+from mailmum.domain.listings import WHOLE_ACCOUNT
 from mailmum.domain.texts import shown
 from mailmum.domain.veil import veiled
 
@@ -42,8 +45,10 @@ def versions_of(feed: Feed) -> list[FeedVersion]:
     return list(feed.versions.defer("content", "whole"))
 
 
-def state_of(feed: Feed, *, held: bool) -> str:
+def state_of(feed: Feed, *, held: bool, idle: bool = False) -> str:
     """How a feed stands, in one word."""
+    if idle:
+        return "idle"
     if feed.paused:
         return "paused"
     if held:
@@ -55,9 +60,25 @@ def state_of(feed: Feed, *, held: bool) -> str:
 
 def is_awaited(feed: Feed, now: float) -> bool:
     """Whether the worker is about to refresh it, or at it."""
-    if feed.kind == Kind.UPLOAD or feed.paused:
+    if feed.kind == Kind.UPLOAD or feed.paused or is_idle(feed, _live(feed.account_id)):
         return False
     return feed.due <= now or feed.leased > now
+
+
+def with_a_place(feeds: QuerySet[Feed]) -> QuerySet[Feed]:
+    """Without those that are for a server that was removed."""
+    live = Server.objects.filter(removed=None).values("pk")
+    return feeds.filter(Q(scope=WHOLE_ACCOUNT) | Q(scope__in=live))
+
+
+def is_idle(feed: Feed, live: Container[int]) -> bool:
+    """Whether it holds nowhere, and is not refreshed: it is for a server that was removed."""
+    return feed.scope != WHOLE_ACCOUNT and feed.scope not in live
+
+
+def _live(account: int) -> set[int]:
+    found = Server.objects.filter(account=account, removed=None)
+    return set(found.values_list("pk", flat=True))
 
 
 def held_feeds(reading: Reading) -> set[int]:
@@ -74,10 +95,10 @@ def left_out_of(feed: Feed) -> int:
 
 
 def summary(
-    feed: Feed, servers: dict[int, str] | None = None, *, held: bool = False
+    feed: Feed, servers: dict[int, str] | None = None, *, held: bool = False, idle: bool = False
 ) -> dict[str, Any]:
     """A feed as API, command line and journal show it."""
-    refreshes = feed.kind != Kind.UPLOAD and not feed.paused
+    refreshes = feed.kind != Kind.UPLOAD and not feed.paused and not idle
     return {
         "id": feed.pk,
         "name": feed.name,
@@ -92,7 +113,7 @@ def summary(
         "every": lifetime_text(feed.every),
         "shrink": feed.shrink,
         "grow": feed.grow,
-        "state": state_of(feed, held=held),
+        "state": state_of(feed, held=held, idle=idle),
         "entries": feed.content.entries if feed.content else 0,
         "kept_out": left_out_of(feed),
         "addresses": feed.content.addresses if feed.content else 0,
@@ -106,9 +127,10 @@ def summary(
 
 def list_feeds(reading: Reading) -> list[dict[str, Any]]:
     """All feeds of an account."""
-    servers, held = names_of_servers(reading), held_feeds(reading)
+    servers, held, live = names_of_servers(reading), held_feeds(reading), _live(reading.account.pk)
     return [
-        _for(reading, summary(feed, servers, held=feed.pk in held)) for feed in feeds_of(reading)
+        _for(reading, summary(feed, servers, held=feed.pk in held, idle=is_idle(feed, live)))
+        for feed in feeds_of(reading)
     ]
 
 
@@ -120,7 +142,8 @@ def show_feed(reading: Reading, name: str) -> dict[str, Any]:
     """
     feed = find_feed(reading, name)
     held = feed.pk in held_feeds(reading)
-    told = summary(feed, names_of_servers(reading), held=held)
+    idle = is_idle(feed, _live(reading.account.pk))
+    told = summary(feed, names_of_servers(reading), held=held, idle=idle)
     return _for(reading, told) | {"versions": [version_summary(one) for one in versions_of(feed)]}
 
 

@@ -18,18 +18,17 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F
 
 from mailmum.control.accounts.models import Account
 from mailmum.control.feeds.contents import Difference, difference, keep
 from mailmum.control.feeds.fetching import Fetch, Fetched, fetch
 from mailmum.control.feeds.guarding import guard_of, guarded
 from mailmum.control.feeds.models import Content, Feed, FeedVersion, Kind, State
-from mailmum.control.feeds.queries import left_out_of
+from mailmum.control.feeds.queries import left_out_of, with_a_place
 from mailmum.control.feeds.reading import Found, digest_of, read_list
 from mailmum.control.feeds.suspicion import Bounds, Size, reason
 from mailmum.control.journal.services import SYSTEM, Actor, change
-from mailmum.control.servers.models import Server
 from mailmum.domain.errors import Conflict, Refusal
 from mailmum.domain.listings import Action
 
@@ -53,9 +52,8 @@ class Outcome:
 
 def due_feeds(now: float) -> list[int]:
     """Feeds that are to be refreshed, the longest due first."""
-    live = Server.objects.filter(removed=None).values("pk")
     found = Feed.objects.filter(removed=None, paused=False, due__lte=now, leased__lte=now)
-    found = found.exclude(kind=Kind.UPLOAD).filter(Q(scope=0) | Q(scope__in=live))
+    found = with_a_place(found.exclude(kind=Kind.UPLOAD))
     return list(found.order_by("due").values_list("pk", flat=True))
 
 

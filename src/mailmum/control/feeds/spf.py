@@ -35,7 +35,7 @@ def spf_set(domain: str) -> SpfSet:
         raise BadInput(
             f"the SPF record of {shown(domain)} names no networks: whom it allows depends on the "
             f"sender ({shown(found.missing[0])})",
-            fix="choose another domain of this provider, or allow the hosts of its that you know",
+            fix="choose another domain of this provider, or allow those of its hosts that you know",
         )
     raise BadInput(f"the SPF record of {shown(domain)} names no networks", fix="check the name")
 

@@ -128,7 +128,7 @@ class AccountGuard:
         return (
             self._guarded(target)
             or self._allowed(scope, target, at)
-            or self._protected(target)
+            or self._protected(scope, target)
             or self._delivers(target, at)
         )
 
@@ -180,12 +180,12 @@ class AccountGuard:
     def _all_allows(self) -> QuerySet[Version]:
         return current(self.reading).filter(action=Action.ALLOW.value, enabled=True)
 
-    def _protected(self, target: Target) -> str:
+    def _protected(self, scope: int, target: Target) -> str:
         if not isinstance(target, NetworkTarget):
             return ""
         if self._providers is None:
             self._providers = protecting(self.reading.account.pk)
-        name = self._providers.of_network(target)
+        name = self._providers.of_network(target, scope)
         return f"belongs to the mail provider {name}" if name else ""
 
     def _delivers(self, target: Target, at: float) -> str:

@@ -25,7 +25,7 @@ from mailmum.dns.witness import SAYS, Meaning, Reply, State, judge, probes, ques
 from mailmum.domain.clients import AddressSubject
 from mailmum.domain.errors import BadInput
 from mailmum.domain.guards import find_danger
-from mailmum.domain.targets import Kind, NetworkTarget
+from mailmum.domain.targets import Kind, NetworkTarget, parse_network
 from mailmum.traffic.packing import bounds
 
 A_MINUTE = 120
@@ -59,6 +59,19 @@ class Testimony:
 def witnesses_of(reading: Reading) -> list[Witness]:
     """The lists that an account asks, by name."""
     return list(Witness.objects.filter(account=reading.account).order_by("zone"))
+
+
+def parse_client(text: str) -> NetworkTarget:
+    """Whom lists are to be asked about.
+
+    Raises:
+        BadInput: it is no address.
+    """
+    try:
+        return parse_network(text)
+    except BadInput as refusal:
+        fix = refusal.fix if refusal.fix.endswith("?") else "write for example 203.0.113.7"
+        raise BadInput(refusal.problem, fix=fix, field="client") from None
 
 
 def ask_about(

@@ -8,12 +8,17 @@ from django.shortcuts import render
 
 from mailmum.control.accounts.access import Reading, Writing
 from mailmum.control.witnesses import services
-from mailmum.control.witnesses.asking import ask_about, check_health, health_of, witnesses_of
+from mailmum.control.witnesses.asking import (
+    ask_about,
+    check_health,
+    health_of,
+    parse_client,
+    witnesses_of,
+)
 from mailmum.control.witnesses.comparing import compare
 from mailmum.control.witnesses.show import proposals
 from mailmum.dns.witness import SAYS, State
 from mailmum.domain.errors import Refusal
-from mailmum.domain.targets import parse_network
 from mailmum.web.form import Form, posted
 from mailmum.web.gate import PageRequest, account_view
 from mailmum.web.reply import show, tell, to
@@ -66,7 +71,7 @@ def said(request: PageRequest, access: Reading) -> HttpResponse:
     text = request.GET.get("client", "").strip()
     context: dict[str, Any] = {"text": text, "rows": (), "fault": ""}
     try:
-        client = parse_network(text)
+        client = parse_client(text)
         context |= {"text": client.text, "rows": ask_about(access, client)}
     except Refusal as refusal:
         context["fault"] = str(refusal)
