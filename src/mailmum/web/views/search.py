@@ -49,13 +49,13 @@ def index(request: PageRequest, access: Reading) -> HttpResponse:
         "first": not request.GET.get("before"),
         "older": _older(asked, page),
         "any_time": asked.without_time().query,
+        "with_all": asked.with_all().query if asked.once else "",
         "days": terms_of(access.account.pk).recent_days,
         "exported": EXPORTED,
     }
     if request.htmx and not request.htmx.history_restore_request:
         response = show(request, "search/results.html", SECTION, **shown)
-        here = path(access, "search")
-        response["HX-Push-Url"] = f"{here}?{asked.query}" if asked.any else here
+        response["HX-Push-Url"] = f"{path(access, 'search')}?{asked.query}"
     else:
         shown |= {"servers": list(present_servers(access).values()), "choices": CHOICES}
         shown |= {"ranges": RANGES, "sources": SOURCES}
