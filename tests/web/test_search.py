@@ -2,9 +2,11 @@
 
 import csv
 import io
+from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync
+from django.db import DatabaseError
 
 from mailmum.traffic.groups import Group
 from mailmum.traffic.sightings import Delivery, Outcome, Source
@@ -121,6 +123,23 @@ def test_lookups_do_not_hide_mail(site: Visitors) -> None:
     # The form as it is sent with the box not ticked.
     sent = site.viewer.get("search", query={"q": "", "what": "", "server": ""})
     assert clients(sent) == clients(every)
+
+
+def test_traffic_that_cannot_be_read(site: Visitors, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page says so and stands, listings being no matter of traffic; rows alone are refused."""
+
+    def away(*_: Any, **__: Any) -> Any:
+        raise DatabaseError
+
+    monkeypatch.setattr("mailmum.control.monitor.search.page", away)
+    response = site.viewer.get("search", query={"q": "203.0.113.7"})
+    assert response.status_code == 503
+    text = text_of(response)
+    assert "Sightings cannot be shown just now." in text
+    assert "Journal" in text
+    assert 'value="203.0.113.7"' in response.content.decode()
+    site.viewer.client.raise_request_exception = False
+    assert site.viewer.fragment("search", {"q": "203.0.113.7"}).status_code == 503
 
 
 def test_nothing_seen_is_no_filter(site: Visitors) -> None:
