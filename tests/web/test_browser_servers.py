@@ -253,3 +253,27 @@ def test_a_browser_that_has_no_passkey_says_so(
         page.get_by_role("button", name="Sign in with a passkey").click()
         expect(page.get_by_role("alert")).to_contain_text("for sites with a name only")
         sound(page)
+
+
+def test_commands_break_between_words(
+    running: Service, browser: Browser, signed_in: Any, url: str
+) -> None:
+    """Not at a hyphen in an option or a name, and they are copied as they are typed."""
+    name = "mail-server-of-the-old-office.eu-central.backup.example.net"
+    running.run("server", "add", name)
+    with watching(browser, url, PHONE, state=signed_in) as page:
+        page.goto(f"{url}/a/1/server/{name}/")
+        for command in (f"mailmum doctor --server {name}", f"mailmum ship --server {name} /var"):
+            shown = page.locator("code", has_text=command)
+            expect(shown).to_be_visible()
+            broken = shown.locator(".w:not(:has(.w))").evaluate_all(
+                "words => words.filter(word => { const whole = document.createRange();"
+                " whole.selectNodeContents(word); return whole.getClientRects().length > 1; })"
+                ".map(word => word.textContent)"
+            )
+            assert broken == []
+            assert shown.evaluate(
+                "one => { getSelection().selectAllChildren(one); return `${getSelection()}`; }"
+            ).startswith(command)
+        assert not scrolls_sideways(page)
+    running.run("server", "remove", name)

@@ -50,6 +50,7 @@ def test_the_latest(site: Visitors, busy: Traffic) -> None:
     ("query", "shown"),
     [
         ({"server": "mx2"}, ["198.51.100.64"]),
+        ({"lookups": "no"}, ["192.0.2.33", "198.51.100.64"]),
         ({"show": "accepted"}, ["192.0.2.33"]),
         ({"show": ["own", "accepted"]}, ["192.0.2.33", "203.0.113.7"]),
         ({"q": "203.0.113.0/24"}, ["203.0.113.7"]),

@@ -2,9 +2,11 @@
 
 import csv
 import io
+from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync
+from django.db import DatabaseError
 
 from mailmum.traffic.groups import Group
 from mailmum.traffic.sightings import Delivery, Outcome, Source
@@ -101,7 +103,50 @@ def test_every_choice_of_outcome_is_understood(site: Visitors) -> None:
             response = site.viewer.get("search", query={"what": value})
             assert response.context["form"].valid
             found += len(response.context["rows"]) if value in set(Group) else 0
-    assert found == len(site.viewer.get("search").context["rows"]) == 11
+    assert found == len(site.viewer.get("search", query={"once": "0"}).context["rows"]) == 11
+
+
+@pytest.mark.usefixtures("mixed")
+def test_lookups_do_not_hide_mail(site: Visitors) -> None:
+    """What asks for nothing gets each contact once, says so, and leads to every sighting."""
+    first = site.viewer.get("search")
+    assert "dsl-7.pool.example" not in clients(first)
+    assert clients(first).count("203.0.113.7") == 1
+    assert "each contact once. Show every sighting" in text_of(first)
+    assert 'href="?once=0">Show every sighting<' in first.content.decode()
+    assert 'name="once" value="1" checked' in first.content.decode()
+    every = site.viewer.get("search", query={"once": "0"})
+    assert clients(every).count("203.0.113.7") == 2
+    assert "dsl-7.pool.example" in clients(every)
+    assert "Only" not in text_of(every).partition("The latest")[2].partition("CSV")[0]
+    assert 'export/?once=0"' in every.content.decode()
+    # The form as it is sent with the box not ticked.
+    sent = site.viewer.get("search", query={"q": "", "what": "", "server": ""})
+    assert clients(sent) == clients(every)
+
+
+def test_traffic_that_cannot_be_read(site: Visitors, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page says so and stands, listings being no matter of traffic; rows alone are refused."""
+
+    def away(*_: Any, **__: Any) -> Any:
+        raise DatabaseError
+
+    monkeypatch.setattr("mailmum.control.monitor.search.page", away)
+    response = site.viewer.get("search", query={"q": "203.0.113.7"})
+    assert response.status_code == 503
+    text = text_of(response)
+    assert "Sightings cannot be shown just now." in text
+    assert "Journal" in text
+    assert 'value="203.0.113.7"' in response.content.decode()
+    site.viewer.client.raise_request_exception = False
+    assert site.viewer.fragment("search", {"q": "203.0.113.7"}).status_code == 503
+
+
+def test_nothing_seen_is_no_filter(site: Visitors) -> None:
+    """Though the page has its own: there is nothing that it leaves out."""
+    text = text_of(site.viewer.get("search"))
+    assert "Nothing has been seen yet" in text
+    assert "every sighting" not in text.lower()
 
 
 @pytest.mark.usefixtures("mixed")
@@ -152,7 +197,7 @@ def test_pages_have_everything_once(traffic: Traffic, site: Visitors) -> None:
 @pytest.mark.usefixtures("mixed")
 def test_rows_say_what_is_known(site: Visitors) -> None:
     """Lookups are shown as answers, accepted mail with its fate; nothing that is not known."""
-    text = text_of(site.admin.get("search"))
+    text = text_of(site.admin.get("search", query={"once": "0"}))
     assert "Listed \u00d7 12 answered over DNS" in text
     assert "Not listed \u00d7 3 answered to the policy service" in text
     assert "bounced, score -1.5" in text
@@ -202,7 +247,8 @@ def test_fragment(site: Visitors) -> None:
     assert part.content.decode().strip().startswith('<div id="results">')
     assert part["HX-Push-Url"] == f"{site.viewer.path('search')}?q=203.0.113.8"
     assert "HX-Request" in part["Vary"]
-    assert site.viewer.fragment("search", {})["HX-Push-Url"] == site.viewer.path("search")
+    asked = site.viewer.fragment("search", {"q": ""})["HX-Push-Url"]
+    assert asked == f"{site.viewer.path('search')}?once=0"
 
 
 @pytest.mark.usefixtures("mixed")

@@ -4,7 +4,9 @@
 
 `q` understands an address, a network, a domain with a dot in front; anything else is looked for in
 names, senders and recipients.  `once=1` counts each contact once, by the best source of each
-server, as the Overview does: whoever follows a number from there finds as many.
+server, as the Overview does: whoever follows a number from there finds as many.  It is also what an
+address gets that asks for nothing: else lookups, of which a mail server makes several for each
+contact, would push out of sight what became of the mail.  `once=0` is every sighting.
 """
 
 import re
@@ -73,8 +75,8 @@ class Asked:
 
     @property
     def any(self) -> bool:
-        """Whether anything is filtered at all."""
-        return any(getattr(self, name) for name in FIELDS)
+        """Whether anything is left out that is nowhere else in what is found."""
+        return any(getattr(self, name) for name in FIELDS if name != "once")
 
     @property
     def more(self) -> list[tuple[str, str, str]]:
@@ -85,11 +87,16 @@ class Asked:
     @property
     def query(self) -> str:
         """The address's part behind the question mark."""
-        return urlencode([(name, value) for name in FIELDS if (value := getattr(self, name))])
+        asked = [(name, value) for name in FIELDS if (value := getattr(self, name))]
+        return urlencode(asked or [("once", "0")])
 
     def without_time(self) -> "Asked":
         """The same at any time."""
         return replace(self, range="", since="", until="")
+
+    def with_all(self) -> "Asked":
+        """The same with every sighting of each contact."""
+        return replace(self, once="")
 
     def question(self, now: float) -> Question:
         """What the control plane is asked.
@@ -124,6 +131,10 @@ class Asked:
 def asked_of(data: QueryDict) -> Asked:
     """What an address asks for; one of the four ranges outranks dates."""
     asked = Asked(**{name: data.get(name, "").strip() for name in FIELDS})
+    if not any(name in data for name in FIELDS):
+        asked = Asked(once="1")
+    elif asked.once == "0":
+        asked = asked.with_all()
     return replace(asked, since="", until="") if asked.range else asked
 
 

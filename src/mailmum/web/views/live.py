@@ -9,7 +9,7 @@ it is looked at again who asks, and what they may see.
 import asyncio
 import json
 from collections.abc import AsyncIterator, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import tzinfo
 from typing import Any, cast
 
@@ -30,6 +30,7 @@ from mailmum.domain.errors import BadInput, NotFound, Refusal
 from mailmum.domain.targets import NetworkTarget
 from mailmum.domain.texts import clean_line, shown
 from mailmum.traffic.groups import Group, group_of
+from mailmum.traffic.sightings import Source
 from mailmum.web.form import Form
 from mailmum.web.gate import PageRequest, account_view
 from mailmum.web.groups import GROUPS
@@ -41,6 +42,8 @@ KEPT = 200
 """Rows that a page keeps; of more that come at once the earlier ones are left out."""
 AT_FIRST = 100
 LONGEST = 300.0
+WITHOUT = "no"
+_MAIL = (Source.LOG, Source.POLICY)
 _NAMES = {"client": "q", "name": "q", "target": "q"}
 _DIGITS = 18
 
@@ -99,6 +102,7 @@ def index(request: PageRequest, access: Reading) -> HttpResponse:
     shown |= {"stream": f"{path(access, 'live-stream')}?{query.urlencode()}", "kept": KEPT}
     shown |= {"chosen": request.GET.getlist("show"), "groups": list(GROUPS.items())}
     shown |= {"servers": list(present_servers(access).values()), "followed": followed}
+    shown["filtered"] = any(form.values.values()) or bool(followed and followed.groups)
     return show(request, "live.html", SECTION, **shown)
 
 
@@ -119,12 +123,14 @@ def stream(request: PageRequest, access: Reading) -> HttpResponse:
 
 
 def _form(request: PageRequest) -> Form:
-    return Form({name: request.GET.get(name, "").strip() for name in ("q", "server")})
+    return Form({name: request.GET.get(name, "").strip() for name in ("q", "server", "lookups")})
 
 
 def _followed(request: PageRequest, access: Reading, form: Form) -> Followed:
     groups = {one for one in Group if one.value in request.GET.getlist("show")}
     question = _question(form.values["server"], form.values["q"])
+    if form.values["lookups"] == WITHOUT:
+        question = replace(question, sources=_MAIL)
     return Followed(
         understand(access, question),
         groups,

@@ -1,11 +1,14 @@
 """Search: every sighting that is kept, filtered by what the address says."""
 
+import logging
+import secrets
 import time
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 from urllib.parse import urlencode
 
+from django.db import DatabaseError
 from django.http import HttpResponse, StreamingHttpResponse
 from django.utils import timezone
 
@@ -27,6 +30,8 @@ from mailmum.web.sightings import sighting_rows
 from mailmum.web.stretches import CHOICES as RANGES
 from mailmum.web.stretches import moment_at
 
+log = logging.getLogger(__name__)
+
 SECTION = "search"
 SIZE = 50
 EXPORTED = 100_000
@@ -38,7 +43,16 @@ NAMES = {"client": "q", "name": "q", "text": "q", "outcome": "what", "group": "w
 def index(request: PageRequest, access: Reading) -> HttpResponse:
     """The form and what it finds; only the latter when that is asked for."""
     asked, form = asked_of(request.GET), Form({})
-    page, found = _page(request, access, asked, form)
+    part = bool(request.htmx and not request.htmx.history_restore_request)
+    page, found, days, reference = None, None, 0, ""
+    try:
+        page, found = _page(request, access, asked, form)
+        days = terms_of(access.account.pk).recent_days
+    except DatabaseError:
+        if part:
+            raise
+        reference = secrets.token_hex(4)
+        log.exception("sightings could not be read, %s", reference)
     shown: dict[str, Any] = {
         "asked": asked,
         "form": form,
@@ -49,18 +63,20 @@ def index(request: PageRequest, access: Reading) -> HttpResponse:
         "first": not request.GET.get("before"),
         "older": _older(asked, page),
         "any_time": asked.without_time().query,
-        "days": terms_of(access.account.pk).recent_days,
+        "with_all": asked.with_all().query if asked.once else "",
+        "days": days,
         "exported": EXPORTED,
+        "reference": reference,
     }
-    if request.htmx and not request.htmx.history_restore_request:
+    if part:
         response = show(request, "search/results.html", SECTION, **shown)
-        here = path(access, "search")
-        response["HX-Push-Url"] = f"{here}?{asked.query}" if asked.any else here
+        response["HX-Push-Url"] = f"{path(access, 'search')}?{asked.query}"
     else:
         shown |= {"servers": list(present_servers(access).values()), "choices": CHOICES}
         shown |= {"ranges": RANGES, "sources": SOURCES}
         shown |= {"faulty": set(form.faults) & set(MORE)}
-        response = show(request, "search/page.html", SECTION, **shown)
+        status = 503 if reference else 200
+        response = show(request, "search/page.html", SECTION, status=status, **shown)
     response["Vary"] = "HX-Request"
     return response
 
