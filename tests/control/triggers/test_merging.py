@@ -122,3 +122,19 @@ def test_nor_with_a_wider_network_of_which_it_is_no_part_itself(scene: Scene) ->
         scene.see(f"2001:db8:0:4::{last}", ago=30)
     scene.follow()
     assert "2001:db8::/48" in scene.listed()
+
+
+def test_whom_a_person_took_off_long_ago_keeps_no_network_from_a_trial(scene: Scene) -> None:
+    """He would not be listed any more; until then he does."""
+    trigger = scene.trigger(merge=2, lifetime="2d", mode="enforce")
+    scene.see("203.0.113.1", ago=40)
+    scene.follow()
+    unlist_targets(scene.world.owner, ["203.0.113.1"])
+    scene.see("203.0.113.2", ago=30)
+    tried = []
+    for _ in range(2):
+        report = last_of(backtest(scene.world.viewer, rule_of(trigger)))
+        tried.append([one["target"] for one in report.listed])
+        Version.objects.update(expires=int(scene.now) - 5 * 86_400)
+    parts = ["203.0.113.1", "203.0.113.2"]
+    assert tried == [parts, [*parts, "203.0.113.0/24"]]

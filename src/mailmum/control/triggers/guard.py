@@ -142,6 +142,7 @@ class AccountGuard:
 
     def _taken_off(self, scope: int, texts: Sequence[str], at: float) -> str:
         listed = Version.objects.filter(
+            Q(expires=None) | Q(expires__gt=int(at)),
             account=self.reading.account,
             target__in=texts,
             scope=scope,
