@@ -51,9 +51,9 @@ class Spares:
         self.asked.append(getattr(target, "text", ""))
         return "is spared" if self.asked[-1] in self.texts else ""
 
-    def taken_off(self, scope: int, parts: Sequence[object]) -> str:
+    def taken_off(self, scope: int, parts: Sequence[object], at: float) -> str:
         """Nobody is."""
-        del scope, parts
+        del scope, parts, at
         return ""
 
 

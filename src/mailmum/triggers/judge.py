@@ -54,8 +54,8 @@ class Guard(Protocol):
         """Why somebody must not be listed at a time (Unix, seconds); empty when nothing is."""
         ...
 
-    def taken_off(self, scope: int, parts: Sequence[Target]) -> str:
-        """Why their network must not be listed instead: a person has taken one of them off."""
+    def taken_off(self, scope: int, parts: Sequence[Target], at: float) -> str:
+        """Why a network must not be listed at a time: a person has taken off one of those in it."""
         ...
 
 
@@ -79,6 +79,8 @@ class Judge:
         self._different, self._tagged = rule.metric in DIFFERENT, rule.metric in NAMING
         self._windows = Windows(rule.threshold, rule.window * 1000, different=self._different)
         self._parts: dict[Place, set[Target]] = {}
+        # Networks in which parts are or were, whether or not they were listed themselves.
+        self._networks: dict[Place, set[Target]] = {}
         self._brake = Brake(rule)
 
     @property
@@ -205,6 +207,8 @@ class Judge:
         scope, target = place
         if self._rule.merge and (network := above(target)) is not None:
             self._parts.setdefault((scope, network), set()).add(target)
+            if (wider := above(network)) is not None:
+                self._networks.setdefault((scope, wider), set()).add(network)
 
     def _merge(self, place: Place, end: int, number: int) -> Iterator[Decision]:
         """List the network instead when enough in it are listed, and so on upwards."""
@@ -219,7 +223,8 @@ class Judge:
         first = min(self.offences[scope, part].begin for part in replaced)
         evidence = evidence_of_parts(replaced, first, at)
         guard = self._guard
-        if reason := guard.spared(scope, network, at / 1000) or guard.taken_off(scope, replaced):
+        reason, within = guard.spared(scope, network, at / 1000), tuple(self._within(wider, at))
+        if reason := reason or guard.taken_off(scope, within, at / 1000):
             # Told when there are just enough; not again with each that comes to them.
             if len(replaced) == self._rule.merge:
                 offence = self._spared(self.offences.get(wider), at, number)
@@ -262,6 +267,15 @@ class Judge:
             until = self.offences[scope, part].until
             below = self._parts.get((scope, part), ())
             yield from (one for one in below if self.offences[scope, one].until == until)
+
+    def _within(self, wider: Place, at: int) -> Iterator[Target]:
+        """All that is listed in a network at a time, by itself or with a network in it."""
+        scope = wider[0]
+        for part in self._parts.get(wider, ()):
+            if self.offences[scope, part].until > at:
+                yield part
+        for network in self._networks.get(wider, ()):
+            yield from self._within((scope, network), at)
 
     def _active(self, wider: Place, at: int) -> tuple[Target, ...]:
         """What is listed in a network at a time; what can be so no more is forgotten."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from mailmum.control.alerts import outbox
+from mailmum.control.alerts import outbox, sending
 from mailmum.control.alerts.channels import try_channel
 from mailmum.control.alerts.comparing import manner_of
 from mailmum.control.alerts.editing import edit_channel, renew_secret
@@ -131,6 +131,34 @@ def test_what_waits_goes_to_the_right_address(
             sink.messages(0 if later == 559 else 1)
         [got] = sink.messages(1)
     assert got["To"] == "owner@example.net"
+
+
+@pytest.mark.parametrize("taken", [True, False])
+def test_what_is_being_sent_to_the_old_address_goes_to_the_new_one_too(
+    world: World, monkeypatch: pytest.MonkeyPatch, taken: bool
+) -> None:
+    """Whatever the old one says to it: the channel is changed while it is spoken to."""
+    mailed(world.owner, target="old@example.net")
+    compared(world.owner, holds())
+    send = sending.send
+
+    def edited_meanwhile(parcel: Parcel, now: float) -> None:
+        monkeypatch.setattr(sending, "send", send)
+        edit_channel(world.admin, "on call", {"target": "new@example.net"}, now=now)
+        if not taken:
+            raise sending.Failed("550 no such user", final=True)
+        send(parcel, now)
+
+    monkeypatch.setattr(sending, "send", edited_meanwhile)
+    with (
+        mail_sink() as sink,
+        parameters(monkeypatch, smtp_host="127.0.0.1", smtp_port=sink.port, mail_from=FROM),
+    ):
+        for later in (60, 120, 180, 9000):
+            work(NOW + later)
+            compared(world.owner, holds(), now=NOW + later + 1)
+        got = sink.messages(1 + taken)
+    assert sorted(one["To"] for one in got) == ["new@example.net"] + ["old@example.net"] * taken
 
 
 def test_who_has_ended_it_is_not_reached_by_an_edit(world: World) -> None:

@@ -10,6 +10,7 @@ from mailmum.control.alerts.models import Alert, Channel, Notice, Parcel
 from mailmum.control.alerts.outbox import KEPT, pack
 from mailmum.control.alerts.receivers import end, resume
 from mailmum.control.alerts.sending import stop_link
+from mailmum.control.alerts.work import sending
 from tests.control.alerts.kit import NOW, called, compared, habits, holds, mailed
 from tests.support.world import World
 
@@ -115,6 +116,22 @@ def test_who_wants_it_again_is_told_what_came_meanwhile(world: World) -> None:
     resume(token)
     compared(world.owner, holds("a"), holds("b"), now=NOW + 120)
     assert told("on call") == [("a", "opened"), ("b", "opened")]
+
+
+def test_who_wants_it_again_is_told_what_was_on_its_way_when_it_ended(world: World) -> None:
+    """It was not sent; what the link came with was."""
+    token = stop_link(mailed(world.owner)).rstrip("/").rpartition("/")[2]
+    compared(world.owner, holds("sent"))
+    taken(NOW + 60)
+    compared(world.owner, holds("sent"), holds("waits"), now=NOW + 120)
+    end(token, now=NOW + 121)
+    for _ in sending(NOW + 180):
+        pass
+    assert Parcel.objects.get(sent=False).ended == NOW + 180
+    resume(token)
+    compared(world.owner, holds("sent"), holds("waits"), now=NOW + 240)
+    waiting = Notice.objects.filter(parcel=None).values_list("alert__about", "event")
+    assert list(waiting) == [("waits", "opened")]
 
 
 def test_strangers_are_told_late_as_seldom_as_they_are_sent_tests(

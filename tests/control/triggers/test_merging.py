@@ -7,7 +7,9 @@ from mailmum.control.listings.queries import explain
 from mailmum.control.listings.services import list_targets, unlist_targets
 from mailmum.control.listings.undo import undo
 from mailmum.control.servers.pauses import pause, resume
+from mailmum.control.triggers.backtest import backtest, last_of
 from mailmum.control.triggers.models import Finding
+from mailmum.control.triggers.values import rule_of
 from mailmum.domain.clients import parse_subject
 from mailmum.domain.listings import Action
 from mailmum.domain.verdicts import Word
@@ -96,3 +98,43 @@ def test_whom_a_person_took_off_is_not_listed_with_its_network(scene: Scene) -> 
     scene.see("203.0.113.4", ago=20)
     scene.follow()
     assert scene.listed() == ["203.0.113.0/24"]
+
+
+def test_nor_with_a_wider_network_of_which_it_is_no_part_itself(scene: Scene) -> None:
+    """Its /64 is not listed because of it; with others of the /48 it would be all the same."""
+    scene.trigger(merge=2, lifetime="2d")
+    scene.see("2001:db8:0:1::1")
+    scene.follow()
+    unlist_targets(scene.world.owner, ["2001:db8:0:1::1"])
+    for net in (1, 2, 3):
+        for last in (2, 3):
+            scene.see(f"2001:db8:0:{net}::{last}", ago=40)
+            scene.follow()
+            scene.restart()
+    own = ["2001:db8:0:1::2", "2001:db8:0:1::3"]
+    assert scene.listed() == [*own, "2001:db8:0:2::/64", "2001:db8:0:3::/64"]
+    assert _verdict("2001:db8:0:1::1") is Word.NONE
+    told = Finding.objects.latest("id")
+    assert (told.kind, told.target) == ("spare", "2001:db8::/48")
+    assert told.reason == "2001:db8:0:1::1 in it was taken off by owner@example.net"
+    undo(scene.world.owner, Record.objects.filter(what="listing.unlist").latest("seq").seq)
+    for last in (1, 2):
+        scene.see(f"2001:db8:0:4::{last}", ago=30)
+    scene.follow()
+    assert "2001:db8::/48" in scene.listed()
+
+
+def test_whom_a_person_took_off_long_ago_keeps_no_network_from_a_trial(scene: Scene) -> None:
+    """He would not be listed any more; until then he does."""
+    trigger = scene.trigger(merge=2, lifetime="2d", mode="enforce")
+    scene.see("203.0.113.1", ago=40)
+    scene.follow()
+    unlist_targets(scene.world.owner, ["203.0.113.1"])
+    scene.see("203.0.113.2", ago=30)
+    tried = []
+    for _ in range(2):
+        report = last_of(backtest(scene.world.viewer, rule_of(trigger)))
+        tried.append([one["target"] for one in report.listed])
+        Version.objects.update(expires=int(scene.now) - 5 * 86_400)
+    parts = ["203.0.113.1", "203.0.113.2"]
+    assert tried == [parts, [*parts, "203.0.113.0/24"]]

@@ -118,8 +118,12 @@ def _claim(parcel: Parcel, now: float) -> bool:
 
 
 def _try(parcel: Parcel, now: float) -> bool:
-    """Try it; False when the other side did not take it."""
-    mine = Parcel.objects.filter(pk=parcel.pk)
+    """Try it; False when the other side did not take it.
+
+    Whatever the other side says, it says of its own address only: a channel that has got another
+    one meanwhile is still to have the parcel there.
+    """
+    mine = Parcel.objects.filter(pk=parcel.pk, channel__target=parcel.channel.target)
     if parcel.channel.stopped is not None:
         mine.update(ended=int(now), error="its receiver has ended this channel")
         return True

@@ -19,6 +19,7 @@ from mailmum.control.accounts.models import Account
 from mailmum.control.alerts import trials
 from mailmum.control.alerts.models import Channel, Ended
 from mailmum.control.alerts.sending import EMAIL, STOP_SALT
+from mailmum.control.alerts.telling import forget_unsent
 from mailmum.control.journal.services import change, take_writer_lock
 from mailmum.domain.errors import Conflict, NotFound
 from mailmum.domain.texts import shown
@@ -96,6 +97,7 @@ def resume(token: str) -> Receiver:
         return one
     with change(one.account.pk, system_access(one.account).actor, "alerts.resume") as made:
         _ended(one.account, one.target).delete()
+        forget_unsent(_channels(one))
         _channels(one).update(stopped=None)
         made.summary = f"alerts to {one.target}, by the link in their mail"
         made.after = {"target": one.target}

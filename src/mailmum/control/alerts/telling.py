@@ -67,6 +67,13 @@ def forget_told(channel: Channel) -> None:
     ).delete()
 
 
+def forget_unsent(channels: Iterable[Channel]) -> None:
+    """Have channels told anew of what is open and was on its way, and was not sent in the end."""
+    Notice.objects.filter(
+        channel__in=list(channels), event="opened", alert__closed=None, parcel__sent=False
+    ).exclude(parcel__ended=None).delete()
+
+
 def wants(channel: Channel, alert: Alert) -> bool:
     """Whether a channel is told of an alert."""
     grave = Severity(alert.severity).rank >= Severity(channel.least).rank

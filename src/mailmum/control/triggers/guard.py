@@ -132,10 +132,17 @@ class AccountGuard:
             or self._delivers(target, at)
         )
 
-    def taken_off(self, scope: int, parts: Sequence[Target]) -> str:
-        """Why their network must not be listed instead: a person has taken one of them off."""
-        texts = [one.text for one in parts]
+    def taken_off(self, scope: int, parts: Sequence[Target], at: float) -> str:
+        """Why a network must not be listed at a time: a person has taken off one of those in it."""
+        texts = sorted(one.text for one in parts)
+        for place in range(0, len(texts), AT_ONCE):
+            if reason := self._taken_off(scope, texts[place : place + AT_ONCE], at):
+                return reason
+        return ""
+
+    def _taken_off(self, scope: int, texts: Sequence[str], at: float) -> str:
         listed = Version.objects.filter(
+            Q(expires=None) | Q(expires__gt=int(at)),
             account=self.reading.account,
             target__in=texts,
             scope=scope,
@@ -147,8 +154,8 @@ class AccountGuard:
         for text in listed.filter(until=None).values_list("target", flat=True):
             ends.pop(text, None)
         by_people = Record.objects.filter(seq__in=ends.values()).exclude(what=BY_TRIGGER)
-        by = dict(by_people.values_list("seq", "actor"))
-        gone = [(text, by[seq]) for text, seq in sorted(ends.items()) if seq in by]
+        by_whom = dict(by_people.values_list("seq", "actor"))
+        gone = [(text, by_whom[seq]) for text, seq in sorted(ends.items()) if seq in by_whom]
         return f"{gone[0][0]} in it was taken off by {gone[0][1]}" if gone else ""
 
     def _guarded(self, target: Target) -> str:
