@@ -511,6 +511,9 @@ def test_every_answer_tells_of_traffic_that_is_away(api: Callers) -> None:
             assert response.status_code == status
             assert ("triggers list nobody" in response.get(notice, "")) is own
         assert api.viewer("GET", "/me")[1]["traffic_away"] is own
+        status, refused = api.viewer("GET", "/sightings")
+        assert status == 503
+        assert ("of traffic" in refused["error"]["problem"]) is own
     assert notice not in api.viewer.raw("GET", "/triggers", "")
 
 

@@ -1,6 +1,7 @@
 """A small program for the supervisor's tests: runs the parts that its argument describes.
 
-The argument is JSON: {"parts": [{"name", "code", "probe": file or null, "fork": code or null}],
+The argument is JSON: {"parts": [{"name", "code", "probe": file or null, "fork": code or null,
+"spare": bool}],
 "timings": {...}}.  Each part is a Python program, and first `fork` where that is given.  Standard
 output gets `ready`; standard error the log as JSON.
 """
@@ -29,6 +30,7 @@ def part(described: dict[str, Any]) -> Part:
         env={"PYTHONPATH": ":".join(sys.path)},
         ready=Path(probe).exists if probe else None,
         run=partial(exec, described["fork"], {}) if "fork" in described else None,
+        spare=described.get("spare", False),
     )
 
 

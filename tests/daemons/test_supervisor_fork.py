@@ -5,6 +5,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,13 @@ from tests.daemons.supervisor_kit import (
     pids,
     supervised,
 )
+from tests.support.process import Child
 from tests.support.waiting import eventually
 
 
-def forked(name: str, code: str, program: str = "") -> dict[str, Any]:
+def forked(name: str, code: str, program: str = "", **more: Any) -> dict[str, Any]:
     """A part that runs this code as a fork, and the program when it is started again."""
-    return described(name, program or "sys.exit('started again')", fork=PRELUDE + code)
+    return described(name, program or "sys.exit('started again')", fork=PRELUDE + code, **more)
 
 
 @pytest.fixture
@@ -52,6 +54,63 @@ wait()
         [entry] = logged(child, "part ended, starting it again")
         assert entry["last_line"] == "I am a fork"
         assert child.stop() == 0
+
+
+def test_a_spare_takes_the_place_of_one_that_ends(noted: Path) -> None:
+    """Once, and as if it had been started then; after that come programs."""
+    code = f"""
+print("I am", "a program" if "-c" in sys.orig_argv else "a fork", flush=True)
+note({str(noted)!r})
+ready()
+wait()
+"""
+    with supervised(forked("dns", code, code, spare=True), forked("web", code, code)) as child:
+        for answered in (2, 3):
+            eventually(partial(have_answered, child, answered))
+            entries = [one for one in logged(child, "part started") if one["part"] == "dns"]
+            os.kill(entries[-1]["pid"], signal.SIGKILL)
+        eventually(partial(have_answered, child, 4))
+        child.wait_for(r"^I am a program$")
+        said = [line for line in child.output.splitlines() if line.startswith("I am")]
+        assert said == ["I am a fork"] * 3 + ["I am a program"]
+        assert child.stop() == 0
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_spare_that_is_not_needed_ends_with_the_supervisor(noted: Path, killed: bool) -> None:
+    """Told to stop, or killed: nothing stays, and the spare has done nothing."""
+    code = f"note({str(noted)!r})\nready()\nwait()"
+    with supervised(forked("dns", code, spare=True)) as child:
+        spare = spare_of(child, noted)
+        if killed:
+            os.kill(child.pid, signal.SIGKILL)
+        else:
+            assert child.stop() == 0
+        eventually(lambda: not alive(spare) and not alive(pids(noted)[0]))
+    assert len(pids(noted)) == 1
+
+
+def test_a_spare_that_has_been_ended_is_not_waited_for(noted: Path) -> None:
+    """The part starts as a program then."""
+    code = f"note({str(noted)!r})\nready()\nwait()"
+    with supervised(forked("dns", code, code, spare=True)) as child:
+        os.kill(spare_of(child, noted), signal.SIGKILL)
+        os.kill(pids(noted)[0], signal.SIGKILL)
+        eventually(partial(have_answered, child, 2))
+        assert child.stop() == 0
+
+
+def have_answered(child: Child, count: int) -> bool:
+    """Whether so many starts have led to an answer."""
+    return len(logged(child, "part answers")) == count
+
+
+def spare_of(child: Child, noted: Path) -> int:
+    """The spare of a supervisor of one part."""
+    text = Path(f"/proc/{child.pid}/task/{child.pid}/children").read_text()
+    [spare] = {*map(int, text.split())} - {pids(noted)[0], guard_of(child)}
+    assert alive(spare)
+    return spare
 
 
 _LOOK = """

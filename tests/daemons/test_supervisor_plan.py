@@ -72,14 +72,19 @@ def test_pauses_double_up_to_the_longest() -> None:
     assert delays == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0]
 
 
-def test_a_part_that_ran_for_a_while_begins_with_the_first_pause_again() -> None:
-    """A crash once a day is not a crash loop."""
+def test_a_part_that_ran_for_a_while_starts_again_at_once() -> None:
+    """A crash once a day is not a crash loop, and mail servers may be waiting."""
     plan = started("dns")
     assert restart_delay(plan, "dns", KILLED, 1.0) == 0.5
     plan.due(1.5)
     assert restart_delay(plan, "dns", KILLED, 2.0) == 1.0
     plan.due(3.0)
-    assert restart_delay(plan, "dns", KILLED, 3.0 + Timings().steady_after) == 0.5
+    later = 3.0 + Timings().steady_after
+    assert restart_delay(plan, "dns", KILLED, later) == 0.0
+    assert plan.due(later) == [Order(Act.START, "dns")]
+    assert restart_delay(plan, "dns", KILLED, later + 1) == 0.5
+    plan.due(later + 2)
+    assert restart_delay(plan, "dns", KILLED, later + 3) == 1.0
 
 
 def test_three_refusals_before_ever_answering_end_the_whole() -> None:

@@ -5,6 +5,7 @@ Here whatever runs is killed while changes are made, and the disk is full; what 
 database that is away at the start or replaced have tests of their own.
 """
 
+import json
 import os
 import resource
 import signal
@@ -126,3 +127,43 @@ def test_a_full_disk(tmp_path: Path) -> None:
         made.eventually(lambda: blocked(made, zone, "203.0.113.8"))
         assert listed(made) == {"203.0.113.7", "203.0.113.8"}
         assert blocked(made, zone, "203.0.113.7")
+        _damaged_traffic(made, zone)
+
+
+def _damaged_traffic(made: Service, zone: str) -> None:
+    """Everybody is told, answers and changes go on, and with the file back all is as it was."""
+    trigger = ("trigger", "add", "guessing", "--preset", "password-guessing", "--mode", "enforce")
+    made.run(*trigger)
+    made.eventually(lambda: "triggers" in _well(made))
+    file = made.data / "traffic.sqlite3"
+    # As a restored backup comes: another file of that name, without what belongs to the old one.
+    with set_aside(file), set_aside(made.data / "traffic.sqlite3-wal"):
+        file.write_bytes(os.urandom(65536))
+        made.eventually(lambda: "database of traffic is away" in made.run("listings").stderr)
+        found = {one["name"]: one for one in made.json("doctor", status=1)["checks"]}
+        assert (found["traffic"]["state"], found["triggers"]["state"]) == ("fail", "warn")
+        made.run("block", "203.0.113.9")
+        made.eventually(lambda: blocked(made, zone, "203.0.113.9"))
+    made.eventually(lambda: "triggers" in _well(made))
+    made.eventually(lambda: "traffic" not in made.run("listings").stderr)
+
+
+@contextmanager
+def set_aside(file: Path) -> Iterator[None]:
+    """A file is not there for a while."""
+    aside = file.with_name(f"aside-{file.name}")
+    there = file.exists()
+    if there:
+        file.rename(aside)
+    yield
+    if there:
+        aside.replace(file)
+    else:
+        file.unlink(missing_ok=True)
+
+
+def _well(made: Service) -> set[str]:
+    """What the doctor finds well; not its exit status, since nothing has set Postfix up here."""
+    command = [str(MAILMUM), "doctor", "--json"]
+    done = subprocess.run(command, env=made.environment, capture_output=True, check=False)
+    return {one["name"] for one in json.loads(done.stdout)["checks"] if one["state"] == "ok"}

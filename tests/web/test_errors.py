@@ -66,7 +66,7 @@ def test_every_page_says_that_traffic_is_away(site: Visitors, page: str) -> None
     with traffic_damaged():
         response = client.get(site.viewer.path(page))
     told = text_of(response)
-    assert words in told or "still told what is listed" in told
+    assert words in told or "What was seen cannot be shown" in told
     assert response.status_code == (503 if words not in told else 200)
     assert (response.status_code == 503) == (page == "alerts-report")
 

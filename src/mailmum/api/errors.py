@@ -121,6 +121,9 @@ def unavailable(error: Exception, path: str) -> Refusal:
     """What is told when the database fails; its own words go to the log only."""
     log.error("database cannot be used", reason=with_cause(str(error).strip()), path=path)
     refusal = Refusal("the database cannot be used just now", fix="try again in a moment")
+    if health.known():
+        problem = "the database of traffic cannot be used, so what was seen cannot be told"
+        refusal = Refusal(problem, fix="see: mailmum doctor")
     if _is_full(error):
         problem = "the disk of the database is full, so nothing of this was kept"
         refusal = Refusal(problem, fix="make room on it, then send it again")

@@ -33,6 +33,8 @@ def parts(parameters: Config) -> list[Part]:
             name,
             (sys.executable, "-m", "mailmum", name, "--data", str(parameters.data)),
             run=partial(_begin, name, parameters),
+            # While it is away every mail server waits for its resolver at each connection.
+            spare=name == "dns",
         )
         for name in wanted(parameters)
     ]

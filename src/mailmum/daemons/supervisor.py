@@ -6,7 +6,8 @@ What to do and when is decided by `supervisor_plan`; this file does it: processe
 One thread, one selector.  Signals arrive through a wakeup descriptor, children's output through
 pipes that `supervisor_output.Relay` passes on to standard error, readiness through
 `supervisor_ready`.  A `supervisor_guard` ends the children should this process be killed.  What can
-starts as a fork the first time (`supervisor_fork`), since most of it is loaded here already.
+starts as a fork the first time (`supervisor_fork`), since most of it is loaded here already, and a
+part whose silence is felt has a spare, made at the same time, that takes its place at once.
 """
 
 import selectors
@@ -15,7 +16,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 import structlog
@@ -96,6 +97,7 @@ class _Supervisor:
         self._relay = relay
         self._wakeup = wakeup
         self._children: dict[str, Child] = {}
+        self._spares: dict[str, Child] = {}
         self._selector = selectors.DefaultSelector()
         self._selector.register(wakeup[0], selectors.EVENT_READ, self._read_signals)
         self.plan = Plan(self._parts, timings)
@@ -105,6 +107,8 @@ class _Supervisor:
         while True:
             for order in self.plan.due(time.monotonic()):
                 self._obey(order)
+            if not self._relay.started:
+                self._put_by()
             # With its thread no other start can be a fork.
             self._relay.start()
             if self.plan.finished:
@@ -117,8 +121,7 @@ class _Supervisor:
 
     def close(self) -> None:
         # Children are alive here only when an exception is on its way out.
-        for child in self._children.values():
-            child.kill()
+        for child in (*self._children.values(), *self._spares.values()):
             child.bury()
         self._guard.close()
         self._selector.close()
@@ -143,7 +146,9 @@ class _Supervisor:
 
     def _start(self, part: Part) -> None:
         try:
-            child = Child(part, self._guard, None if self._relay.started else self._let_go)
+            child = self._take_spare(part) or Child(
+                part, self._guard, None if self._relay.started else self._let_go
+            )
         except OSError as error:
             # 126 is what a shell answers for a command that cannot be run.
             self._ended(part.name, Ended(126, None, f"cannot run {part.argv[0]}: {error.strerror}"))
@@ -154,9 +159,30 @@ class _Supervisor:
             self._selector.register(child.inbox, selectors.EVENT_READ, lambda: self._hear(child))
         log.info("part started", part=part.name, pid=child.pid)
 
+    def _put_by(self) -> None:
+        """Make the spares, once all parts have been started."""
+        for part in self._parts.values():
+            if part.spare and part.run is not None:
+                # Without one a part starts again as any other.
+                with suppress(OSError):
+                    spare = Child(part, self._guard, self._let_go, held=True)
+                    self._spares[part.name] = spare
+
+    def _take_spare(self, part: Part) -> Child | None:
+        """The spare of a part, which begins now; None where there is none, or it has ended."""
+        spare = self._spares.pop(part.name, None)
+        if spare is None:
+            return None
+        if spare.has_ended():
+            spare.bury()
+            self._guard.strike_off(spare.pid)
+            return None
+        spare.let_begin()
+        return spare
+
     def _let_go(self) -> None:
         """Close in a fork what is the supervisor's: the objects, or they would do so later."""
-        for child in self._children.values():
+        for child in (*self._children.values(), *self._spares.values()):
             child.close()
         self._guard.let_go()
         self._selector.close()
@@ -213,7 +239,8 @@ class _Supervisor:
 
     def _renew_guard(self) -> None:
         try:
-            if self._guard.renew(child.pid for child in self._children.values()):
+            living = (*self._children.values(), *self._spares.values())
+            if self._guard.renew(child.pid for child in living):
                 log.warning("the guard process had ended, started it again")
         except OSError as error:
             log.error("the guard process cannot be started", reason=str(error))

@@ -37,6 +37,7 @@ class Part:
         ready: asked about ten times a second whether the part answers; must return soon.  None, the
             better choice, when the part says so itself with `supervisor_ready.tell_ready`.
         run: what the command does, for the first start as a fork of this process, or None.
+        spare: whether another fork waits to take its place, for a part whose silence is felt.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Part:
     env: Mapping[str, str] | None = None
     ready: Callable[[], bool] | None = None
     run: Callable[[], None] | None = None
+    spare: bool = False
 
 
 class Guard:
@@ -125,12 +127,20 @@ class Child:
         part: which.
         guard: the guard to enlist it with.
         let_go: closes in a fork what is the supervisor's; None when nothing may fork any more.
+        held: whether it is a fork that waits for `let_begin`.
 
     Raises:
         OSError: the program cannot be started.
     """
 
-    def __init__(self, part: Part, guard: Guard, let_go: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        part: Part,
+        guard: Guard,
+        let_go: Callable[[], None] | None = None,
+        *,
+        held: bool = False,
+    ) -> None:
         self.part = part
         self.inbox = Inbox() if part.ready is None else None
         self._lines = Lines()
@@ -139,7 +149,7 @@ class Child:
             if part.run is None or let_go is None:
                 self._process: subprocess.Popen[bytes] | Forked = self._spawn()
             else:
-                self._process = self._fork(part.run, let_go)
+                self._process = self._fork(part.run, let_go, held)
         except OSError:
             self._close_inbox()
             raise
@@ -157,13 +167,13 @@ class Child:
             preexec_fn=self._guard.enlist_self,  # noqa: PLW1509 - it needs no lock of another thread
         )
 
-    def _fork(self, run: Callable[[], None], let_go: Callable[[], None]) -> Forked:
+    def _fork(self, run: Callable[[], None], let_go: Callable[[], None], held: bool) -> Forked:
         def begin() -> None:
             self._guard.enlist_self()
             self._close_inbox()
             let_go()
 
-        return Forked(run, self._environment(), begin)
+        return Forked(run, self._environment(), begin, held=held)
 
     def _environment(self) -> dict[str, str]:
         environment = dict(os.environ)
@@ -176,6 +186,11 @@ class Child:
     def pid(self) -> int:
         """Its process number, and that of its group."""
         return self._process.pid
+
+    def let_begin(self) -> None:
+        """Have it begin, where it was held."""
+        if isinstance(self._process, Forked):
+            self._process.let_begin()
 
     def read(self) -> list[bytes] | None:
         """Take the lines printed since; None once it has closed its output."""
@@ -215,6 +230,8 @@ class Child:
         """Let go of descriptors."""
         self._close_inbox()
         self.output.close()
+        if isinstance(self._process, Forked):
+            self._process.close()
 
     def _close_inbox(self) -> None:
         if self.inbox is not None:

@@ -7,6 +7,9 @@ which takes more than a second of a processor each time.  Two rules:
   child for ever.  So this is for first starts alone, before the supervisor has any other thread.
   A part that is started again becomes a program of its own.
 - Nothing of the supervisor's is left in the child: no descriptor, no signal, no way back.
+
+A fork may also be *held*: it waits where it stands until it is let go, and has then begun as if it
+had been started at that moment.  So there is one in reserve for a part whose silence others feel.
 """
 
 import os
@@ -30,14 +33,21 @@ class Forked:
         run: what it does.
         environment: all its variables.
         begin: called in it first: lets go of what belongs to the parent.
+        held: whether it waits for `let_begin`; without the parent it ends.
 
     Raises:
         OSError: there can be no further process.
     """
 
     def __init__(
-        self, run: Callable[[], None], environment: Mapping[str, str], begin: Callable[[], None]
+        self,
+        run: Callable[[], None],
+        environment: Mapping[str, str],
+        begin: Callable[[], None],
+        *,
+        held: bool = False,
     ) -> None:
+        self._waits, self._holds = os.pipe() if held else (-1, -1)
         output, written = os.pipe()
         self.stdout = open(output, "rb", buffering=0)  # noqa: SIM115, PTH123 - closed by its reader
         _flush()
@@ -52,8 +62,23 @@ class Forked:
             raise
         finally:
             os.close(written)
+            if held:
+                os.close(self._waits)
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
         self._lead()
+
+    def let_begin(self) -> None:
+        """Have it begin, where it was held."""
+        if self._holds != -1:
+            with suppress(BrokenPipeError):
+                os.write(self._holds, b"!")
+            self.close()
+
+    def close(self) -> None:
+        """Let go of what holds it; without that it ends."""
+        if self._holds != -1:
+            os.close(self._holds)
+            self._holds = -1
 
     def wait(self) -> int:
         """Reap it; its exit status, or the signal that ended it as a negative number."""
@@ -78,6 +103,10 @@ class Forked:
             os.setpgid(0, 0)
             begin()
             self.stdout.close()
+            if self._holds != -1:
+                os.close(self._holds)
+                if not _is_let_go(self._waits):
+                    os._exit(0)
             _connect(written)
             os.environ.clear()
             os.environ.update(environment)
@@ -93,6 +122,12 @@ class Forked:
                 _flush()
             finally:
                 os._exit(status)
+
+
+def _is_let_go(waits: int) -> bool:
+    """Wait for a word; without one whoever would say it is gone, or has no need."""
+    # SIGTERM is blocked in here: whoever wants it ended lets go of the other end, or kills it.
+    return os.read(waits, 1) != b""
 
 
 def _run(run: Callable[[], None]) -> int:

@@ -4,7 +4,8 @@ Events go in with the time at which they were seen (`exited`, `answered`, `stop`
 to do now and `wake_at` when to ask again.  The rules:
 
 - Every part runs at the same time; a part that ends is started again after a pause that doubles
-  from `first_delay` to `longest_delay` and begins anew once the part has run for `steady_after`.
+  from `first_delay` to `longest_delay`.  One that has run for `steady_after` starts again at once:
+  mail servers may be waiting for it, and the pause is for those that end again and again.
 - A part that never answered and has ended with a failing exit status `failed_starts` times in a
   row will not start by trying again (a port in use, a damaged setting): the whole stops, with that
   part's own last words as the reason.  A death by signal is no such refusal and is not counted.
@@ -34,7 +35,8 @@ class Timings:
     Attributes:
         first_delay: pause before the first new start.
         longest_delay: the longest pause between starts.
-        steady_after: having run this long, a part begins again with `first_delay`.
+        steady_after: having run this long, a part starts again at once, and then again with
+            `first_delay`.
         patience: time between SIGTERM and SIGKILL.
         reminder: a part that does not answer for this long is mentioned in the log, and again each
             time after twice as long.
@@ -220,9 +222,9 @@ class Plan:
 
     def _rest(self, state: _State, now: float) -> Restart:
         if now - state.started >= self._timings.steady_after:
-            state.delay = self._timings.first_delay
+            state.delay = 0.0
         pause = state.delay
-        state.delay = min(2 * pause, self._timings.longest_delay)
+        state.delay = min(2 * pause or self._timings.first_delay, self._timings.longest_delay)
         state.phase, state.due = _Phase.RESTING, now + pause
         return Restart(pause)
 

@@ -9,6 +9,9 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.views.decorators.csrf import requires_csrf_token
 
+from mailmum.control.journal.models import Record
+from mailmum.control.traffic import health
+
 log = logging.getLogger(__name__)
 
 
@@ -38,12 +41,25 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 @requires_csrf_token
 def server_error(request: HttpRequest) -> HttpResponse:
-    """500, or 503 when the database is away.  Nothing here may ask the database."""
+    """500, or 503 when a database is away.  Nothing here may need one."""
     fault = sys.exc_info()[1]
     # The plain kind is what SQLite says of a file that is damaged.
     away = isinstance(fault, OperationalError | InterfaceError) or type(fault) is DatabaseError
-    template, status = ("mailmum/away.html", 503) if away else ("500.html", 500)
-    return HttpResponse(render_to_string(template), status=status)
+    if not away:
+        return HttpResponse(render_to_string("500.html"), status=500)
+    page = render_to_string("mailmum/away.html", {"traffic": _only_traffic()})
+    return HttpResponse(page, status=503)
+
+
+def _only_traffic() -> bool:
+    """Whether the database of traffic is away and the other is not."""
+    if not health.known():
+        return False
+    try:
+        Record.objects.exists()
+    except DatabaseError:
+        return False
+    return True
 
 
 def _text(exception: Exception) -> str:
