@@ -315,7 +315,7 @@ def test_a_trigger_shows_what_it_decided_and_why(site: Visitors, scene: Scene) -
     assert f"Listed {CLIENT}" in text
     assert "3 unknown recipients within 10 min (3 are enough)" in text
     assert "Counted 3, 3 within 10 min are enough" in text
-    assert re.search(r"See that time , numbers \d+, \d+, \d+ ", text)
+    assert re.search(r"Look at them , numbers \d+, \d+, \d+ ", text)
     there = re.search(r'href="([^"]*)">See that time<', page.content.decode())
     assert there is not None
     found = site.viewer.client.get(html.unescape(there[1]))
