@@ -39,6 +39,13 @@ def feed() -> None:
     """
 
 
+_dry_run = click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Tell what it would bring and whom that would have hit; keep nothing.",
+)
+
+
 @feed.command("add")
 @name_argument
 @click.argument("source")
@@ -50,11 +57,7 @@ def feed() -> None:
 @code_option
 @shrink_option
 @grow_option
-@click.option(
-    "--dry-run",
-    is_flag=True,
-    help="Tell what it would bring and whom that would have hit; keep nothing.",
-)
+@_dry_run
 @common
 @pass_session
 def add(session: Session, /, name: str, source: str, *, dry_run: bool, **options: Any) -> None:
@@ -147,14 +150,27 @@ def edit(session: Session, /, name: str, **given: Any) -> None:
 @feed.command()
 @name_argument
 @click.argument("file", type=click.Path(path_type=Path))
+@_dry_run
 @common
 @pass_session
-def upload(session: Session, name: str, file: Path) -> None:
+def upload(session: Session, name: str, file: Path, *, dry_run: bool) -> None:
     """Renew a feed of uploads from a file."""
     given = _source(str(file))
     if given["kind"] != "upload":
         raise click.UsageError("FILE is a file here.")
-    tell_outcome(session, _upload(session.client(), name, given["upload"]))
+    client = session.client()
+    if not dry_run:
+        tell_outcome(session, _upload(client, name, given["upload"]))
+        return
+    found = client.get(path_of(name))
+    if found["kind"] != "upload":
+        raise Failure(
+            f"the feed {visible(name)} comes from {visible(found['source'])}",
+            "refresh it instead; an update that looks wrong is held back",
+            code="bad-input",
+        )
+    server = None if found["scope"] == "account" else found["scope"]
+    tell_preview(session, _preview(client, found | {"server": server}, given["upload"]))
 
 
 @feed.command("list")

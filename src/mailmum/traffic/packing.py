@@ -63,9 +63,15 @@ def client_text(packed: bytes) -> str:
 
 def address_of(packed: bytes) -> NetworkTarget:
     """The address of 16 bytes."""
+    version, address = number_of(packed)
+    return NetworkTarget(version, address, 32 if version == 4 else 128)
+
+
+def number_of(packed: bytes) -> tuple[int, int]:
+    """The same as version and number, for those who look up many."""
     if packed[:12] == MAPPED:
-        return NetworkTarget(4, int.from_bytes(packed[12:], "big"), 32)
-    return NetworkTarget(6, int.from_bytes(packed, "big"), 128)
+        return 4, int.from_bytes(packed[12:], "big")
+    return 6, int.from_bytes(packed, "big")
 
 
 def bounds(network: NetworkTarget) -> tuple[bytes, bytes]:

@@ -30,6 +30,7 @@ from mailmum.control.traffic.names import name_text
 from mailmum.domain.listings import Action
 from mailmum.index.entries import Entries
 from mailmum.traffic.impact import Client, Facts, judge
+from mailmum.traffic.packing import number_of
 
 BUDGET = 500_000
 """Rows that are read for the clients, and as many for the names."""
@@ -217,5 +218,5 @@ def _of_names(entries: Entries, rows: Iterable[Raw]) -> Iterator[Raw]:
 
 
 def _has_client(entries: Entries, client: bytes) -> bool:
-    address = target_of(client)
-    return next(entries.bases[address.version].around(address.first), None) is not None
+    version, address = number_of(client)
+    return next(entries.bases[version].around(address), None) is not None
