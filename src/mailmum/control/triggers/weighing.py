@@ -1,6 +1,8 @@
 """What listings would have stopped, had they been there.
 
-It is counted by whole hours, and by whole days where hours have run out.
+It is counted by whole hours, without what single sightings tell to have come before the listing or
+after it: whoever came all at once and never again was not stopped by being listed.  Where these are
+no longer kept all of the first and last hour counts.  Of names whole days are known.
 """
 
 from collections.abc import Iterator, Sequence
@@ -8,15 +10,15 @@ from dataclasses import dataclass
 
 from django.db import connections
 
-from mailmum.control.traffic.models import ClientDay, ClientHour, NameDay
+from mailmum.control.traffic.models import ClientDay, ClientHour, NameDay, Seen
 from mailmum.control.traffic.names import named
 from mailmum.control.traffic.reading import total
 from mailmum.control.traffic.router import traffic_database
 from mailmum.control.traffic.turns import turns_of
-from mailmum.domain.targets import NetworkTarget, Target
+from mailmum.domain.targets import NetworkTarget
 from mailmum.traffic.codes import ASKED, OUTCOMES, STOPPED, VERIFIED
 from mailmum.traffic.packing import bounds
-from mailmum.traffic.periods import DAY, Span, cover, start_of
+from mailmum.traffic.periods import DAY, HOUR, Span, cover, start_of
 from mailmum.traffic.sightings import Outcome
 from mailmum.traffic.turns import best_at, within
 from mailmum.triggers.decisions import Decision
@@ -53,10 +55,10 @@ class Scales:
 
     def weigh(self, listed: Decision, end: int) -> Weight:
         """What a listing would have stopped up to a time in milliseconds."""
-        weight, since, until = Weight(), listed.offence.begin / 1000, end / 1000
-        if until <= since:
+        weight, begin = Weight(), listed.offence.begin
+        if end <= begin:
             return weight
-        rows = _rows(self._account, listed.target, since, until, timed=self._change)
+        rows = _rows(self._account, listed, begin, end, timed=self._change)
         for server, source, outcome, many, last in rows:
             turns = self._turns.get(server, ())
             if outcome == ASKED or best_at(turns, last * 1000 - 1) != source:
@@ -70,15 +72,20 @@ class Scales:
 
 
 def _rows(
-    account: int, target: Target, since: float, until: float, *, timed: bool
+    account: int, listed: Decision, begin: int, end: int, *, timed: bool
 ) -> Iterator[tuple[int, int, int, int, int]]:
-    """Server, source, outcome and count of what came from a target in a time, and its end.
+    """Server, source, outcome and count of what came while somebody was listed, and its end.
 
     What came in an hour or a day ends with it: then it counts by the source that is best by then.
     Where it need not be `timed` all hours end with the last, and all days.
     """
+    target, since, until = listed.target, begin / 1000, end / 1000
     if isinstance(target, NetworkTarget):
-        yield from _sums(account, target, cover(since, until, 0), timed=timed)
+        parts = [_summed(span, timed=timed) for span in cover(since, until, 0)]
+        if listed.exact:
+            # An hour that ends with the listing is no part of what comes after it.
+            parts += [_outside(since, f"<= {begin}"), _outside((end - 1) / 1000, f">= {end}")]
+        yield from _asked(account, target, parts)
         return
     days = range(start_of(since, DAY), start_of(until, DAY) + DAY, DAY)
     names = NameDay.objects.filter(named(target), account=account, kind=VERIFIED, start__in=days)
@@ -89,25 +96,36 @@ def _rows(
         yield server, source, outcome, many, start + DAY
 
 
-def _sums(
-    account: int, target: NetworkTarget, spans: Sequence[Span], *, timed: bool
+def _asked(
+    account: int, target: NetworkTarget, parts: Sequence[str]
 ) -> list[tuple[int, int, int, int, int]]:
-    """Without the ORM, and all spans at once: this is asked of thousands of listings."""
-    connection = connections[traffic_database()]
-    statement = " UNION ALL ".join(
-        f"""
+    """Without the ORM, and all parts at once: this is asked of thousands of listings."""
+    with connections[traffic_database()].cursor() as cursor:
+        cursor.execute(" UNION ALL ".join(parts), [account, *bounds(target)] * len(parts))
+        return list(cursor.fetchall())
+
+
+def _summed(span: Span, *, timed: bool) -> str:
+    """What came in whole hours or days."""
+    return f"""
         SELECT server, source, outcome, CAST(SUM(count) AS bigint),
         {f"start + {span.step}" if timed else span.last}
         FROM {_table(span)}
-        WHERE account = %s AND start IN ({", ".join(map(str, span.starts))})
-        AND client >= %s AND client <= %s GROUP BY server, source, outcome
-        {", start" if timed else ""}
+        WHERE account = %s AND client >= %s AND client <= %s
+        AND start IN ({", ".join(map(str, span.starts))})
+        GROUP BY server, source, outcome {", start" if timed else ""}
         """  # noqa: S608 (names of our own, and whole numbers)
-        for span in spans
-    )
-    with connection.cursor() as cursor:
-        cursor.execute(statement, [account, *bounds(target)] * len(spans))
-        return list(cursor.fetchall())
+
+
+def _outside(moment: float, when: str) -> str:
+    """What of the hour of a moment came before the listing or after it, to be taken off."""
+    hour = start_of(moment, HOUR)
+    return f"""
+        SELECT server, source, outcome, -CAST(SUM(count) AS bigint), {hour + HOUR}
+        FROM {Seen._meta.db_table}
+        WHERE account = %s AND client >= %s AND client <= %s AND hour = {hour} AND time {when}
+        GROUP BY server, source, outcome
+        """  # noqa: S608 (names of our own, and whole numbers)
 
 
 def _table(span: Span) -> str:
