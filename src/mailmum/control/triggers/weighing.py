@@ -15,7 +15,7 @@ from mailmum.control.traffic.names import named
 from mailmum.control.traffic.reading import total
 from mailmum.control.traffic.router import traffic_database
 from mailmum.control.traffic.turns import turns_of
-from mailmum.domain.targets import NetworkTarget
+from mailmum.domain.targets import NetworkTarget, Target
 from mailmum.traffic.codes import ASKED, OUTCOMES, STOPPED, VERIFIED
 from mailmum.traffic.packing import bounds
 from mailmum.traffic.periods import DAY, HOUR, Span, cover, start_of
@@ -27,6 +27,8 @@ WEIGHED = 2000
 """Listings of which it is counted what they would have stopped; beyond, nobody needs to know.
 Whose mail they hit is told of all."""
 _ACCEPTED = OUTCOMES[Outcome.ACCEPTED]
+Row = tuple[int, int, int, int, int]
+"""Server, source, outcome, count, and when that ends."""
 
 
 @dataclass(slots=True)
@@ -49,6 +51,7 @@ class Scales:
 
     def __init__(self, account: int, since: float, now: float) -> None:
         self._account, self._turns = account, turns_of(account, since)
+        self._now = now * 1000
         # Mostly it is the same source all the time, and no row has to tell when.
         known = round(since * 1000), round(now * 1000)
         self._change = any(len(within(one, *known)) > 1 for one in self._turns.values())
@@ -58,8 +61,7 @@ class Scales:
         weight, begin = Weight(), listed.offence.begin
         if end <= begin:
             return weight
-        rows = _rows(self._account, listed, begin, end, timed=self._change)
-        for server, source, outcome, many, last in rows:
+        for server, source, outcome, many, last in self._rows(listed, begin, end):
             turns = self._turns.get(server, ())
             if outcome == ASKED or best_at(turns, last * 1000 - 1) != source:
                 continue
@@ -70,22 +72,28 @@ class Scales:
             weight.accepted += many if outcome == _ACCEPTED else 0
         return weight
 
+    def _rows(self, listed: Decision, begin: int, end: int) -> Iterator[Row]:
+        """What came while it held; of hours of which part is meant, the rest with a minus."""
+        account, target = self._account, listed.target
+        yield from _rows(account, target, begin / 1000, end / 1000, timed=self._change)
+        if not isinstance(target, NetworkTarget) or not listed.exact:
+            return
+        yield from _outside(account, target, begin / 1000, "<=", begin)
+        if end < self._now:
+            # An hour that ends with the listing is no part of what comes after it.
+            yield from _outside(account, target, (end - 1) / 1000, ">=", end)
+
 
 def _rows(
-    account: int, listed: Decision, begin: int, end: int, *, timed: bool
-) -> Iterator[tuple[int, int, int, int, int]]:
-    """Server, source, outcome and count of what came while somebody was listed, and its end.
+    account: int, target: Target, since: float, until: float, *, timed: bool
+) -> Iterator[Row]:
+    """Server, source, outcome and count of what came from a target in a time, and its end.
 
     What came in an hour or a day ends with it: then it counts by the source that is best by then.
     Where it need not be `timed` all hours end with the last, and all days.
     """
-    target, since, until = listed.target, begin / 1000, end / 1000
     if isinstance(target, NetworkTarget):
-        parts = [_summed(span, timed=timed) for span in cover(since, until, 0)]
-        if listed.exact:
-            # An hour that ends with the listing is no part of what comes after it.
-            parts += [_outside(since, f"<= {begin}"), _outside((end - 1) / 1000, f">= {end}")]
-        yield from _asked(account, target, parts)
+        yield from _sums(account, target, cover(since, until, 0), timed=timed)
         return
     days = range(start_of(since, DAY), start_of(until, DAY) + DAY, DAY)
     names = NameDay.objects.filter(named(target), account=account, kind=VERIFIED, start__in=days)
@@ -96,36 +104,40 @@ def _rows(
         yield server, source, outcome, many, start + DAY
 
 
-def _asked(
-    account: int, target: NetworkTarget, parts: Sequence[str]
-) -> list[tuple[int, int, int, int, int]]:
-    """Without the ORM, and all parts at once: this is asked of thousands of listings."""
-    with connections[traffic_database()].cursor() as cursor:
-        cursor.execute(" UNION ALL ".join(parts), [account, *bounds(target)] * len(parts))
-        return list(cursor.fetchall())
-
-
-def _summed(span: Span, *, timed: bool) -> str:
-    """What came in whole hours or days."""
-    return f"""
+def _sums(account: int, target: NetworkTarget, spans: Sequence[Span], *, timed: bool) -> list[Row]:
+    """Without the ORM, and all spans at once: this is asked of thousands of listings."""
+    connection = connections[traffic_database()]
+    statement = " UNION ALL ".join(
+        f"""
         SELECT server, source, outcome, CAST(SUM(count) AS bigint),
         {f"start + {span.step}" if timed else span.last}
         FROM {_table(span)}
-        WHERE account = %s AND client >= %s AND client <= %s
-        AND start IN ({", ".join(map(str, span.starts))})
-        GROUP BY server, source, outcome {", start" if timed else ""}
+        WHERE account = %s AND start IN ({", ".join(map(str, span.starts))})
+        AND client >= %s AND client <= %s GROUP BY server, source, outcome
+        {", start" if timed else ""}
         """  # noqa: S608 (names of our own, and whole numbers)
+        for span in spans
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [account, *bounds(target)] * len(spans))
+        return list(cursor.fetchall())
 
 
-def _outside(moment: float, when: str) -> str:
-    """What of the hour of a moment came before the listing or after it, to be taken off."""
+def _outside(account: int, target: NetworkTarget, moment: float, when: str, at: int) -> list[Row]:
+    """What of the hour of a moment came before a listing or after it, to be taken off.
+
+    The statement is always the same, so that it is prepared once.
+    """
     hour = start_of(moment, HOUR)
-    return f"""
-        SELECT server, source, outcome, -CAST(SUM(count) AS bigint), {hour + HOUR}
+    statement = f"""
+        SELECT server, source, outcome, -CAST(SUM(count) AS bigint), MAX(hour) + {HOUR}
         FROM {Seen._meta.db_table}
-        WHERE account = %s AND client >= %s AND client <= %s AND hour = {hour} AND time {when}
+        WHERE account = %s AND hour = %s AND client >= %s AND client <= %s AND time {when} %s
         GROUP BY server, source, outcome
-        """  # noqa: S608 (names of our own, and whole numbers)
+        """  # noqa: S608 (names of our own)
+    with connections[traffic_database()].cursor() as cursor:
+        cursor.execute(statement, [account, hour, *bounds(target), at])
+        return list(cursor.fetchall())
 
 
 def _table(span: Span) -> str:
