@@ -136,6 +136,26 @@ def test_what_it_would_have_stopped_and_whose_mail(scene: Scene) -> None:
     assert report.median_seconds == 2
 
 
+def test_what_came_before_and_after_a_listing_was_not_stopped_by_it(scene: Scene) -> None:
+    """Not even in the same hour; where single sightings are gone all of that hour counts."""
+    hour = int(scene.now - 5 * 86_400) // 3600 * 3600
+    ago = scene.now - hour
+    scene.see(ago=ago - 60)  # listed with the third, two seconds later
+    scene.see(count=4, ago=ago - 600)
+    scene.see(count=1, outcome=Outcome.ACCEPTED, ago=ago - 1800)
+    scene.see(count=2, outcome=Outcome.CONNECTED, ago=ago - 60)
+    scene.see(count=5, outcome=Outcome.CONNECTED, ago=ago - 3000)
+    # Ends half an hour after it began, and on the hour.
+    for lifetime in (1800, 3600 - 62):
+        report = _tried(scene, Rule(Metric.UNKNOWN, 3, 60, lifetime=lifetime, accepted=0))
+        more = 5 if lifetime > 3000 else 0
+        assert (report.listings, report.accepted) == (1, 1)
+        assert (report.contacts, report.turned_away) == (5 + more, 4)
+    Seen.objects.all().delete()
+    report = _tried(scene, Rule(Metric.UNKNOWN, 3, 60, lifetime=1800, accepted=0))
+    assert (report.listings, report.contacts, report.turned_away) == (1, 15, 7)
+
+
 @pytest.mark.parametrize("enough", [0, 50])
 def test_all_listings_tell_whose_mail_they_hit(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, enough: int

@@ -1,6 +1,8 @@
 """What listings would have stopped, had they been there.
 
-It is counted by whole hours, and by whole days where hours have run out.
+It is counted by whole hours, without what single sightings tell to have come before the listing or
+after it: whoever came all at once and never again was not stopped by being listed.  Where these are
+no longer kept all of the first and last hour counts.  Of names whole days are known.
 """
 
 from collections.abc import Iterator, Sequence
@@ -8,7 +10,7 @@ from dataclasses import dataclass
 
 from django.db import connections
 
-from mailmum.control.traffic.models import ClientDay, ClientHour, NameDay
+from mailmum.control.traffic.models import ClientDay, ClientHour, NameDay, Seen
 from mailmum.control.traffic.names import named
 from mailmum.control.traffic.reading import total
 from mailmum.control.traffic.router import traffic_database
@@ -16,7 +18,7 @@ from mailmum.control.traffic.turns import turns_of
 from mailmum.domain.targets import NetworkTarget, Target
 from mailmum.traffic.codes import ASKED, OUTCOMES, STOPPED, VERIFIED
 from mailmum.traffic.packing import bounds
-from mailmum.traffic.periods import DAY, Span, cover, start_of
+from mailmum.traffic.periods import DAY, HOUR, Span, cover, start_of
 from mailmum.traffic.sightings import Outcome
 from mailmum.traffic.turns import best_at, within
 from mailmum.triggers.decisions import Decision
@@ -25,6 +27,8 @@ WEIGHED = 2000
 """Listings of which it is counted what they would have stopped; beyond, nobody needs to know.
 Whose mail they hit is told of all."""
 _ACCEPTED = OUTCOMES[Outcome.ACCEPTED]
+Row = tuple[int, int, int, int, int]
+"""Server, source, outcome, count, and when that ends."""
 
 
 @dataclass(slots=True)
@@ -47,17 +51,17 @@ class Scales:
 
     def __init__(self, account: int, since: float, now: float) -> None:
         self._account, self._turns = account, turns_of(account, since, now)
+        self._now = now * 1000
         # Mostly it is the same source all the time, and no row has to tell when.
         known = round(since * 1000), round(now * 1000)
         self._change = any(len(within(one, *known)) > 1 for one in self._turns.values())
 
     def weigh(self, listed: Decision, end: int) -> Weight:
         """What a listing would have stopped up to a time in milliseconds."""
-        weight, since, until = Weight(), listed.offence.begin / 1000, end / 1000
-        if until <= since:
+        weight, begin = Weight(), listed.offence.begin
+        if end <= begin:
             return weight
-        rows = _rows(self._account, listed.target, since, until, timed=self._change)
-        for server, source, outcome, many, last in rows:
+        for server, source, outcome, many, last in self._rows(listed, begin, end):
             turns = self._turns.get(server, ())
             if outcome == ASKED or best_at(turns, last * 1000 - 1) != source:
                 continue
@@ -68,10 +72,21 @@ class Scales:
             weight.accepted += many if outcome == _ACCEPTED else 0
         return weight
 
+    def _rows(self, listed: Decision, begin: int, end: int) -> Iterator[Row]:
+        """What came while it held; of hours of which part is meant, the rest with a minus."""
+        account, target = self._account, listed.target
+        yield from _rows(account, target, begin / 1000, end / 1000, timed=self._change)
+        if not isinstance(target, NetworkTarget) or not listed.exact:
+            return
+        yield from _outside(account, target, begin / 1000, "<=", begin)
+        if end < self._now:
+            # An hour that ends with the listing is no part of what comes after it.
+            yield from _outside(account, target, (end - 1) / 1000, ">=", end)
+
 
 def _rows(
     account: int, target: Target, since: float, until: float, *, timed: bool
-) -> Iterator[tuple[int, int, int, int, int]]:
+) -> Iterator[Row]:
     """Server, source, outcome and count of what came from a target in a time, and its end.
 
     What came in an hour or a day ends with it: then it counts by the source that is best by then.
@@ -89,9 +104,7 @@ def _rows(
         yield server, source, outcome, many, start + DAY
 
 
-def _sums(
-    account: int, target: NetworkTarget, spans: Sequence[Span], *, timed: bool
-) -> list[tuple[int, int, int, int, int]]:
+def _sums(account: int, target: NetworkTarget, spans: Sequence[Span], *, timed: bool) -> list[Row]:
     """Without the ORM, and all spans at once: this is asked of thousands of listings."""
     connection = connections[traffic_database()]
     statement = " UNION ALL ".join(
@@ -107,6 +120,23 @@ def _sums(
     )
     with connection.cursor() as cursor:
         cursor.execute(statement, [account, *bounds(target)] * len(spans))
+        return list(cursor.fetchall())
+
+
+def _outside(account: int, target: NetworkTarget, moment: float, when: str, at: int) -> list[Row]:
+    """What of the hour of a moment came before a listing or after it, to be taken off.
+
+    The statement is always the same, so that it is prepared once.
+    """
+    hour = start_of(moment, HOUR)
+    statement = f"""
+        SELECT server, source, outcome, -CAST(SUM(count) AS bigint), MAX(hour) + {HOUR}
+        FROM {Seen._meta.db_table}
+        WHERE account = %s AND hour = %s AND client >= %s AND client <= %s AND time {when} %s
+        GROUP BY server, source, outcome
+        """  # noqa: S608 (names of our own)
+    with connections[traffic_database()].cursor() as cursor:
+        cursor.execute(statement, [account, hour, *bounds(target), at])
         return list(cursor.fetchall())
 
 
