@@ -98,6 +98,13 @@ def test_adding(service: Service) -> None:
     assert service.asked[-1].json["reports"] is True
 
 
+def test_whom_nobody_can_tell(service: Service) -> None:
+    """What is neither kind of target is never sent."""
+    done = service.run("alerts", "add", "night", "oncall")
+    assert (done.exit_code, service.asked) == (1, [])
+    assert "oncall is neither an e-mail address nor a URL; write for example" in done.stderr
+
+
 def test_editing(service: Service) -> None:
     """What is not named is not sent."""
     place = f"{PLACE}/channels/on%20call"

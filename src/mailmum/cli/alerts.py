@@ -10,6 +10,7 @@ from mailmum.cli.client import segment
 from mailmum.cli.failures import Failure
 from mailmum.cli.output import moment_text, print_json, print_json_list, print_rows, say, warn
 from mailmum.cli.session import Session, common, pass_session
+from mailmum.cli.visible import visible
 from mailmum.cli.zones import find_zone, local_zone, zone_name
 
 _HABITS = {
@@ -116,7 +117,14 @@ def add(
     session: Session, name: str, target: str, least: str, kinds: tuple[str, ...], *, report: bool
 ) -> None:
     """Tell somebody: TARGET is an e-mail address, or the https URL of a webhook."""
-    kind = "email" if "@" in target and "://" not in target else "webhook"
+    is_url = "://" in target
+    if not is_url and "@" not in target:
+        raise Failure(
+            f"{visible(target)} is neither an e-mail address nor a URL",
+            "write for example oncall@example.net, or https://hook.example/mailmum",
+            code="bad-input",
+        )
+    kind = "webhook" if is_url else "email"
     body = {
         "name": name,
         "kind": kind,

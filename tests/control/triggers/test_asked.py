@@ -25,6 +25,7 @@ from mailmum.control.witnesses.work import caring
 from mailmum.domain.errors import BadInput, NotFound
 from mailmum.domain.listings import Action
 from mailmum.traffic.sightings import Outcome
+from tests.control.providers_kit import provider
 from tests.control.triggers.kit import Scene
 from tests.control.witnesses.kit import (
     CLEAN,
@@ -38,6 +39,7 @@ from tests.control.witnesses.kit import (
     Lists,
 )
 from tests.control.witnesses.kit import lists as running_lists
+from tests.support.nameserver import NameServer as Resolved
 from tests.support.postfix_dns import NameServer
 
 SECOND = WILD
@@ -155,6 +157,22 @@ def test_who_would_be_spared_is_not_asked_about(asking: Asking) -> None:
     asking.ask()
     assert asking.asked() == asking.asked(CLEAN) == []
     assert not AskedDay.objects.exists()
+
+
+@pytest.mark.parametrize("where", ["account", "server"])
+def test_who_is_spared_where_the_trigger_lists(asking: Asking, names: Resolved, where: str) -> None:
+    """What is kept at one server counts for what is listed there or everywhere, not elsewhere."""
+    asking.choose(GOOD, SECOND)
+    names.spf(mailer=f"v=spf1 ip4:{LISTED} -all")
+    provider(asking.world.owner, "Mailer", "mailer.example", "except", "mx2")
+    asking.trigger(where=where)
+    asking.see(server="mx2")
+    asking.ask()
+    assert asking.asked() == []
+    asking.see(server="mx1")
+    asking.ask()
+    assert bool(asking.asked()) == (where == "server")
+    assert asking.scene.listed() == ([LISTED] if where == "server" else [])
 
 
 def test_a_sighting_that_cannot_be_looked_at_holds_nobody_up(

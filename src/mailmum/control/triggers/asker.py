@@ -32,6 +32,7 @@ from mailmum.control.witnesses.hearing import QUIET, Answer, Question, hear, tak
 from mailmum.control.witnesses.models import AskedUpTo, Witness
 from mailmum.domain.errors import FAULTS, Refusal
 from mailmum.traffic.packing import bounds
+from mailmum.triggers.contacts import scope_of
 from mailmum.triggers.rules import Metric, Mode, Rule
 
 log = structlog.get_logger()
@@ -67,7 +68,7 @@ class Watched:
         """Whether nobody would list the client, whatever lists say."""
         target = target_of(client)
         mine = [(rule, guard) for rule, guard in self.rules if rule.server in (0, server)]
-        return all(guard.spared(server, target, now) for _, guard in mine)
+        return all(guard.spared(scope_of(rule, server), target, now) for rule, guard in mine)
 
 
 @dataclass(slots=True)
