@@ -140,7 +140,7 @@ def grave_violations(page: Page) -> list[str]:
         "a => a.effect.getComputedTiming().endTime !== Infinity).map(a => a.finished))"
     )
     context = {"exclude": [[_LATER_ROWS]]}
-    # Off unless asked for, being of WCAG 2.2; and it takes what lies below a popover for its neighbour.
+    # Of WCAG 2.2, so off unless asked for; it takes what lies below a popover for its neighbour.
     rules = {"target-size": {"enabled": not page.locator(_ON_TOP).count()}}
     found = Axe().run(page, context=context, options={"rules": rules}).response["violations"]
     return [
