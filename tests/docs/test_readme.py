@@ -10,11 +10,8 @@ import subprocess
 import sys
 import sysconfig
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-
-import pytest
 
 from tests.docs.guide import Guide, language, needs, reader
 from tests.docs.markdown import ROOT, Block, blocks, matches, steps
@@ -124,21 +121,23 @@ class Walk:
         return re.sub(r"^.*? postfix/", "postfix/", line)
 
 
-@pytest.fixture(scope="module")
-def walk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Walk]:
-    """Somebody at the beginning of the README."""
-    with ExitStack() as stack:
-        yield Walk(stack, tmp_path_factory.mktemp("readme"))
-
-
 def log_block() -> Block:
     """The line of the mail log that the README shows."""
     (found,) = language(README, "log")
     return found
 
 
-def test_five_minutes_to_the_first_reject(walk: Walk) -> None:
-    """Every command says what the README shows, and the reject looks as it shows."""
+def test_five_minutes_to_the_first_reject(tmp_path: Path) -> None:
+    """Every command says what the README shows, and what is left behind is what it tells of."""
+    with ExitStack() as stack:
+        walk = Walk(stack, tmp_path)
+        follow(walk)
+        ends_cleanly(walk)
+        holds_what_the_table_says(walk)
+
+
+def follow(walk: Walk) -> None:
+    """From the first command to the last; the reject looks as it is shown."""
     shown = log_block()
     assert walk.postfix.deliver(Visitor(BLOCKED)).code in (250, 450)
     assert walk.guide.follow(until=shown) >= 8
@@ -151,10 +150,18 @@ def test_five_minutes_to_the_first_reject(walk: Walk) -> None:
     assert walk.postfix.deliver(Visitor(BLOCKED)).code == 250
 
 
-def test_the_server_ends_cleanly(walk: Walk) -> None:
+def ends_cleanly(walk: Walk) -> None:
     """SIGTERM, as from a terminal that is closed; the data folder stays for the next start."""
     assert walk.started.stop() == 0
     assert (walk.guide.service.data / "mailmum.sqlite3").exists()
+
+
+def holds_what_the_table_says(walk: Walk) -> None:
+    """Each file that a service makes is explained, and no other."""
+    section = README.read_text().partition("## Where the data lies")[2].partition("\n## ")[0]
+    told = {cell.rstrip("/") for cell in re.findall(r"^\| `([^`]+)`", section, re.MULTILINE)}
+    there = {path.name for path in walk.guide.service.data.iterdir()}
+    assert told == {name for name in there if not name.endswith(("-wal", "-shm"))}
 
 
 def test_the_table_of_commands_is_whole() -> None:
@@ -171,14 +178,6 @@ def test_the_table_of_commands_is_whole() -> None:
     words = {"mailmum", "TARGET...", "TARGET", "CLIENT", "FILE", "LOG..."}
     known = set(VERBS) | subcommands | words
     assert named <= known
-
-
-def test_the_data_folder_holds_what_the_table_says(walk: Walk) -> None:
-    """Each file that a service makes is explained, and no other."""
-    section = README.read_text().partition("## Where the data lies")[2].partition("\n## ")[0]
-    told = {cell.rstrip("/") for cell in re.findall(r"^\| `([^`]+)`", section, re.MULTILINE)}
-    there = {path.name for path in walk.guide.service.data.iterdir()}
-    assert told == {name for name in there if not name.endswith(("-wal", "-shm"))}
 
 
 def test_the_readme_has_commands_in_console_blocks() -> None:

@@ -230,7 +230,9 @@ def command(text: str) -> SafeString:
 def _word(word: str) -> SafeString | str:
     if len(word) <= _LONG_WORD:
         return word
-    return format_html_join("", '<span class="w">{}</span>', ((w,) for w in _DOTTED.findall(word) if w))
+    return format_html_join(
+        "", '<span class="w">{}</span>', ((w,) for w in _DOTTED.findall(word) if w)
+    )
 
 
 @register.filter
