@@ -20,6 +20,7 @@ from tests.control.triggers.kit import Scene
 
 _RANK = [Source.LOG, Source.POLICY, Source.DNS]
 _DAY, _HOUR = 86_400, 3600
+_MS_HOUR = _HOUR * 1000
 _WINDOW, _ENOUGH, _LIFE, _LATE = 600_000, 4, 300_000, 2 * _DAY * 1000
 
 
@@ -85,7 +86,7 @@ class _Naive:
 
 def _told(chance: random.Random, now: float) -> list[tuple[float, float, str, Source, str]]:
     """When each is kept, when it was, where, by whom told, and of whom."""
-    made = []
+    made: list[tuple[float, float, str, Source, str]] = []
     at = now - chance.choice([1, 12, 22]) * _DAY - chance.randrange(_DAY)
     while at < now - _HOUR and len(made) < 400:
         telling = {server: chance.sample(_RANK, chance.randint(1, 3)) for server in ("mx1", "mx2")}
@@ -149,6 +150,20 @@ def test_live_and_tried_are_as_counted_plainly(scene: Scene, seed: int) -> None:
     tried.seen = [one._replace(number=n) for n, one in enumerate(order, start=1)]
     tried.follow()
     report = last_of(backtest(scene.world.viewer, rule_of(trigger), now=scene.now))
-    assert sorted((one["target"], one["begin"]) for one in report.listed) == sorted(
-        (client, _moment(at)) for client, found in tried.listed.items() for at, _ in found
+    assert sorted(
+        (one["target"], one["begin"], one["contacts"]) for one in report.listed
+    ) == sorted(
+        (client, _moment(at), _weight(client, at, scene.now, naive.seen))
+        for client, found in tried.listed.items()
+        for at, _ in found
+    )
+
+
+def _weight(client: str, at: int, now: float, seen: Iterable[_Seen]) -> int:
+    """What came of a client while it would have been listed, by whole hours."""
+    first, last = at // _MS_HOUR, -(-min(at + _LIFE, round(now * 1000)) // _MS_HOUR)
+    return sum(
+        one.source is _best(one.server, (one.at // _MS_HOUR + 1) * _MS_HOUR - 1, seen)
+        for one in seen
+        if one.client == client and first <= one.at // _MS_HOUR < last
     )

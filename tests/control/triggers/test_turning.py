@@ -123,6 +123,22 @@ def test_what_has_waited_for_days_counts_as_it_was_seen_then(scene: Scene) -> No
     assert scene.listed() == [CLIENT]
 
 
+def test_a_log_that_begins_elsewhere_lets_it_go_on(scene: Scene) -> None:
+    """What counts of one server only need not be counted anew, nor looked up of the others."""
+    trigger = _watch(scene, server="mx2")
+    scene.see(CLIENT, 5, Outcome.UNLISTED, ago=100, server="mx2", source=DNS)
+    _see(scene, DNS, 4, ago=100)
+    scene.follow()
+    going_on = scene.follower.followed[trigger.pk]
+    _see(scene, LOG, 4, ago=110)
+    scene.see(CLIENT, 1, Outcome.UNLISTED, ago=90, server="mx2", source=DNS)
+    scene.follow()
+    assert scene.follower.followed[trigger.pk] is going_on
+    assert scene.listed() == [CLIENT]
+    assert going_on.counting is not None
+    assert list(going_on.counting.judge.context.best) == [scene.servers["mx2"]]
+
+
 def test_who_is_listed_by_then_is_not_listed_again(scene: Scene) -> None:
     """For the same contacts as the log tells them."""
     _watch(scene, lifetime="1h")

@@ -18,27 +18,31 @@ _Pair = tuple[int, int]
 """A server and a source."""
 
 
-def turns_of(account: int, since: float, until: float | None = None) -> dict[int, tuple[Turn, ...]]:
+def turns_of(
+    account: int, since: float, until: float | None = None, *, server: int = 0
+) -> dict[int, tuple[Turn, ...]]:
     """Whose turn it is at each server from a time on (Unix, seconds); before it, as at that time.
 
     After the end, if there is one, likewise as at that time: with a clock that is ahead something
     is seen that is later, and shall not count for the hour or day that is not over.
     The worst of the sources that ever saw a server is there whenever no other is.
+    With a server, of that one only.
     """
     sources: dict[int, set[int]] = {}
-    for server, source in LastSeen.objects.filter(account=account).values_list("server", "source"):
-        sources.setdefault(server, set()).add(source)
+    kept = LastSeen.objects.filter(account=account, **({"server": server} if server else {}))
+    for number, source in kept.values_list("server", "source"):
+        sources.setdefault(number, set()).add(source)
     better: dict[int, list[int]] = {}
     found: dict[int, dict[int, list[Turn]]] = {}
-    for server, some in sources.items():
+    for number, some in sources.items():
         *more, worst = sorted(some, key=BEST.index)
-        found[server] = {worst: [Turn(worst)]}
+        found[number] = {worst: [Turn(worst)]}
         if more:
-            better[server] = more
-    for (server, source), turn in _seen(account, better, since):
-        found[server].setdefault(source, []).append(turn)
+            better[number] = more
+    for (number, source), turn in _seen(account, better, since):
+        found[number].setdefault(source, []).append(turn)
     end = ALWAYS[1] if until is None else round(until * 1000)
-    return {server: begun_by(in_turn(seen), end) for server, seen in found.items()}
+    return {number: begun_by(in_turn(seen), end) for number, seen in found.items()}
 
 
 def _seen(account: int, better: dict[int, list[int]], since: float) -> Iterator[tuple[_Pair, Turn]]:

@@ -35,7 +35,7 @@ def context_of(account: int, rule: Rule, since: float, until: float | None = Non
     if rule.metric is Metric.ASKED:
         return Context(public=_asked(account, rule))
     if rule.metric is Metric.CONNECTIONS:
-        return Context(best=turns_of(account, since, until))
+        return Context(best=turns_of(account, since, until, server=rule.server))
     if rule.metric is Metric.TRAP:
         return Context(traps=traps_of(account, rule))
     return Context(public=_public(account, rule) if rule.metric in NAMING else {})

@@ -208,7 +208,10 @@ def _news(counting: Counting, contact: Contact) -> tuple[int, ...] | None:
 
     It counts from the first time it is seen.  Of a source that began earlier than is known, too.
     """
-    context, metric = counting.judge.context, counting.rule.metric
+    rule, context = counting.rule, counting.judge.context
+    metric = rule.metric
+    if rule.server and contact.server != rule.server:
+        return None
     if metric is Metric.CONNECTIONS and is_news(contact, context):
         return contact.server, contact.source, start_of(contact.at / 1000, HOUR)
     if metric in NAMING and contact.rbl and contact.rbl not in context.public:
