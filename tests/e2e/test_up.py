@@ -178,6 +178,27 @@ def test_a_database_that_is_none(tmp_path: Path) -> None:
 
 
 @pytest.mark.once
+def test_a_database_of_traffic_that_is_none(tmp_path: Path) -> None:
+    """To answer mail servers it is not needed: a machine that starts again must go on with that."""
+    made = make_service(tmp_path, sqlite=True)
+    copy_tables(made.data)
+    garbage = b"this is no database at all, " * 100
+    (made.data / "traffic.sqlite3").write_bytes(garbage)
+    said = subprocess.run(
+        [MAILMUM, "migrate"], env=made.environment, capture_output=True, text=True, check=False
+    )
+    assert said.returncode == 1
+    assert "traffic.sqlite3 is not an SQLite database" in said.stderr
+    assert "Sign in once with" in said.stdout
+    with made.up():
+        zone = made.json("server", "add", "mx1")["zones"]["bl"]
+        made.run("block", "203.0.113.7")
+        made.eventually(lambda: made.lookup(f"7.113.0.203.{zone}") == ["127.0.0.2"])
+        assert "database of traffic is away" in made.run("listings").stderr
+    assert (made.data / "traffic.sqlite3").read_bytes() == garbage
+
+
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("options", "says"),
     [

@@ -11,11 +11,12 @@ from pathlib import Path
 import django
 from django.apps import apps
 from django.core.management import call_command
-from django.db import DatabaseError, connections
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.recorder import MigrationRecorder
 
 from mailmum.control.config import FILE_NAME, Config
+from mailmum.control.traffic.router import traffic_database
 from mailmum.domain.errors import Refusal
 
 CREDENTIAL = "cli.json"
@@ -27,6 +28,16 @@ class DatabaseAway(Refusal):
     """The database cannot be reached, or its file is gone."""
 
     code = "unavailable"
+
+
+class TrafficAway(Refusal):
+    """Only the database of traffic cannot be used; all that answers mail servers can."""
+
+    code = "unavailable"
+
+
+class NewerDatabase(Refusal):
+    """A newer version of MailMum has made the database."""
 
 
 def folder(path: Path) -> None:
@@ -78,17 +89,33 @@ def database(parameters: Config) -> None:
 
     Raises:
         DatabaseAway: it cannot be reached, or it is missing from a folder that has been used.
+        TrafficAway: all is ready but for the database of traffic.
         Refusal: a newer version of MailMum has made it, or it is damaged.
     """
     if not parameters.database:
         _refuse_lost(parameters)
-        for path in (parameters.sqlite_path, parameters.traffic_path):
-            _create_sqlite(path)
+        _create_sqlite(parameters.sqlite_path)
+    _upgrade(parameters, DEFAULT_DB_ALIAS)
+    if parameters.database:
+        return
     try:
-        for alias in connections:
-            if not _is_up_to_date(alias):
-                _refuse_newer(alias)
-                call_command("migrate", database=alias, verbosity=0, interactive=False)
+        _create_sqlite(parameters.traffic_path)
+        _upgrade(parameters, traffic_database())
+    except NewerDatabase:
+        raise
+    except Refusal as refusal:
+        raise TrafficAway(
+            refusal.problem,
+            fix="restore it from a backup, or move traffic.sqlite3, its -wal and -shm away to "
+            "begin anew; then start again",
+        ) from refusal
+
+
+def _upgrade(parameters: Config, alias: str) -> None:
+    try:
+        if not _is_up_to_date(alias):
+            _refuse_newer(alias)
+            call_command("migrate", database=alias, verbosity=0, interactive=False)
     except DatabaseError as error:
         raise _unreachable(parameters, error) from error
 
@@ -208,7 +235,7 @@ def _refuse_newer(alias: str) -> None:
     ours = {app for app, _ in known}
     applied = {key for key in executor.loader.applied_migrations if key[0] in ours}
     if unknown := sorted(applied - known):
-        raise Refusal(
+        raise NewerDatabase(
             f"the database was made by a newer MailMum (it has {'.'.join(unknown[0])})",
             fix="install that version or a later one; nothing was changed",
         )

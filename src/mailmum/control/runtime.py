@@ -37,7 +37,10 @@ def up(overrides: Overrides, *, demo: bool = False) -> None:
     with uncollected():
         parameters, link = _start(overrides, "up"), None
     try:
-        link = _make_ready(parameters, demo=demo)
+        link, missing = _make_ready(parameters, demo=demo)
+        if missing is not None:
+            # To answer mail servers it is not needed.
+            log.warning("traffic away", reason=str(missing), consequence="triggers list nobody")
     except prepare.DatabaseAway as away:
         if not parameters.snapshot_path.exists():
             raise
@@ -71,8 +74,11 @@ def run_part(name: str, overrides: Overrides) -> None:
 def migrate(overrides: Overrides) -> None:
     """Make or upgrade the database, and nothing else."""
     parameters = _start(overrides, "migrate")
-    if link := _make_ready(parameters):
+    link, missing = _make_ready(parameters)
+    if link is not None:
         _say(_sign_in_line(parameters, link))
+    if missing is not None:
+        raise missing
     _say("the database is up to date")
 
 
@@ -145,8 +151,16 @@ def token_add(
     return add_token(granted, name, writes=scope == "write", lifetime=lifetime).secret
 
 
-def _make_ready(parameters: Config, *, demo: bool = False) -> str | None:
-    """Database, first account, credential; the first owner's link, when the account is new."""
+def _make_ready(
+    parameters: Config, *, demo: bool = False
+) -> tuple[str | None, prepare.TrafficAway | None]:
+    """Database, first account, credential.
+
+    Returns:
+        The first owner's link, when the account is new; and what is wrong where only the database
+        of traffic cannot be used.
+    """
+    missing = None
     if demo:
         from mailmum.control.demo.fill import fill, mark
 
@@ -154,11 +168,14 @@ def _make_ready(parameters: Config, *, demo: bool = False) -> str | None:
         prepare.database(parameters)
         link = fill()
     else:
-        prepare.database(parameters)
+        try:
+            prepare.database(parameters)
+        except prepare.TrafficAway as away:
+            missing = away
         link = prepare.first_account(parameters)
     prepare.credential(parameters)
     prepare.static_files(parameters)
-    return link
+    return link, missing
 
 
 def _start(overrides: Overrides, part: str) -> Config:

@@ -277,6 +277,7 @@ def test_many_senders_are_listed_at_once(
 ) -> None:
     """One message tells of all of them; others that are listed later push none of them out."""
     account, now = world.owner.account, traffic.now
+    monkeypatch.setattr("mailmum.control.alerts.senders.SECONDS", 3600.0)
     habits(world.owner, digest=0)
     mailed(world.owner)
     first = _listed_in_a_row(traffic, 1, 46)
@@ -303,6 +304,7 @@ def test_more_senders_than_can_be_told_one_by_one(
     """The rest is told as a number, and those that were told stay."""
     monkeypatch.setattr("mailmum.control.alerts.watches.MOST", 5)
     monkeypatch.setattr("mailmum.control.alerts.comparing.MOST", 5)
+    monkeypatch.setattr("mailmum.control.alerts.senders.SECONDS", 3600.0)
     account, now = world.owner.account, traffic.now
     first = _listed_in_a_row(traffic, 1, 5)
     look(account, now=now)

@@ -32,7 +32,7 @@ from mailmum.triggers.rules import Rule
 
 LISTED = 2000
 """How many of the newest listings are looked at."""
-CHECKED, SECONDS = 20, 1.0
+CHECKED, SECONDS = 20, 3.0
 """How many are looked at closely each time, and for how long more of those that are new: all of
 some hundred addresses, a few of as many networks.  The others have their turn the next time."""
 _TURN = 60
