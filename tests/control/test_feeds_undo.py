@@ -39,7 +39,7 @@ def file() -> Path:
     """A list that some other program writes, on the machine of the service."""
     folder = current().data / "feeds"
     folder.mkdir(exist_ok=True)
-    path = folder / "own.txt"
+    path = folder / "written.txt"
     path.write_text("\n".join(MANY))
     return path
 

@@ -316,7 +316,7 @@ def test_a_trigger_shows_what_it_decided_and_why(site: Visitors, scene: Scene) -
     assert "3 unknown recipients within 10 min (3 are enough)" in text
     assert "Counted 3, 3 within 10 min are enough" in text
     assert re.search(r"Look at them , numbers \d+, \d+, \d+ ", text)
-    there = re.search(r'href="([^"]*)">See that time<', page.content.decode())
+    there = re.search(r'href="([^"]*)">Look at them<', page.content.decode())
     assert there is not None
     found = site.viewer.client.get(html.unescape(there[1]))
     assert "The latest 3: all there are" in text_of(found)
