@@ -178,32 +178,6 @@ def test_keys(running: Service, browser: Browser, signed_in: Any) -> None:
         expect(page.get_by_text("No listing fits")).to_be_visible()
 
 
-def test_keys_can_be_switched_off(running: Service, browser: Browser, signed_in: Any) -> None:
-    """For whoever speaks to the computer; on every page, after a reload too, until switched on."""
-    with watching(browser, running.url, LOOKS[1], state=signed_in) as page:
-        page.goto(f"{running.url}/a/1/live/")
-        page.locator("[popovertarget=person]").click()
-        page.get_by_role("button", name="Keys…").click()
-        page.get_by_label("Use these keys").uncheck()
-        page.keyboard.press("Escape")
-        expect(page.get_by_role("dialog")).to_be_hidden()
-        expect(page.locator(".search kbd")).to_be_hidden()
-        for _ in range(2):
-            for key in "tp/?":
-                page.keyboard.press(key)
-            expect(page.locator("[data-pause]")).to_have_attribute("aria-pressed", "false")
-            expect(page.locator("html")).not_to_have_attribute("data-theme", re.compile("."))
-            expect(page.get_by_label("Search", exact=True)).not_to_be_focused()
-            expect(page.get_by_role("dialog")).to_be_hidden()
-            page.reload()
-        page.get_by_role("button", name="Keys", exact=True).click()
-        expect(page.get_by_label("Use these keys")).not_to_be_checked()
-        page.get_by_label("Use these keys").check()
-        page.get_by_role("button", name="Close").click()
-        page.keyboard.press("p")
-        expect(page.locator("[data-pause]")).to_have_attribute("aria-pressed", "true")
-
-
 @pytest.mark.parametrize("look", [LOOKS[0], LOOKS[3]], ids=str)
 def test_from_a_number_to_blocking(
     running: Service, browser: Browser, signed_in: Any, look: Look

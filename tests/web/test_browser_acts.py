@@ -1,6 +1,7 @@
 """Acting on listings in Chromium: from a row, on many at once, from files."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -303,3 +304,42 @@ def test_a_file_that_is_too_large_is_not_sent(
         assert command in field.evaluate("one => one.validationMessage")
         field.set_input_files(small)
         assert field.evaluate("one => one.checkValidity()")
+
+
+def test_keys_can_be_switched_off(running: Service, browser: Browser, signed_in: Any) -> None:
+    """For whoever speaks to the computer; on every page, after a reload too, until switched on."""
+    with watching(browser, running.url, LOOKS[1], state=signed_in) as page:
+        page.goto(f"{running.url}/a/1/live/")
+        page.locator("[popovertarget=person]").click()
+        page.get_by_role("button", name="Keys…").click()
+        page.get_by_label("Use these keys").uncheck()
+        page.keyboard.press("Escape")
+        expect(page.get_by_role("dialog")).to_be_hidden()
+        expect(page.locator(".search kbd")).to_be_hidden()
+        for _ in range(2):
+            for key in "tp/?":
+                page.keyboard.press(key)
+            expect(page.locator("[data-pause]")).to_have_attribute("aria-pressed", "false")
+            expect(page.locator("html")).not_to_have_attribute("data-theme", re.compile("."))
+            expect(page.get_by_label("Search", exact=True)).not_to_be_focused()
+            expect(page.get_by_role("dialog")).to_be_hidden()
+            page.reload()
+        page.get_by_role("button", name="Keys", exact=True).click()
+        expect(page.get_by_label("Use these keys")).not_to_be_checked()
+        page.get_by_label("Use these keys").check()
+        page.get_by_role("button", name="Close").click()
+        page.keyboard.press("p")
+        expect(page.locator("[data-pause]")).to_have_attribute("aria-pressed", "true")
+
+
+def test_what_a_page_of_live_came_with_counts(
+    running: Service, browser: Browser, signed_in: Any
+) -> None:
+    """The number of the last minute is not that since the page was opened."""
+    zone = running.json("server", "show", "mx1")["zones"]["bl"]
+    running.lookup(f"9.113.0.203.{zone}")
+    with watching(browser, running.url, LOOKS[0], state=signed_in) as page:
+        page.goto(f"{running.url}/a/1/live/?q=203.0.113.9")
+        expect(page.locator("[data-rows] tr").first).to_be_visible()
+        page.reload()
+        expect(page.locator("[data-rate]")).to_have_text(", 1 in the last minute")

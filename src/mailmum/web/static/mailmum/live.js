@@ -121,6 +121,8 @@ if (body) {
   localise(body);
   if (zone) for (const name of document.querySelectorAll("[data-zone]")) name.textContent = zone;
   cursor = body.dataset.cursor;
+  // What the page came with counts, too, as far as it is of the last minute.
+  came = [...body.querySelectorAll("time")].map(time => [Date.parse(time.dateTime), 1]);
   pause.addEventListener("click", turn);
   addEventListener("keydown", e => {
     if (e.key !== "p" || document.documentElement.dataset.keys === "off" || e.ctrlKey || e.metaKey || e.altKey || e.target.closest("input:not([type=checkbox]), textarea, select") || $("dialog[open]")) return;
