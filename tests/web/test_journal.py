@@ -195,3 +195,9 @@ def test_more_than_a_page_keeps_its_filter(site: Visitors, world: World) -> None
     assert len(response.context["rows"]) == 50
 
     assert "who=admin&kind=listings&before=" in response.context["next_query"]
+
+
+def test_many_targets_are_told_as_people_write_numbers(site: Visitors, world: World) -> None:
+    """The first few, and how many more."""
+    listed(world, Action.BLOCK, *(f"198.51.{at // 250}.{at % 250}" for at in range(1005)))
+    assert "198.51.0.4 and 1,000 more" in text_of(site.viewer.get("journal"))
