@@ -84,6 +84,15 @@ def test_who_is_in_it_twice_counts_once(busy: Traffic) -> None:
     assert (len(more.clients), more.seen.total.contacts) == (17, 12 + 160)
 
 
+def test_a_lookup_of_a_name_is_no_further_contact_where_a_log_tells(traffic: Traffic) -> None:
+    """Nor where the client that came under it is in the list by its address."""
+    traffic.log(*traffic.mail("198.51.100.201", 12, "out1.news.example"))
+    traffic.asked("out1.news.example", Outcome.CONNECTED, 12)
+    for targets in (["198.51.100.201"], [".news.example"], ["198.51.100.201", ".news.example"]):
+        told = met(traffic, *targets).told()
+        assert (told["contacts"], told["clients"], told["accepted"]) == (12, 1, 12)
+
+
 def test_the_words_are_those_of_a_check(busy: Traffic) -> None:
     """Dangerous by mail that would be lost; what is only asked for is not known."""
     told = met(busy, "198.51.100.0/24").told()

@@ -22,7 +22,7 @@ from mailmum.control.journal.moments import moment
 from mailmum.control.listings.search import covers_each
 from mailmum.control.listings.values import ACCOUNT_SCOPE
 from mailmum.control.monitor.impact import DAYS, has_log
-from mailmum.control.monitor.looking import Look, Raw, best_of_clients, last_days, under_names
+from mailmum.control.monitor.looking import Look, Raw, Row, best_of_clients, last_days, under_names
 from mailmum.control.monitor.scope import Scope, scope_of
 from mailmum.control.traffic.clients import target_of
 from mailmum.control.traffic.models import ClientDay, NameDay
@@ -172,7 +172,7 @@ def _look(scope: Scope, entries: Entries, days: range) -> Look:
         if found.complete or day == days[-1]:
             # The latest day is better than nothing, even in part.
             found.since = day
-            found.add(day, [*of_day, *under_names(found, named)])
+            found.add(day, [*of_day, *_under_names_only(found, entries, named)])
         if not found.complete:
             break
         left = [left[0] - clients.count, left[1] - names.count]
@@ -209,12 +209,20 @@ def _of_clients(entries: Entries, rows: Iterable[Raw]) -> Iterator[Raw]:
 
 
 def _of_names(entries: Entries, rows: Iterable[Raw]) -> Iterator[Raw]:
-    """The rows of names that the list has, but for clients that it has by their address."""
+    """The rows of those names that the list has."""
     for raw, same in groupby(rows, key=itemgetter(0)):
         if next(iter(entries.names.around(name_text(bytes(raw)))), None) is not None:
-            yield from (
-                row for row in same if not row[2] or not _has_client(entries, bytes(row[2]))
-            )
+            yield from same
+
+
+def _under_names_only(found: Look, entries: Entries, named: list[Raw]) -> Iterator[Row]:
+    """The contacts behind names, but for those of clients that the list has by their address.
+
+    These are left out last: where a log has them, lookups of the names are no further contacts.
+    """
+    for row in under_names(found, named):
+        if not row[0] or not _has_client(entries, row[0]):
+            yield row
 
 
 def _has_client(entries: Entries, client: bytes) -> bool:
