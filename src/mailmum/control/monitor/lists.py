@@ -16,14 +16,16 @@ from typing import Any
 
 from mailmum.control.accounts.access import Reading, Writing
 from mailmum.control.feeds.models import Use
-from mailmum.control.feeds.services import bring
-from mailmum.control.feeds.wishes import FeedWish
+from mailmum.control.feeds.refreshing import format_before
+from mailmum.control.feeds.services import Brought, bring, find_uploaded
+from mailmum.control.feeds.wishes import FeedWish, make_wish
 from mailmum.control.journal.moments import moment
 from mailmum.control.listings.search import covers_each
-from mailmum.control.listings.values import ACCOUNT_SCOPE
+from mailmum.control.listings.values import ACCOUNT_SCOPE, scope_name
 from mailmum.control.monitor.impact import DAYS, has_log
 from mailmum.control.monitor.looking import Look, Raw, Row, best_of_clients, last_days, under_names
 from mailmum.control.monitor.scope import Scope, scope_of
+from mailmum.control.servers.queries import names_of_servers
 from mailmum.control.traffic.clients import target_of
 from mailmum.control.traffic.models import ClientDay, NameDay
 from mailmum.control.traffic.names import name_text
@@ -109,7 +111,27 @@ def preview(
     Raises:
         Refusal: as `bring`.
     """
-    brought = bring(access, wish, body, filename)
+    return _told(access, wish, bring(access, wish, body, filename), now)
+
+
+def preview_renewal(
+    access: Writing, name: str, body: bytes, filename: str = "", *, now: float | None = None
+) -> dict[str, Any]:
+    """The same of what would renew a feed of uploads: read as that feed would read it.
+
+    Raises:
+        NotFound: no such feed, or the server that it is for was removed.
+        BadInput: it comes from elsewhere, or this is no list.
+    """
+    feed = find_uploaded(access, name)
+    server = scope_name(feed.scope, names_of_servers(access)) if feed.scope else None
+    wish = make_wish(
+        feed.name, "", kind=feed.kind, format_=feed.format, action=feed.action, server=server
+    )
+    return _told(access, wish, bring(access, wish, body, filename, before=format_before(feed)), now)
+
+
+def _told(access: Writing, wish: FeedWish, brought: Brought, now: float | None) -> dict[str, Any]:
     told, impact = brought.told(), None
     if wish.action is Action.BLOCK and wish.use is Use.LIST:
         clock = time.time() if now is None else now
