@@ -118,10 +118,15 @@ def test_allows_keep_clients(busy: Traffic) -> None:
 
 
 def test_an_allow_of_another_server_keeps_nobody(busy: Traffic) -> None:
-    """Where the list is for one server."""
+    """Whether the list is for one server or for all: as `check` tells it, mail would be lost."""
     busy.listed(Action.ALLOW, "198.51.100.201", server="mx2")
-    assert hits(met(busy, "198.51.100.0/24", server="mx1"))[0][3] is False
-    assert hits(met(busy, "198.51.100.0/24"))[0][3] is True
+    for server in ("mx1", None):
+        found = met(busy, "198.51.100.0/24", server=server)
+        other = check(busy.world.viewer, parse_target("198.51.100.0/24"), server, now=busy.now)
+        assert hits(found)[0] == ("198.51.100.201", 12, 0, False)
+        assert (found.told()["verdict"], found.told()["kept"]) == (other.verdict, other.kept)
+    busy.listed(Action.ALLOW, "198.51.100.201", server="mx1")
+    assert hits(met(busy, "198.51.100.0/24", server="mx1"))[0][3] is True
 
 
 def test_days_that_are_too_much_are_left_out(

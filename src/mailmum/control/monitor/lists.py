@@ -29,7 +29,7 @@ from mailmum.control.servers.queries import names_of_servers
 from mailmum.control.traffic.clients import target_of
 from mailmum.control.traffic.models import ClientDay, NameDay
 from mailmum.control.traffic.names import name_text
-from mailmum.domain.listings import Action
+from mailmum.domain.listings import WHOLE_ACCOUNT, Action
 from mailmum.index.entries import Entries
 from mailmum.traffic.impact import Client, Facts, judge
 from mailmum.traffic.packing import number_of
@@ -170,15 +170,20 @@ def _rank(client: Client) -> tuple[int, int, int]:
 def _with_allows(reading: Reading, scope: Scope, clients: list[Client]) -> list[Client]:
     """Which of those with accepted mail an allow keeps: people's, or a machine's.
 
+    It has to hold wherever the list would: one for a single server keeps nobody at the others.
     Allows of names are left out: which name a contact had is not known here.
     """
+    scopes = (WHOLE_ACCOUNT, scope.server)
     for start in range(0, ASKED, _TOGETHER):
         some = [one for one in clients[start : start + _TOGETHER] if one.accepted]
         if not some:
             break
         around = covers_each(reading, [one.address for one in some], scope.server)
         for at, (one, found) in enumerate(zip(some, around, strict=True), start):
-            kept = any(version.action == Action.ALLOW.value for version in found)
+            kept = any(
+                version.action == Action.ALLOW.value and version.scope in scopes
+                for version in found
+            )
             clients[at] = one._replace(kept=kept)
     return clients
 
