@@ -14,10 +14,8 @@ from asgiref.sync import async_to_sync
 from asgiref.typing import Scope
 from django.http import HttpResponse
 
-from mailmum.control.journal.models import Record
 from mailmum.control.listings.models import Version
 from mailmum.control.traffic.models import Seen
-from mailmum.control.triggers.evidence import evidence_in
 from mailmum.control.triggers.models import Trigger
 from mailmum.control.triggers.queries import find_trigger
 from mailmum.control.triggers.services import add_trigger, edit_trigger
@@ -342,21 +340,6 @@ def test_a_trigger_shows_what_it_decided_and_why(site: Visitors, scene: Scene) -
     assert "more than 50 listings in 10 min" in page
     assert "after 30 days without a listing" in page
     assert "3 unknown recipients within 10 min" in journal
-
-
-def test_the_journal_shows_evidence_of_some_and_reads_no_more(site: Visitors, scene: Scene) -> None:
-    """Of a change with many listings: it says of how many, and the page stays short."""
-    scene.trigger("mine", threshold=1)
-    for last in range(12):
-        scene.see(f"203.0.113.{last}")
-    scene.follow()
-    page = site.viewer.get("journal", query={"kind": "triggers"})
-    assert "12 listings" in text_of(page)
-    assert text_of(page).count("Evidence of 10 of them") == 1
-    assert len(re.findall("Look at them", text_of(page))) == 10
-    record = Record.objects.get(what="listing.trigger")
-    assert len(evidence_in(scene.world.viewer, [record], 10)[record.seq]) == 10
-    assert len(evidence_in(scene.world.viewer, [record])[record.seq]) == 12
 
 
 def test_evidence_leads_to_the_sightings(site: Visitors, scene: Scene) -> None:
