@@ -171,6 +171,17 @@ def test_a_look_at_an_upload(site: Visitors, world: World, traffic: Traffic) -> 
     assert site.viewer.post("feed-add", wanted | carried).status_code == 403
 
 
+def test_a_long_name_of_an_upload_keeps_its_end(site: Visitors, world: World) -> None:
+    """What was looked at as one format is not read as another when it is taken."""
+    wanted = {"kind": "upload", "name": "mine"}
+    file = SimpleUploadedFile(f"{'drop-' * 20}.ip4set", b"203.0.113.7\n")
+    looked = site.admin.post("feed-add", wanted | {"file": file, "look": "1"})
+    assert "read as ip4set" in text_of(looked)
+    carried = {name: looked.context["form"].values[name] for name in ("packed", "named")}
+    site.admin.post("feed-add", wanted | carried)
+    assert show_feed(world.owner, "mine")["versions"][0]["format"] == "ip4set"
+
+
 def test_a_look_at_an_upload_that_is_too_large_for_it(
     site: Visitors, monkeypatch: pytest.MonkeyPatch
 ) -> None:
