@@ -150,6 +150,29 @@ def test_a_look_at_a_list_that_is_handed_in(api: Callers, traffic: Traffic) -> N
     assert path in told["fix"]
 
 
+def test_a_look_at_what_would_renew_a_feed(api: Callers, traffic: Traffic) -> None:
+    """It is read as the feed reads it, which knows its format, and where that holds."""
+    api.admin("POST", "/feeds", {"name": "mine", "server": "mx2"})
+    traffic.log(*traffic.mail("198.51.100.20", 12, "out1.news.example"), server="mx1")
+    api.admin("POST", "/feeds", {"name": "drop", "source": "https://lists.example/drop.txt"})
+    nets = [f"198.51.100.{number}" for number in range(200)]
+    bodies: list[Any] = ["\n".join(lines) for lines in (nets[1:], ["as of today", *nets])]
+    path = "/feeds/preview/upload"
+
+    def looked(caller: Caller, at: str, body: Any, **query: str) -> Any:
+        return json.loads(b"".join(caller.raw("POST", at, body, **query)))
+
+    assert looked(api.admin, "/feeds/mine/upload", bodies[0])["outcome"] == "current"
+    assert looked(api.admin, path, bodies[1])["error"]["field"] == "format"
+    found = looked(api.admin, path, bodies[1], feed="mine")
+    assert (found["entries"], found["bad"], found["impact"]["contacts"]) == (200, 1, 0)
+    assert looked(api.admin, path, bodies[0])["impact"]["contacts"] == 12
+    assert looked(api.admin, "/feeds/mine/upload", bodies[1])["outcome"] == "current"
+    assert "refresh it instead" in looked(api.admin, path, bodies[0], feed="drop")["error"]["fix"]
+    assert looked(api.outsider, path, bodies[0], feed="mine")["error"]["code"] == "not-found"
+    assert api.viewer.raw("POST", path, bodies[0], feed="mine").status_code == 403
+
+
 def test_a_feed_that_cannot_be_had_says_why(api: Callers, monkeypatch: pytest.MonkeyPatch) -> None:
     """Loopback is not reached: it is refused, and a feed that had reached it stays, failing."""
     inside = {"name": "inside", "source": "https://127.0.0.1/list"}

@@ -179,6 +179,8 @@ def test_a_port_of_postfix_may_be_the_name_of_a_service() -> None:
         ("localhost:smtp", "localhost"),
         ("[::1]:smtp", "::1"),
         ("smtp", "localhost"),
+        (":smtp", "localhost"),
+        (":25", "localhost"),
     ):
         assert postfix_endpoint(text) == (host, 25)
     for text, says in (

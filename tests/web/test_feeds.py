@@ -16,6 +16,7 @@ from mailmum.control.feeds.wishes import make_wish
 from mailmum.control.servers.services import add_server
 from mailmum.daemons.outgoing import Outgoing
 from mailmum.domain.reachable import parse_reachable
+from mailmum.traffic.sightings import Outcome
 from tests.control import providers_kit
 from tests.control.monitor import conftest
 from tests.control.monitor.kit import Traffic
@@ -169,6 +170,27 @@ def test_a_look_at_an_upload(site: Visitors, world: World, traffic: Traffic) -> 
     page = text_of(site.admin.post("feed-add", wanted | {"name": "third", "packed": "AAAA"}))
     assert "did not come along whole" in page
     assert site.viewer.post("feed-add", wanted | carried).status_code == 403
+
+
+def test_a_look_at_names_that_were_only_asked_for(site: Visitors, traffic: Traffic) -> None:
+    """Whose they are nobody knows: lookups are told, and there is no table of clients."""
+    traffic.asked("out1.news.example", Outcome.CONNECTED, 3)
+    file = SimpleUploadedFile("list.txt", b".news.example\n")
+    wanted = {"kind": "upload", "name": "mine", "file": file, "look": "1"}
+    page = text_of(site.admin.post("feed-add", wanted))
+    assert "Lookups seen 3" in page
+    assert "Client Accepted" not in page
+
+
+def test_a_long_name_of_an_upload_keeps_its_end(site: Visitors, world: World) -> None:
+    """What was looked at as one format is not read as another when it is taken."""
+    wanted = {"kind": "upload", "name": "mine"}
+    file = SimpleUploadedFile(f"{'drop-' * 20}.ip4set", b"203.0.113.7\n")
+    looked = site.admin.post("feed-add", wanted | {"file": file, "look": "1"})
+    assert "read as ip4set" in text_of(looked)
+    carried = {name: looked.context["form"].values[name] for name in ("packed", "named")}
+    site.admin.post("feed-add", wanted | carried)
+    assert show_feed(world.owner, "mine")["versions"][0]["format"] == "ip4set"
 
 
 def test_a_look_at_an_upload_that_is_too_large_for_it(

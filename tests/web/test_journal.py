@@ -1,19 +1,25 @@
 """The journal in the browser."""
 
+import re
 from typing import Any
 
 import pytest
 
 from mailmum.control.accounts.models import Role
 from mailmum.control.accounts.services import Told, set_parameters, set_role
+from mailmum.control.journal.models import Record
 from mailmum.control.listings.draft import make_wish
 from mailmum.control.listings.queries import current
 from mailmum.control.listings.services import list_targets
 from mailmum.control.listings.undo import undo
 from mailmum.control.servers.services import add_server, edit_server, rotate_key
+from mailmum.control.triggers.evidence import evidence_in
 from mailmum.domain.listings import Action
+from tests.control.triggers.kit import Scene, scene
 from tests.support.world import World
 from tests.web.conftest import Visitors, text_of
+
+__all__ = ["scene"]
 
 
 def listed(world: World, action: Action, *targets: str, **more: Any) -> int:
@@ -201,3 +207,18 @@ def test_many_targets_are_told_as_people_write_numbers(site: Visitors, world: Wo
     """The first few, and how many more."""
     listed(world, Action.BLOCK, *(f"198.51.{at // 250}.{at % 250}" for at in range(1005)))
     assert "198.51.0.4 and 1,000 more" in text_of(site.viewer.get("journal"))
+
+
+def test_the_journal_shows_evidence_of_some_and_reads_no_more(site: Visitors, scene: Scene) -> None:
+    """Of a change with many listings: it says of how many, and the page stays short."""
+    scene.trigger("mine", threshold=1)
+    for last in range(12):
+        scene.see(f"203.0.113.{last}")
+    scene.follow()
+    page = site.viewer.get("journal", query={"kind": "triggers"})
+    assert "12 listings" in text_of(page)
+    assert text_of(page).count("Evidence of 10 of them") == 1
+    assert len(re.findall("Look at them", text_of(page))) == 10
+    record = Record.objects.get(what="listing.trigger")
+    assert len(evidence_in(scene.world.viewer, [record], 10)[record.seq]) == 10
+    assert len(evidence_in(scene.world.viewer, [record])[record.seq]) == 12

@@ -236,6 +236,9 @@ class UploadOf(schemas.Input):
 class PreviewOf(UploadOf):
     """How a list that is handed in would be read, and where it would hold."""
 
+    feed: schemas.Short = Field(
+        "", description="what it would renew, which says the others; else as a new one"
+    )
     format: schemas.Short = ""
     action: Action = Action.BLOCK
     server: schemas.Short = ""
@@ -293,6 +296,8 @@ def preview(request: HttpRequest, wanted: FeedIn) -> dict[str, Any]:
 def preview_upload(request: HttpRequest, wanted: Query[PreviewOf]) -> dict[str, Any]:
     """Tell the same of a list that is handed in as the body; nothing is kept."""
     access = writer(request)
+    if wanted.feed:
+        return lists.preview_renewal(access, wanted.feed, _body(request), wanted.filename)
     wish = make_wish(
         "list",
         "",

@@ -36,7 +36,9 @@ def endpoint(text: str, default_port: int = 53) -> tuple[str, int]:
 
 
 def postfix_endpoint(text: str) -> tuple[str, int]:
-    """Read where Postfix asks, as it does: HOST:PORT, [ADDRESS]:PORT, or a port of this machine.
+    """Read where Postfix asks, as it does: HOST:PORT, [ADDRESS]:PORT, or PORT or :PORT alone.
+
+    These two are of this machine.
 
     A port may be the name of a service, which /etc/services tells.  The name of a host stays one:
     it may have several addresses, all of which are tried.
@@ -45,8 +47,8 @@ def postfix_endpoint(text: str) -> tuple[str, int]:
         Failure: it is none of these, or a name is not known.
     """
     host, port = _parted(text.strip())
-    if not port and not text.startswith("["):
-        host, port = "localhost", host
+    if not text.startswith("["):
+        host, port = (host or "localhost", port) if port else ("localhost", host)
     if not port.isdecimal():
         try:
             port = str(socket.getservbyname(port, "tcp"))

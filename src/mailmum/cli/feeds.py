@@ -71,7 +71,11 @@ def add(session: Session, /, name: str, source: str, *, dry_run: bool, **options
     client = session.client()
     upload = body.pop("upload", None)
     if dry_run:
-        tell_preview(session, _preview(client, body, upload))
+        if upload is None:
+            tell_preview(session, client.send("POST", "/feeds/preview", body, patient=True))
+        else:
+            query = {name: body[name] for name in ("format", "action", "server")}
+            tell_preview(session, _preview(client, upload, **query))
         return
     made = client.send("POST", "/feeds", body)
     if upload is None:
@@ -81,13 +85,8 @@ def add(session: Session, /, name: str, source: str, *, dry_run: bool, **options
     tell_outcome(session, made | answer)
 
 
-def _preview(
-    client: Client, body: dict[str, Any], upload: tuple[str, bytes] | None
-) -> dict[str, Any]:
-    if upload is None:
-        return client.send("POST", "/feeds/preview", body, patient=True)
+def _preview(client: Client, upload: tuple[str, bytes], **query: str | None) -> dict[str, Any]:
     filename, content = upload
-    query = {name: body[name] for name in ("format", "action", "server")}
     path = "/feeds/preview/upload"
     (answer,) = client.upload(path, [content], len(content), filename=filename, **query)
     return answer
@@ -162,15 +161,8 @@ def upload(session: Session, name: str, file: Path, *, dry_run: bool) -> None:
     if not dry_run:
         tell_outcome(session, _upload(client, name, given["upload"]))
         return
-    found = client.get(path_of(name))
-    if found["kind"] != "upload":
-        raise Failure(
-            f"the feed {visible(name)} comes from {visible(found['source'])}",
-            "refresh it instead; an update that looks wrong is held back",
-            code="bad-input",
-        )
-    server = None if found["scope"] == "account" else found["scope"]
-    tell_preview(session, _preview(client, found | {"server": server}, given["upload"]))
+    path_of(name)  # With no name it would be looked at as a new list.
+    tell_preview(session, _preview(client, given["upload"], feed=name))
 
 
 @feed.command("list")

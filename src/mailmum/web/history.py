@@ -115,7 +115,6 @@ _LABELS = {
     "grow": "held back at a gain of percent",
 }
 _NO_FINDINGS: Mapping[int, Sequence[dict[str, Any]]] = {}
-_FINDINGS_SHOWN = 10
 Said = str | datetime
 
 
@@ -193,7 +192,7 @@ def _row(record: dict[str, Any], findings: Sequence[dict[str, Any]]) -> RecordRo
         more=max(record["count"] - len(several), 0) if several else 0,
         undoable=record["undoable"],
         undone_by=record["undone_by"],
-        findings=findings[:_FINDINGS_SHOWN],
+        findings=findings,
     )
 
 

@@ -84,6 +84,15 @@ def test_who_is_in_it_twice_counts_once(busy: Traffic) -> None:
     assert (len(more.clients), more.seen.total.contacts) == (17, 12 + 160)
 
 
+def test_a_lookup_of_a_name_is_no_further_contact_where_a_log_tells(traffic: Traffic) -> None:
+    """Nor where the client that came under it is in the list by its address."""
+    traffic.log(*traffic.mail("198.51.100.201", 12, "out1.news.example"))
+    traffic.asked("out1.news.example", Outcome.CONNECTED, 12)
+    for targets in (["198.51.100.201"], [".news.example"], ["198.51.100.201", ".news.example"]):
+        told = met(traffic, *targets).told()
+        assert (told["contacts"], told["clients"], told["accepted"]) == (12, 1, 12)
+
+
 def test_the_words_are_those_of_a_check(busy: Traffic) -> None:
     """Dangerous by mail that would be lost; what is only asked for is not known."""
     told = met(busy, "198.51.100.0/24").told()
@@ -109,10 +118,15 @@ def test_allows_keep_clients(busy: Traffic) -> None:
 
 
 def test_an_allow_of_another_server_keeps_nobody(busy: Traffic) -> None:
-    """Where the list is for one server."""
+    """Whether the list is for one server or for all: as `check` tells it, mail would be lost."""
     busy.listed(Action.ALLOW, "198.51.100.201", server="mx2")
-    assert hits(met(busy, "198.51.100.0/24", server="mx1"))[0][3] is False
-    assert hits(met(busy, "198.51.100.0/24"))[0][3] is True
+    for server in ("mx1", None):
+        found = met(busy, "198.51.100.0/24", server=server)
+        other = check(busy.world.viewer, parse_target("198.51.100.0/24"), server, now=busy.now)
+        assert hits(found)[0] == ("198.51.100.201", 12, 0, False)
+        assert (found.told()["verdict"], found.told()["kept"]) == (other.verdict, other.kept)
+    busy.listed(Action.ALLOW, "198.51.100.201", server="mx1")
+    assert hits(met(busy, "198.51.100.0/24", server="mx1"))[0][3] is True
 
 
 def test_days_that_are_too_much_are_left_out(

@@ -127,9 +127,14 @@ def _take(feed: Feed, fetched: Fetched) -> Outcome:
 
 
 def _read(feed: Feed, body: bytes, filename: str) -> Found:
-    now = feed.versions.filter(state=State.CURRENT).first()
-    before = "" if now is None else f"{now.details.get('format', '')}"
+    before = format_before(feed)
     return read_list(body, feed.format, Action(feed.action), filename, before=before)
+
+
+def format_before(feed: Feed) -> str:
+    """How what is in force was read; empty where nothing is."""
+    now = feed.versions.filter(state=State.CURRENT).first()
+    return "" if now is None else f"{now.details.get('format', '')}"
 
 
 def _settle(

@@ -63,7 +63,12 @@ class Brought:
 
 
 def bring(
-    access: Writing, wish: FeedWish, body: bytes | None = None, filename: str = ""
+    access: Writing,
+    wish: FeedWish,
+    body: bytes | None = None,
+    filename: str = "",
+    *,
+    before: str = "",
 ) -> Brought:
     """What a feed would bring, fetched now and not kept.
 
@@ -72,6 +77,7 @@ def bring(
         wish: the feed.
         body: what is uploaded; None for what is fetched.
         filename: what an upload is called, for finding out its format.
+        before: how what it renews was read.
 
     Raises:
         Refusal: it cannot be had, or is no list that can be used.
@@ -80,7 +86,8 @@ def bring(
     came = Fetched(body)
     if body is None:
         came = fetch(access.account.pk, wish.kind, wish.source)
-    found = read_list(came.body or b"", wish.format, wish.action, wish.source or filename)
+    name = wish.source or filename
+    found = read_list(came.body or b"", wish.format, wish.action, name, before=before)
     found.missing, found.undenied = came.missing, came.undenied
     kept_out = covering(found.builder, guard_of(access.account)[0])
     builder = found.builder
@@ -180,10 +187,20 @@ def upload_feed(access: Writing, name: str, body: bytes, filename: str = "") -> 
         NotFound: no such feed.
         BadInput: it comes from elsewhere, or this is no list.
     """
+    return take_upload(find_uploaded(access, name), body, filename, access.actor)
+
+
+def find_uploaded(access: Writing, name: str) -> Feed:
+    """A feed that is renewed by uploads.
+
+    Raises:
+        NotFound: no such feed.
+        BadInput: it comes from elsewhere.
+    """
     feed = find_feed(access, name)
     if feed.kind != Kind.UPLOAD:
         raise BadInput(f"the feed {name} comes from {feed.source}", fix="refresh it instead")
-    return take_upload(feed, body, filename, access.actor)
+    return feed
 
 
 def release(access: Writing, name: str, *, drop: bool = False) -> FeedVersion:

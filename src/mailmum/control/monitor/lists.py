@@ -16,18 +16,20 @@ from typing import Any
 
 from mailmum.control.accounts.access import Reading, Writing
 from mailmum.control.feeds.models import Use
-from mailmum.control.feeds.services import bring
-from mailmum.control.feeds.wishes import FeedWish
+from mailmum.control.feeds.refreshing import format_before
+from mailmum.control.feeds.services import Brought, bring, find_uploaded
+from mailmum.control.feeds.wishes import FeedWish, make_wish
 from mailmum.control.journal.moments import moment
 from mailmum.control.listings.search import covers_each
-from mailmum.control.listings.values import ACCOUNT_SCOPE
+from mailmum.control.listings.values import ACCOUNT_SCOPE, scope_name
 from mailmum.control.monitor.impact import DAYS, has_log
-from mailmum.control.monitor.looking import Look, Raw, best_of_clients, last_days, under_names
+from mailmum.control.monitor.looking import Look, Raw, Row, best_of_clients, last_days, under_names
 from mailmum.control.monitor.scope import Scope, scope_of
+from mailmum.control.servers.queries import names_of_servers
 from mailmum.control.traffic.clients import target_of
 from mailmum.control.traffic.models import ClientDay, NameDay
 from mailmum.control.traffic.names import name_text
-from mailmum.domain.listings import Action
+from mailmum.domain.listings import WHOLE_ACCOUNT, Action
 from mailmum.index.entries import Entries
 from mailmum.traffic.impact import Client, Facts, judge
 from mailmum.traffic.packing import number_of
@@ -109,7 +111,27 @@ def preview(
     Raises:
         Refusal: as `bring`.
     """
-    brought = bring(access, wish, body, filename)
+    return _told(access, wish, bring(access, wish, body, filename), now)
+
+
+def preview_renewal(
+    access: Writing, name: str, body: bytes, filename: str = "", *, now: float | None = None
+) -> dict[str, Any]:
+    """The same of what would renew a feed of uploads: read as that feed would read it.
+
+    Raises:
+        NotFound: no such feed, or the server that it is for was removed.
+        BadInput: it comes from elsewhere, or this is no list.
+    """
+    feed = find_uploaded(access, name)
+    server = scope_name(feed.scope, names_of_servers(access)) if feed.scope else None
+    wish = make_wish(
+        feed.name, "", kind=feed.kind, format_=feed.format, action=feed.action, server=server
+    )
+    return _told(access, wish, bring(access, wish, body, filename, before=format_before(feed)), now)
+
+
+def _told(access: Writing, wish: FeedWish, brought: Brought, now: float | None) -> dict[str, Any]:
     told, impact = brought.told(), None
     if wish.action is Action.BLOCK and wish.use is Use.LIST:
         clock = time.time() if now is None else now
@@ -148,15 +170,20 @@ def _rank(client: Client) -> tuple[int, int, int]:
 def _with_allows(reading: Reading, scope: Scope, clients: list[Client]) -> list[Client]:
     """Which of those with accepted mail an allow keeps: people's, or a machine's.
 
+    It has to hold wherever the list would: one for a single server keeps nobody at the others.
     Allows of names are left out: which name a contact had is not known here.
     """
+    scopes = (WHOLE_ACCOUNT, scope.server)
     for start in range(0, ASKED, _TOGETHER):
         some = [one for one in clients[start : start + _TOGETHER] if one.accepted]
         if not some:
             break
         around = covers_each(reading, [one.address for one in some], scope.server)
         for at, (one, found) in enumerate(zip(some, around, strict=True), start):
-            kept = any(version.action == Action.ALLOW.value for version in found)
+            kept = any(
+                version.action == Action.ALLOW.value and version.scope in scopes
+                for version in found
+            )
             clients[at] = one._replace(kept=kept)
     return clients
 
@@ -172,7 +199,7 @@ def _look(scope: Scope, entries: Entries, days: range) -> Look:
         if found.complete or day == days[-1]:
             # The latest day is better than nothing, even in part.
             found.since = day
-            found.add(day, [*of_day, *under_names(found, named)])
+            found.add(day, [*of_day, *_under_names_only(found, entries, named)])
         if not found.complete:
             break
         left = [left[0] - clients.count, left[1] - names.count]
@@ -209,12 +236,20 @@ def _of_clients(entries: Entries, rows: Iterable[Raw]) -> Iterator[Raw]:
 
 
 def _of_names(entries: Entries, rows: Iterable[Raw]) -> Iterator[Raw]:
-    """The rows of names that the list has, but for clients that it has by their address."""
+    """The rows of those names that the list has."""
     for raw, same in groupby(rows, key=itemgetter(0)):
         if next(iter(entries.names.around(name_text(bytes(raw)))), None) is not None:
-            yield from (
-                row for row in same if not row[2] or not _has_client(entries, bytes(row[2]))
-            )
+            yield from same
+
+
+def _under_names_only(found: Look, entries: Entries, named: list[Raw]) -> Iterator[Row]:
+    """The contacts behind names, but for those of clients that the list has by their address.
+
+    These are left out last: where a log has them, lookups of the names are no further contacts.
+    """
+    for row in under_names(found, named):
+        if not row[0] or not _has_client(entries, row[0]):
+            yield row
 
 
 def _has_client(entries: Entries, client: bytes) -> bool:

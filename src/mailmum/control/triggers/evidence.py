@@ -46,10 +46,18 @@ def evidence_for(reading: Reading, listings: Iterable[int]) -> dict[int, Finding
     return {row.listing: row for row in rows.order_by("id") if row.listing is not None}
 
 
-def evidence_in(reading: Reading, records: Iterable[Record]) -> dict[int, list[Finding]]:
-    """The findings that these changes of the journal made listings of, by number of the change."""
+def evidence_in(
+    reading: Reading, records: Iterable[Record], most: int | None = None
+) -> dict[int, list[Finding]]:
+    """The findings that these changes of the journal made listings of, by number of the change.
+
+    Args:
+        reading: proof that the asker may read.
+        records: the changes.
+        most: of how many listings of each change; None for all that it tells.
+    """
     made = {
-        record.seq: (record.at, {one["id"] for one in record.after or []})
+        record.seq: (record.at, {one["id"] for one in (record.after or [])[:most]})
         for record in records
         if record.what == BY_TRIGGER
     }

@@ -45,6 +45,8 @@ EVERY = (("1h", "every hour"), ("6h", "every 6 hours"), ("1d", "every day"), ("7
 FURTHER = ("format", "code", "shrink", "grow")
 CARRIED = ("packed", "named")
 """A list that is uploaded goes along from the look to the subscription."""
+NAME_KEPT = 80
+"""Of its name the end goes along: what stands last says the format."""
 FIELDS = ("name", "source", "action", "use", "server", "reason", "every", *FURTHER, *CARRIED)
 
 
@@ -77,7 +79,7 @@ def add(request: PageRequest, access: Writing) -> HttpResponse:
         body, filename = _list(request, kind, form)
         if "look" in request.POST:
             if body is not None:
-                form.values |= {"packed": _packed(body), "named": filename[:80]}
+                form.values |= {"packed": _packed(body), "named": filename[-NAME_KEPT:]}
             preview = lists.preview(access, wish, body, filename)
             return _form(request, access, kind, form, preview=preview)
         feed = services.add_feed(access, wish)
@@ -268,7 +270,7 @@ def _list(request: PageRequest, kind: str, form: Form) -> tuple[bytes | None, st
         BadInput: there is none, or it is too long.
     """
     if kind == Kind.UPLOAD and "file" not in request.FILES and form.values["packed"]:
-        return unpacked(form.values["packed"]), form.values["named"][:80]
+        return unpacked(form.values["packed"]), form.values["named"][-NAME_KEPT:]
     return _upload(request, kind)
 
 

@@ -29,6 +29,8 @@ from mailmum.web.reply import back, path, show, tell, to, warn
 from mailmum.web.stretches import read_moment
 
 SECTION = "journal"
+EVIDENCE_SHOWN = 10
+"""Of how many listings of one change; more would make the page long and slow."""
 FIELDS = ("target", "who", "kind", "server", "since", "until")
 KIND_WORDS = (
     ("listings", "Listings"),
@@ -79,7 +81,7 @@ def index(request: PageRequest, access: Reading) -> HttpResponse:
 
 def _findings(access: Reading, records: Sequence[Record]) -> dict[int, list[dict[str, Any]]]:
     """Why triggers made these changes, by number of the change."""
-    found = evidence_in(access, records)
+    found = evidence_in(access, records, EVIDENCE_SHOWN)
     rows = iter(finding_rows(access, [one for some in found.values() for one in some]))
     return {seq: list(islice(rows, len(some))) for seq, some in found.items()}
 
