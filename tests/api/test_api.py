@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connections
 from django.test import Client
 from django.utils import timezone
 
@@ -506,7 +506,7 @@ def test_every_answer_tells_of_traffic_that_is_away(api: Callers) -> None:
     assert api.viewer("GET", "/me")[1]["traffic_away"] is False
     assert notice not in api.viewer.raw("GET", "/triggers", "")
     with traffic_damaged():
-        for path, status in (("/triggers", 200), ("/suggestions", 200), ("/nowhere", 404)):
+        for path, status in (("/triggers", 200), ("/suggestions", 200), ("/servers/none", 404)):
             response = api.viewer.raw("GET", path, "")
             assert response.status_code == status
             assert ("triggers list nobody" in response.get(notice, "")) is own
@@ -515,6 +515,27 @@ def test_every_answer_tells_of_traffic_that_is_away(api: Callers) -> None:
         assert status == 503
         assert ("of traffic" in refused["error"]["problem"]) is own
     assert notice not in api.viewer.raw("GET", "/triggers", "")
+
+
+@pytest.mark.usefixtures("db")
+def test_strangers_are_not_told_of_traffic_that_is_away() -> None:
+    """They would know when triggers list nobody."""
+    with traffic_damaged():
+        for path, status in (("/triggers", 401), ("/nowhere", 404)):
+            response = Client().get(f"/api/v1{path}")
+            assert (response.status_code, response.get("MailMum-Notice")) == (status, None)
+
+
+def test_with_both_databases_away_it_is_not_only_traffic(api: Callers) -> None:
+    """A disk that is gone takes both with it; then nothing can be changed either."""
+
+    def away(*_: object) -> None:
+        raise OperationalError("disk I/O error")
+
+    with traffic_damaged(), connections["default"].execute_wrapper(away):
+        status, answer = api.viewer("GET", "/servers")
+    assert status == 503
+    assert answer["error"]["problem"] == "the database cannot be used just now"
 
 
 @pytest.mark.parametrize(

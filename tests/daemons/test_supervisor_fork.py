@@ -91,10 +91,15 @@ def test_a_spare_that_is_not_needed_ends_with_the_supervisor(noted: Path, killed
 
 
 def test_a_spare_that_has_been_ended_is_not_waited_for(noted: Path) -> None:
-    """The part starts as a program then."""
+    """It is buried at once, not when it is needed; the part starts as a program then."""
     code = f"note({str(noted)!r})\nready()\nwait()"
     with supervised(forked("dns", code, code, spare=True)) as child:
-        os.kill(spare_of(child, noted), signal.SIGKILL)
+        spare = spare_of(child, noted)
+        os.kill(spare, signal.SIGKILL)
+        eventually(lambda: bool(logged(child, "the spare of a part ended")))
+        assert not Path(f"/proc/{spare}").exists()
+        [told] = logged(child, "the spare of a part ended")
+        assert (told["part"], told["reason"]) == ("dns", "killed by SIGKILL")
         os.kill(pids(noted)[0], signal.SIGKILL)
         eventually(partial(have_answered, child, 2))
         assert child.stop() == 0

@@ -14,6 +14,7 @@ from ninja import NinjaAPI, Schema
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 from pydantic import Field
 
+from mailmum.control.away import only_traffic
 from mailmum.control.traffic import health
 from mailmum.daemons.descriptors import with_cause
 from mailmum.domain.errors import (
@@ -79,7 +80,7 @@ class Error(Schema):
 
 
 NOTICE = "MailMum-Notice"
-"""The header in which every answer tells what is wrong with the service."""
+"""The header in which every answer to a token tells what is wrong with the service."""
 _AWAY = (
     "the database of traffic is away: triggers list nobody, and what is seen waits in memory for "
     "about an hour; see: mailmum doctor"
@@ -121,7 +122,7 @@ def unavailable(error: Exception, path: str) -> Refusal:
     """What is told when the database fails; its own words go to the log only."""
     log.error("database cannot be used", reason=with_cause(str(error).strip()), path=path)
     refusal = Refusal("the database cannot be used just now", fix="try again in a moment")
-    if health.known():
+    if only_traffic():
         problem = "the database of traffic cannot be used, so what was seen cannot be told"
         refusal = Refusal(problem, fix="see: mailmum doctor")
     if _is_full(error):
@@ -145,7 +146,9 @@ def in_one_form(get_response: Callable[[HttpRequest], HttpResponse]) -> Any:
         response = get_response(request)
         if not request.path.startswith(PREFIX):
             return response
-        if response.status_code != STATUS["unavailable"] and health.known():
+        # Strangers are not to know when triggers list nobody.
+        known = hasattr(request, "access") and response.status_code != STATUS["unavailable"]
+        if known and health.known():
             response.headers[NOTICE] = _AWAY
         foreign = response.status_code in _FOREIGN and "json" not in response["Content-Type"]
         if not foreign:

@@ -170,15 +170,20 @@ class _Supervisor:
 
     def _take_spare(self, part: Part) -> Child | None:
         """The spare of a part, which begins now; None where there is none, or it has ended."""
+        self._bury_spares()
         spare = self._spares.pop(part.name, None)
-        if spare is None:
-            return None
-        if spare.has_ended():
-            spare.bury()
-            self._guard.strike_off(spare.pid)
-            return None
-        spare.let_begin()
+        if spare is not None:
+            spare.let_begin()
         return spare
+
+    def _bury_spares(self) -> None:
+        """Those that have ended; there is none in their place, since nothing may fork any more."""
+        for name, spare in list(self._spares.items()):
+            if spare.has_ended():
+                del self._spares[name]
+                ended, _ = spare.bury()
+                self._guard.strike_off(spare.pid)
+                log.warning("the spare of a part ended", part=name, reason=ended.reason)
 
     def _let_go(self) -> None:
         """Close in a fork what is the supervisor's: the objects, or they would do so later."""
@@ -220,6 +225,7 @@ class _Supervisor:
                 self._relay.pass_on(lines)
                 self._guard.strike_off(child.pid)
                 self._ended(name, ended)
+        self._bury_spares()
 
     def _forget(self, child: Child) -> None:
         del self._children[child.part.name]

@@ -160,10 +160,13 @@ def test_live_and_tried_are_as_counted_plainly(scene: Scene, seed: int) -> None:
 
 
 def _weight(client: str, at: int, now: float, seen: Iterable[_Seen]) -> int:
-    """What came of a client while it would have been listed, by whole hours."""
-    first, last = at // _MS_HOUR, -(-min(at + _LIFE, round(now * 1000)) // _MS_HOUR)
+    """What came of a client while it would have been listed, by the source best when an hour ends.
+
+    Neither what led to it nor what came after it.
+    """
+    end = min(at + _LIFE, round(now * 1000))
     return sum(
         one.source is _best(one.server, (one.at // _MS_HOUR + 1) * _MS_HOUR - 1, seen)
         for one in seen
-        if one.client == client and first <= one.at // _MS_HOUR < last
+        if one.client == client and at < one.at < end
     )

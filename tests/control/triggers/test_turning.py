@@ -243,6 +243,17 @@ def test_of_the_past_before_the_log_the_next_best_source_counts(scene: Scene) ->
     assert [one["target"] for one in report.listed] == expected
 
 
+def test_less_than_nothing_is_never_stopped(scene: Scene) -> None:
+    """What led to a listing in the first hour of the day on which a log begins is not counted."""
+    rule = Rule(Metric.CONNECTIONS, threshold=3, window=60, accepted=0, lifetime=3 * _DAY)
+    ago = scene.now - (scene.now - 5 * _DAY) // _DAY * _DAY
+    _see(scene, DNS, 4, ago=ago - 60)
+    _see(scene, LOG, 1, ago=ago - 5 * 3600, client="203.0.113.9")
+    _see(scene, LOG, 2, ago=ago - _DAY)
+    report = last_of(backtest(scene.world.viewer, rule))
+    assert [(one["target"], one["contacts"]) for one in report.listed] == [(CLIENT, 2)]
+
+
 @pytest.mark.parametrize("ago", [100, 3700, _DAY])
 def test_a_log_whose_clock_is_ahead_takes_nothing_from_a_trial(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, ago: int
@@ -251,8 +262,10 @@ def test_a_log_whose_clock_is_ahead_takes_nothing_from_a_trial(
     rule = Rule(Metric.CONNECTIONS, threshold=6, window=600, accepted=0, lifetime=2 * _DAY)
     scene.now = scene.now // 3600 * 3600 - 1800
     _see(scene, DNS, 6, ago=ago)
+    _see(scene, DNS, 4, ago=ago - 50)
     _see(scene, LOG, 1, ago=-300, client="203.0.113.9")
-    for room in (1000, 0):
+    # Where only hours are looked at, what led to it lies in the same one.
+    for room, stopped in ((1000, 4), (0, 10)):
         monkeypatch.setattr(trying, "SIGHTINGS_LIMIT", room)
         report = last_of(backtest(scene.world.viewer, rule, now=scene.now))
-        assert [(one["target"], one["contacts"]) for one in report.listed] == [(CLIENT, 6)]
+        assert [(one["target"], one["contacts"]) for one in report.listed] == [(CLIENT, stopped)]

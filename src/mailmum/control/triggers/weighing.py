@@ -15,7 +15,7 @@ from mailmum.control.traffic.names import named
 from mailmum.control.traffic.reading import total
 from mailmum.control.traffic.router import traffic_database
 from mailmum.control.traffic.turns import turns_of
-from mailmum.domain.targets import NetworkTarget, Target
+from mailmum.domain.targets import NameTarget, NetworkTarget
 from mailmum.traffic.codes import ASKED, OUTCOMES, STOPPED, VERIFIED
 from mailmum.traffic.packing import bounds
 from mailmum.traffic.periods import DAY, HOUR, Span, cover, start_of
@@ -75,26 +75,21 @@ class Scales:
     def _rows(self, listed: Decision, begin: int, end: int) -> Iterator[Row]:
         """What came while it held; of hours of which part is meant, the rest with a minus."""
         account, target = self._account, listed.target
-        yield from _rows(account, target, begin / 1000, end / 1000, timed=self._change)
-        if not isinstance(target, NetworkTarget) or not listed.exact:
+        if not isinstance(target, NetworkTarget):
+            yield from _names(account, target, begin / 1000, end / 1000)
             return
-        yield from _outside(account, target, begin / 1000, "<=", begin)
+        spans = cover(begin / 1000, end / 1000, 0)
+        yield from _sums(account, target, spans, timed=self._change)
+        if not listed.exact:
+            return
+        yield from _outside(account, target, begin / 1000, "<=", begin, spans)
         if end < self._now:
             # An hour that ends with the listing is no part of what comes after it.
-            yield from _outside(account, target, (end - 1) / 1000, ">=", end)
+            yield from _outside(account, target, (end - 1) / 1000, ">=", end, spans)
 
 
-def _rows(
-    account: int, target: Target, since: float, until: float, *, timed: bool
-) -> Iterator[Row]:
-    """Server, source, outcome and count of what came from a target in a time, and its end.
-
-    What came in an hour or a day ends with it: then it counts by the source that is best by then.
-    Where it need not be `timed` all hours end with the last, and all days.
-    """
-    if isinstance(target, NetworkTarget):
-        yield from _sums(account, target, cover(since, until, 0), timed=timed)
-        return
+def _names(account: int, target: NameTarget, since: float, until: float) -> Iterator[Row]:
+    """What came under a name on the days of a time."""
     days = range(start_of(since, DAY), start_of(until, DAY) + DAY, DAY)
     names = NameDay.objects.filter(named(target), account=account, kind=VERIFIED, start__in=days)
     keys = ("server", "source", "outcome", "start")
@@ -105,7 +100,12 @@ def _rows(
 
 
 def _sums(account: int, target: NetworkTarget, spans: Sequence[Span], *, timed: bool) -> list[Row]:
-    """Without the ORM, and all spans at once: this is asked of thousands of listings."""
+    """What came from a network in some hours and days.
+
+    What came in an hour or a day ends with it: then it counts by the source that is best by then.
+    Where it need not be `timed` all hours end with the last, and all days.
+    Without the ORM, and all spans at once: this is asked of thousands of listings.
+    """
     connection = connections[traffic_database()]
     statement = " UNION ALL ".join(
         f"""
@@ -123,21 +123,26 @@ def _sums(account: int, target: NetworkTarget, spans: Sequence[Span], *, timed: 
         return list(cursor.fetchall())
 
 
-def _outside(account: int, target: NetworkTarget, moment: float, when: str, at: int) -> list[Row]:
+def _outside(
+    account: int, target: NetworkTarget, moment: float, when: str, at: int, spans: Sequence[Span]
+) -> Iterator[Row]:
     """What of the hour of a moment came before a listing or after it, to be taken off.
 
+    It ends with the hour or day that it was counted in, or it would be taken off of another source.
     The statement is always the same, so that it is prepared once.
     """
     hour = start_of(moment, HOUR)
+    step = next(span.step for span in spans if span.first <= hour < span.last)
     statement = f"""
-        SELECT server, source, outcome, -CAST(SUM(count) AS bigint), MAX(hour) + {HOUR}
+        SELECT server, source, outcome, -CAST(SUM(count) AS bigint)
         FROM {Seen._meta.db_table}
         WHERE account = %s AND hour = %s AND client >= %s AND client <= %s AND time {when} %s
         GROUP BY server, source, outcome
         """  # noqa: S608 (names of our own)
     with connections[traffic_database()].cursor() as cursor:
         cursor.execute(statement, [account, hour, *bounds(target), at])
-        return list(cursor.fetchall())
+        for server, source, outcome, many in cursor.fetchall():
+            yield server, source, outcome, many, start_of(hour, step) + step
 
 
 def _table(span: Span) -> str:

@@ -9,8 +9,7 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.views.decorators.csrf import requires_csrf_token
 
-from mailmum.control.journal.models import Record
-from mailmum.control.traffic import health
+from mailmum.control.away import only_traffic
 
 log = logging.getLogger(__name__)
 
@@ -47,19 +46,8 @@ def server_error(request: HttpRequest) -> HttpResponse:
     away = isinstance(fault, OperationalError | InterfaceError) or type(fault) is DatabaseError
     if not away:
         return HttpResponse(render_to_string("500.html"), status=500)
-    page = render_to_string("mailmum/away.html", {"traffic": _only_traffic()})
+    page = render_to_string("mailmum/away.html", {"traffic": only_traffic()})
     return HttpResponse(page, status=503)
-
-
-def _only_traffic() -> bool:
-    """Whether the database of traffic is away and the other is not."""
-    if not health.known():
-        return False
-    try:
-        Record.objects.exists()
-    except DatabaseError:
-        return False
-    return True
 
 
 def _text(exception: Exception) -> str:
