@@ -18,12 +18,11 @@ from mailmum.control.monitor import lists
 from mailmum.control.servers.queries import servers_of
 from mailmum.domain.errors import BadInput, NotFound, Refusal
 from mailmum.formats.feeds import FEED_FORMATS
-from mailmum.traffic.impact import Word
 from mailmum.web.carried import packed, unpacked
 from mailmum.web.feeds import feed_rows, version_rows
 from mailmum.web.form import Form, posted
 from mailmum.web.gate import PageRequest, account_view
-from mailmum.web.impact import WORDS
+from mailmum.web.impact import verdict_of
 from mailmum.web.limits import FILE
 from mailmum.web.reply import show, tell, to, warn
 
@@ -233,7 +232,7 @@ def _form(
         formats=[name for name in FEED_FORMATS if name != "rbldnsd"],
         servers=[server.name for server in servers_of(access)],
         preview=preview,
-        verdict=WORDS[Word(preview["impact"]["verdict"])] if preview and preview["impact"] else (),
+        verdict=verdict_of(preview["impact"]) if preview else (),
         further=any(form[field].value or form[field].faults for field in FURTHER),
         most=FILE,
         proposals=[one for one in PROPOSALS if (Kind.SPF.value, one[1]) not in taken],
