@@ -150,6 +150,39 @@ def test_a_look_at_a_list_that_is_handed_in(api: Callers, traffic: Traffic) -> N
     assert path in told["fix"]
 
 
+def test_a_look_at_what_would_renew_a_feed(api: Callers, traffic: Traffic) -> None:
+    """Read as the renewal reads it: what would come and go, and whom it would hit."""
+    traffic.log(*traffic.mail("198.51.100.201", 12, "out1.news.example"))
+    assert api.admin("POST", "/feeds", {"name": "mine", "server": "mx1"})[0] == 201
+    body: Any = "target\n203.0.113.7\n.spam.example\n.old.example\n"
+    api.admin.raw("POST", "/feeds/mine/upload", body, filename="a.csv")
+
+    def looked(caller: Caller, body: Any, path: str = "/feeds/mine/preview") -> Any:
+        return json.loads(b"".join(caller.raw("POST", path, body, filename="a.csv")))
+
+    body = "target\n203.0.113.7\n.spam.example\n198.51.100.0/24\n192.0.2.25\n.new.example\n"
+    found = looked(api.admin, body)
+    assert (found["added"], found["removed"], found["format"]) == (2, 1, "csv")
+    assert (found["sample_added"], found["sample_removed"]) == (
+        ["198.51.100.0/24", ".new.example"],
+        [".old.example"],
+    )
+    assert (found["entries"], found["own_servers"]) == (4, ["192.0.2.25"])
+    assert (found["impact"]["accepted"], found["impact"]["verdict"]) == (12, "dangerous")
+    assert api.viewer("GET", "/feeds/mine")[1]["entries"] == 3
+    api.admin.raw("POST", "/feeds/mine/upload", body, filename="a.csv")
+    version = api.viewer("GET", "/feeds/mine")[1]["versions"][0]
+    assert (version["added"], version["removed"]) == (2, 1)
+    same = looked(api.admin, body)
+    assert (same["added"], same["removed"], same["sample_added"]) == (0, 0, [])
+    api.admin("POST", "/feeds", {"name": "friends", "action": "allow"})
+    friends = looked(api.admin, body, "/feeds/friends/preview")
+    assert (friends["added"], friends["removed"], friends["impact"]) == (4, 0, None)
+    assert looked(api.outsider, body)["error"]["code"] == "not-found"
+    api.admin("POST", "/feeds", {"name": "drop", "source": "https://lists.example/"})
+    assert "refresh it instead" in looked(api.admin, body, "/feeds/drop/preview")["error"]["fix"]
+
+
 def test_a_feed_that_cannot_be_had_says_why(api: Callers, monkeypatch: pytest.MonkeyPatch) -> None:
     """Loopback is not reached: it is refused, and a feed that had reached it stays, failing."""
     inside = {"name": "inside", "source": "https://127.0.0.1/list"}

@@ -212,6 +212,10 @@ class Preview(Schema):
     undenied: list[str]
     bad: int
     bad_lines: list[BadLineOut]
+    added: int | None = Field(description="entries that would come; null for a new feed")
+    removed: int | None = Field(description="entries that would go; null for a new feed")
+    sample_added: list[str]
+    sample_removed: list[str]
     impact: Impact | None = Field(description="null for a list that does not block")
 
 
@@ -338,6 +342,12 @@ def upload_feed(request: HttpRequest, feed: str, wanted: Query[UploadOf]) -> dic
     access = writer(request)
     outcome = services.upload_feed(access, feed, _body(request), wanted.filename)
     return _refreshed(access, feed, outcome)
+
+
+@router.post("/{feed}/preview", response={200: Preview, **WRITE_ERRORS}, openapi_extra=_BODY)
+def preview_renewal(request: HttpRequest, feed: str, wanted: Query[UploadOf]) -> dict[str, Any]:
+    """Tell what an upload would change of a feed, and whom it would have hit; nothing is kept."""
+    return lists.preview_renewal(writer(request), feed, _body(request), wanted.filename)
 
 
 @router.post("/{feed}/release", response={200: FeedWithVersions, **WRITE_ERRORS})

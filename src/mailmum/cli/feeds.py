@@ -120,9 +120,11 @@ def _source(text: str) -> dict[str, Any]:
         ) from None
 
 
-def _upload(client: Client, name: str, upload: tuple[str, bytes]) -> dict[str, Any]:
+def _upload(
+    client: Client, name: str, upload: tuple[str, bytes], what: str = "upload"
+) -> dict[str, Any]:
     filename, content = upload
-    path = path_of(name, "upload")
+    path = path_of(name, what)
     (answer,) = client.upload(path, [content], len(content), filename=filename)
     return answer
 
@@ -162,15 +164,7 @@ def upload(session: Session, name: str, file: Path, *, dry_run: bool) -> None:
     if not dry_run:
         tell_outcome(session, _upload(client, name, given["upload"]))
         return
-    found = client.get(path_of(name))
-    if found["kind"] != "upload":
-        raise Failure(
-            f"the feed {visible(name)} comes from {visible(found['source'])}",
-            "refresh it instead; an update that looks wrong is held back",
-            code="bad-input",
-        )
-    server = None if found["scope"] == "account" else found["scope"]
-    tell_preview(session, _preview(client, found | {"server": server}, given["upload"]))
+    tell_preview(session, _upload(client, name, given["upload"], "preview"))
 
 
 @feed.command("list")

@@ -85,6 +85,8 @@ def details_of(version: dict[str, Any]) -> Iterator[str]:
 def preview_lines(found: dict[str, Any]) -> Iterator[str]:
     """What a list would bring, and whom it would have hit."""
     yield f"{entries_text(found)}, read as {found['format']}; nothing was kept"
+    if found.get("added") is not None:
+        yield f"  {found['added']:,} added, {found['removed']:,} removed"
     for target in found["sample"][:SHOWN]:
         yield f"  {target}"
     if found["entries"] > SHOWN:

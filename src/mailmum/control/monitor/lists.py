@@ -19,7 +19,7 @@ from typing import Any
 
 from mailmum.control.accounts.access import Reading, Writing
 from mailmum.control.feeds.models import Use
-from mailmum.control.feeds.services import bring
+from mailmum.control.feeds.services import bring, bring_renewal
 from mailmum.control.feeds.wishes import FeedWish
 from mailmum.control.journal.moments import moment
 from mailmum.control.listings.values import ACCOUNT_SCOPE
@@ -114,6 +114,22 @@ def preview(
     if wish.action is Action.BLOCK and wish.use is Use.LIST:
         clock = time.time() if now is None else now
         impact = meet(access, brought.entries, wish.server, now=clock).told()
+    return told | {"impact": impact}
+
+
+def preview_renewal(
+    access: Writing, name: str, body: bytes, filename: str = "", *, now: float | None = None
+) -> dict[str, Any]:
+    """The same of what would renew a feed of uploads, with what would come and go; not kept.
+
+    Raises:
+        Refusal: as `bring_renewal`.
+    """
+    feed, brought = bring_renewal(access, name, body, filename)
+    told, impact = brought.told(), None
+    if feed.action == Action.BLOCK.value and feed.use == Use.LIST.value:
+        clock = time.time() if now is None else now
+        impact = meet_parts(access, [Part(brought.entries, feed.scope)], now=clock).told()
     return told | {"impact": impact}
 
 
