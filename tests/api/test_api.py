@@ -89,6 +89,7 @@ OPERATIONS: dict[tuple[str, str], tuple[str, Any]] = {
     ("DELETE", "/feeds/{feed}"): ("write", None),
     ("POST", "/feeds/{feed}/refresh"): ("write", {}),
     ("POST", "/feeds/{feed}/upload"): ("write", [{"target": "192.0.2.1", "action": "block"}]),
+    ("POST", "/feeds/{feed}/preview"): ("write", [{"target": "192.0.2.1", "action": "block"}]),
     ("POST", "/feeds/{feed}/release"): ("write", {}),
     ("POST", "/feeds/{feed}/pause"): ("write", {}),
     ("POST", "/feeds/{feed}/resume"): ("write", {}),
@@ -305,7 +306,7 @@ def _an_admin_may(api: Callers, things: dict[str, str], operation: tuple[str, st
     if operation == ("DELETE", "/tokens/{number}"):
         made = api.admin("POST", "/tokens", {"name": "own", "scopes": ["read"]})[1]
         things["{token}"] = str(made["id"])
-    if operation == ("POST", "/feeds/{feed}/upload"):
+    if operation in (("POST", "/feeds/{feed}/upload"), ("POST", "/feeds/{feed}/preview")):
         things["{feed}"] = "mine"
     if operation == ("POST", "/alerts/channels/{name}/rotate-key"):
         things["{channel}"] = "signed"

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db(transaction=True, databases="__all__")
 """It is done in threads of its own."""
 
 
-def _lines(response: Any) -> list[dict[str, Any]]:
+def lines_of(response: Any) -> list[dict[str, Any]]:
     async def read() -> bytes:
         return b"".join([piece async for piece in response.streaming_content])
 
@@ -72,12 +72,12 @@ def test_long_work_is_refused_when_the_service_ends(
 ) -> None:
     """Its reader is told, and nothing was changed; what is done by then stays done."""
     scene.see(ago=7200)
-    assert "report" in _lines(api.admin.raw("POST", "/import", b"203.0.113.1\n", label="a"))[-1]
+    assert "report" in lines_of(api.admin.raw("POST", "/import", b"203.0.113.1\n", label="a"))[-1]
     ended.set()
     imported = api.admin.raw("POST", "/import", b"203.0.113.2\n", label="b")
     tried = api.viewer.raw("POST", "/triggers/backtest", json.dumps(RULE))
     for response in (imported, tried):
-        error = _lines(response)[-1]["error"]
+        error = lines_of(response)[-1]["error"]
         assert (error["code"], error["fix"]) == ("unavailable", "ask again when it runs")
     listed = api.viewer("GET", "/listings")[1]["listings"]
     assert [one["target"] for one in listed] == ["203.0.113.1"]

@@ -151,26 +151,56 @@ def test_a_look_at_a_list_that_is_handed_in(api: Callers, traffic: Traffic) -> N
 
 
 def test_a_look_at_what_would_renew_a_feed(api: Callers, traffic: Traffic) -> None:
-    """It is read as the feed reads it, which knows its format, and where that holds."""
-    api.admin("POST", "/feeds", {"name": "mine", "server": "mx2"})
-    traffic.log(*traffic.mail("198.51.100.20", 12, "out1.news.example"), server="mx1")
-    api.admin("POST", "/feeds", {"name": "drop", "source": "https://lists.example/drop.txt"})
+    """Read as the renewal reads it: what would come and go, and whom it would hit."""
+    traffic.log(*traffic.mail("198.51.100.201", 12, "out1.news.example"))
+    assert api.admin("POST", "/feeds", {"name": "mine", "server": "mx1"})[0] == 201
+    body: Any = "target\n203.0.113.7\n.spam.example\n.old.example\n"
+    api.admin.raw("POST", "/feeds/mine/upload", body, filename="a.csv")
+
+    def looked(caller: Caller, body: Any, path: str = "/feeds/mine/preview") -> Any:
+        return json.loads(b"".join(caller.raw("POST", path, body, filename="a.csv")))
+
+    body = "target\n203.0.113.7\n.spam.example\n198.51.100.0/24\n192.0.2.25\n.new.example\n"
+    found = looked(api.admin, body)
+    assert (found["added"], found["removed"], found["format"]) == (2, 1, "csv")
+    assert (found["sample_added"], found["sample_removed"]) == (
+        ["198.51.100.0/24", ".new.example"],
+        [".old.example"],
+    )
+    assert (found["entries"], found["own_servers"]) == (4, ["192.0.2.25"])
+    assert (found["impact"]["accepted"], found["impact"]["verdict"]) == (12, "dangerous")
+    assert api.viewer("GET", "/feeds/mine")[1]["entries"] == 3
+    api.admin.raw("POST", "/feeds/mine/upload", body, filename="a.csv")
+    version = api.viewer("GET", "/feeds/mine")[1]["versions"][0]
+    assert (version["added"], version["removed"]) == (2, 1)
+    same = looked(api.admin, body)
+    assert (same["added"], same["removed"], same["sample_added"]) == (0, 0, [])
+    api.admin("POST", "/feeds", {"name": "friends", "action": "allow"})
+    friends = looked(api.admin, body, "/feeds/friends/preview")
+    assert (friends["added"], friends["removed"], friends["impact"]) == (4, 0, None)
+    assert looked(api.outsider, body)["error"]["code"] == "not-found"
+    api.admin("POST", "/feeds", {"name": "drop", "source": "https://lists.example/"})
+    assert "refresh it instead" in looked(api.admin, body, "/feeds/drop/preview")["error"]["fix"]
+
+
+def test_a_look_reads_what_would_renew_a_feed_as_the_renewal_does(api: Callers) -> None:
+    """Which knows the format: a line that is none makes a new list unclear, and no renewal."""
+    api.admin("POST", "/feeds", {"name": "mine"})
     nets = [f"198.51.100.{number}" for number in range(200)]
-    bodies: list[Any] = ["\n".join(lines) for lines in (nets[1:], ["as of today", *nets])]
-    path = "/feeds/preview/upload"
+    good, odd = (_lines(*lines) for lines in (nets, ["as of today", *nets]))
 
-    def looked(caller: Caller, at: str, body: Any, **query: str) -> Any:
-        return json.loads(b"".join(caller.raw("POST", at, body, **query)))
+    def answer(path: str, body: Any) -> Any:
+        return json.loads(b"".join(api.admin.raw("POST", path, body)))
 
-    assert looked(api.admin, "/feeds/mine/upload", bodies[0])["outcome"] == "current"
-    assert looked(api.admin, path, bodies[1])["error"]["field"] == "format"
-    found = looked(api.admin, path, bodies[1], feed="mine")
-    assert (found["entries"], found["bad"], found["impact"]["contacts"]) == (200, 1, 0)
-    assert looked(api.admin, path, bodies[0])["impact"]["contacts"] == 12
-    assert looked(api.admin, "/feeds/mine/upload", bodies[1])["outcome"] == "current"
-    assert "refresh it instead" in looked(api.admin, path, bodies[0], feed="drop")["error"]["fix"]
-    assert looked(api.outsider, path, bodies[0], feed="mine")["error"]["code"] == "not-found"
-    assert api.viewer.raw("POST", path, bodies[0], feed="mine").status_code == 403
+    assert answer("/feeds/mine/upload", good)["outcome"] == "current"
+    assert answer("/feeds/preview/upload", odd)["error"]["field"] == "format"
+    found = answer("/feeds/mine/preview", odd)
+    assert (found["entries"], found["bad"], found["added"], found["removed"]) == (200, 1, 0, 0)
+    assert api.viewer.raw("POST", "/feeds/mine/preview", good).status_code == 403
+
+
+def _lines(*lines: str) -> Any:
+    return "\n".join(lines)
 
 
 def test_a_feed_that_cannot_be_had_says_why(api: Callers, monkeypatch: pytest.MonkeyPatch) -> None:

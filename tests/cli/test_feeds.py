@@ -142,17 +142,22 @@ def test_a_look_at_a_file_before_it_is_handed_in(service: Service, tmp_path: Pat
 
 
 def test_a_look_at_what_would_renew_a_feed(service: Service, tmp_path: Path) -> None:
-    """The feed is named, and says how it is read and where it would hold."""
+    """Read by the service as the feed reads it; what would come and go is told."""
     file = tmp_path / "list.txt"
     file.write_text("203.0.113.7\n")
-    service.on("POST", "/api/v1/feeds/preview/upload", answer(PREVIEW | {"impact": None}))
+    path = "/api/v1/feeds/mine/preview"
+    changes = {"added": 1234, "removed": 2, "impact": None}
+    service.on("POST", path, answer(PREVIEW | changes))
     done = service.run("feed", "upload", "mine", str(file), "--dry-run")
-    assert done.stdout.startswith("10,000 entries, read as plain; nothing was kept\n")
-    assert [(one.path, one.query) for one in service.asked] == [
-        ("/api/v1/feeds/preview/upload", {"filename": "list.txt", "feed": "mine"})
-    ]
-    done = service.run("feed", "upload", "", str(file), "--dry-run")
-    assert (done.exit_code, len(service.asked)) == (1, 1)
+    assert done.stdout.startswith(
+        "10,000 entries, read as plain; nothing was kept\n  1,234 added, 2 removed\n"
+    )
+    [asked] = service.asked
+    assert (asked.path, asked.query, asked.body) == (
+        path,
+        {"filename": "list.txt"},
+        file.read_bytes(),
+    )
 
 
 def test_a_look_at_what_is_fetched(service: Service) -> None:

@@ -148,6 +148,34 @@ def test_a_dry_run_says_would(service: Service, file: Path) -> None:
     out = service.run("import", str(file), "--dry-run").stdout
     assert "would make: 2 added" in out
     assert "nothing was changed" in out
+    assert "to block" not in out
+
+
+def test_a_dry_run_tells_whom_it_would_hit(service: Service, file: Path) -> None:
+    """In the words of a feed's look; and all of it as JSON."""
+    impact = {
+        "verdict": "caution",
+        "warnings": ["1 client delivered 3 accepted messages in 30 days: it would be rejected"],
+        "days": 30,
+        "since": "2026-10-29T00:00:00Z",
+        "complete": True,
+        "contacts": 8,
+        "clients": 2,
+        "accepted": 3,
+        "rejected": 5,
+        "kept": 0,
+        "hits": [{"client": "203.0.113.7", "accepted": 3, "rejected": 0, "kept": False}],
+    }
+    dry = report(dry_run=True, applied=False, change=None, impact=impact)
+    service.on("POST", PATH, lines({"report": dry}))
+    assert service.run("import", str(file), "--dry-run").stdout.splitlines()[1:] == [
+        "to block all of it: caution",
+        "  ! 1 client delivered 3 accepted messages in 30 days: it would be rejected",
+        "  8 contacts of 2 clients since 2026-10-29, 3 accepted, 5 rejected",
+        "  delivers mail: 203.0.113.7, 3 accepted, 0 rejected",
+    ]
+    done = service.run("import", str(file), "--dry-run", "--json")
+    assert json.loads(done.stdout)["impact"] == impact
 
 
 def test_a_file_that_is_not_there(service: Service, tmp_path: Path) -> None:

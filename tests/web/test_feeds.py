@@ -231,6 +231,41 @@ def test_an_upload(site: Visitors, world: World) -> None:
     assert show_feed(world.viewer, "mine")["entries"] == 1
 
 
+def test_a_look_before_a_renewal(
+    site: Visitors, world: World, traffic: Traffic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What would come and go, and whom it would hit; the file goes along to the renewal."""
+    traffic.log(*traffic.mail("198.51.100.201", 12, "out1.news.example"))
+    first = SimpleUploadedFile("list.csv", b"target\n203.0.113.7\n203.0.113.8\n")
+    site.admin.post("feed-add", {"kind": "upload", "name": "mine", "file": first})
+    assert "Look what would change" in text_of(site.admin.get("feed", name="mine"))
+    second = SimpleUploadedFile("list.csv", b"target\n203.0.113.7\n198.51.100.0/24\n")
+    looked = site.admin.post("feed-act", {"do": "look", "file": second}, name="mine")
+    page = text_of(looked)
+    for words in (
+        "2 entries, read as csv. 1 would come, 1 would go. Nothing is kept yet.",
+        "Dangerous",
+        "1 client delivered 12 accepted messages in 30 days: it would be rejected",
+        "What would come 198.51.100.0/24",
+        "What would go 203.0.113.8",
+        "list.csv is at hand",
+    ):
+        assert words in page
+    assert show_feed(world.viewer, "mine")["versions"][0]["added"] == 2
+    renewal = looked.context["renewal"]
+    carried = {"packed": renewal.packed, "named": renewal.named}
+    page = text_of(site.admin.post("feed-act", {"do": "upload"} | carried, name="mine"))
+    assert "Refreshed. 2 entries." in page
+    assert show_feed(world.viewer, "mine")["versions"][0]["removed"] == 1
+    assert site.viewer.post("feed-act", {"do": "look"} | carried, name="mine").status_code == 403
+    nothing = text_of(site.admin.post("feed-act", {"do": "look"}, name="mine"))
+    assert "Nothing was changed: no file was chosen" in nothing
+    monkeypatch.setattr("mailmum.web.carried.FILE_LIMIT", 10)
+    second.seek(0)
+    page = text_of(site.admin.post("feed-act", {"do": "look", "file": second}, name="mine"))
+    assert "look with: mailmum feed upload mine FILE --dry-run" in page
+
+
 def test_what_is_held_back_is_decided_on_its_page(site: Visitors, world: World, held: None) -> None:
     """A viewer sees why; who may write decides."""
     page = site.viewer.get("feed", name="own list")

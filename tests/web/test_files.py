@@ -14,11 +14,15 @@ from hypothesis import strategies as st
 from mailmum.control.listings.queries import current
 from mailmum.control.servers.services import add_server
 from mailmum.domain.errors import BadInput
+from mailmum.traffic.sightings import Outcome
 from mailmum.web import carried
 from mailmum.web.carried import packed, unpacked
+from tests.control.monitor.kit import Traffic, traffic
 from tests.support.world import World
 from tests.web.conftest import Response, Visitor, Visitors, text_of, undo_address
 from tests.web.test_listings import ALLOW, BLOCK, listed
+
+__all__ = ["traffic"]
 
 MIXED = "203.0.113.7\n203.0.113.8 # known\nnonsense here!\n10.0.0.0/8\n192.0.2.0/24\n"
 
@@ -61,6 +65,28 @@ def test_what_would_change(site: Visitors, world: World) -> None:
     assert "Line 4: 10.0.0.0/8 is wider than /16" in text
     assert "Type to list these too: list 1 guarded target" in text
     assert targets(world) == {"203.0.113.7", "203.0.113.8", "192.0.2.0/24"}
+
+
+def test_whom_it_would_hit(site: Visitors, world: World, traffic: Traffic) -> None:
+    """Of what would be blocked only; it is seen again where something is still to be said."""
+    traffic.log(*traffic.mail("198.51.100.201", 12, "out1.news.example"))
+    traffic.log(traffic.seen("203.0.113.7", Outcome.REJECTED))
+    page = text_of(sent(site.admin, text="198.51.100.0/24\n203.0.113.7\n"))
+    for words in (
+        "Whom it would hit in the last 30 days",
+        "Dangerous",
+        "1 client delivered 12 accepted messages in 30 days: it would be rejected",
+        "198.51.100.201 12 0",
+        "203.0.113.7 0 1",
+    ):
+        assert words in page
+    stopped = sent(site.admin, text="198.51.100.0/24\nnonsense here!\n", do="import")
+    assert "Dangerous" in text_of(stopped)
+    assert targets(world) == set()
+    allows = text_of(sent(site.admin, text="198.51.100.0/24\n", action="allow"))
+    assert "Whom it would hit" not in allows
+    assert "What would change" in allows
+    assert "Nothing was seen of it" in text_of(sent(site.admin, text="192.0.3.1\n"))
 
 
 def test_refused_lines(site: Visitors, world: World) -> None:

@@ -212,6 +212,10 @@ class Preview(Schema):
     undenied: list[str]
     bad: int
     bad_lines: list[BadLineOut]
+    added: int | None = Field(description="entries that would come; null for a new feed")
+    removed: int | None = Field(description="entries that would go; null for a new feed")
+    sample_added: list[str]
+    sample_removed: list[str]
     impact: Impact | None = Field(description="null for a list that does not block")
 
 
@@ -236,9 +240,6 @@ class UploadOf(schemas.Input):
 class PreviewOf(UploadOf):
     """How a list that is handed in would be read, and where it would hold."""
 
-    feed: schemas.Short = Field(
-        "", description="what it would renew, which says the others; else as a new one"
-    )
     format: schemas.Short = ""
     action: Action = Action.BLOCK
     server: schemas.Short = ""
@@ -296,8 +297,6 @@ def preview(request: HttpRequest, wanted: FeedIn) -> dict[str, Any]:
 def preview_upload(request: HttpRequest, wanted: Query[PreviewOf]) -> dict[str, Any]:
     """Tell the same of a list that is handed in as the body; nothing is kept."""
     access = writer(request)
-    if wanted.feed:
-        return lists.preview_renewal(access, wanted.feed, _body(request), wanted.filename)
     wish = make_wish(
         "list",
         "",
@@ -343,6 +342,12 @@ def upload_feed(request: HttpRequest, feed: str, wanted: Query[UploadOf]) -> dic
     access = writer(request)
     outcome = services.upload_feed(access, feed, _body(request), wanted.filename)
     return _refreshed(access, feed, outcome)
+
+
+@router.post("/{feed}/preview", response={200: Preview, **WRITE_ERRORS}, openapi_extra=_BODY)
+def preview_renewal(request: HttpRequest, feed: str, wanted: Query[UploadOf]) -> dict[str, Any]:
+    """Tell what an upload would change of a feed, and whom it would have hit; nothing is kept."""
+    return lists.preview_renewal(writer(request), feed, _body(request), wanted.filename)
 
 
 @router.post("/{feed}/release", response={200: FeedWithVersions, **WRITE_ERRORS})

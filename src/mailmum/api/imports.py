@@ -18,6 +18,7 @@ from mailmum.api.errors import WRITE_ERRORS
 from mailmum.api.lines import lines_of
 from mailmum.api.query import Query
 from mailmum.control.accounts.access import Writing
+from mailmum.control.imports.blocks import Blocks
 from mailmum.control.imports.options import ImportOptions, Report
 from mailmum.control.imports.services import Progress, run_import
 from mailmum.control.streaming import go_on, pushed
@@ -85,8 +86,10 @@ def import_file(request: HttpRequest, wanted: Query[Wanted]) -> Any:
 def _told(
     access: Writing, request: HttpRequest, options: ImportOptions, total: int | None
 ) -> Generator[dict[str, Any], None, None]:
-    chunks = _Chunks(request)
-    for step in run_import(access, chunks, options):
+    chunks, blocks = _Chunks(request), Blocks(options) if options.dry_run else None
+    for step in run_import(access, chunks, options, blocks=blocks):
+        if isinstance(step, Report) and blocks is not None:
+            step.impact = blocks.impact(access)
         yield _step(step, chunks.read, total)
         # After a report all is done.
         if isinstance(step, Progress):

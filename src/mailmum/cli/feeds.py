@@ -119,9 +119,11 @@ def _source(text: str) -> dict[str, Any]:
         ) from None
 
 
-def _upload(client: Client, name: str, upload: tuple[str, bytes]) -> dict[str, Any]:
+def _upload(
+    client: Client, name: str, upload: tuple[str, bytes], what: str = "upload"
+) -> dict[str, Any]:
     filename, content = upload
-    path = path_of(name, "upload")
+    path = path_of(name, what)
     (answer,) = client.upload(path, [content], len(content), filename=filename)
     return answer
 
@@ -161,8 +163,7 @@ def upload(session: Session, name: str, file: Path, *, dry_run: bool) -> None:
     if not dry_run:
         tell_outcome(session, _upload(client, name, given["upload"]))
         return
-    path_of(name)  # With no name it would be looked at as a new list.
-    tell_preview(session, _preview(client, given["upload"], feed=name))
+    tell_preview(session, _upload(client, name, given["upload"], "preview"))
 
 
 @feed.command("list")

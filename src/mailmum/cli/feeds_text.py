@@ -3,10 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
+from mailmum.cli.impact_text import SHOWN, counted, impact_lines
 from mailmum.cli.output import moment_text, scope_text
 from mailmum.domain.words import said
-
-SHOWN = 5
 
 
 def row_of(one: dict[str, Any]) -> list[str]:
@@ -62,7 +61,7 @@ def entries_text(told: dict[str, Any]) -> str:
         does = "it covers" if left_out == 1 else "they cover"
         some = f"{count:,} of {count + left_out:,} entries"
         return f"{some} ({left_out:,} left out: {does} own servers)"
-    return _number(count, "entry", "entries")
+    return counted(count, "entry", "entries")
 
 
 def details_of(version: dict[str, Any]) -> Iterator[str]:
@@ -76,7 +75,7 @@ def details_of(version: dict[str, Any]) -> Iterator[str]:
     for bad in version["bad_lines"][:SHOWN]:
         yield f"  line {bad['line']} cannot be read: {bad['problem']}"
     if version.get("bad", 0) > SHOWN:
-        yield f"  and {_number(version['bad'] - SHOWN, 'further line', 'further lines')}"
+        yield f"  and {counted(version['bad'] - SHOWN, 'further line', 'further lines')}"
     if missing := version.get("missing"):
         yield f"  left out, depends on the sender: {', '.join(missing[:SHOWN])}"
     if undenied := version.get("undenied"):
@@ -86,39 +85,12 @@ def details_of(version: dict[str, Any]) -> Iterator[str]:
 def preview_lines(found: dict[str, Any]) -> Iterator[str]:
     """What a list would bring, and whom it would have hit."""
     yield f"{entries_text(found)}, read as {found['format']}; nothing was kept"
+    if found.get("added") is not None:
+        yield f"  {found['added']:,} added, {found['removed']:,} removed"
     for target in found["sample"][:SHOWN]:
         yield f"  {target}"
     if found["entries"] > SHOWN:
         yield f"  and {found['entries'] - SHOWN:,} more"
     yield from details_of(found | {"state": ""})
     if found["impact"] is not None:
-        yield from _impact_lines(found["impact"])
-
-
-def _impact_lines(impact: dict[str, Any]) -> Iterator[str]:
-    """As `check` says it of one target."""
-    yield f"to block all of it: {impact['verdict']}"
-    for warning in impact["warnings"]:
-        yield f"  ! {warning}"
-    since = impact["since"][:10]
-    if not impact["contacts"]:
-        yield f"  nothing was seen of it since {since}"
-        return
-    contacts = _number(impact["contacts"], "contact", "contacts")
-    clients = _number(impact["clients"], "client", "clients")
-    accepted = "unknown" if impact["accepted"] is None else f"{impact['accepted']:,}"
-    kept = f", {impact['kept']:,} of these kept by your allows" if impact["kept"] else ""
-    yield (
-        f"  {contacts} of {clients} since {since}, {accepted} accepted{kept}, "
-        f"{impact['rejected']:,} rejected"
-    )
-    for one in [hit for hit in impact["hits"] if hit["accepted"]][:SHOWN]:
-        kept = ", kept by an allow" if one["kept"] else ""
-        yield (
-            f"  delivers mail: {one['client']}, {one['accepted']:,} accepted, "
-            f"{one['rejected']:,} rejected{kept}"
-        )
-
-
-def _number(count: int, one: str, many: str) -> str:
-    return f"{count:,} {one if count == 1 else many}"
+        yield from impact_lines(found["impact"])

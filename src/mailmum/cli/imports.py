@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 import click
 
 from mailmum.cli.failures import Failure
+from mailmum.cli.impact_text import impact_lines
 from mailmum.cli.output import print_json, say, warn
 from mailmum.cli.progress import progress
 from mailmum.cli.session import Session, common, pass_session
@@ -44,7 +45,9 @@ _SHOWN = 20
     is_flag=True,
     help="Do what is guarded: list such targets (with --mine), empty a source.",
 )
-@click.option("--dry-run", is_flag=True, help="Only report what would change.")
+@click.option(
+    "--dry-run", is_flag=True, help="Only report what would change, and whom it would have hit."
+)
 @common
 @pass_session
 def import_(session: Session, /, file: str, **options: Any) -> None:
@@ -141,6 +144,8 @@ def _tell(report: dict[str, Any]) -> None:
     where = f"{report['lines']} lines of {report['label']} ({report['format']})"
     if report["dry_run"]:
         say(f"{where} would make: {counts}; nothing was changed")
+        for line in impact_lines(report["impact"]) if report.get("impact") else ():
+            say(line)
     else:
         change = f" in change {report['change']}" if report["change"] is not None else ""
         say(f"{where}: {counts}{change}")

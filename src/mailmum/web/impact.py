@@ -1,6 +1,7 @@
 """Whom a block would hit, as the check beside the form shows it: accepted mail first."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from mailmum.charts.markup import Markup
 from mailmum.charts.small import split
@@ -75,6 +76,11 @@ class Impact:
     ways: tuple[Way, ...]
     rows: str
     accepted_rows: str
+
+
+def verdict_of(impact: dict[str, Any] | None) -> tuple[str, ...]:
+    """The word for whom a whole list would have hit, with its look; empty where nothing is told."""
+    return WORDS[Word(impact["verdict"])] if impact else ()
 
 
 def impact_of(access: Reading, found: Check) -> Impact:

@@ -107,10 +107,16 @@ class Difference:
 
 def difference(old: Content | None, new: Content) -> Difference:
     """What changes from one content to the next."""
-    found = Difference()
     if old is not None and old.pk == new.pk:
-        return found
-    before, after = (_marked(content, mark) for mark, content in enumerate((old, new)))
+        return Difference()
+    return difference_to(old, targets_of(new))
+
+
+def difference_to(old: Content | None, new: Iterable[Target]) -> Difference:
+    """What changes from a content to other targets, which come in the order that contents have."""
+    found = Difference()
+    before = _marked(() if old is None else targets_of(old), 0)
+    after = _marked(new, 1)
     for _, group in groupby(merge(before, after), key=itemgetter(0)):
         (_, mark, target), *others = group
         if not others:
@@ -121,11 +127,9 @@ def difference(old: Content | None, new: Content) -> Difference:
 _Key = tuple[int, int, int, int, str]
 
 
-def _marked(content: Content | None, mark: int) -> Iterable[tuple[_Key, int, Target]]:
+def _marked(targets: Iterable[Target], mark: int) -> Iterable[tuple[_Key, int, Target]]:
     """Entries in the order in which a content has them, with a key that tells this order."""
-    if content is None:
-        return
-    for target in targets_of(content):
+    for target in targets:
         if isinstance(target, NetworkTarget):
             wide = int(target.prefix < target.bits)
             yield (target.version, wide, target.first, target.prefix, ""), mark, target

@@ -95,7 +95,7 @@ def take_upload(feed: Feed, body: bytes, filename: str, actor: Actor) -> Outcome
     with _lease(feed.pk) as leased:
         if leased is None:
             raise Refusal("the feed is being refreshed just now", fix="try again in a minute")
-        found = _read(leased, body, filename)
+        found = read_as(leased, body, filename)
         whole = keep(found.builder)
         return _settle(leased, whole, found.details(), actor=actor, trusted=True)
 
@@ -118,7 +118,7 @@ def _take(feed: Feed, fetched: Fetched) -> Outcome:
     if fetched.body is None or digest_of(fetched.body) == feed.raw:
         _note_good(feed, etag=fetched.etag, modified=fetched.modified)
         return Outcome("unchanged")
-    found = _read(feed, fetched.body, feed.source)
+    found = read_as(feed, fetched.body, feed.source)
     found.missing, found.undenied = fetched.missing, fetched.undenied
     outcome = _settle(feed, keep(found.builder), found.details())
     marks = {"etag": fetched.etag, "modified": fetched.modified}
@@ -126,15 +126,15 @@ def _take(feed: Feed, fetched: Fetched) -> Outcome:
     return outcome
 
 
-def _read(feed: Feed, body: bytes, filename: str) -> Found:
-    before = format_before(feed)
-    return read_list(body, feed.format, Action(feed.action), filename, before=before)
+def read_as(feed: Feed, body: bytes, filename: str) -> Found:
+    """What there is in an update of a feed.
 
-
-def format_before(feed: Feed) -> str:
-    """How what is in force was read; empty where nothing is."""
+    Raises:
+        BadInput: it is no list that can be used.
+    """
     now = feed.versions.filter(state=State.CURRENT).first()
-    return "" if now is None else f"{now.details.get('format', '')}"
+    before = "" if now is None else f"{now.details.get('format', '')}"
+    return read_list(body, feed.format, Action(feed.action), filename, before=before)
 
 
 def _settle(

@@ -2,11 +2,12 @@
 
 import time
 from collections.abc import Iterator, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
 from mailmum.control.accounts.access import Writing
+from mailmum.control.feeds.contents import Difference, difference_to
 from mailmum.control.feeds.fetching import Fetched, check_source, fetch
 from mailmum.control.feeds.guarding import covering, guard_of
 from mailmum.control.feeds.models import Feed, FeedVersion, Kind, State
@@ -16,6 +17,7 @@ from mailmum.control.feeds.refreshing import (
     Outcome,
     forget_contents,
     put_in_force,
+    read_as,
     refresh,
     take_upload,
 )
@@ -41,34 +43,43 @@ class Brought:
         found: what was read.
         kept_out: entries that cover the account's own servers.
         entries: all others, in order.
+        changes: what of that would come and go, where it renews a feed.
     """
 
     found: Found
     kept_out: Set[Target]
     entries: Entries
+    changes: Difference | None = None
 
     def told(self) -> dict[str, Any]:
         """In short, as it is shown."""
         return {
             "entries": len(self.entries),
-            "sample": [target.text for target in islice(self._in_order(), _SAMPLE)],
+            "sample": [target.text for target in islice(self.in_order(), _SAMPLE)],
             "own_servers": sorted(target.text for target in self.kept_out),
             **self.found.details(),
+            **self._changes(),
         }
 
-    def _in_order(self) -> Iterator[Target]:
+    def _changes(self) -> dict[str, Any]:
+        if self.changes is None:
+            return {"added": None, "removed": None, "sample_added": [], "sample_removed": []}
+        return {
+            "added": self.changes.added,
+            "removed": self.changes.removed,
+            "sample_added": self.changes.sample_added[:_SAMPLE],
+            "sample_removed": self.changes.sample_removed[:_SAMPLE],
+        }
+
+    def in_order(self) -> Iterator[Target]:
+        """All entries in the order that contents have."""
         yield from self.entries.networks()
         # Their texts are in no entries.
         yield from (name for name in self.found.builder.names() if name not in self.kept_out)
 
 
 def bring(
-    access: Writing,
-    wish: FeedWish,
-    body: bytes | None = None,
-    filename: str = "",
-    *,
-    before: str = "",
+    access: Writing, wish: FeedWish, body: bytes | None = None, filename: str = ""
 ) -> Brought:
     """What a feed would bring, fetched now and not kept.
 
@@ -77,7 +88,6 @@ def bring(
         wish: the feed.
         body: what is uploaded; None for what is fetched.
         filename: what an upload is called, for finding out its format.
-        before: how what it renews was read.
 
     Raises:
         Refusal: it cannot be had, or is no list that can be used.
@@ -86,9 +96,26 @@ def bring(
     came = Fetched(body)
     if body is None:
         came = fetch(access.account.pk, wish.kind, wish.source)
-    name = wish.source or filename
-    found = read_list(came.body or b"", wish.format, wish.action, name, before=before)
+    found = read_list(came.body or b"", wish.format, wish.action, wish.source or filename)
     found.missing, found.undenied = came.missing, came.undenied
+    return _guarded(access, found)
+
+
+def bring_renewal(
+    access: Writing, name: str, body: bytes, filename: str = ""
+) -> tuple[Feed, Brought]:
+    """What an upload would make of a feed, not kept; it is read as it would be to renew it.
+
+    Raises:
+        NotFound: no such feed.
+        BadInput: it comes from elsewhere, or this is no list.
+    """
+    feed = _of_uploads(access, name)
+    brought = _guarded(access, read_as(feed, body, filename))
+    return feed, replace(brought, changes=difference_to(feed.content, brought.in_order()))
+
+
+def _guarded(access: Writing, found: Found) -> Brought:
     kept_out = covering(found.builder, guard_of(access.account)[0])
     builder = found.builder
     if kept_out:
@@ -187,16 +214,10 @@ def upload_feed(access: Writing, name: str, body: bytes, filename: str = "") -> 
         NotFound: no such feed.
         BadInput: it comes from elsewhere, or this is no list.
     """
-    return take_upload(find_uploaded(access, name), body, filename, access.actor)
+    return take_upload(_of_uploads(access, name), body, filename, access.actor)
 
 
-def find_uploaded(access: Writing, name: str) -> Feed:
-    """A feed that is renewed by uploads.
-
-    Raises:
-        NotFound: no such feed.
-        BadInput: it comes from elsewhere.
-    """
+def _of_uploads(access: Writing, name: str) -> Feed:
     feed = find_feed(access, name)
     if feed.kind != Kind.UPLOAD:
         raise BadInput(f"the feed {name} comes from {feed.source}", fix="refresh it instead")

@@ -89,7 +89,8 @@ class Details:
 class Report:
     """What an import came to; nothing is applied while there is a bad line.
 
-    `repeated` counts entries whose target an earlier line of the file had named already.
+    `repeated` counts entries whose target an earlier line of the file had named already.  `impact`
+    is whom it would have hit lately, where it is only looked at and something is to be blocked.
     """
 
     format: str
@@ -106,3 +107,4 @@ class Report:
     change: int | None = None
     bad_lines: list[dict[str, Any]] = field(default_factory=list)
     warnings: list[dict[str, Any]] = field(default_factory=list)
+    impact: dict[str, Any] | None = None

@@ -18,6 +18,7 @@ from django.db import IntegrityError, transaction
 
 from mailmum.control.accounts.access import Writing
 from mailmum.control.imports.aside import Aside, Row
+from mailmum.control.imports.blocks import Blocks
 from mailmum.control.imports.checking import Checker, Findings
 from mailmum.control.imports.options import Details, ImportOptions, Report
 from mailmum.control.journal.services import Change, change
@@ -74,6 +75,7 @@ def run_import(
     chunks: Iterable[bytes],
     options: ImportOptions,
     details: Details | None = None,
+    blocks: Blocks | None = None,
 ) -> Iterator[Progress | Report]:
     """Import a file; yields progress, and the report last.
 
@@ -82,6 +84,7 @@ def run_import(
         chunks: the file, in pieces of any size.
         options: how.
         details: takes what a preview shows.
+        blocks: takes what would be blocked, for a look at whom that would have hit.
 
     Raises:
         BadInput: the format is unknown or cannot be found out.
@@ -101,7 +104,7 @@ def run_import(
             _tell_guarded(details, checker.findings)
         if not report.bad or options.leave_out:
             total = checker.findings.entries
-            yield from _apply(access, aside, options, report, total, details)
+            yield from _apply(access, aside, options, report, total, details, blocks)
     yield report
 
 
@@ -151,11 +154,12 @@ def _apply(
     report: Report,
     total: int,
     details: Details | None,
+    blocks: Blocks | None,
 ) -> Iterator[Progress]:
     try:
         with change(access.account.pk, access.actor, "listing.import") as made:
             made.server = scope_of(access, options.server)
-            merger = _Merger(access, made, options, report, details)
+            merger = _Merger(access, made, options, report, details, blocks)
             for batch in aside.batches(BATCH):
                 merger.merge(batch)
                 yield Progress("writing", merger.done, total)
@@ -189,8 +193,9 @@ class _Merger:
         options: ImportOptions,
         report: Report,
         details: Details | None,
+        blocks: Blocks | None,
     ) -> None:
-        self._details = details
+        self._details, self._blocks = details, blocks
         self._access, self._made = access, made
         self._options, self._report = options, report
         self._seen: array[int] = array("q")
@@ -211,6 +216,9 @@ class _Merger:
                 wanted[place] = row
                 self._last = place
         self._report.repeated += len(batch) - len(wanted)
+        if self._blocks is not None:
+            for row in wanted.values():
+                self._blocks.add(row)
         present = self._present(wanted)
         fresh: list[tuple[Row, _Present | None]] = []
         for place, row in wanted.items():

@@ -1,14 +1,17 @@
-"""Check before you subscribe: whom a whole list would have hit.
+"""Check before you subscribe, or import: whom a whole list would have hit.
 
 A list may have a million entries, too many to look back at each.  So it goes the other way round:
 what was seen is read day by day, from today backwards, and each client, and each name that one came
 under, is looked up in the list.  There is a bound on how much is read; where it is reached the look
 ends with the last day that was read whole, as that at a wide network does (`monitor.looking`).
+
+A feed is one list that holds in one place.  An import may be several: for all servers and for
+single ones, of people and of machines, and with allows of its own.
 """
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import groupby
 from operator import itemgetter
@@ -16,30 +19,25 @@ from typing import Any
 
 from mailmum.control.accounts.access import Reading, Writing
 from mailmum.control.feeds.models import Use
-from mailmum.control.feeds.refreshing import format_before
-from mailmum.control.feeds.services import Brought, bring, find_uploaded
-from mailmum.control.feeds.wishes import FeedWish, make_wish
+from mailmum.control.feeds.services import bring, bring_renewal
+from mailmum.control.feeds.wishes import FeedWish
 from mailmum.control.journal.moments import moment
-from mailmum.control.listings.search import covers_each
-from mailmum.control.listings.values import ACCOUNT_SCOPE, scope_name
+from mailmum.control.listings.values import ACCOUNT_SCOPE
 from mailmum.control.monitor.impact import DAYS, has_log
 from mailmum.control.monitor.looking import Look, Raw, Row, best_of_clients, last_days, under_names
+from mailmum.control.monitor.parts import NOTHING, Allows, Listed, Part, Renewed
 from mailmum.control.monitor.scope import Scope, scope_of
-from mailmum.control.servers.queries import names_of_servers
 from mailmum.control.traffic.clients import target_of
 from mailmum.control.traffic.models import ClientDay, NameDay
 from mailmum.control.traffic.names import name_text
 from mailmum.domain.listings import WHOLE_ACCOUNT, Action
 from mailmum.index.entries import Entries
 from mailmum.traffic.impact import Client, Facts, judge
-from mailmum.traffic.packing import number_of
 
 BUDGET = 500_000
 """Rows that are read for the clients, and as many for the names."""
 SHOWN = 20
-ASKED = 2000
-"""Clients with accepted mail of which it is looked whether an allow keeps them."""
-_CHUNK, _TOGETHER = 5000, 100
+_CHUNK = 5000
 _CLIENT_KEYS = ("client", "server", "source", "outcome", "rbl")
 _NAME_KEYS = ("name", "kind", "client", "server", "source", "outcome")
 
@@ -111,27 +109,7 @@ def preview(
     Raises:
         Refusal: as `bring`.
     """
-    return _told(access, wish, bring(access, wish, body, filename), now)
-
-
-def preview_renewal(
-    access: Writing, name: str, body: bytes, filename: str = "", *, now: float | None = None
-) -> dict[str, Any]:
-    """The same of what would renew a feed of uploads: read as that feed would read it.
-
-    Raises:
-        NotFound: no such feed, or the server that it is for was removed.
-        BadInput: it comes from elsewhere, or this is no list.
-    """
-    feed = find_uploaded(access, name)
-    server = scope_name(feed.scope, names_of_servers(access)) if feed.scope else None
-    wish = make_wish(
-        feed.name, "", kind=feed.kind, format_=feed.format, action=feed.action, server=server
-    )
-    return _told(access, wish, bring(access, wish, body, filename, before=format_before(feed)), now)
-
-
-def _told(access: Writing, wish: FeedWish, brought: Brought, now: float | None) -> dict[str, Any]:
+    brought = bring(access, wish, body, filename)
     told, impact = brought.told(), None
     if wish.action is Action.BLOCK and wish.use is Use.LIST:
         clock = time.time() if now is None else now
@@ -139,10 +117,26 @@ def _told(access: Writing, wish: FeedWish, brought: Brought, now: float | None) 
     return told | {"impact": impact}
 
 
+def preview_renewal(
+    access: Writing, name: str, body: bytes, filename: str = "", *, now: float | None = None
+) -> dict[str, Any]:
+    """The same of what would renew a feed of uploads, with what would come and go; not kept.
+
+    Raises:
+        Refusal: as `bring_renewal`.
+    """
+    feed, brought = bring_renewal(access, name, body, filename)
+    told, impact = brought.told(), None
+    if feed.action == Action.BLOCK.value and feed.use == Use.LIST.value:
+        clock = time.time() if now is None else now
+        impact = meet_parts(access, [Part(brought.entries, feed.scope)], now=clock).told()
+    return told | {"impact": impact}
+
+
 def meet(
     reading: Reading, entries: Entries, server: str | None = None, *, days: int = DAYS, now: float
 ) -> Met:
-    """What a block of all these would have met.
+    """What a block of all these by a feed would have met.
 
     Args:
         reading: proof that the asker may read.
@@ -155,51 +149,57 @@ def meet(
         NotFound: there is no such server.
     """
     scope = scope_of(reading, None if server == ACCOUNT_SCOPE else server)
-    seen = _look(scope, entries, last_days(now, days))
+    part = Part(entries, WHOLE_ACCOUNT if scope.server is None else scope.server)
+    return meet_parts(reading, [part], days=days, now=now)
+
+
+def meet_parts(
+    reading: Reading,
+    blocks: Sequence[Part],
+    *,
+    allows: Sequence[Part] = (),
+    renewed: Renewed = NOTHING,
+    days: int = DAYS,
+    now: float,
+) -> Met:
+    """What a block of all these would have met.
+
+    Args:
+        reading: proof that the asker may read.
+        blocks: what is to be blocked, and where; at least one.
+        allows: what is allowed together with it.
+        renewed: what is allowed now and would be so no more.
+        days: how far to look back, from today.
+        now: our own clock.
+    """
+    servers = {part.server for part in blocks}
+    one = servers.pop() if len(servers) == 1 else WHOLE_ACCOUNT
+    scope = replace(scope_of(reading), server=None if one == WHOLE_ACCOUNT else one)
+    seen = _look(scope, Listed(blocks), last_days(now, days))
     clients = [
         Client(target_of(packed), one.stopped, one.accepted) for packed, one in seen.clients.items()
     ]
     clients.sort(key=_rank)
-    return Met(days, seen, _with_allows(reading, scope, clients), has_log(scope, seen.since))
+    with_allows = Allows(reading, scope, blocks, allows, renewed).of(clients)
+    return Met(days, seen, with_allows, has_log(scope, seen.since))
 
 
 def _rank(client: Client) -> tuple[int, int, int]:
     return -client.accepted, -client.stopped, client.address.first
 
 
-def _with_allows(reading: Reading, scope: Scope, clients: list[Client]) -> list[Client]:
-    """Which of those with accepted mail an allow keeps: people's, or a machine's.
-
-    It has to hold wherever the list would: one for a single server keeps nobody at the others.
-    Allows of names are left out: which name a contact had is not known here.
-    """
-    scopes = (WHOLE_ACCOUNT, scope.server)
-    for start in range(0, ASKED, _TOGETHER):
-        some = [one for one in clients[start : start + _TOGETHER] if one.accepted]
-        if not some:
-            break
-        around = covers_each(reading, [one.address for one in some], scope.server)
-        for at, (one, found) in enumerate(zip(some, around, strict=True), start):
-            kept = any(
-                version.action == Action.ALLOW.value and version.scope in scopes
-                for version in found
-            )
-            clients[at] = one._replace(kept=kept)
-    return clients
-
-
-def _look(scope: Scope, entries: Entries, days: range) -> Look:
+def _look(scope: Scope, listed: Listed, days: range) -> Look:
     found, left = Look(since=days[-1]), [BUDGET, BUDGET]
     for day in reversed(days):
         clients = _Counted(_rows(ClientDay, scope, day, _CLIENT_KEYS, left[0]))
-        names = _Counted(_rows(NameDay, scope, day, _NAME_KEYS, left[1]) if entries.names else ())
-        of_day = best_of_clients(list(_of_clients(entries, clients)))
-        named = list(_of_names(entries, names))
+        names = _Counted(_rows(NameDay, scope, day, _NAME_KEYS, left[1]) if listed.names else ())
+        of_day = best_of_clients(list(_of_clients(listed, clients)))
+        named = list(_of_names(listed, names))
         found.complete = clients.count <= left[0] and names.count <= left[1]
         if found.complete or day == days[-1]:
             # The latest day is better than nothing, even in part.
             found.since = day
-            found.add(day, [*of_day, *_under_names_only(found, entries, named)])
+            found.add(day, [*of_day, *_under_names_only(found, listed, named)])
         if not found.complete:
             break
         left = [left[0] - clients.count, left[1] - names.count]
@@ -227,31 +227,33 @@ def _rows(
     return of_day.values_list(*keys, "count")[: left + 1].iterator(chunk_size=_CHUNK)
 
 
-def _of_clients(entries: Entries, rows: Iterable[Raw]) -> Iterator[Raw]:
+def _of_clients(listed: Listed, rows: Iterable[Raw]) -> Iterator[Raw]:
     """The rows of those clients that the list has."""
     for raw, same in groupby(rows, key=itemgetter(0)):
         client = bytes(raw)
-        if _has_client(entries, client):
+        if listed.everywhere.has_client(client):
             yield from ((client, *row[1:]) for row in same)
+        elif listed.at:
+            yield from (
+                (client, *row[1:]) for row in same if listed.at_server(row[1]).has_client(client)
+            )
 
 
-def _of_names(entries: Entries, rows: Iterable[Raw]) -> Iterator[Raw]:
+def _of_names(listed: Listed, rows: Iterable[Raw]) -> Iterator[Raw]:
     """The rows of those names that the list has."""
     for raw, same in groupby(rows, key=itemgetter(0)):
-        if next(iter(entries.names.around(name_text(bytes(raw)))), None) is not None:
+        name = name_text(bytes(raw))
+        if listed.everywhere.has_name(name):
             yield from same
+        elif listed.at:
+            yield from (row for row in same if listed.at_server(row[3]).has_name(name))
 
 
-def _under_names_only(found: Look, entries: Entries, named: list[Raw]) -> Iterator[Row]:
+def _under_names_only(found: Look, listed: Listed, named: list[Raw]) -> Iterator[Row]:
     """The contacts behind names, but for those of clients that the list has by their address.
 
     These are left out last: where a log has them, lookups of the names are no further contacts.
     """
     for row in under_names(found, named):
-        if not row[0] or not _has_client(entries, row[0]):
+        if not row[0] or not listed.has_client(*row[:2]):
             yield row
-
-
-def _has_client(entries: Entries, client: bytes) -> bool:
-    version, address = number_of(client)
-    return next(entries.bases[version].around(address), None) is not None

@@ -1,6 +1,7 @@
 """Feeds and mail providers: list, add with a look at what would come, one with its versions."""
 
 import time
+from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpResponse
@@ -18,12 +19,11 @@ from mailmum.control.monitor import lists
 from mailmum.control.servers.queries import servers_of
 from mailmum.domain.errors import BadInput, NotFound, Refusal
 from mailmum.formats.feeds import FEED_FORMATS
-from mailmum.traffic.impact import Word
 from mailmum.web.carried import packed, unpacked
 from mailmum.web.feeds import feed_rows, version_rows
 from mailmum.web.form import Form, posted
 from mailmum.web.gate import PageRequest, account_view
-from mailmum.web.impact import WORDS
+from mailmum.web.impact import verdict_of
 from mailmum.web.limits import FILE
 from mailmum.web.reply import show, tell, to, warn
 
@@ -43,6 +43,7 @@ USES = (
 )
 EVERY = (("1h", "every hour"), ("6h", "every 6 hours"), ("1d", "every day"), ("7d", "every week"))
 FURTHER = ("format", "code", "shrink", "grow")
+LOOK = "mailmum feed add NAME FILE --dry-run"
 CARRIED = ("packed", "named")
 """A list that is uploaded goes along from the look to the subscription."""
 NAME_KEPT = 80
@@ -79,7 +80,7 @@ def add(request: PageRequest, access: Writing) -> HttpResponse:
         body, filename = _list(request, kind, form)
         if "look" in request.POST:
             if body is not None:
-                form.values |= {"packed": _packed(body), "named": filename[-NAME_KEPT:]}
+                form.values |= {"packed": _packed(body, LOOK), "named": filename[-NAME_KEPT:]}
             preview = lists.preview(access, wish, body, filename)
             return _form(request, access, kind, form, preview=preview)
         feed = services.add_feed(access, wish)
@@ -105,6 +106,26 @@ def _first(
     return to(access, "feed", name=feed.name)
 
 
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """What would renew a feed, looked at before.
+
+    Attributes:
+        preview: what would come of it.
+        packed: the file, which goes along.
+        named: what it is called.
+    """
+
+    preview: dict[str, Any]
+    packed: str
+    named: str
+
+    @property
+    def verdict(self) -> tuple[str, ...]:
+        """The word for whom it would have hit."""
+        return verdict_of(self.preview["impact"])
+
+
 @account_view(Reading)
 def detail(request: PageRequest, access: Reading, name: str) -> HttpResponse:
     """One feed: how it stands, and its versions; or whether it has been refreshed by now."""
@@ -122,6 +143,7 @@ def _shown(
     form: Form | None = None,
     *,
     came: bool = False,
+    renewal: Renewal | None = None,
 ) -> HttpResponse:
     found = queries.show_feed(access, name)
     (row,) = feed_rows([found])
@@ -131,6 +153,7 @@ def _shown(
         SECTION,
         row=row,
         form=form or _as_it_is(found),
+        renewal=renewal,
         came=came and found["state"] == "ok",
         awaited=queries.is_awaited(queries.find_feed(access, name), time.time()),
         versions=version_rows(found),
@@ -149,9 +172,11 @@ def _as_it_is(told: dict[str, Any]) -> Form:
 
 @account_view(Writing, "POST")
 def act(request: PageRequest, access: Writing, name: str) -> HttpResponse:
-    """Refresh, renew, release, drop, pause, resume, edit: by the button that was pressed."""
+    """Refresh, look, renew, release, drop, pause, resume, edit: by the button that was pressed."""
     what = request.POST.get("do", "")
     try:
+        if what == "look":
+            return _shown(request, access, name, renewal=_renewal(request, access, name))
         _act(request, access, name, what)
     except NotFound:
         raise
@@ -164,12 +189,20 @@ def act(request: PageRequest, access: Writing, name: str) -> HttpResponse:
     return to(access, "feed", name=name)
 
 
+def _renewal(request: PageRequest, access: Writing, name: str) -> Renewal:
+    body, filename = _new_list(request)
+    along = _packed(body, f"mailmum feed upload {name} FILE --dry-run")
+    return Renewal(
+        lists.preview_renewal(access, name, body, filename), along, filename[-NAME_KEPT:]
+    )
+
+
 def _act(request: PageRequest, access: Writing, name: str, what: str) -> None:
     if what == "refresh":
         services.ask_refresh(access, name)
     elif what == "upload":
-        body, filename = _upload(request, Kind.UPLOAD)
-        _tell(request, access, name, services.upload_feed(access, name, body or b"", filename))
+        body, filename = _new_list(request)
+        _tell(request, access, name, services.upload_feed(access, name, body, filename))
     elif what in ("release", "drop"):
         services.release(access, name, drop=what == "drop")
         words = "The update was not taken." if what == "drop" else "The update is in force."
@@ -235,7 +268,7 @@ def _form(
         formats=[name for name in FEED_FORMATS if name != "rbldnsd"],
         servers=[server.name for server in servers_of(access)],
         preview=preview,
-        verdict=WORDS[Word(preview["impact"]["verdict"])] if preview and preview["impact"] else (),
+        verdict=verdict_of(preview["impact"]) if preview else (),
         further=any(form[field].value or form[field].faults for field in FURTHER),
         most=FILE,
         proposals=[one for one in PROPOSALS if (Kind.SPF.value, one[1]) not in taken],
@@ -274,13 +307,23 @@ def _list(request: PageRequest, kind: str, form: Form) -> tuple[bytes | None, st
     return _upload(request, kind)
 
 
-def _packed(body: bytes) -> str:
+def _new_list(request: PageRequest) -> tuple[bytes, str]:
+    """What is to renew a feed: chosen now, or what came along from the look before.
+
+    Raises:
+        BadInput: there is none, or it is too long.
+    """
+    body, filename = _list(request, Kind.UPLOAD, posted(request.POST, *CARRIED))
+    return body or b"", filename
+
+
+def _packed(body: bytes, instead: str) -> str:
     try:
         return packed(body)
     except BadInput:
         raise BadInput(
             "the file is too large to be looked at here",
-            fix="look with: mailmum feed add NAME FILE --dry-run",
+            fix=f"look with: {instead}",
             field="file",
         ) from None
 

@@ -1,7 +1,8 @@
 """Listings from files, and as files.
 
-An import is looked at first: what would be new, changed, the same, gone, and which lines are
-refused, those that a guard stands before by name.  Then it is done, as one change.  What is grave
+An import is looked at first: what would be new, changed, the same, gone, whom its blocks would have
+hit, and which lines are refused, those that a guard stands before by name.  Then it is done, as one
+change.  What is grave
 takes a second step, in which it is typed: a guarded target, and a file with nothing to list that
 would take away all its source has listed, as a download does that came to nothing.
 """
@@ -14,6 +15,7 @@ from typing import Any
 from django.http import HttpResponse, StreamingHttpResponse
 
 from mailmum.control.accounts.access import Reading, Writing
+from mailmum.control.imports.blocks import Blocks
 from mailmum.control.imports.exporting import export
 from mailmum.control.imports.options import Details, ImportOptions, Report
 from mailmum.control.imports.services import run_import
@@ -29,6 +31,7 @@ from mailmum.formats.registry import FORMATS, Format, find_format
 from mailmum.web.carried import FILE_LIMIT, packed, unpacked
 from mailmum.web.form import Form, posted
 from mailmum.web.gate import PageRequest, account_view
+from mailmum.web.impact import verdict_of
 from mailmum.web.lives import LIFETIMES, field_names, lifetime_of
 from mailmum.web.reply import show, tell, to
 from mailmum.web.wanted import Wanted, wanted_of
@@ -80,11 +83,13 @@ class Looked:
     Attributes:
         report: the counts, and refused lines.
         details: examples, and lines that a guard stands before.
+        blocks: what it would block.
         refused: how many lines no confirmation lets pass.
     """
 
     report: Report
     details: Details
+    blocks: Blocks
 
     @property
     def refused(self) -> int:
@@ -179,13 +184,15 @@ def _data(request: PageRequest, form: Form) -> bytes:
 def _look(access: Writing, form: Form, data: bytes) -> Looked:
     details = Details()
     options = _options(form, data, dry_run=True, leave_out=True)
+    blocks = Blocks(options)
     try:
-        return Looked(_import(access, data, options, details), details)
+        return Looked(_import(access, data, options, details, blocks), details, blocks)
     except NeedsConfirmation as refusal:
         if refusal.field != "remove_missing":
             raise
     # Only what lists nothing is refused so: by force nothing else passes, and it is seen what goes.
-    return Looked(_import(access, data, replace(options, force=True), details), details)
+    report = _import(access, data, replace(options, force=True), details, blocks)
+    return Looked(report, details, blocks)
 
 
 def _found_out(form: Form, data: bytes) -> str:
@@ -202,15 +209,19 @@ def _found_out(form: Form, data: bytes) -> str:
 
 def _run(access: Writing, form: Form, data: bytes, *, force: bool) -> Report:
     options = _options(form, data, force=force, leave_out=bool(form.values["leave_out"]))
-    return _import(access, data, options, None)
+    return _import(access, data, options)
 
 
 def _import(
-    access: Writing, data: bytes, options: ImportOptions, details: Details | None
+    access: Writing,
+    data: bytes,
+    options: ImportOptions,
+    details: Details | None = None,
+    blocks: Blocks | None = None,
 ) -> Report:
     chunks = (data[at : at + CHUNK] for at in range(0, len(data), CHUNK))
     report = Report(options.format, options.label, options.dry_run)
-    for step in run_import(access, chunks, options, details):
+    for step in run_import(access, chunks, options, details, blocks):
         if isinstance(step, Report):
             report = step
     return report
@@ -257,12 +268,15 @@ def _said(report: Report) -> str:
 
 def _page(request: PageRequest, access: Writing, form: Form, looked: Looked | None) -> HttpResponse:
     names = names_of_servers(access)
+    impact = looked.blocks.impact(access) if looked else None
     return show(
         request,
         "listings/import.html",
         SECTION,
         form=form,
         looked=looked,
+        impact=impact,
+        verdict=verdict_of(impact),
         scopes={0: "All", **names},
         formats=[(name, ABOUT.get(name, name)) for name in FORMATS],
         servers=list(present_servers(access).values()),
