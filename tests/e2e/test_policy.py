@@ -377,6 +377,7 @@ def asked(made: Service, key: str) -> str:
 def test_a_port_in_use(tmp_path: Path, verb: str) -> None:
     """Named, with the way to find out who has it; exit status 1."""
     made = make_service(tmp_path, sqlite=True)
+    made.run("migrate")
     port = free_port()
     with contextlib.closing(socket.socket()) as taken:
         taken.bind(("127.0.0.1", port))
