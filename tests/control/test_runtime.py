@@ -1,13 +1,15 @@
 """What a service says at its start is told if it can be, and stops nothing if it cannot."""
 
 import os
+import sqlite3
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from mailmum.control import config, runtime
+from mailmum.control import config, prepare, runtime
 from mailmum.control.config import Overrides
 from mailmum.control.parts import NAMES
 from mailmum.domain.errors import Refusal
@@ -68,3 +70,17 @@ def test_a_line_that_can(capsys: pytest.CaptureFixture[str]) -> None:
     """A line for itself, at once."""
     runtime._say("ready")
     assert capsys.readouterr().out == "ready\n"
+
+
+def test_a_database_of_traffic_that_is_held_is_not_to_be_thrown_away(tmp_path: Path) -> None:
+    """Nobody is sent to begin anew because another program writes to it just now."""
+    file = tmp_path / "traffic.sqlite3"
+    with (
+        closing(sqlite3.connect(file, isolation_level=None)) as other,
+        closing(sqlite3.connect(file, isolation_level=None, timeout=0)) as ours,
+    ):
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(sqlite3.OperationalError) as held:
+            ours.execute("BEGIN IMMEDIATE")
+    assert "end that" in prepare.traffic_away(str(held.value)).fix
+    assert "backup" in prepare.traffic_away("file is not a database").fix

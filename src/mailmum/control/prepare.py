@@ -104,11 +104,18 @@ def database(parameters: Config) -> None:
     except NewerDatabase:
         raise
     except Refusal as refusal:
-        raise TrafficAway(
-            refusal.problem,
-            fix="restore it from a backup, or move traffic.sqlite3, its -wal and -shm away to "
-            "begin anew; then start again",
-        ) from refusal
+        raise traffic_away(refusal.problem) from refusal
+
+
+def traffic_away(problem: str) -> TrafficAway:
+    """What is told of it; one that another program holds is not to be thrown away."""
+    fix = (
+        "restore it from a backup, or move traffic.sqlite3, its -wal and -shm away to begin anew; "
+        "then start again"
+    )
+    if "is locked" in problem:
+        fix = "another program writes to it: end that, then start again"
+    return TrafficAway(problem, fix=fix)
 
 
 def _upgrade(parameters: Config, alias: str) -> None:
