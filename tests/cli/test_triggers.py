@@ -123,6 +123,10 @@ def test_show_tells_how_it_stands(service: Service) -> None:
     assert "spares who delivered 5 accepted messages in 60 days" in result.stdout
     assert "stops itself at more than 50 listings in 10 min" in result.stdout
     assert "it would list more than 50; look at them: mailmum trigger findings" in result.stderr
+    assert "whom it would have listed" not in result.stdout
+    service.on("GET", f"{PATH}/guesses", answer(trigger(mode="observe", in_force=0)))
+    told = service.run("trigger", "show", "guesses").stdout.splitlines()
+    assert told[-1] == "whom it would have listed: mailmum trigger findings guesses"
 
 
 def test_edit_needs_something_to_change(service: Service) -> None:

@@ -229,6 +229,11 @@ def test_an_upload(site: Visitors, world: World) -> None:
     page = site.admin.post("feed-act", {"do": "upload"}, name="mine")
     assert "no file was chosen" in text_of(page)
     assert show_feed(world.viewer, "mine")["entries"] == 1
+    # What is never held back has no limits to show or to change.
+    assert "Held back" not in text_of(page)
+    form = {"do": "edit", "server": "", "reason": "Listed", "code": ""}
+    assert "Changed mine" in text_of(site.admin.post("feed-act", form, name="mine"))
+    assert show_feed(world.viewer, "mine")["reason"] == "Listed"
 
 
 def test_a_look_before_a_renewal(

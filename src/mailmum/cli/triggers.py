@@ -365,6 +365,8 @@ def _show(session: Session, one: dict[str, Any]) -> None:
     say(f"  {one['says']}")
     for line in _parameters(one):
         say(f"  {line}")
+    if one["mode"] == "observe":
+        say(f"whom it would have listed: mailmum trigger findings {one['name']}")
     if one["stopped"]:
         warn(
             f"its brake stopped it at {moment_text(one['stopped'])}: {one['stopped_why']}; "

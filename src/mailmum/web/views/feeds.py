@@ -224,9 +224,8 @@ def _edited(request: PageRequest) -> dict[str, Any]:
         for field in ("action", "use", "server", "reason", "every", "code")
         if field in request.POST
     }
-    return given | {
-        field: _percent(request.POST.get(field, ""), field) for field in ("shrink", "grow")
-    }
+    limits = (field for field in ("shrink", "grow") if field in request.POST)
+    return given | {field: _percent(request.POST[field], field) for field in limits}
 
 
 def _percent(text: str, field: str) -> int:
