@@ -1,8 +1,11 @@
 """What views answer with: a page in its place, a word about what was done, a way back."""
 
+import logging
+import secrets
 from typing import Any
 
 from django.contrib import messages
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -10,6 +13,8 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from mailmum.control.accounts.access import Reading
 from mailmum.web.gate import PageRequest
 from mailmum.web.links import link
+
+log = logging.getLogger(__name__)
 
 
 def show(
@@ -47,3 +52,10 @@ def back(request: HttpRequest, otherwise: str) -> HttpResponse:
     wanted = request.POST.get("next", "")
     ours = wanted.startswith("/") and url_has_allowed_host_and_scheme(wanted, allowed_hosts=None)
     return HttpResponseRedirect(wanted if ours else otherwise)
+
+
+def unread(what: str, error: DatabaseError) -> str:
+    """Log why a part of a page is missing; the reference that the page shows for it."""
+    reference = secrets.token_hex(4)
+    log.error("%s could not be read, %s", what, reference, exc_info=error)
+    return reference

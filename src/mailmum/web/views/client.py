@@ -1,7 +1,5 @@
 """One client, one network or one name: what servers are told about it, why, and what was seen."""
 
-import logging
-import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,12 +24,10 @@ from mailmum.domain.targets import NetworkTarget, Target, parse_target
 from mailmum.web.form import Form
 from mailmum.web.gate import PageRequest, account_view
 from mailmum.web.history import record_rows
-from mailmum.web.reply import show
+from mailmum.web.reply import show, unread
 from mailmum.web.rows import VerdictRow, listing_rows, verdict_rows
 from mailmum.web.seen import SeenPage, seen_page
 from mailmum.web.words import describe
-
-log = logging.getLogger(__name__)
 
 SECTION = "client"
 ANY = "any server, once there is one"
@@ -116,10 +112,8 @@ def _seen(access: Reading, target: Target, days: int) -> tuple[SeenPage | None, 
     """What was seen; nothing, and a reference for the log, when traffic cannot be read."""
     try:
         return seen_page(access, seen_of(access, target, days=days)), ""
-    except DatabaseError:
-        reference = secrets.token_hex(4)
-        log.exception("what was seen of a client could not be read, %s", reference)
-        return None, reference
+    except DatabaseError as error:
+        return None, unread("what was seen of a client", error)
 
 
 def _wider(target: Target) -> list[str]:

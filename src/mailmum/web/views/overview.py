@@ -4,8 +4,6 @@ Each section is asked for by itself, and can be loaded again by itself: when tra
 for one, that one says so and the rest stands.
 """
 
-import logging
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,11 +18,9 @@ from mailmum.control.traffic.reading import tolerant
 from mailmum.control.traffic.totals import last_seen
 from mailmum.domain.errors import BadInput, NotFound
 from mailmum.web.gate import PageRequest, account_view
-from mailmum.web.reply import show
+from mailmum.web.reply import show, unread
 from mailmum.web.sections import BY, PARTS, Wanted
 from mailmum.web.stretches import CHOICES, stretch_of, usual
-
-log = logging.getLogger(__name__)
 
 SECTION = "overview"
 
@@ -115,10 +111,8 @@ def _part(wanted: Wanted, name: str) -> Part:
     title, make = PARTS[name]
     try:
         return Part(name, title, make(wanted))
-    except DatabaseError:
-        reference = secrets.token_hex(4)
-        log.exception("the section %s of the overview could not be read, %s", name, reference)
-        return Part(name, title, None, reference)
+    except DatabaseError as error:
+        return Part(name, title, None, unread(f"the section {name} of the overview", error))
 
 
 def _vary(response: HttpResponse) -> HttpResponse:

@@ -1,7 +1,5 @@
 """Search: every sighting that is kept, filtered by what the address says."""
 
-import logging
-import secrets
 import time
 from collections.abc import Iterator
 from itertools import islice
@@ -25,12 +23,10 @@ from mailmum.web.asked import MORE, SOURCES, Asked, asked_of
 from mailmum.web.form import Form
 from mailmum.web.gate import PageRequest, account_view
 from mailmum.web.groups import CHOICES
-from mailmum.web.reply import path, show
+from mailmum.web.reply import path, show, unread
 from mailmum.web.sightings import sighting_rows
 from mailmum.web.stretches import CHOICES as RANGES
 from mailmum.web.stretches import moment_at
-
-log = logging.getLogger(__name__)
 
 SECTION = "search"
 SIZE = 50
@@ -48,11 +44,10 @@ def index(request: PageRequest, access: Reading) -> HttpResponse:
     try:
         page, found = _page(request, access, asked, form)
         days = terms_of(access.account.pk).recent_days
-    except DatabaseError:
+    except DatabaseError as error:
         if part:
             raise
-        reference = secrets.token_hex(4)
-        log.exception("sightings could not be read, %s", reference)
+        reference = unread("sightings", error)
     shown: dict[str, Any] = {
         "asked": asked,
         "form": form,
